@@ -1,0 +1,49 @@
+"""History: what is remembered. One Record a deployment, folded from its events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One attempt. `verdict` is one of VERDICTS; `hosts` maps a host to its own timings, probes and decision."""
+
+    deployment: str
+    kind: str
+    app: str
+    environment: str
+    release: str
+    commit: str
+    version: str
+    who: str
+    began: float
+    ended: float | None
+    verdict: str
+    exit_code: int | None
+    message: str
+    generation_before: int | None
+    generation_after: int | None
+    hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+VERDICTS: Mapping[str, str] = {
+    "live": "done, and proved on every host",
+    "unchanged": "nothing to do: every host already served exactly this",
+    "prepared": "prepared everywhere, nothing activated",
+    "undone": "failed, and undone everywhere",
+    "refused": "refused before anything was touched",
+    "unsettled": "something was touched and a host is unreachable, behind or in disagreement",
+    "removed": "the application was taken off its hosts",
+    "interrupted": "the driver died; the hosts settle or have settled it by themselves",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Records, newest first."""
+
+    records: tuple[Record, ...] = ()

@@ -1,0 +1,130 @@
+"""Intent: what is wanted, with no sugar left. Made by config, read by every stage after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+Command: TypeAlias = str | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page to ask for and what a good answer is. `status` lists the codes that are good; times are seconds."""
+
+    path: str
+    status: tuple[int, ...] = (200,)
+    contains: str | None = None
+    timeout_seconds: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """When a candidate counts as healthy: `page` answers well within `within_seconds` of its start."""
+
+    page: Page
+    within_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A long-running command. `listens` says how it is reached; None for a worker. An empty `roles` means every host."""
+
+    name: str
+    run: Command
+    roles: tuple[str, ...] = ()
+    instances: int = 1
+    listens: Literal["port", "socket"] | None = None
+    health: Health | None = None
+    drain_seconds: float = 30.0
+    overlap: bool = True
+    directory: str = "."
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A command that ends. `once` runs it on one host of the fleet; `outputs` are paths of the tree that it writes."""
+
+    name: str
+    run: Command
+    phase: Literal["prepare", "activate"] = "prepare"
+    roles: tuple[str, ...] = ()
+    once: bool = False
+    timeout_seconds: float = 600.0
+    directory: str = "."
+    env: Mapping[str, str] = field(default_factory=dict)
+    check: Command | None = None
+    undo: Command | None = None
+    outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """Commands that run once in a clean checkout; `outputs` join the release."""
+
+    run: tuple[Command, ...] = ()
+    outputs: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    timeout_seconds: float = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A machine, or a root on this one (`address` = "local"). `listen` is where its proxy takes requests."""
+
+    name: str
+    address: str
+    roles: tuple[str, ...] = ()
+    root: str | None = None
+    listen: str | None = None
+    peer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Requires:
+    """What must hold before a deployment begins."""
+
+    clean: bool = True
+    branch: str | None = None
+    checks: tuple[Command, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """A named set of hosts and settings. All times are seconds."""
+
+    name: str
+    hosts: tuple[Host, ...]
+    domains: tuple[str, ...] = ()
+    requires: Requires = Requires()
+    env: Mapping[str, str] = field(default_factory=dict)
+    key_pages: tuple[Page, ...] = ()
+    confirm_seconds: float = 60.0
+    lease_seconds: float = 30.0
+    watch_seconds: float = 5.0
+    keep_releases: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """What the shipped commit's own shipway.toml says: how to build it and how to run it."""
+
+    app: str
+    processes: tuple[Process, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    build: Build = Build()
+    shared: tuple[str, ...] = ()
+    static: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """Everything wanted of one environment: its hosts and settings from HEAD, processes and tasks from the shipped commit."""
+
+    app: str
+    subdirectory: str
+    environment: Environment
+    shipment: Shipment

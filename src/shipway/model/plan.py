@@ -1,0 +1,60 @@
+"""Plan: what will be done on each host, with its barriers. Data only; the planner makes it, execute walks it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+Json: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One primitive of the agent with its arguments. `key` is its name in journal, events and report, unique per host."""
+
+    key: str
+    do: str
+    args: Json = field(default_factory=dict)
+    title: str = ""
+    timeout_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """Steps that may run on all hosts at once; a barrier stands behind it. Hosts that are not named do nothing."""
+
+    name: str
+    phase: Literal["prepare", "activate", "start"]
+    steps: Mapping[str, tuple[Step, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A deployment as data. `number` is its fencing number and generation; `lead` the first member by id.
+
+    `verify` and `finish` are one step list per host. `document` is what every host journals with the lease.
+    """
+
+    kind: Literal["deploy", "rollback", "prepare", "repair", "remove"]
+    app: str
+    environment: str
+    release: str
+    number: int
+    lead: str
+    members: tuple[str, ...]
+    waves: tuple[Wave, ...]
+    switch: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
+    verify: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
+    finish: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
+    undo: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
+    document: Json = field(default_factory=dict)
+    lease_seconds: float = 30.0
+    confirm_seconds: float = 60.0
+    watch_seconds: float = 5.0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Whether every host already serves exactly this."""
+        return not self.waves and not self.switch

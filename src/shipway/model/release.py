@@ -1,0 +1,50 @@
+"""Release: what is shipped, an immutable tree named by the digest of its content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One path of a tree. `path` and `target` are bytes as text with surrogateescape; `digest` is the blob of a file.
+
+    A `link` is a symbolic link of the tree itself; a `shared` or an `output` is a link that the host makes, to
+    `<root>/shared/<path>` or to what a task wrote there.
+    """
+
+    path: str
+    kind: Literal["file", "executable", "link", "shared", "output"]
+    digest: str = ""
+    size: int = 0
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a release came from. `at` is the commit's time, ISO 8601."""
+
+    commit: str
+    tree: str
+    ref: str
+    subject: str
+    author: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The digest names the manifest blob: the same commit and build give the same digest on every machine.
+
+    `blobs` maps digest to where the operator can read it: a path on disk, or a git object ("git:<oid>").
+    """
+
+    digest: str
+    version: str
+    source: Source
+    entries: tuple[Entry, ...]
+    blobs: Mapping[str, str] = field(default_factory=dict)
+    builder: str = ""
+    size_bytes: int = 0

@@ -1,0 +1,48 @@
+"""A host in, a channel out. What every transport is: one open channel that carries calls to the agent of one host."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, Protocol
+
+from shipway.model.intent import Host
+
+Json = Mapping[str, Any]
+
+
+class Channel(Protocol):
+    """A framed channel to one agent. Calls may overlap; each is answered by its own id."""
+
+    host: Host
+
+    async def call(
+        self,
+        name: str,
+        args: Json | None = None,
+        *,
+        body: AsyncIterator[bytes] | None = None,
+        on_event: Callable[[Json], None] | None = None,
+        timeout_seconds: float = 30.0,
+    ) -> dict[str, Any]:
+        """Ask the agent. `body` is sent after the request; `on_event` gets what it streams before its answer.
+
+        Raises HostRefused when it says no, LinkLost when the channel breaks (the outcome is unknown), Overdue past the bound.
+        """
+        ...
+
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes written to the channel so far."""
+        ...
+
+    async def close(self) -> None:
+        """End the channel. Never raises, never waits longer than 2 s."""
+        ...
+
+
+class Transport(Protocol):
+    """How one kind of address is reached."""
+
+    async def open(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> Channel:
+        """A new login: the agent is brought, checked and started. Raises Unreachable."""
+        ...

@@ -1,0 +1,372 @@
+"""A host's record and a message in, the new record and a reply out. Pure: no clock, no disk, no network.
+
+These are the rules of docs/transaction.md. The daemon, the session and the simulation all call `handle`; whoever calls
+it stores the new record durably before the reply leaves the host.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+
+from shipway_agent.states import BACK, COMMITTED, DECISIONS, DISCARDED, INTENT, LEASED, REVERTED, SWITCHED, TENTATIVE, IllegalMove, move
+
+KEPT_ATTEMPTS = 50
+"""Settled deployments a host remembers for questions of others; the journal's events remember all."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who may change this host until `until`, in seconds of the boot clock."""
+
+    deployment: str
+    owner: str
+    fence: int
+    since: float
+    until: float
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What this host knows of one deployment.
+
+    `fence` is the number of the deployment and of its generation `target`; `base` is what was current when the intent was
+    journalled, None where nothing was; `deadline` counts on the boot clock. `document` says what is shipped and by whom.
+    """
+
+    deployment: str
+    fence: int
+    stage: str
+    lead: str
+    members: Tuple[str, ...]
+    confirm_seconds: float
+    base: Optional[int] = None
+    deadline: float = 0.0
+    document: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def target(self) -> int:
+        return self.fence
+
+
+@dataclass(frozen=True)
+class Member:
+    """All that one host needs to decide. `current` is the generation that serves, None before the first."""
+
+    name: str
+    term: int = 0
+    fence: int = 0
+    lease: Optional[Lease] = None
+    current: Optional[int] = None
+    attempts: Tuple[Attempt, ...] = ()
+
+    def attempt(self, deployment: str) -> Optional[Attempt]:
+        return next((a for a in self.attempts if a.deployment == deployment), None)
+
+    def open(self) -> Tuple[Attempt, ...]:
+        """Undecided attempts that had an intent, oldest first."""
+        return tuple(a for a in self.attempts if a.stage in INTENT)
+
+
+Reply = Dict[str, Any]
+Outcome = Tuple[Member, Reply]
+
+
+def handle(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+    """Answer one message. `now` is seconds of this host's boot clock.
+
+    A reply has `ok`; a refusal has `ok: False`, a `code` (held, fenced, settled, unsettled, order, unknown, lead) and the
+    facts that explain it. A refused message changes nothing.
+    """
+    rule = RULES[message["do"]]
+    try:
+        return rule(member, message, now)
+    except IllegalMove as error:
+        return _refuse(member, "order", message=str(error))
+
+
+def live(lease: Optional[Lease], now: float) -> bool:
+    """Whether the lease still excludes others."""
+    return lease is not None and now < lease.until
+
+
+def due(member: Member, now: float) -> Tuple[Attempt, ...]:
+    """Attempts whose deadline has passed and whose driver is silent: the lead decides them, another host asks the lead."""
+    return tuple(a for a in member.open() if now >= a.deadline and not _driven(member, a, now))
+
+
+# ------------------------------------------------------------------ the driver
+
+
+def _lease(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+    number = (message.get("term", 0), message["fence"])
+    held = member.lease
+    if held is not None and live(held, now) and held.deployment != message["deployment"]:
+        return _refuse(member, "held", owner=held.owner, deployment=held.deployment, seconds_held=now - held.since, seconds_left=held.until - now)
+    if number < (member.term, member.fence) or (message["fence"] == member.fence and (held is None or held.deployment != message["deployment"]) and member.fence > 0):
+        return _refuse(member, "fenced", fence=member.fence, term=member.term)
+    known = member.attempt(message["deployment"])
+    if known is not None and known.stage != LEASED:
+        return _refuse(member, "settled" if known.stage in DECISIONS else "order", stage=known.stage)
+    member = _expire(member, now)
+    lease = Lease(message["deployment"], message["owner"], message["fence"], now, now + message["seconds"])
+    attempt = Attempt(
+        deployment=message["deployment"],
+        fence=message["fence"],
+        stage=LEASED,
+        lead=message["lead"],
+        members=tuple(message["members"]),
+        confirm_seconds=message["confirm_seconds"],
+        document=message.get("document", {}),
+    )
+    member = replace(member, term=number[0], fence=message["fence"], lease=lease)
+    return _put(member, attempt), {"ok": True, "fence": member.fence}
+
+
+def _renew(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+    attempt, refusal = _mine(member, message)
+    if attempt is None:
+        return member, refusal
+    if attempt.stage == DISCARDED:
+        return _refuse(member, "settled", stage=attempt.stage)
+    held = member.lease
+    since = held.since if held is not None else now
+    owner = held.owner if held is not None else str(message.get("owner", ""))
+    member = replace(member, lease=Lease(attempt.deployment, owner, attempt.fence, since, now + message["seconds"]))
+    if attempt.stage in INTENT and attempt.stage != BACK:
+        member = _put(member, replace(attempt, deadline=now + attempt.confirm_seconds))
+    return member, {"ok": True, "stage": attempt.stage}
+
+
+def _step(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+    """vote, start, ready, switched: the driver's progress, refused once the host knows the decision."""
+    attempt, refusal = _mine(member, message)
+    if attempt is None:
+        return member, refusal
+    if not _driven(member, attempt, now) and message["do"] != "switched":
+        return _refuse(member, "expired", stage=attempt.stage)
+    stage = move(attempt.stage, message["do"])
+    member = _put(member, replace(attempt, stage=stage))
+    if stage == SWITCHED:
+        member = replace(member, current=attempt.target)
+    return member, {"ok": True, "stage": stage}
+
+
+def _arm(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+    attempt, refusal = _mine(member, message)
+    if attempt is None:
+        return member, refusal
+    if not _driven(member, attempt, now):
+        return _refuse(member, "expired", stage=attempt.stage)
+    others = [a.deployment for a in member.open() if a.deployment != attempt.deployment]
+    if others:
+        return _refuse(member, "unsettled", deployments=others)
+    armed = replace(attempt, stage=move(attempt.stage, "arm"), base=member.current, deadline=now + attempt.confirm_seconds)
+    return _put(member, armed), {"ok": True, "stage": armed.stage, "base": armed.base}
+
+
+def _finish(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+    """The driver lets go of the lease; only of its own, and only when nothing is undecided."""
+    attempt = member.attempt(message["deployment"])
+    if attempt is not None and attempt.stage in INTENT:
+        return _refuse(member, "unsettled", deployments=[attempt.deployment])
+    if attempt is not None and attempt.stage in TENTATIVE:
+        member = _put(member, replace(attempt, stage=move(attempt.stage, "expire")))
+    if member.lease is not None and member.lease.deployment == message["deployment"]:
+        member = replace(member, lease=None)
+    return member, {"ok": True}
+
+
+# -------------------------------------------------------------------- the lead
+
+
+def _commit(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+    """The decision, written on the lead first. First writer wins: a decision that is there is answered, never changed."""
+    attempt = member.attempt(message["deployment"])
+    if attempt is None:
+        return _refuse(member, "unknown")
+    if attempt.lead != member.name:
+        return _refuse(member, "lead", lead=attempt.lead)
+    if attempt.stage in DECISIONS:
+        return member, {"ok": True, "decision": attempt.stage}
+    if _number(message, member) < (member.term, member.fence):
+        return _refuse(member, "fenced", fence=member.fence, term=member.term)
+    if attempt.stage != SWITCHED:
+        return _refuse(member, "order", stage=attempt.stage)
+    return _learn(member, attempt, COMMITTED), {"ok": True, "decision": COMMITTED}
+
+
+def _undo(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+    """The driver's own *reverted*, or that of a later driver that holds the lease (`fence` is the caller's number)."""
+    attempt = member.attempt(message["deployment"])
+    if attempt is not None and attempt.stage in DECISIONS:
+        return member, {"ok": True, "decision": attempt.stage}
+    if _number(message, member) < (member.term, member.fence):
+        return _refuse(member, "fenced", fence=member.fence, term=member.term)
+    if attempt is None:
+        return _record_unknown(member, message), {"ok": True, "decision": REVERTED}
+    if attempt.lead != member.name and not message.get("term"):
+        return _refuse(member, "lead", lead=attempt.lead)
+    return _learn(member, attempt, REVERTED), {"ok": True, "decision": REVERTED}
+
+
+def _ask(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+    """A member asks the lead. Undecided with a live lease of that deployment: wait; otherwise *reverted* is written, then said."""
+    attempt = member.attempt(message["deployment"])
+    if attempt is None:
+        return _refuse(member, "unknown")
+    if attempt.lead != member.name:
+        return _refuse(member, "lead", lead=attempt.lead)
+    if attempt.stage in DECISIONS:
+        return member, {"ok": True, "decision": attempt.stage}
+    if _driven(member, attempt, now):
+        return member, {"ok": True, "decision": None}
+    return _learn(member, attempt, REVERTED), {"ok": True, "decision": REVERTED}
+
+
+# ------------------------------------------------------------------ every host
+
+
+def _tell(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+    """A decision arrives from a driver (with its number) or as the lead's answer (`answer: True`)."""
+    attempt = member.attempt(message["deployment"])
+    decision = message["decision"]
+    if attempt is not None and attempt.stage in DECISIONS:
+        if attempt.stage != decision:
+            return _refuse(member, "settled", decision=attempt.stage)
+        return member, {"ok": True, "decision": decision}
+    if not message.get("answer") and _number(message, member) < (member.term, member.fence):
+        return _refuse(member, "fenced", fence=member.fence, term=member.term)
+    if attempt is None:
+        return _record_unknown(member, message), {"ok": True, "decision": decision}
+    return _learn(member, attempt, decision), {"ok": True, "decision": decision}
+
+
+def _alone(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+    """Past the deadline, and the lead does not answer: this host goes back alone, and goes on asking."""
+    attempt = member.attempt(message["deployment"])
+    if attempt is None or attempt.lead == member.name or attempt not in due(member, now):
+        return _refuse(member, "order")
+    if attempt.stage == BACK:
+        return member, {"ok": True, "stage": BACK}
+    member = replace(_put(member, replace(attempt, stage=move(attempt.stage, "alone"))), current=attempt.base)
+    return member, {"ok": True, "stage": BACK}
+
+
+def _tick(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+    """Time has passed: a lease runs out, the lead decides what is due. `asks` names what another host must ask its lead."""
+    member = _expire(member, now)
+    asks: List[str] = []
+    for attempt in due(member, now):
+        if attempt.lead == member.name:
+            member = _learn(member, attempt, REVERTED)
+        else:
+            asks.append(attempt.deployment)
+    return member, {"ok": True, "asks": asks}
+
+
+def _boot(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+    """The host has rebooted: an unconfirmed generation comes back as the old one; leases of an earlier boot are void."""
+    member = replace(member, lease=None)
+    for attempt in member.attempts:
+        if attempt.stage in TENTATIVE:
+            member = _put(member, replace(attempt, stage=move(attempt.stage, "reboot")))
+        elif attempt.stage in INTENT:
+            stage = BACK if attempt.stage == BACK else move(attempt.stage, "reboot")
+            member = replace(_put(member, replace(attempt, stage=stage, deadline=now)), current=attempt.base)
+    return member, {"ok": True}
+
+
+RULES: Dict[str, Callable[[Member, Mapping[str, Any], float], Outcome]] = {
+    "lease": _lease,
+    "renew": _renew,
+    "vote": _step,
+    "start": _step,
+    "ready": _step,
+    "arm": _arm,
+    "switched": _step,
+    "finish": _finish,
+    "commit": _commit,
+    "undo": _undo,
+    "ask": _ask,
+    "tell": _tell,
+    "alone": _alone,
+    "tick": _tick,
+    "boot": _boot,
+}
+"""Every message a host understands."""
+
+
+# --------------------------------------------------------------------- records
+
+
+def to_json(member: Member) -> Dict[str, Any]:
+    """The record as plain JSON values."""
+    return asdict(member)
+
+
+def from_json(value: Mapping[str, Any]) -> Member:
+    """The record from its JSON form."""
+    lease = Lease(**value["lease"]) if value["lease"] is not None else None
+    attempts = tuple(Attempt(**{**a, "members": tuple(a["members"])}) for a in value["attempts"])
+    return Member(value["name"], value["term"], value["fence"], lease, value["current"], attempts)
+
+
+def _learn(member: Member, attempt: Attempt, decision: str) -> Member:
+    """Record a decision and what it makes current. Only an attempt with an intent ever changes what serves."""
+    settled = replace(attempt, stage=move(attempt.stage, "commit" if decision == COMMITTED else "revert"))
+    member = _put(member, settled)
+    if attempt.stage in INTENT:
+        member = replace(member, current=attempt.target if decision == COMMITTED else attempt.base)
+    return member
+
+
+def _record_unknown(member: Member, message: Mapping[str, Any]) -> Member:
+    """A decision about a deployment this host never saw is remembered, so that its late steps are refused."""
+    stage = message.get("decision", REVERTED)
+    return _put(member, Attempt(message["deployment"], int(message.get("target", 0)), stage, str(message.get("lead", member.name)), (), 0.0))
+
+
+def _expire(member: Member, now: float) -> Member:
+    """Drop a lease that has run out, and what was prepared under it."""
+    if member.lease is None or live(member.lease, now):
+        return member
+    member = replace(member, lease=None)
+    for attempt in member.attempts:
+        if attempt.stage in TENTATIVE:
+            member = _put(member, replace(attempt, stage=move(attempt.stage, "expire")))
+    return member
+
+
+def _driven(member: Member, attempt: Attempt, now: float) -> bool:
+    return member.lease is not None and live(member.lease, now) and member.lease.deployment == attempt.deployment
+
+
+def _mine(member: Member, message: Mapping[str, Any]) -> Tuple[Optional[Attempt], Reply]:
+    """The attempt a driver speaks of, or the refusal: unknown, settled, or an older number than the host has seen."""
+    attempt = member.attempt(message["deployment"])
+    if attempt is None:
+        return None, {"ok": False, "code": "unknown"}
+    if attempt.stage in DECISIONS:
+        return None, {"ok": False, "code": "settled", "decision": attempt.stage}
+    if _number(message, member) < (member.term, member.fence):
+        return None, {"ok": False, "code": "fenced", "fence": member.fence, "term": member.term}
+    return attempt, {}
+
+
+def _number(message: Mapping[str, Any], member: Member) -> Tuple[int, int]:
+    return int(message.get("term", member.term)), int(message["fence"])
+
+
+def _put(member: Member, attempt: Attempt) -> Member:
+    others = [a for a in member.attempts if a.deployment != attempt.deployment]
+    attempts = sorted([*others, attempt], key=lambda a: a.fence)
+    settled = [a for a in attempts if a.stage in DECISIONS or a.stage == DISCARDED]
+    forgotten = set(a.deployment for a in settled[: max(0, len(settled) - KEPT_ATTEMPTS)])
+    return replace(member, attempts=tuple(a for a in attempts if a.deployment not in forgotten))
+
+
+def _refuse(member: Member, code: str, **facts: Any) -> Outcome:
+    return member, {"ok": False, "code": code, **facts}
+
+
