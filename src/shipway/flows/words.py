@@ -1,0 +1,92 @@
+"""Words: what a person typed, one frozen dataclass a flow. The command line makes them, the flows read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """`project` is the directory to find shipway.toml from; `environment` is None where the only one is meant.
+
+    `json` tells a flow that no person is watching; it changes no decision.
+    """
+
+    project: Path
+    environment: str | None = None
+    json: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployWords(Words):
+    """`ref` names the commit; None is HEAD of a clean tree."""
+
+    ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepareWords(Words):
+    """`ref` names the commit; None is HEAD of a clean tree."""
+
+    ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackWords(Words):
+    """`target` is @previous, a generation's number, a version, or the beginning of a release's digest or of a commit."""
+
+    target: str = "@previous"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeWords(Words):
+    """Settle what an interrupted driver left, forward where the decision allows it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbortWords(Words):
+    """Settle what an interrupted driver left, backward unless it is committed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusWords(Words):
+    """`quick` leaves out the comparison of every file of the live releases with its manifest."""
+
+    quick: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanWords(Words):
+    """`ref` as for deploy; `files` lists every file that differs from what is live."""
+
+    ref: str | None = None
+    files: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryWords(Words):
+    """`limit` is the number of deployments, newest first."""
+
+    limit: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowWords(Words):
+    """`deployment` is an id, the beginning of one, a generation's number, or @last."""
+
+    deployment: str = "@last"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyWords(Words):
+    """`release` is a digest, a commit, a version or a generation; the answer is yes only if every member proves it."""
+
+    release: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveWords(Words):
+    """`shared` removes the shared paths too, which no command brings back."""
+
+    shared: bool = False
