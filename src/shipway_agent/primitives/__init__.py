@@ -1,1 +1,66 @@
-"""What an agent can do to a host, one subject a file."""
+"""A `do` name in, the function that does it out. What an agent can do to a host, one subject a file, imported when first asked for."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping
+
+if TYPE_CHECKING:
+    from shipway_agent.journal import Journal
+    from shipway_agent.root import Root
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where a step runs: given to every primitive beside its arguments.
+
+    `journal` belongs to the thread of the step. `proxy` is the path of the proxy's root. `until` is when the step must have
+    ended, on time.monotonic(); the runner does not interrupt a primitive, so each bounds its own waits by `left()`.
+    `unknown` is set when an earlier try of this very step began and has no known ending. `ended` is set when the session's
+    stdin has ended. `emit` streams one event to the driver; it may be called from any thread and never raises.
+    """
+
+    root: Root
+    proxy: str
+    journal: Journal
+    deployment: str
+    fence: int
+    key: str
+    until: float
+    emit: Callable[[Mapping[str, Any]], None]
+    unknown: bool = False
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def left(self, now: float) -> float:
+        """Seconds until the step must have ended, never negative. `now` is time.monotonic()."""
+        return max(0.0, self.until - now)
+
+
+Primitive = Callable[[Context, Mapping[str, Any]], Dict[str, Any]]
+"""Does one thing and answers with JSON values. Idempotent. Raises AgentError."""
+
+WHERE: Dict[str, str] = {
+    "member": "shipway_agent.primitives.member:tell",
+    "tree.make": "shipway_agent.primitives.trees:make",
+    "tree.verify": "shipway_agent.primitives.trees:verify",
+    "generation.make": "shipway_agent.primitives.generations:make",
+    "generation.copy": "shipway_agent.primitives.generations:copy",
+    "task.run": "shipway_agent.primitives.tasks:run",
+    "process.start": "shipway_agent.primitives.processes:start",
+    "workers.settled": "shipway_agent.primitives.processes:settled",
+    "retire.watch": "shipway_agent.primitives.processes:draining",
+    "proxy.ensure": "shipway_agent.primitives.proxy:ensure",
+    "switch": "shipway_agent.primitives.switch:switch",
+    "prove": "shipway_agent.primitives.prove:prove",
+    "prune": "shipway_agent.primitives.prune:prune",
+}
+"""Every step a host understands."""
+
+
+def primitive(do: str) -> Primitive:
+    """The function behind a `do` name. Raises KeyError for a name that is not in WHERE."""
+    module, name = WHERE[do].split(":")
+    found: Primitive = getattr(importlib.import_module(module), name)
+    return found
