@@ -1,0 +1,30 @@
+"""Open channels in, facts out: what is there, read from the hosts and never from intent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shipway.execute.fleet import Fleet, Outcomes
+
+Facts = dict[str, Any]
+
+LOOK_SECONDS = 30.0
+VERIFY_SECONDS = 300.0
+"""Bound of a look that reads every byte of the live release."""
+
+
+async def look(fleet: Fleet, *, verify: bool = False, hosts: tuple[str, ...] | None = None) -> Outcomes[Facts]:
+    """The facts of every host at once. `verify` also compares the live release byte by byte with its manifest."""
+    bound = VERIFY_SECONDS if verify else LOOK_SECONDS
+    return await fleet.each(lambda name: fleet.call(name, "look", {"verify": verify}, timeout_seconds=bound), hosts)
+
+
+def next_number(facts: Mapping[str, Facts]) -> int:
+    """One more than the highest fencing number any member has seen, so that a replaced host never blocks the rest."""
+    return 1 + max((int(fact["member"]["fence"]) for fact in facts.values()), default=0)
+
+
+def highest_term(facts: Mapping[str, Facts]) -> int:
+    """The term of the last lead that was made by hand; 0 when none ever was."""
+    return max((int(fact["member"]["term"]) for fact in facts.values()), default=0)

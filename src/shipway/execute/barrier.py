@@ -1,0 +1,54 @@
+"""Work for many hosts in, the first failure or nothing out: every host passes, or nobody goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+from shipway.model.errors import HostError
+
+COMPANY_SECONDS = 2.0
+"""How long after the first failure the others may still report theirs, so that one message names them all."""
+
+
+class Broken(Exception):
+    """Hosts that did not pass a barrier, and why."""
+
+    def __init__(self, errors: dict[str, HostError]) -> None:
+        super().__init__("; ".join(str(error) for error in errors.values()))
+        self.errors = errors
+
+
+async def together(work: Callable[[str], Awaitable[object]], hosts: Iterable[str]) -> None:
+    """Run `work` for all hosts at once and return when the last has passed.
+
+    Raises Broken with every error known COMPANY_SECONDS after the first; work that still runs then is no longer awaited.
+    """
+    tasks = {asyncio.ensure_future(work(name)): name for name in hosts}
+    if not tasks:
+        return
+    try:
+        done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        if pending:
+            more, pending = await asyncio.wait(pending, timeout=COMPANY_SECONDS)
+            done |= more
+    except BaseException:
+        await _let_go(tasks)
+        raise
+    await _let_go(pending)
+    errors: dict[str, HostError] = {}
+    for task in sorted(done, key=lambda t: tasks[t]):
+        error = task.exception() if not task.cancelled() else None
+        if isinstance(error, HostError):
+            errors[tasks[task]] = error
+        elif error is not None:
+            raise error
+    if errors:
+        raise Broken(errors)
+
+
+async def _let_go(tasks: Iterable[asyncio.Future[object]]) -> None:
+    pending = list(tasks)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)

@@ -1,0 +1,195 @@
+"""A Plan, leased hosts and blobs in, an Ending out: one deployment as a transaction over the fleet.
+
+Reads as docs/transaction.md: ship, prepare, activate, start, switch, verify, commit; or undo, at any point before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shipway.execute import barrier, decision, steps
+from shipway.execute.decision import COMMITTED, Ending
+from shipway.execute.fleet import Fleet
+from shipway.execute.lease import Claim
+from shipway.execute.ship import Blobs, ship
+from shipway.execute.steps import StepFailed
+from shipway.execute.telling import Tell
+from shipway.model.errors import HostError
+from shipway.model.plan import Plan, Step
+
+
+UNARMED_SECONDS = 10.0
+"""How long an undo asks for the lead when no host can have switched: they discard what was prepared by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a plan ended, and what stood in its way: per host the error that broke the barrier `where`."""
+
+    ending: Ending | None
+    where: str = ""
+    errors: Mapping[str, HostError] | None = None
+    interrupted: bool = False
+    undone_tasks: tuple[str, ...] = ()
+    kept_tasks: tuple[str, ...] = ()
+
+    @property
+    def live(self) -> bool:
+        return self.ending is not None and self.ending.decision == COMMITTED
+
+
+class Conduct:
+    """One plan on one fleet. The leases are held and renewed by whoever calls."""
+
+    def __init__(self, fleet: Fleet, plan: Plan, claim: Claim, blobs: Blobs | None, tell: Tell) -> None:
+        self._fleet = fleet
+        self._plan = plan
+        self._claim = claim
+        self._blobs = blobs
+        self._tell = tell
+        self._where = "begin"
+        self._ran: dict[str, list[str]] = {name: [] for name in plan.members}
+
+    async def run(self) -> Outcome:
+        """Walk the plan to its decision. Whatever goes wrong before the decision is undone, a cancellation too."""
+        try:
+            await self._go_forward()
+        except barrier.Broken as broken:
+            return await self._go_back(broken.errors)
+        except asyncio.CancelledError:
+            return await asyncio.shield(self._go_back({}, interrupted=True))
+        except Exception:
+            await asyncio.shield(self._go_back({}))
+            raise
+        if not self._plan.switch:
+            return Outcome(None)
+        ending = await self._shielded(decision.commit(self._fleet, self._claim, self._tell))
+        if ending.decision != COMMITTED:
+            return Outcome(ending, "commit", ending.silent)
+        await self._finish()
+        return Outcome(ending)
+
+    async def _go_forward(self) -> None:
+        if self._blobs is not None:
+            blobs = self._blobs
+            await self._phase("ship", lambda name: ship(self._fleet, blobs, self._tell, name))
+        for wave in self._plan.waves:
+            await self._all(wave.phase, wave.name, wave.steps)
+        if self._plan.switch:
+            await self._all("switch", "switched", self._plan.switch)
+            await self._verify()
+
+    async def _verify(self) -> None:
+        async def one(name: str) -> None:
+            login = asyncio.ensure_future(self._fleet.login(name))
+            try:
+                answers = await steps.run(self._fleet, name, self._claim, self._plan.verify.get(name, ()), self._tell)
+                await login
+            finally:
+                login.cancel()
+            self._tell("proved", host=name, probes=[probe for answer in answers.values() for probe in _probes(answer)])
+
+        await self._phase("verify", one)
+
+    async def _all(self, phase: str, name: str, work: Mapping[str, tuple[Step, ...]]) -> None:
+        async def one(host: str) -> None:
+            await self._run(host, work[host])
+
+        await self._phase(phase, one, hosts=tuple(work), name=name)
+
+    async def _run(self, host: str, todo: tuple[Step, ...]) -> None:
+        def tell(kind: str, **data: Any) -> None:
+            if kind == "step" and data.get("state") in ("started", "done") and data.get("key") not in self._ran[host]:
+                self._ran[host].append(str(data["key"]))
+            self._tell(kind, **data)
+
+        await steps.run(self._fleet, host, self._claim, todo, _Overheard(self._tell, tell))
+
+    async def _phase(
+        self, phase: str, work: Callable[[str], Any], hosts: tuple[str, ...] | None = None, name: str | None = None
+    ) -> None:
+        self._where = name or phase
+        self._tell("phase", name=phase, wave=name or phase)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await barrier.together(work, hosts if hosts is not None else self._plan.members)
+        self._tell("barrier", name=name or phase, seconds=loop.time() - began)
+
+    async def _go_back(self, errors: Mapping[str, HostError], *, interrupted: bool = False) -> Outcome:
+        where = self._where
+        self._tell("phase", name="undo", wave=where)
+        bound = self._claim.confirm_seconds if where in ("switched", "verify") else UNARMED_SECONDS
+        ending = await decision.undo(self._fleet, self._claim, self._tell, bound)
+        if ending.decision == COMMITTED:
+            await self._finish()
+            return Outcome(ending, where, errors, interrupted)
+        undone, kept = await self._undo_tasks()
+        return Outcome(ending, where, errors, interrupted, undone, kept)
+
+    async def _undo_tasks(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Run the undo of each task that ran, newest first; name those that ran and have none."""
+        undone: list[str] = []
+        kept: list[str] = []
+        for host in self._plan.members:
+            undos = {step.key.removeprefix("undo:"): step for step in self._plan.undo.get(host, ())}
+            for key in reversed(self._ran[host]):
+                if not key.startswith("task:"):
+                    continue
+                step = undos.get(key)
+                if step is None:
+                    if self._activated(key):
+                        kept.append(f"{key.removeprefix('task:')} on {host}")
+                    continue
+                try:
+                    await steps.run(self._fleet, host, self._claim, (step,), self._tell, decided=True)
+                    undone.append(f"{key.removeprefix('task:')} on {host}")
+                except (StepFailed, HostError) as error:
+                    self._tell("note", host=host, message=f"the undo of {key.removeprefix('task:')} failed: {error.message}")
+                    kept.append(f"{key.removeprefix('task:')} on {host}")
+        return tuple(undone), tuple(kept)
+
+    def _activated(self, key: str) -> bool:
+        """Whether a task belongs to what users can see; what prepare does is invisible and needs no undo."""
+        return any(key == step.key for wave in self._plan.waves if wave.phase == "activate" for todo in wave.steps.values() for step in todo)
+
+    async def _finish(self) -> None:
+        """Drains, pruning and the end of the lease. The decision stands: nothing here changes the verdict."""
+        self._tell("phase", name="finish", wave="finish")
+
+        async def one(name: str) -> None:
+            answers = await steps.run(self._fleet, name, self._claim, self._plan.finish.get(name, ()), self._tell, decided=True)
+            for answer in answers.values():
+                for process in answer.get("draining", ()) if isinstance(answer, Mapping) else ():
+                    self._tell("draining", host=name, **process)
+
+        for name, error in (await self._fleet.each(one, self._plan.members)).errors.items():
+            self._tell("note", host=name, message=f"cleaning up was not finished: {error.message}")
+
+    async def _shielded(self, work: Any) -> Ending:
+        """The decision is not interrupted: half a commit is what this program exists to prevent."""
+        task: asyncio.Future[Ending] = asyncio.ensure_future(work)
+        while True:
+            try:
+                return await asyncio.shield(task)
+            except asyncio.CancelledError:
+                if task.done():
+                    return task.result()
+                self._tell("note", message="the decision is being made; the interruption waits for it")
+
+
+class _Overheard(Tell):
+    """A Tell that also notes which steps ran."""
+
+    def __init__(self, tell: Tell, listen: Callable[..., None]) -> None:
+        self._listen = listen
+        self.deployment = tell.deployment
+
+    def __call__(self, kind: str, *, host: str = "", **data: Any) -> None:
+        self._listen(kind, host=host, **data)
+
+
+def _probes(answer: Any) -> list[Any]:
+    return list(answer.get("probes", ())) if isinstance(answer, Mapping) else []

@@ -1,0 +1,104 @@
+"""A deployment that must end in, the decision at the lead and every member's acknowledgement out.
+
+The lead's record is the decision. It is written there first, whichever it is, and no member is told before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from shipway.execute.fleet import Fleet
+from shipway.execute.lease import Claim
+from shipway.execute.telling import Tell
+from shipway.model.errors import HostError, HostRefused
+
+COMMITTED = "committed"
+REVERTED = "reverted"
+
+DECIDE_SECONDS = 15.0
+"""Bound of one question to the lead."""
+
+ACKNOWLEDGE_SECONDS = 90.0
+"""Bound of one member's acknowledgement: one that went back alone starts its generation again before it says yes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a deployment ended. `decision` is None when the lead could not be heard; `silent` are hosts without acknowledgement."""
+
+    decision: str | None
+    silent: dict[str, HostError] = field(default_factory=dict)
+
+    @property
+    def settled(self) -> bool:
+        return self.decision is not None and not self.silent
+
+
+async def commit(fleet: Fleet, claim: Claim, tell: Tell) -> Ending:
+    """Write *committed* on the lead, then tell all. If *reverted* stands there already, that is followed."""
+    return await _decide(fleet, claim, tell, claim.message("commit"), claim.deployment)
+
+
+async def undo(fleet: Fleet, claim: Claim, tell: Tell, bound_seconds: float) -> Ending:
+    """Write *reverted* on the lead, then tell all. If *committed* stands there already, that is followed.
+
+    The lead is asked for `bound_seconds`. Silent, the members are not told: each decides by its own clock.
+    """
+    return await _decide(fleet, claim, tell, claim.message("undo"), claim.deployment, bound_seconds=bound_seconds)
+
+
+async def settle(fleet: Fleet, claim: Claim, tell: Tell, deployment: str, lead: str) -> Ending:
+    """End a deployment that another driver left open, under this driver's number. Every member must record it."""
+    message = claim.message("undo") | {"deployment": deployment}
+    ending = await _decide(fleet, claim, tell, message, deployment, lead=lead)
+    if ending.decision is not None:
+        tell("settled", deployment_settled=deployment, decision=ending.decision)
+    return ending
+
+
+async def _decide(
+    fleet: Fleet,
+    claim: Claim,
+    tell: Tell,
+    message: dict[str, object],
+    deployment: str,
+    *,
+    lead: str | None = None,
+    bound_seconds: float | None = None,
+) -> Ending:
+    lead = lead or claim.lead
+    decision = await _ask_lead(fleet, lead, message, bound_seconds or claim.confirm_seconds)
+    if isinstance(decision, HostError):
+        return Ending(None, {lead: decision})
+    tell("decided", host=lead, decision=decision)
+    return Ending(decision, await _tell_all(fleet, claim, tell, deployment, decision))
+
+
+async def _ask_lead(fleet: Fleet, lead: str, message: dict[str, object], bound_seconds: float) -> str | HostError:
+    """Ask until the lead answers or the bound is reached: the question may be repeated, for the first writer wins."""
+    loop = asyncio.get_running_loop()
+    give_up = loop.time() + bound_seconds
+    while True:
+        try:
+            reply = await fleet.call(lead, "decide", message, timeout_seconds=DECIDE_SECONDS)
+        except HostError as error:
+            if loop.time() >= give_up:
+                return error
+            await asyncio.sleep(0.5)
+            continue
+        if reply["ok"]:
+            return str(reply["decision"])
+        return HostRefused(lead, str(reply["code"]), f"the lead refused to decide: {reply['code']}", facts=dict(reply))
+
+
+async def _tell_all(fleet: Fleet, claim: Claim, tell: Tell, deployment: str, decision: str) -> dict[str, HostError]:
+    message = {"do": "tell", "deployment": deployment, "decision": decision, "fence": claim.number, "term": claim.term}
+
+    async def one(name: str) -> None:
+        reply = await fleet.call(name, "decide", message, timeout_seconds=ACKNOWLEDGE_SECONDS)
+        if not reply["ok"]:
+            raise HostRefused(name, str(reply["code"]), f"does not follow the decision {decision}: {reply['code']}", facts=dict(reply))
+        tell("told", host=name, decision=decision)
+
+    return (await fleet.each(one)).errors

@@ -1,0 +1,170 @@
+"""Hosts in, open channels out; one question to many hosts at once, every answer and every error kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+from shipway.model.errors import HostError, LinkLost, Unreachable
+from shipway.model.intent import Host
+from shipway.transports.base import Channel, Transport
+
+T = TypeVar("T")
+Json = Mapping[str, Any]
+
+CONNECT_SECONDS = 20.0
+"""Bound of one login, agent delivered and started."""
+
+AT_ONCE = 32
+"""Logins under way at once: more only makes sshd's MaxStartups drop them."""
+
+
+@dataclass
+class Outcomes(Generic[T]):
+    """What each host answered, and the error of each that did not."""
+
+    answers: dict[str, T] = field(default_factory=dict)
+    errors: dict[str, HostError] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        return not self.errors
+
+
+class Fleet:
+    """Open channels by the name of their host. A channel that breaks is opened again once, for every call may be repeated."""
+
+    def __init__(self, hosts: Iterable[Host], *, app: str, environment: str, transport_for: Callable[[Host], Transport]) -> None:
+        self.hosts = {host.name: host for host in sorted(hosts, key=lambda h: h.name)}
+        self._app = app
+        self._environment = environment
+        self._transport_for = transport_for
+        self._channels: dict[str, Channel] = {}
+        self._opening: dict[str, asyncio.Lock] = {}
+        self._sent_before: dict[str, int] = {}
+        self._room = asyncio.Semaphore(AT_ONCE)
+
+    async def __aenter__(self) -> Fleet:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await asyncio.gather(*(channel.close() for channel in self._channels.values()))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every host, in order of id."""
+        return tuple(self.hosts)
+
+    @property
+    def reached(self) -> tuple[str, ...]:
+        """Hosts with an open channel, in order of id."""
+        return tuple(name for name in self.hosts if name in self._channels)
+
+    def bytes_sent(self, name: str) -> int:
+        """Bytes written to a host so far, over all its channels."""
+        channel = self._channels.get(name)
+        return self._sent_before.get(name, 0) + (channel.bytes_sent if channel is not None else 0)
+
+    async def connect(self, on_open: Callable[[str, float], None] = lambda name, seconds: None) -> Outcomes[Channel]:
+        """Open a channel to every host at once. `on_open` is told each host and the seconds it took."""
+
+        async def one(name: str) -> Channel:
+            began = asyncio.get_running_loop().time()
+            channel = await self._open(name)
+            on_open(name, asyncio.get_running_loop().time() - began)
+            return channel
+
+        return await self.each(one)
+
+    async def each(self, ask: Callable[[str], Awaitable[T]], hosts: Iterable[str] | None = None) -> Outcomes[T]:
+        """Await `ask(host)` for all hosts at once, to the end of the slowest."""
+        names = tuple(hosts if hosts is not None else self.hosts)
+        outcomes: Outcomes[T] = Outcomes()
+
+        async def one(name: str) -> None:
+            try:
+                outcomes.answers[name] = await ask(name)
+            except HostError as error:
+                outcomes.errors[name] = error
+
+        tasks = [asyncio.ensure_future(one(name)) for name in names]
+        try:
+            await asyncio.gather(*tasks)
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
+        return outcomes
+
+    async def call(
+        self,
+        name: str,
+        call: str,
+        args: Json | None = None,
+        *,
+        body: Callable[[], AsyncIterator[bytes]] | None = None,
+        on_event: Callable[[Json], None] | None = None,
+        timeout_seconds: float = 30.0,
+        again: bool = True,
+    ) -> dict[str, Any]:
+        """One call to one host; repeated once over a new channel when the link breaks and `again` is set.
+
+        `body` makes what follows the request, anew for each try.
+
+        Raises HostRefused, LinkLost (the outcome is unknown), Overdue, or Unreachable when no channel can be opened.
+        """
+        channel = await self._open(name)
+        try:
+            return await channel.call(call, args, body=body() if body else None, on_event=on_event, timeout_seconds=timeout_seconds)
+        except LinkLost:
+            await self._drop(name, channel)
+            if not again:
+                raise
+        channel = await self._open(name)
+        try:
+            return await channel.call(call, args, body=body() if body else None, on_event=on_event, timeout_seconds=timeout_seconds)
+        except LinkLost:
+            await self._drop(name, channel)
+            raise
+
+    async def channel(self, name: str) -> Channel:
+        """The open channel of a host. Raises Unreachable."""
+        return await self._open(name)
+
+    async def login(self, name: str) -> None:
+        """One new login with an answer of the host: an open channel hides a dead sshd. Raises Unreachable, LinkLost."""
+        channel = await self._transport_for(self.hosts[name]).open(
+            self.hosts[name], app=self._app, environment=self._environment, timeout_seconds=CONNECT_SECONDS
+        )
+        try:
+            await channel.call("fresh", timeout_seconds=10.0)
+        finally:
+            await channel.close()
+
+    async def _open(self, name: str) -> Channel:
+        lock = self._opening.setdefault(name, asyncio.Lock())
+        async with lock:
+            channel = self._channels.get(name)
+            if channel is None:
+                host = self.hosts[name]
+                async with self._room:
+                    channel = await self._transport_for(host).open(
+                        host, app=self._app, environment=self._environment, timeout_seconds=CONNECT_SECONDS
+                    )
+                self._channels[name] = channel
+            return channel
+
+    async def _drop(self, name: str, channel: Channel) -> None:
+        if self._channels.get(name) is channel:
+            del self._channels[name]
+            self._sent_before[name] = self._sent_before.get(name, 0) + channel.bytes_sent
+        await channel.close()
+
+
+def worst(errors: Mapping[str, HostError]) -> HostError:
+    """The error to name first: one that says why before one that only says that nothing was heard."""
+    return min(errors.values(), key=lambda e: (isinstance(e, LinkLost), isinstance(e, Unreachable), e.host))

@@ -1,0 +1,147 @@
+"""A fleet in, leases on every member out. Taken in order of id, renewed while the driver lives, never forced."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from shipway.execute.fleet import Fleet
+from shipway.execute.telling import Tell
+from shipway.model.errors import HostError, Refused
+
+Json = Mapping[str, Any]
+
+SLACK_SECONDS = 2.0
+"""Added to a lease's remaining time before it is asked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a driver says of itself when it takes leases. `number` is its fencing number and its generation."""
+
+    deployment: str
+    number: int
+    owner: str
+    lead: str
+    members: tuple[str, ...]
+    lease_seconds: float
+    confirm_seconds: float
+    document: Json = field(default_factory=dict)
+    term: int = 0
+
+    def message(self, do: str, **more: Any) -> dict[str, Any]:
+        """A message of this driver to a host's record."""
+        return {"do": do, "deployment": self.deployment, "fence": self.number, "term": self.term, **more}
+
+
+class Fenced(Exception):
+    """A host has seen a number at least as high: look again and take a higher one."""
+
+
+async def take(fleet: Fleet, claim: Claim, tell: Tell) -> None:
+    """Lease every member in order of id.
+
+    A lease that a silent driver left is waited out; a driver that still renews is not. Raises Refused (who holds it, since
+    when, how far) after giving back what was taken, Fenced when the number is too low, HostError when a host cannot be heard.
+    """
+    taken: list[str] = []
+    try:
+        for name in fleet.names:
+            await _take_one(fleet, name, claim, tell)
+            taken.append(name)
+    except BaseException:
+        with contextlib.suppress(HostError):
+            await fleet.each(lambda name: fleet.call(name, "decide", claim.message("finish"), again=False), taken)
+        raise
+
+
+async def release(fleet: Fleet, claim: Claim) -> dict[str, HostError]:
+    """Give the leases back. Returns the hosts that could not be told; theirs run out by themselves."""
+    outcomes = await fleet.each(lambda name: fleet.call(name, "decide", claim.message("finish")), fleet.reached)
+    return outcomes.errors
+
+
+@asynccontextmanager
+async def renewed(fleet: Fleet, claim: Claim) -> AsyncIterator[None]:
+    """Keep the leases alive for the length of the block: one renewal of every host each third of the lease."""
+    task = asyncio.ensure_future(_renew_for_ever(fleet, claim))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _take_one(fleet: Fleet, name: str, claim: Claim, tell: Tell) -> None:
+    message = claim.message(
+        "lease",
+        owner=claim.owner,
+        seconds=claim.lease_seconds,
+        lead=claim.lead,
+        members=list(claim.members),
+        confirm_seconds=claim.confirm_seconds,
+        document=dict(claim.document),
+    )
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    give_up = None
+    least = float("inf")
+    while True:
+        reply = await fleet.call(name, "decide", message)
+        if reply["ok"]:
+            tell("leased", host=name, fence=claim.number, seconds=loop.time() - began)
+            return
+        if reply["code"] == "fenced":
+            raise Fenced(name)
+        left = float(reply.get("seconds_left", 0.0))
+        renews = left > least + 0.05
+        if reply["code"] not in ("held", "busy") or renews or (give_up is not None and loop.time() > give_up):
+            raise _held(name, reply)
+        if give_up is None:
+            bound = left + SLACK_SECONDS if reply["code"] == "held" else float(reply.get("seconds_left", 60.0)) + SLACK_SECONDS
+            give_up = loop.time() + bound
+            tell("waiting", host=name, what=_what(reply), bound_seconds=bound)
+        least = min(least, left)
+        await asyncio.sleep(min(0.5, max(0.05, left)))
+
+
+def _what(reply: Json) -> str:
+    if reply["code"] == "held":
+        return f"the lease of {reply['owner']} ({reply['deployment']}) to be renewed or to run out"
+    return f"step {reply.get('key', '?')} of {reply.get('deployment', '?')} to end"
+
+
+def _held(name: str, reply: Json) -> Refused:
+    if reply["code"] == "held":
+        return Refused(
+            f"{reply['owner']} is deploying: {reply['deployment']} holds the lease of {name} for {reply['seconds_held']:.0f} s",
+            state="nothing was touched by this command; the other deployment goes on",
+            hint="shipway status ENV shows how far it is; try again when it has ended",
+            code="lease-held",
+        )
+    if reply["code"] == "busy":
+        return Refused(
+            f"step {reply.get('key', '?')} of deployment {reply.get('deployment', '?')} still runs on {name}",
+            state="nothing was touched by this command",
+            hint="it is ended at its own timeout; then repeat the command",
+            code="busy",
+        )
+    return Refused(
+        f"{name} refused the lease: {reply['code']}",
+        state="nothing was touched by this command",
+        hint="shipway status ENV shows what the host remembers; shipway resume ENV settles what is open",
+        code="lease-refused",
+    )
+
+
+async def _renew_for_ever(fleet: Fleet, claim: Claim) -> None:
+    """A host that cannot be told is skipped: its own steps and the verification notice, and it decides by its own clock."""
+    message = claim.message("renew", seconds=claim.lease_seconds, owner=claim.owner)
+    while True:
+        await asyncio.sleep(claim.lease_seconds / 3)
+        await fleet.each(lambda name: fleet.call(name, "decide", message, again=False, timeout_seconds=claim.lease_seconds), fleet.reached)

@@ -1,0 +1,62 @@
+"""A list of steps and a host in, what each answered out; the first that fails is an error that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from shipway.execute.fleet import Fleet
+from shipway.execute.lease import Claim
+from shipway.execute.telling import Tell
+from shipway.model.errors import HostRefused
+from shipway.model.plan import Step
+
+GRACE_SECONDS = 15.0
+"""What a host may need on top of its steps' own bounds: to end a step and to journal it."""
+
+
+async def run(fleet: Fleet, name: str, claim: Claim, steps: Sequence[Step], tell: Tell, *, decided: bool = False) -> dict[str, Any]:
+    """Run steps on one host in one exchange, streaming what happens.
+
+    `decided` marks steps that belong behind the decision. Raises StepFailed, LinkLost, Overdue, Unreachable.
+    """
+    titles = {step.key: step.title or step.key for step in steps}
+    args = {
+        "deployment": claim.deployment,
+        "fence": claim.number,
+        "term": claim.term,
+        "decided": decided,
+        "steps": [{"key": s.key, "do": s.do, "args": s.args, "timeout_seconds": s.timeout_seconds} for s in steps],
+    }
+    bound = sum(step.timeout_seconds for step in steps) + GRACE_SECONDS
+    answer = await fleet.call(name, "run", args, on_event=_relay(name, titles, tell), timeout_seconds=bound)
+    failed = answer["failed"]
+    if failed is not None:
+        raise StepFailed(name, failed, titles)
+    return {done["key"]: done["answer"] for done in answer["done"]}
+
+
+class StepFailed(HostRefused):
+    """A step ended badly: `key`, the agent's `code`, what it said and the last lines of what it ran."""
+
+    def __init__(self, host: str, failed: Mapping[str, Any], titles: Mapping[str, str]) -> None:
+        key = str(failed["key"])
+        super().__init__(host, str(failed["code"]), str(failed["message"]), lines=failed.get("lines", ()), facts=dict(failed.get("facts", {})))
+        self.key = key
+        self.title = titles.get(key, key)
+
+
+def _relay(name: str, titles: Mapping[str, str], tell: Tell) -> Callable[[Mapping[str, Any]], None]:
+    def on_event(event: Mapping[str, Any]) -> None:
+        data = {key: value for key, value in event.items() if key != "event"}
+        kind = str(event.get("event"))
+        if kind == "step":
+            tell("step", host=name, title=titles.get(str(data.get("key")), str(data.get("key"))), **data)
+            if data.get("state") == "done" and isinstance(data.get("answer"), Mapping) and "at_boot" in data["answer"]:
+                tell("switched", host=name, **{key: data["answer"].get(key) for key in ("base", "seconds", "at_boot")})
+        elif kind == "output":
+            tell("output", host=name, **data)
+        else:
+            tell("note", host=name, message=f"unknown event {kind!r} of the agent")
+
+    return on_event

@@ -1,0 +1,141 @@
+"""A connected fleet in, a held one out: leases on every member, what others left open settled, facts read under the lease."""
+
+from __future__ import annotations
+
+import getpass
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from shipway.execute import ask, decision, lease
+from shipway.execute.ask import Facts
+from shipway.execute.fleet import Fleet
+from shipway.execute.lease import Claim, Fenced
+from shipway.execute.telling import Tell
+from shipway.flows.words_of_failure import silent, unreachable
+from shipway.model.errors import Refused, Unsettled
+from shipway.model.intent import Environment
+
+INTENT = ("armed", "switched", "back")
+TRIES = 5
+"""Times a higher number is taken when another driver was quicker; then the other one is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Leases of one driver on the whole fleet, and what was there when it had them all."""
+
+    claim: Claim
+    facts: dict[str, Facts]
+    tell: Tell
+
+
+async def read(fleet: Fleet, *, verify: bool = False) -> dict[str, Facts]:
+    """The facts of every host. Raises Refused naming all that cannot be reached."""
+    connected = await fleet.connect()
+    if connected.errors:
+        raise unreachable(connected.errors)
+    looked = await ask.look(fleet, verify=verify)
+    if looked.errors:
+        raise unreachable(looked.errors)
+    return looked.answers
+
+
+@asynccontextmanager
+async def hold(
+    fleet: Fleet,
+    environment: Environment,
+    facts: dict[str, Facts],
+    tell: Tell,
+    document: Callable[[int, str], Mapping[str, Any]],
+) -> AsyncIterator[Hold]:
+    """Lease every member, settle what is open, read again; renew for the length of the block and give back after it.
+
+    `document` makes what every host journals from the number and the id. Raises Refused when somebody else holds a lease,
+    Unsettled when an earlier deployment cannot be settled on every member.
+    """
+    claim, told = await _claim(fleet, environment, facts, tell, document)
+    async with lease.renewed(fleet, claim):
+        try:
+            facts = await settled(fleet, claim, told)
+            yield Hold(claim, facts, told)
+        finally:
+            await lease.release(fleet, claim)
+
+
+async def settled(fleet: Fleet, claim: Claim, tell: Tell) -> dict[str, Facts]:
+    """Read all hosts; settle each deployment that is open anywhere under this driver's number; read again."""
+    facts = await read(fleet)
+    open_ones = open_deployments(facts, besides=claim.deployment)
+    if not open_ones:
+        return facts
+    for deployment, lead in open_ones.items():
+        if lead not in fleet.hosts:
+            raise Unsettled(
+                f"deployment {deployment} is open and its lead {lead} is not among the hosts of the configuration",
+                state="every host serves what it served before this command",
+                hint=f"put {lead} back into shipway.toml, then shipway resume ENV",
+                code="lead-missing",
+            )
+        ending = await decision.settle(fleet, claim, tell, deployment, lead)
+        if not ending.settled:
+            raise silent(ending, deployment)
+    return await read(fleet)
+
+
+def open_deployments(facts: Mapping[str, Facts], besides: str = "") -> dict[str, str]:
+    """Deployments with an intent and no decision on some host, with their lead, oldest first."""
+    found: dict[str, tuple[int, str]] = {}
+    for fact in facts.values():
+        for attempt in fact["member"]["attempts"]:
+            if attempt["stage"] in INTENT and attempt["deployment"] != besides:
+                found[attempt["deployment"]] = (attempt["fence"], attempt["lead"])
+    return {deployment: lead for deployment, (_, lead) in sorted(found.items(), key=lambda item: item[1])}
+
+
+def who() -> str:
+    """The person and machine behind this driver, for records only."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = "unknown"
+    return f"{name}@{socket.gethostname()}"
+
+
+async def _claim(
+    fleet: Fleet,
+    environment: Environment,
+    facts: dict[str, Facts],
+    tell: Tell,
+    document: Callable[[int, str], Mapping[str, Any]],
+) -> tuple[Claim, Tell]:
+    for _ in range(TRIES):
+        number = ask.next_number(facts)
+        deployment = f"{number}-{secrets.token_hex(3)}"
+        claim = Claim(
+            deployment=deployment,
+            number=number,
+            owner=who(),
+            lead=fleet.names[0],
+            members=fleet.names,
+            lease_seconds=environment.lease_seconds,
+            confirm_seconds=environment.confirm_seconds,
+            document=document(number, deployment),
+            term=ask.highest_term(facts),
+        )
+        told = tell.named(deployment)
+        try:
+            await lease.take(fleet, claim, told)
+        except Fenced:
+            facts = await read(fleet)
+            continue
+        return claim, told
+    raise Refused(
+        "another operator takes leases at the same time and is always quicker",
+        state="nothing was touched by this command",
+        hint=f"shipway status {environment.name} names the other deployment; repeat the command when it has ended",
+        code="lease-raced",
+    )
