@@ -146,7 +146,8 @@ def _step(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
     if not _driven(member, attempt, now) and message["do"] != "switched":
         return _refuse(member, "expired", stage=attempt.stage)
     stage = move(attempt.stage, message["do"])
-    member = _put(member, replace(attempt, stage=stage))
+    document = {**attempt.document, "peers": message["peers"]} if "peers" in message else attempt.document
+    member = _put(member, replace(attempt, stage=stage, document=document))
     if stage == SWITCHED:
         member = replace(member, current=attempt.target)
     return member, {"ok": True, "stage": stage}
