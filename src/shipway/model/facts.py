@@ -1,0 +1,219 @@
+"""Facts: what a host says is there, typed. plan/facts.py reads the agent's answer to `look` into these; every stage may read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+Json: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Who answers. `clock` is seconds since the epoch on the host, `boot_now` seconds of its boot clock; `why_not` says why it cannot serve."""
+
+    host: str
+    agent: str = ""
+    python: str = ""
+    platform: str = ""
+    user: str = ""
+    uid: int = 0
+    home: str = ""
+    root: str = ""
+    boot_id: str = ""
+    boot_now: float = 0.0
+    clock: float = 0.0
+    after_reboot: bool = False
+    why_not: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """Room below the root. None where the file system does not count (inodes on btrfs)."""
+
+    free_bytes: int | None = None
+    free_inodes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLease:
+    """Who may change the host until `until`, in seconds of its boot clock."""
+
+    deployment: str
+    owner: str
+    fence: int
+    since: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What the host knows of one deployment; `stage` is one of shipway_agent.states. `base` was current when it armed."""
+
+    deployment: str
+    fence: int
+    stage: str
+    lead: str
+    members: tuple[str, ...]
+    confirm_seconds: float = 60.0
+    base: int | None = None
+    deadline: float = 0.0
+    document: Json = field(default_factory=dict)
+
+    @property
+    def committed(self) -> bool:
+        """Whether the host knows that the fleet decided for it."""
+        return self.stage == "committed"
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether the host had an intent to switch and does not know the decision."""
+        return self.stage in ("armed", "switched", "back")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """The host's record: the highest fence it has seen, what serves (`current`), and the deployments it remembers, oldest first."""
+
+    name: str
+    term: int = 0
+    fence: int = 0
+    lease: HeldLease | None = None
+    current: int | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+    def attempt(self, deployment: str) -> Attempt | None:
+        """The deployment of that id, None where the host never saw it."""
+        return next((a for a in self.attempts if a.deployment == deployment), None)
+
+    @property
+    def unsettled(self) -> tuple[Attempt, ...]:
+        """Undecided deployments that had an intent, oldest first."""
+        return tuple(a for a in self.attempts if a.unsettled)
+
+    @property
+    def last_committed(self) -> Attempt | None:
+        """The committed deployment that made `current` current, None before the first or where it is forgotten."""
+        return next((a for a in reversed(self.attempts) if a.committed and a.fence == self.current), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One running copy of a process, as the host's supervisor sees it. `since` is seconds since the epoch, `exit` the last exit code."""
+
+    generation: int
+    name: str
+    instance: int
+    state: str
+    healthy: bool
+    address: str = ""
+    pid: int | None = None
+    since: float = 0.0
+    restarts: int = 0
+    wanted: bool = True
+    exit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """The host's Caddy: `binary` is its digest, `sites` maps the id of a site to the digest of its routes."""
+
+    running: bool = False
+    binary: str | None = None
+    listen: str | None = None
+    sites: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """A step that still runs on the host. `since` is seconds since the epoch."""
+
+    deployment: str
+    key: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What a host must still be sent for a release: blobs and their bytes."""
+
+    blobs: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """Everything one host said. `generations` maps a number to its document; `good` holds committed numbers, newest first.
+
+    `lack` is None until the host was asked what it lacks of a release; `drift` is empty unless files were compared.
+    """
+
+    hello: Hello
+    member: Member
+    disk: Disk = Disk()
+    link: int | None = None
+    generations: Mapping[int, Json] = field(default_factory=dict)
+    good: tuple[int, ...] = ()
+    releases: tuple[str, ...] = ()
+    processes: tuple[Instance, ...] = ()
+    proxy: Proxy = Proxy()
+    shared: tuple[str, ...] = ()
+    drift: tuple[str, ...] = ()
+    busy: tuple[Busy, ...] = ()
+    supervisor_running: bool = True
+    supervisor_agent: str = ""
+    root_bytes: int = 0
+    peer_port: int | None = None
+    lack: Lack | None = None
+
+    @property
+    def live(self) -> Json | None:
+        """The document of the generation that serves, None where nothing does."""
+        return self.generations.get(self.member.current) if self.member.current is not None else None
+
+    @property
+    def wrongs(self) -> tuple[str, ...]:
+        """What is not as this host's own record says, one sentence each: link, processes, proxy, supervisor, changed files."""
+        document = self.live
+        if self.member.current is None:
+            return self.drift
+        if document is None:
+            return (f"generation {self.member.current} is recorded as current and is not on disk", *self.drift)
+        found: list[str] = []
+        if self.link != self.member.current:
+            found.append(f"current points at generation {self.link}, the record says {self.member.current}")
+        if document["release"] not in self.releases:
+            found.append(f"release {str(document['release'])[:12]} is not complete on disk")
+        if not self.supervisor_running:
+            found.append("the supervisor does not run")
+        found += [f"process {name}.{i} {_ailment(row)}" for (name, i), row in self.expected.items() if not self._fine(row)]
+        if serves(document) and not self.proxy.running:
+            found.append("the proxy does not run")
+        return (*found, *self.drift)
+
+    @property
+    def expected(self) -> Mapping[tuple[str, int], Instance | None]:
+        """Each instance that the live generation asks for, and the row of the one that runs; None where there is none."""
+        document = self.live or {}
+        rows = {(r.name, r.instance): r for r in self.processes if r.generation == self.member.current}
+        wanted = [(str(p["name"]), i) for p in document.get("processes", ()) for i in range(1, int(p["instances"]) + 1)]
+        return {key: rows.get(key) for key in wanted}
+
+    @staticmethod
+    def _fine(row: Instance | None) -> bool:
+        return row is not None and row.state == "up" and row.healthy
+
+
+def serves(document: Json) -> bool:
+    """Whether a generation answers requests: it has a process that listens, or static files."""
+    return bool(document.get("static")) or any(p.get("listens") for p in document.get("processes", ()))
+
+
+def _ailment(row: Instance | None) -> str:
+    if row is None:
+        return "does not run"
+    if row.state != "up":
+        ended = f" (exit {row.exit})" if row.exit is not None else ""
+        return f"is {row.state}{ended}"
+    return "is not healthy"

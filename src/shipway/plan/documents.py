@@ -1,0 +1,102 @@
+"""Intent and release in, the JSON documents that hosts keep out: a generation's, its environment's, the deployment's."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from shipway.model.intent import Host, Intent
+from shipway.model.release import Release
+from shipway.plan.runtimes.process import command, fits, page, process_table
+
+SAME: tuple[str, ...] = ("release", "commit", "version", "processes", "static", "shared", "tasks", "tasks_digest", "key_pages", "domains")
+"""Keys of a generation document that make it another generation when they differ; values of the environment count as well."""
+
+
+def generation_document(
+    intent: Intent, release: Release, host: Host, *, number: int, deployment: str, kind: str, who: str, made: float
+) -> dict[str, Any]:
+    """What `host` keeps of its generation `number`. `made` is seconds since the epoch. Values of the environment are never in it:
+
+    `env_digests` holds a salted digest of each, so that a later plan can tell which one changed.
+    """
+    return {
+        "number": number,
+        "deployment": deployment,
+        "release": release.digest,
+        "commit": release.source.commit,
+        "tree": release.source.tree,
+        "version": release.version,
+        "app": intent.app,
+        "environment": intent.environment.name,
+        "kind": kind,
+        "who": who,
+        "made": made,
+        "processes": process_table(intent.shipment, host),
+        "static": intent.shipment.static,
+        "shared": list(intent.shipment.shared),
+        "tasks": [task.name for task in intent.shipment.tasks if fits(task.roles, host)],
+        "tasks_digest": _tasks_digest(intent, host),
+        "key_pages": [page(p) for p in intent.environment.key_pages],
+        "domains": list(intent.environment.domains),
+        "env_salt": deployment,
+        "env_digests": env_digests(env_document(intent, host), deployment),
+    }
+
+
+def env_document(intent: Intent, host: Host) -> dict[str, Any]:
+    """env.json: what everything gets, and what single processes and tasks get on top. The environment's values win over the shipment's."""
+    return {
+        "common": {**intent.shipment.env, **intent.environment.env},
+        "process": {p.name: dict(p.env) for p in intent.shipment.processes if p.env and fits(p.roles, host)},
+        "task": {t.name: dict(t.env) for t in intent.shipment.tasks if t.env and fits(t.roles, host)},
+    }
+
+
+def env_digests(env: Mapping[str, Any], salt: str) -> dict[str, str]:
+    """A salted digest of each value, by its place: `NAME`, `process.web.NAME` or `task.migrate.NAME`."""
+    places = dict(env["common"])
+    for kind in ("process", "task"):
+        places |= {f"{kind}.{owner}.{name}": value for owner, values in env[kind].items() for name, value in values.items()}
+    return {place: _digest([salt, place, value])[:16] for place, value in sorted(places.items())}
+
+
+def same_generation(live: Mapping[str, Any], wanted: Mapping[str, Any], env: Mapping[str, Any]) -> bool:
+    """Whether a live generation is already what is wanted: release, configuration and every value of the environment."""
+    salt = str(live.get("env_salt", ""))
+    return all(live.get(key) == wanted[key] for key in SAME) and live.get("env_digests") == env_digests(env, salt)
+
+
+def deployment_document(
+    *, kind: str, app: str, environment: str, release: str, commit: str, version: str, who: str, number: int, before: int | None, peer_key: str
+) -> dict[str, Any]:
+    """What every host journals with the lease, so that any of them can tell the whole deployment. `before` is the generation left behind."""
+    return {
+        "kind": kind,
+        "app": app,
+        "environment": environment,
+        "release": release,
+        "commit": commit,
+        "version": version,
+        "who": who,
+        "number": number,
+        "before": before,
+        "peer_key": peer_key,
+    }
+
+
+def _tasks_digest(intent: Intent, host: Host) -> str:
+    tasks = [t for t in intent.shipment.tasks if fits(t.roles, host)]
+    return _digest(
+        [
+            [t.name, command(t.run), t.phase, t.once, t.directory, t.check and command(t.check), t.undo and command(t.undo), list(t.outputs)]
+            for t in tasks
+        ]
+    )[:16]
+
+
+def _digest(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()

@@ -1,0 +1,206 @@
+"""The agent's answer to `look` in, HostFacts out. Also what the planner asks of a whole fleet: the next number, the recorded members."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from shipway.model.errors import HostError
+from shipway.model.facts import Attempt, Busy, Disk, HeldLease, Hello, HostFacts, Instance, Json, Lack, Member, Proxy
+
+T = TypeVar("T")
+
+
+def read_facts(host: str, value: object, *, lack: Lack | None = None) -> HostFacts:
+    """The facts of `host` from JSON. Raises HostError (code "facts") that names the first key that is not as docs/contracts.md says."""
+    facts = _Reading(host, "facts", value)
+    return HostFacts(
+        hello=_hello(facts.object("hello")),
+        member=_member(facts.object("member")),
+        disk=_disk(facts.object("disk")),
+        link=facts.maybe("link", _Reading.integer),
+        generations={int(number): document for number, document in facts.numbered("generations").items()},
+        good=tuple(facts.each("good", _Reading.as_integer)),
+        releases=tuple(facts.each("releases", _Reading.as_text)),
+        processes=tuple(facts.each("processes", _instance)),
+        proxy=_proxy(facts.object("proxy")),
+        shared=tuple(facts.each("shared", _Reading.as_text)),
+        drift=tuple(facts.each("drift", _Reading.as_text)),
+        busy=tuple(facts.each("busy", _busy)),
+        supervisor_running=facts.object("supervisor").truth("running"),
+        supervisor_agent=facts.object("supervisor").maybe("agent", _Reading.text) or "",
+        root_bytes=facts.maybe("root_bytes", _Reading.integer) or 0,
+        peer_port=facts.maybe("peer_port", _Reading.integer),
+        lack=lack,
+    )
+
+
+def next_number(facts: Mapping[str, HostFacts]) -> int:
+    """The fencing number of a new deployment: one more than the highest that any host has seen."""
+    seen = [f.member.fence for f in facts.values()]
+    made = [number for f in facts.values() for number in f.generations]
+    return 1 + max([0, *seen, *made])
+
+
+def recorded_members(facts: Mapping[str, HostFacts]) -> tuple[str, ...]:
+    """The members of the newest committed deployment and of every unsettled one, by id. Empty before the first."""
+    attempts = [a for f in facts.values() for a in f.member.attempts if a.members]
+    committed = [a for a in attempts if a.committed]
+    newest = max((a.fence for a in committed), default=0)
+    counting = [a for a in committed if a.fence == newest] + [a for a in attempts if a.unsettled]
+    return tuple(sorted({name for a in counting for name in a.members}))
+
+
+def _hello(hello: _Reading) -> Hello:
+    return Hello(
+        host=hello.text("host"),
+        agent=hello.text("agent"),
+        python=hello.text("python"),
+        platform=hello.maybe("platform", _Reading.text) or "",
+        user=hello.maybe("user", _Reading.text) or "",
+        uid=hello.maybe("uid", _Reading.integer) or 0,
+        home=hello.maybe("home", _Reading.text) or "",
+        root=hello.text("root"),
+        boot_id=hello.maybe("boot_id", _Reading.text) or "",
+        boot_now=hello.maybe("boot_now", _Reading.number) or 0.0,
+        clock=hello.maybe("clock", _Reading.number) or 0.0,
+        after_reboot=bool(hello.maybe("after_reboot", _Reading.truth)),
+        why_not=hello.maybe("why_not", _Reading.text) or None,
+    )
+
+
+def _disk(disk: _Reading) -> Disk:
+    return Disk(free_bytes=disk.maybe("free_bytes", _Reading.integer), free_inodes=disk.maybe("free_inodes", _Reading.integer))
+
+
+def _member(member: _Reading) -> Member:
+    lease = member.maybe("lease", _Reading.object)
+    return Member(
+        name=member.text("name"),
+        term=member.integer("term"),
+        fence=member.integer("fence"),
+        lease=None if lease is None else _lease(lease),
+        current=member.maybe("current", _Reading.integer),
+        attempts=tuple(member.each("attempts", _attempt)),
+    )
+
+
+def _lease(lease: _Reading) -> HeldLease:
+    return HeldLease(lease.text("deployment"), lease.text("owner"), lease.integer("fence"), lease.number("since"), lease.number("until"))
+
+
+def _attempt(attempt: _Reading) -> Attempt:
+    return Attempt(
+        deployment=attempt.text("deployment"),
+        fence=attempt.integer("fence"),
+        stage=attempt.text("stage"),
+        lead=attempt.text("lead"),
+        members=tuple(attempt.each("members", _Reading.as_text)),
+        confirm_seconds=attempt.number("confirm_seconds"),
+        base=attempt.maybe("base", _Reading.integer),
+        deadline=attempt.maybe("deadline", _Reading.number) or 0.0,
+        document=attempt.maybe("document", _Reading.object_value) or {},
+    )
+
+
+def _instance(row: _Reading) -> Instance:
+    return Instance(
+        generation=row.integer("generation"),
+        name=row.text("name"),
+        instance=row.integer("instance"),
+        state=row.text("state"),
+        healthy=bool(row.maybe("healthy", _Reading.truth)),
+        address=row.maybe("address", _Reading.text) or "",
+        pid=row.maybe("pid", _Reading.integer),
+        since=row.maybe("since", _Reading.number) or 0.0,
+        restarts=row.maybe("restarts", _Reading.integer) or 0,
+        wanted=bool(row.maybe("wanted", _Reading.truth)),
+        exit=row.maybe("exit", _Reading.integer),
+    )
+
+
+def _proxy(proxy: _Reading) -> Proxy:
+    sites = proxy.maybe("sites", _Reading.object_value) or {}
+    return Proxy(
+        running=proxy.truth("running"),
+        binary=proxy.maybe("binary", _Reading.text),
+        listen=proxy.maybe("listen", _Reading.text),
+        sites={str(key): str(digest) for key, digest in sites.items()},
+    )
+
+
+def _busy(row: _Reading) -> Busy:
+    return Busy(row.text("deployment"), row.text("key"), row.number("since"))
+
+
+class _Reading:
+    """One JSON object of a host's answer and the path to it; every reader raises HostError that names path and expectation."""
+
+    def __init__(self, host: str, path: str, value: object) -> None:
+        self.host, self.path, self.value = host, path, value
+
+    def text(self, key: str) -> str:
+        return self._at(key).as_text()
+
+    def integer(self, key: str) -> int:
+        return self._at(key).as_integer()
+
+    def number(self, key: str) -> float:
+        value = self._at(key).value
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+        raise self._at(key)._wrong("a number")
+
+    def truth(self, key: str) -> bool:
+        value = self._at(key).value
+        if isinstance(value, (bool, int)):
+            return bool(value)
+        raise self._at(key)._wrong("true or false")
+
+    def object(self, key: str) -> _Reading:
+        self._at(key).as_object()
+        return self._at(key)
+
+    def object_value(self, key: str) -> Json:
+        return self._at(key).as_object()
+
+    def numbered(self, key: str) -> dict[int, Json]:
+        """An object whose keys are numbers and whose values are objects."""
+        here = self._at(key)
+        found: dict[int, Json] = {}
+        for name, value in here.as_object().items():
+            if not str(name).isdigit():
+                raise here._wrong("numbers as keys")
+            found[int(name)] = _Reading(self.host, f"{here.path}.{name}", value).as_object()
+        return found
+
+    def each(self, key: str, read: Callable[[_Reading], T]) -> list[T]:
+        here = self._at(key)
+        if not isinstance(here.value, (list, tuple)):
+            raise here._wrong("a list")
+        return [read(_Reading(self.host, f"{here.path}[{i}]", value)) for i, value in enumerate(here.value)]
+
+    def maybe(self, key: str, read: Callable[[_Reading, str], T]) -> T | None:
+        return None if self.as_object().get(key) is None else read(self, key)
+
+    def as_text(self) -> str:
+        if isinstance(self.value, str):
+            return self.value
+        raise self._wrong("text")
+
+    def as_integer(self) -> int:
+        if isinstance(self.value, int) and not isinstance(self.value, bool):
+            return self.value
+        raise self._wrong("a whole number")
+
+    def as_object(self) -> Mapping[str, Any]:
+        if isinstance(self.value, Mapping):
+            return self.value
+        raise self._wrong("an object")
+
+    def _at(self, key: str) -> _Reading:
+        return _Reading(self.host, f"{self.path}.{key}", self.as_object().get(key))
+
+    def _wrong(self, expected: str) -> HostError:
+        got = "nothing" if self.value is None else f"{type(self.value).__name__} {self.value!r:.40}"
+        return HostError(self.host, "facts", f"{self.path}: should be {expected}, got {got}")

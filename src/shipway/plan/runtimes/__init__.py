@@ -1,0 +1,1 @@
+"""How a process table is made, one file a runtime."""

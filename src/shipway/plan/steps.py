@@ -1,0 +1,111 @@
+"""Arguments in, Steps out: every step a plan may hold, with its key, title and bound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shipway.model.intent import Command, Task
+from shipway.model.plan import Step
+from shipway.model.release import Release
+from shipway.plan.runtimes.process import command
+
+GRACE_SECONDS = 15.0
+"""What a step may need on top of the wait that it is for."""
+
+START_SECONDS = 60.0
+"""Bound of a start where no process says how long its health may take."""
+
+FILES_A_SECOND = 500
+BYTES_A_SECOND = 5_000_000
+"""The slowest host that a tree's bound allows for."""
+
+
+def member(do: str, deployment: str, number: int, **more: Any) -> Step:
+    """A message to the host's own record: vote, start, ready or finish."""
+    titles = {"vote": "vote: prepared", "start": "may start candidates", "ready": "candidates are ready", "finish": "give the lease back"}
+    return Step(f"member:{do}", "member", {"do": do, "deployment": deployment, "fence": number, **more}, titles[do], 30.0)
+
+
+def tree_make(release: Release) -> Step:
+    bound = 60.0 + len(release.entries) / FILES_A_SECOND + release.size_bytes / BYTES_A_SECOND
+    return Step("tree", "tree.make", {"release": release.digest, "manifest": release.digest}, "build and verify the tree", round(bound, 1))
+
+
+def tree_verify(release: str) -> Step:
+    return Step("tree", "tree.verify", {"release": release}, "verify the tree", 600.0)
+
+
+def generation_make(number: int, document: Mapping[str, Any], env: Mapping[str, Any]) -> Step:
+    return Step("generation", "generation.make", {"number": number, "document": document, "env": env}, f"make generation {number}", 60.0)
+
+
+def generation_copy(number: int, source: int, overrides: Mapping[str, Any]) -> Step:
+    args = {"number": number, "source": source, "document": overrides}
+    return Step("generation", "generation.copy", args, f"make generation {number} from {source}", 60.0)
+
+
+def proxy_ensure(binary: str | None, listen: str | None, site: Mapping[str, Any]) -> Step:
+    return Step("proxy", "proxy.ensure", {"binary": binary, "listen": listen, "site": site}, f"proxy takes requests on {listen}", 60.0)
+
+
+def task_run(task: Task, number: int) -> Step:
+    args = {
+        "generation": number,
+        "name": task.name,
+        "run": command(task.run),
+        "directory": task.directory,
+        "timeout_seconds": task.timeout_seconds,
+        "check": None if task.check is None else command(task.check),
+        "outputs": list(task.outputs),
+        "per_release": task.phase == "prepare",
+    }
+    return Step(f"task:{task.name}", "task.run", args, f"run {task.name}", task.timeout_seconds + GRACE_SECONDS)
+
+
+def task_undo(task: Task, undo: Command, number: int) -> Step:
+    args = {
+        "generation": number,
+        "name": task.name,
+        "run": command(undo),
+        "directory": task.directory,
+        "timeout_seconds": task.timeout_seconds,
+        "check": None,
+        "outputs": [],
+        "per_release": False,
+    }
+    return Step(f"undo:task:{task.name}", "task.run", args, f"undo {task.name}", task.timeout_seconds + GRACE_SECONDS)
+
+
+def process_start(number: int, processes: Sequence[Mapping[str, Any]]) -> Step:
+    waits = [p["health"]["within_seconds"] if p["health"] else START_SECONDS for p in processes if p["listens"]]
+    names = ", ".join(f"{p['name']} × {p['instances']}" for p in processes if p["listens"])
+    title = f"start {names} and wait for health" if names else "nothing listens here"
+    return Step("start", "process.start", {"generation": number}, title, max(waits, default=0.0) + GRACE_SECONDS)
+
+
+def switch() -> Step:
+    return Step("switch", "switch", {}, "switch", 30.0)
+
+
+def workers_settled(number: int, drain_seconds: float) -> Step:
+    return Step("workers", "workers.settled", {"generation": number}, "workers run, old ones that may not overlap are gone", drain_seconds + START_SECONDS)
+
+
+def prove(watch_seconds: float, pages: Sequence[Mapping[str, Any]], front: Mapping[str, Any] | None) -> Step:
+    args = {"watch_seconds": watch_seconds, "pages": list(pages), "front": front}
+    asked = sum(float(p["timeout_seconds"]) for p in pages)
+    return Step("prove", "prove", args, f"prove what serves, and watch it for {watch_seconds:g} s", watch_seconds + asked + 2 * GRACE_SECONDS)
+
+
+def retire_watch() -> Step:
+    return Step("retire", "retire.watch", {}, "ask what still drains", GRACE_SECONDS)
+
+
+def prune(keep: int) -> Step:
+    return Step("prune", "prune", {"keep": keep}, f"keep the newest {keep} good generations", 120.0)
+
+
+def remove(keep_shared: bool) -> Step:
+    title = "take the application off this host" + (" and keep what is shared" if keep_shared else ", with all that is shared")
+    return Step("remove", "remove", {"keep_shared": keep_shared}, title, 120.0)
