@@ -1,0 +1,165 @@
+"""Hosts(n): n hosts for as long as the `with` block lasts, reached over ssh as an unprivileged user."""
+
+from __future__ import annotations
+
+import string
+import subprocess
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+
+from tests.hosts import keys, network
+from tests.hosts.ground import Plot, claim, clear, release
+from tests.hosts.machine import USER, Machine
+
+FRONT_PORT = 8080
+
+
+class Hosts:
+    """`n` hosts named a, b, c …, each at an address of 10.77.0.0/16 with the user `deploy`. `home_size` bounds /home ("8m": it fills up).
+
+    They see Debian's python3 and what is under /opt and /usr, and neither /work nor /root nor each other's files. A boot has its own
+    boot id and a clock that starts near zero.
+    """
+
+    def __init__(self, n: int, *, home_size: str | None = None) -> None:
+        if not 0 < n <= 200:
+            raise ValueError("a plot holds 1 to 200 hosts")
+        self._count = n
+        self._home_size = home_size
+        self._plot: Plot | None = None
+        self._machines: dict[str, Machine] = {}
+
+    def __enter__(self) -> Hosts:
+        self.up()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.down()
+
+    def up(self) -> None:
+        """All hosts, answering. Whatever fails half way is taken down again."""
+        self._plot = plot = claim()
+        try:
+            network.lay(plot, self._count)
+            names = [name_of(index) for index in range(self._count)]
+            addresses = {name: plot.address(index) for index, name in enumerate(names)}
+            with ThreadPoolExecutor(4) as pool:
+                list(pool.map(keys.make_key, [self.directory / "id", *(self.directory / f"{name}.key" for name in names)]))
+            keys.write_config(self.directory, USER, addresses)
+            authorized = (self.directory / "id.pub").read_text()
+            for index, name in enumerate(names):
+                machine = Machine(plot, index, name, home_size=self._home_size)
+                self._machines[name] = machine
+                machine.lay_out(authorized, self.directory / f"{name}.key", addresses)
+                machine.boot()
+            for machine in self._machines.values():
+                machine.wait()
+        except BaseException:
+            self.down()
+            raise
+
+    def down(self) -> None:
+        """Nothing is left: no process, no link, no route, no file."""
+        if self._plot is not None:
+            for machine in self._machines.values():
+                machine.kill()
+            clear(self._plot)
+            release(self._plot)
+        self._plot = None
+        self._machines = {}
+
+    def keep(self) -> None:
+        """The hosts outlive this process; `bin/hosts 0 down` takes them away."""
+        assert self._plot is not None
+        self._plot.kept.touch()
+        release(self._plot)
+        self._plot = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._machines)
+
+    @property
+    def directory(self) -> Path:
+        """Holds `id`, `<name>.key`, `known_hosts` and `ssh_config`."""
+        assert self._plot is not None, "the hosts are down"
+        return self._plot.directory
+
+    @property
+    def ssh_config(self) -> Path:
+        return self.directory / "ssh_config"
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """What makes Shipway reach these hosts, and only these, over ssh."""
+        return {"SHIPWAY_SSH_CONFIG": str(self.ssh_config)}
+
+    @property
+    def gateway(self) -> str:
+        """The operator's address on the hosts' network."""
+        assert self._plot is not None, "the hosts are down"
+        return self._plot.gateway
+
+    def address(self, host: str) -> str:
+        return self._machines[host].address
+
+    def front(self, host: str) -> tuple[str, int]:
+        """Where the host's proxy takes requests: address and port."""
+        return self.address(host), FRONT_PORT
+
+    def run(
+        self,
+        host: str,
+        argv: Sequence[str],
+        *,
+        user: str = USER,
+        input: bytes | None = None,
+        timeout_seconds: float = 60.0,
+        check: bool = True,
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Runs `argv` there, not over ssh. With `check`, a failure raises RuntimeError with the output."""
+        return self._machines[host].run(argv, user=user, input=input, timeout_seconds=timeout_seconds, check=check)
+
+    def enter(self, host: str, argv: Sequence[str], *, user: str = USER) -> list[str]:
+        """The command that runs `argv` there, for those who need a Popen of their own."""
+        return self._machines[host].enter(argv, user=user)
+
+    def path(self, host: str, inside: str) -> Path:
+        """Where this machine sees the host's `inside`; valid until the next reboot."""
+        return self._machines[host].path(inside)
+
+    def pids(self, host: str) -> dict[int, str]:
+        """Its processes: this machine's pids and their command lines."""
+        return self._machines[host].pids()
+
+    def kill(self, host: str) -> None:
+        """The power fails: every process ends at once. Files of /home and of the system stay, /run and /tmp do not."""
+        self._machines[host].kill()
+
+    def start(self, host: str) -> None:
+        """Boots a killed host again and waits until it answers."""
+        self._machines[host].boot()
+        self._machines[host].wait()
+
+    def reboot(self, host: str) -> None:
+        self.kill(host)
+        self.start(host)
+
+    def cut(self, host: str, *others: str) -> None:
+        """No packet in or out, and no word about it; with `others` (hosts, or "operator"), only between it and them."""
+        addresses = [self.gateway if other == "operator" else self.address(other) for other in others]
+        self._machines[host].cut(addresses or None)
+
+    def heal(self, host: str) -> None:
+        self._machines[host].heal()
+
+    def log(self, host: str) -> str:
+        """What its boot and its sshd said."""
+        return self._machines[host].log.read_text(errors="replace")
+
+
+def name_of(index: int) -> str:
+    """a … z, then h27, h28 …"""
+    return string.ascii_lowercase[index] if index < 26 else f"h{index + 1}"

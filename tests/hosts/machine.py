@@ -1,0 +1,173 @@
+"""One host: its files, its boot, its processes, its end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.hosts import network
+from tests.hosts.ground import Plot
+
+USER = "deploy"
+UID = 20001
+BOOT = Path(__file__).with_name("boot.sh")
+PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+class Machine:
+    """`directory` outlives a reboot: `changes` is the overlay's upper half, `home` becomes /home. /run and /tmp are new at each boot."""
+
+    def __init__(self, plot: Plot, index: int, name: str, *, home_size: str | None) -> None:
+        self.name = name
+        self.address = plot.address(index)
+        self.directory = plot.directory / name
+        self.log = self.directory / "log"
+        self._namespace = plot.namespace(index)
+        self._home_size = home_size
+        self._boot: subprocess.Popen[bytes] | None = None
+
+    def lay_out(self, authorized_key: str, host_key: Path, neighbours: Mapping[str, str]) -> None:
+        """Its own accounts, names, keys and home, before the first boot."""
+        for part in ("changes/etc/ssh", "changes/etc/cron.d", "changes/var/spool/cron/crontabs", "work", "root", f"home/{USER}/.ssh"):
+            (self.directory / part).mkdir(parents=True)
+        etc = self.directory / "changes/etc"
+        for file, line in (
+            ("passwd", f"{USER}:x:{UID}:{UID}::/home/{USER}:/bin/bash\n"),
+            ("group", f"{USER}:x:{UID}:\n"),
+            ("shadow", f"{USER}:*:20000::::::\n"),
+        ):
+            (etc / file).write_text(Path("/etc", file).read_text() + line)
+        (etc / "shadow").chmod(0o600)
+        (etc / "hostname").write_text(self.name + "\n")
+        (etc / "hosts").write_text("127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for name, address in neighbours.items()))
+        (etc / "resolv.conf").write_text("")
+        for entry in Path("/etc/cron.d").glob("*"):  # the machine's own chores are not the host's
+            (etc / "cron.d" / entry.name).write_text("")
+        _mirror_crontabs(self.directory / "changes/var/spool/cron/crontabs")
+        for suffix in ("", ".pub"):
+            shutil.copy(f"{host_key}{suffix}", etc / f"ssh/ssh_host_ed25519_key{suffix}")
+        (etc / "ssh/ssh_host_ed25519_key").chmod(0o600)
+        keys = self.directory / f"home/{USER}/.ssh/authorized_keys"
+        keys.write_text(authorized_key)
+        for path, mode in ((keys, 0o600), (keys.parent, 0o700), (keys.parent.parent, 0o755)):
+            path.chmod(mode)
+            os.chown(path, UID, UID)
+
+    def boot(self) -> None:
+        """Starts it, with a boot id of its own and a clock that begins near zero, as after power on. Returns at once; `wait` waits."""
+        (self.directory / "boot_id").write_text(f"{uuid.uuid4()}\n")
+        argv = ["nsenter", f"--net=/run/netns/{self._namespace}", "unshare", "--mount", "--uts", "--ipc", "--pid", "--time"]
+        argv += ["--boottime", str(-int(time.clock_gettime(time.CLOCK_BOOTTIME))), "--monotonic", str(-int(time.monotonic()))]
+        argv += ["--fork", "--kill-child", "--propagation", "private", "/bin/sh", str(BOOT), str(self.directory), self.name]
+        cron = "yes" if shutil.which("/usr/sbin/cron") else ""
+        with self.log.open("ab") as log:
+            self._boot = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env={"PATH": os.environ["PATH"], "HOME_SIZE": self._home_size or "", "CRON": cron},
+            )
+
+    def wait(self, seconds: float = 30.0) -> None:
+        """Returns when its sshd greets. Raises RuntimeError with the boot's output when it does not."""
+        deadline = time.monotonic() + seconds
+        while not _greets(self.address):
+            assert self._boot is not None
+            if self._boot.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"host {self.name} does not answer: {self.log.read_text(errors='replace')[-2000:]}")
+            time.sleep(0.01)
+
+    def kill(self) -> None:
+        """All its processes at once, as when the power fails. Returns when the last one is gone."""
+        if self._boot is None:
+            return
+        pid = self._init()
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)  # the kernel ends every process of the namespace before it lets pid 1 go
+        else:
+            self._boot.kill()
+        self._boot.wait(30)
+        self._boot = None
+
+    def run(
+        self, argv: Sequence[str], *, user: str = USER, input: bytes | None = None, timeout_seconds: float = 60.0, check: bool = True
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Runs `argv` on the host, beside sshd, as `user` (or root). With `check`, a failure raises RuntimeError with its output."""
+        done = subprocess.run(self.enter(argv, user=user), input=input, capture_output=True, timeout=timeout_seconds, check=False)
+        if check and done.returncode != 0:
+            said = (done.stdout + done.stderr).decode(errors="replace")
+            raise RuntimeError(f"{self.name}: {list(argv)} ended with {done.returncode}: {said[-2000:]}")
+        return done
+
+    def enter(self, argv: Sequence[str], *, user: str = USER) -> list[str]:
+        """The command that runs `argv` on the host, for those who need a Popen of their own."""
+        pid = self._init()
+        if pid is None:
+            raise RuntimeError(f"host {self.name} is down")
+        ids, home = (["--reuid=0", "--regid=0"], "/root") if user == "root" else ([f"--reuid={UID}", f"--regid={UID}"], f"/home/{user}")
+        clean = ["env", "-i", f"HOME={home}", f"USER={user}", f"LOGNAME={user}", f"PATH={PATH}", "LANG=C.UTF-8"]
+        inside = ["nsenter", f"--target={pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--time", "--root", "--wd=/"]
+        return [*inside, "setpriv", *ids, "--clear-groups", *clean, "env", "-C", home, *argv]
+
+    def pids(self) -> dict[int, str]:
+        """Its processes, by the machine's own pids, with their command lines."""
+        pid = self._init()
+        if pid is None:
+            return {}
+        space = os.readlink(f"/proc/{pid}/ns/pid")
+        found = {}
+        for entry in Path("/proc").iterdir():
+            try:
+                if entry.name.isdigit() and os.readlink(entry / "ns/pid") == space:
+                    found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            except OSError:
+                continue  # it ended while we looked
+        return found
+
+    def path(self, inside: str) -> Path:
+        """Where the machine sees the host's `inside`. Symbolic links on the way resolve on the machine: name real paths."""
+        pid = self._init()
+        if pid is None:
+            raise RuntimeError(f"host {self.name} is down")
+        return Path(f"/proc/{pid}/root", inside.lstrip("/"))
+
+    def cut(self, others: Sequence[str] | None) -> None:
+        network.cut(self._namespace, others)
+
+    def heal(self) -> None:
+        network.heal(self._namespace)
+
+    def _init(self) -> int | None:
+        if self._boot is None or self._boot.poll() is not None:
+            return None
+        try:
+            children = Path(f"/proc/{self._boot.pid}/task/{self._boot.pid}/children").read_text().split()
+        except OSError:
+            return None
+        return int(children[0]) if children else None
+
+
+def _greets(address: str) -> bool:
+    try:
+        with socket.create_connection((address, 22), timeout=1) as link:
+            link.settimeout(1)
+            return link.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def _mirror_crontabs(directory: Path) -> None:
+    # Debian's crontab(1) is setgid and wants exactly this owner and mode.
+    directory.chmod(0o1730)
+    spool = Path("/var/spool/cron/crontabs")
+    if spool.is_dir():
+        os.chown(directory, 0, spool.stat().st_gid)
