@@ -85,6 +85,8 @@ def clear(plot: Plot) -> None:
     """Processes, links, routes and files of a plot, gone and proved gone. Safe to run twice, and on half of a plot."""
     names = [name for name in _namespaces() if name.startswith(f"sw{plot.number}-")]
     _kill_everything(names)
+    for link in [link for link in os.listdir("/sys/class/net") if link.startswith(f"sw{plot.number}v")]:
+        _quietly("ip", "link", "del", link)  # the kernel would take them with the namespace, but only some time later
     for name in names:
         _quietly("ip", "netns", "del", name)
     _quietly("ip", "link", "del", plot.bridge)
