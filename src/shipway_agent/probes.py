@@ -1,0 +1,148 @@
+"""An address and a page in, what was seen out: status, body, time. Over TCP or a UNIX socket, one plain request, no retry.
+
+The same question serves health, key pages and the front door, so that a page is judged by one rule everywhere.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import time
+from dataclasses import dataclass, field
+from typing import Any, Dict, Mapping, Optional
+
+from shipway_agent.address import path_of, port_of
+from shipway_agent.text import clean
+
+BODY_BYTES = 1 << 20
+SEEN_CHARACTERS = 400
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one request brought. `status` is None where no answer came; `why` then says what happened instead."""
+
+    status: Optional[int]
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    why: str = ""
+
+    def seen(self) -> str:
+        """What was seen, for people: at most 400 printable characters."""
+        if self.status is None:
+            return trim(self.why)
+        text = self.body[: 4 * SEEN_CHARACTERS].decode("utf-8", "replace")
+        return trim(f"status {self.status}, body: {' '.join(text.split())}" if text.strip() else f"status {self.status}, empty body")
+
+
+def ask(address: str, path: str, timeout_seconds: float, *, host: str = "localhost", headers: Optional[Mapping[str, str]] = None) -> Answer:
+    """GET `path` at `address`, all within `timeout_seconds`, of the body at most 1 MiB. Never raises for what a server does."""
+    began = time.monotonic()
+    connection = _Connection(address, timeout_seconds)
+    try:
+        connection.request("GET", path, headers={"Host": host, "User-Agent": "shipway", "Connection": "close", **(headers or {})})
+        response = connection.getresponse()
+        body = _read(response, connection, began + timeout_seconds)
+        names: Dict[str, str] = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, body, names, time.monotonic() - began)
+    except (TimeoutError, socket.timeout):  # two classes until Python 3.10
+        return Answer(None, seconds=time.monotonic() - began, why=f"no answer within {timeout_seconds:g} s")
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return Answer(None, seconds=time.monotonic() - began, why=_reason(error, address))
+    finally:
+        connection.close()
+
+
+def fault(answer: Answer, page: Mapping[str, Any]) -> Optional[str]:
+    """Why an answer is not what PAGE {"status": [..], "contains": text|null} asks for; None when it is."""
+    if answer.status is None:
+        return answer.seen()
+    wanted = page.get("status") or [200]
+    if answer.status not in wanted:
+        return f"wanted status {' or '.join(str(one) for one in wanted)}; {answer.seen()}"
+    contains = page.get("contains")
+    if contains and contains.encode() not in answer.body:
+        return f"the body lacks {contains!r}; {answer.seen()}"
+    return None
+
+
+def healthy(address: str, health: Optional[Mapping[str, Any]]) -> Optional[str]:
+    """Why a listener is not healthy, None when it is. Without a health page it is enough that it accepts a connection."""
+    if health is None:
+        return None if accepts(address) else f"nothing accepts connections at {address}"
+    page = health["page"]
+    return fault(ask(address, page["path"], float(page.get("timeout_seconds", 5.0))), page)
+
+
+def accepts(address: str, timeout_seconds: float = 2.0) -> bool:
+    """Whether a connection can be made."""
+    try:
+        connect(address, timeout_seconds).close()
+    except OSError:
+        return False
+    return True
+
+
+def connect(address: str, timeout_seconds: float) -> socket.socket:
+    """A connection to a port of an address, or to a UNIX socket. Raises OSError."""
+    path = path_of(address)
+    if path is None:
+        host = address.rpartition(":")[0].strip("[]")
+        return socket.create_connection((host, port_of(address) or 0), timeout_seconds)
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.settimeout(timeout_seconds)
+        connection.connect(path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def trim(text: str) -> str:
+    """At most 400 printable characters of it."""
+    text = clean(text)
+    return text if len(text) <= SEEN_CHARACTERS else text[: SEEN_CHARACTERS - 1] + "…"
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, address: str, timeout_seconds: float) -> None:
+        super().__init__("localhost", timeout=timeout_seconds)
+        self._address = address
+        self._timeout_seconds = timeout_seconds
+        self.opened: Optional[socket.socket] = None
+
+    def connect(self) -> None:
+        # kept under a second name: http.client lets go of `sock` as soon as it knows that the server will close
+        self.opened = self.sock = connect(self._address, self._timeout_seconds)
+
+
+def _read(response: http.client.HTTPResponse, connection: _Connection, until: float) -> bytes:
+    """The body, up to the bound in bytes and in time: a server that drips a byte a second does not hold us longer."""
+    parts = []
+    size = 0
+    while size < BODY_BYTES:
+        left = until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        if connection.opened is not None and connection.opened.fileno() >= 0:
+            connection.opened.settimeout(left)
+        part = response.read1(min(65536, BODY_BYTES - size))
+        if not part:
+            break
+        parts.append(part)
+        size += len(part)
+    return b"".join(parts)
+
+
+def _reason(error: Exception, address: str) -> str:
+    if isinstance(error, (ConnectionRefusedError, FileNotFoundError)):
+        return f"nothing accepts connections at {address}"
+    if isinstance(error, ConnectionResetError):
+        return "the connection was reset before an answer came"
+    if isinstance(error, http.client.RemoteDisconnected):
+        return "the connection was closed before an answer came"
+    if isinstance(error, http.client.HTTPException):
+        return f"what came is not HTTP: {error!r}"
+    return f"{error}"
