@@ -1,0 +1,160 @@
+"""A path in; out, the one directory the agent may write below, with its two locks, its datagram socket and its place for sockets."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import socket
+import stat
+import time
+from contextlib import contextmanager
+from typing import Iterator
+
+from shipway_agent.errors import AgentError, Foreign, naming
+from shipway_agent.folder import Folder
+
+LONGEST_ROOT = 480
+"""Bytes of a root's path: SQLite refuses names over 512 bytes."""
+
+SHORT_ROOT = 60
+"""Bytes of a root's path up to which its sockets live inside it: the name of a socket has at most 107."""
+
+COMMON_PLACE = "/tmp"  # noqa: S108  # what we make in it is 0700, ours, and refused otherwise
+
+HOST_LOCK = "host.lock"
+SUPERVISOR_LOCK = "supervisor.lock"
+
+
+class Root(Folder):
+    """An application's directory on a host, open. `path` has no symbolic link in it; `digest` are 16 hex digits that name it."""
+
+    def __init__(self, path: str, *, create: bool = False) -> None:
+        """Raises AgentError: missing, foreign, denied, or root for a path that cannot be one. Group and others lose the right to write."""
+        if not os.path.isabs(path):
+            raise AgentError("root", f"the root {path!r} is not an absolute path", path=path)
+        path = os.path.realpath(path)
+        if len(os.fsencode(path)) > LONGEST_ROOT:
+            raise AgentError("root", f"the root has {len(os.fsencode(path))} bytes; more than {LONGEST_ROOT} do not work", path=path)
+        with naming(path):
+            if create and not os.path.isdir(path):
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                os.mkdir(path, 0o700)
+            super().__init__(path, os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC))
+        found = os.fstat(self.fd)
+        if found.st_uid != os.geteuid():
+            self.close()
+            raise Foreign(path, f"belongs to user {found.st_uid}, not to user {os.geteuid()}")
+        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            with naming(path):
+                os.fchmod(self.fd, stat.S_IMODE(found.st_mode) & ~(stat.S_IWGRP | stat.S_IWOTH))
+        self.digest = hashlib.blake2b(os.fsencode(path), digest_size=32).hexdigest()[:16]
+
+    def __enter__(self) -> Root:
+        return self
+
+    @contextmanager
+    def host_lock(self, timeout_seconds: float = 30.0) -> Iterator[None]:
+        """Held around "decide and apply". Not re-entrant. Raises AgentError `busy` when another holds it longer than `timeout_seconds`."""
+        lock = self._lock(HOST_LOCK, timeout_seconds)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def supervisor_lock(self, timeout_seconds: float = 1.0) -> Lock:
+        """Held by the one daemon of this root for as long as it lives. Raises AgentError `busy` when there is one."""
+        return self._lock(SUPERVISOR_LOCK, timeout_seconds)
+
+    def supervised(self) -> bool:
+        """Whether a daemon holds this root now."""
+        try:
+            self._lock(SUPERVISOR_LOCK, 0.0, fcntl.LOCK_SH).release()
+        except AgentError as error:
+            if error.code == "busy":
+                return True
+            raise
+        return False
+
+    def socket_folder(self) -> str:
+        """The directory for sockets that others dial by path: made, 0700, and checked to be ours. Raises Foreign otherwise."""
+        if len(os.fsencode(self.path)) <= SHORT_ROOT:
+            with self.at("run", create=True, mode=0o700) as run, run.at("s", create=True, mode=0o700) as inside:
+                return inside.path
+        with _common_place() as place, place.at(_own_name(), create=True, mode=0o700) as own:
+            if stat.S_IMODE(os.fstat(own.fd).st_mode) & 0o077:
+                raise Foreign(own.path, "can be entered by other users")
+            with own.at(self.digest, create=True, mode=0o700) as inside:
+                return inside.path
+
+    def remove_socket_folder(self) -> None:
+        """Take away what `socket_folder` made; nothing where it made nothing."""
+        if len(os.fsencode(self.path)) <= SHORT_ROOT:
+            if self.stat("run/s") is not None:
+                self.remove("run/s")
+            return
+        with _common_place() as place:
+            if place.stat(_own_name()) is not None:
+                with place.at(_own_name()) as own:
+                    own.remove(self.digest)
+
+    def bind(self, name: str) -> socket.socket:
+        """A datagram socket at `run/<name>`, not blocking. Whoever calls holds the supervisor's lock: an old socket there is replaced."""
+        with self.at("run", create=True, mode=0o700) as run:
+            run.unlink(name)
+            bound = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+            try:
+                with naming(run.full(name)):
+                    bound.bind(f"/proc/self/fd/{run.fd}/{name}")
+            except BaseException:
+                bound.close()
+                raise
+            return bound
+
+    def send(self, name: str, data: bytes) -> bool:
+        """Send a datagram to `run/<name>`. Never waits: False where nobody listens or the listener's queue is full."""
+        kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+        with self.at("run", create=True, mode=0o700) as run, socket.socket(socket.AF_UNIX, kind) as sender:
+            try:
+                sender.sendto(data, f"/proc/self/fd/{run.fd}/{name}")
+            except (FileNotFoundError, ConnectionRefusedError, BlockingIOError):
+                return False
+            return True
+
+    def _lock(self, name: str, timeout_seconds: float, kind: int = fcntl.LOCK_EX) -> Lock:
+        with self.at("run", create=True, mode=0o700) as run:
+            fd = run.file(name, os.O_RDWR | os.O_CREAT)
+        until = time.monotonic() + timeout_seconds
+        pause = 0.001
+        while True:
+            try:
+                fcntl.flock(fd, kind | fcntl.LOCK_NB)
+                return Lock(fd)
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    os.close(fd)
+                    path = f"{self.path}/run/{name}"
+                    raise AgentError("busy", f"{path} is held by another process (lslocks names it)", path=path) from None
+            time.sleep(pause)
+            pause = min(0.05, pause * 2)
+
+
+class Lock:
+    """A held lock. It ends with `release` or with the last process that has `fd`; made inheritable, it survives exec."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def release(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+def _common_place() -> Folder:
+    with naming(COMMON_PLACE):
+        return Folder(COMMON_PLACE, os.open(COMMON_PLACE, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+
+
+def _own_name() -> str:
+    return f"shipway-{os.geteuid()}"
