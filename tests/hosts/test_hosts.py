@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts import Hosts, why_not
+from tests.hosts import Hosts
 
-pytestmark = [pytest.mark.hosts, pytest.mark.skipif(why_not() is not None, reason=str(why_not()))]
+pytestmark = pytest.mark.hosts
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""bin/demo: the main job on this machine, under load, in under a minute."""

@@ -1,0 +1,24 @@
+"""What every test gets: tests that need root are skipped by name where there is none, and counted at the end."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.hosts import why_not
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    reason = why_not()
+    if reason:
+        for item in items:
+            if item.get_closest_marker("hosts"):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reason = why_not()
+    skipped = [report.nodeid for report in terminalreporter.stats.get("skipped", []) if reason and reason in str(report.longrepr)]
+    if skipped:
+        terminalreporter.section(f"{len(skipped)} tests were skipped: {reason}")
+        for nodeid in skipped:
+            terminalreporter.line(nodeid)
