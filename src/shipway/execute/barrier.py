@@ -36,13 +36,11 @@ async def together(work: Callable[[str], Awaitable[object]], hosts: Iterable[str
         await _let_go(tasks)
         raise
     await _let_go(pending)
-    errors: dict[str, HostError] = {}
-    for task in sorted(done, key=lambda t: tasks[t]):
-        error = task.exception() if not task.cancelled() else None
-        if isinstance(error, HostError):
-            errors[tasks[task]] = error
-        elif error is not None:
+    endings = {tasks[task]: None if task.cancelled() else task.exception() for task in done}
+    for error in endings.values():
+        if error is not None and not isinstance(error, HostError):
             raise error
+    errors = {name: error for name, error in sorted(endings.items()) if isinstance(error, HostError)}
     if errors:
         raise Broken(errors)
 

@@ -50,9 +50,10 @@ async def take(fleet: Fleet, claim: Claim, tell: Tell) -> None:
     """
     taken: list[str] = []
     try:
-        for name in fleet.names:
-            await _take_one(fleet, name, claim, tell)
-            taken.append(name)
+        async with renewed(fleet, claim):  # waiting for one host may outlast the lease of another
+            for name in fleet.names:
+                await _take_one(fleet, name, claim, tell)
+                taken.append(name)
     except BaseException:
         with contextlib.suppress(HostError):
             await fleet.each(lambda name: fleet.call(name, "decide", claim.message("finish"), again=False), taken)

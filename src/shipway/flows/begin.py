@@ -16,7 +16,7 @@ from shipway.execute.fleet import Fleet
 from shipway.execute.lease import Claim, Fenced
 from shipway.execute.telling import Tell
 from shipway.flows.words_of_failure import silent, unreachable
-from shipway.model.errors import Refused, Unsettled
+from shipway.model.errors import HostError, Refused, Unsettled
 from shipway.model.intent import Environment
 
 INTENT = ("armed", "switched", "back")
@@ -57,7 +57,10 @@ async def hold(
     `document` makes what every host journals from the number and the id. Raises Refused when somebody else holds a lease,
     Unsettled when an earlier deployment cannot be settled on every member.
     """
-    claim, told = await _claim(fleet, environment, facts, tell, document)
+    try:
+        claim, told = await _claim(fleet, environment, facts, tell, document)
+    except HostError as error:
+        raise unreachable({error.host: error}) from error
     async with lease.renewed(fleet, claim):
         try:
             facts = await settled(fleet, claim, told)

@@ -1,0 +1,51 @@
+"""A history in, the promises it breaks out. Reads nothing but the history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.simulation.world import Happening
+
+
+def check(history: Sequence[Happening], hosts: Sequence[str], *, quiet: bool) -> list[str]:
+    """Every broken promise as a sentence.
+
+    - a deployment is never both committed and reverted;
+    - a driver that said live was served by every host at that moment, one that said undone by none;
+    - at the end (`quiet`) every host serves one generation, and it is the last one committed.
+    """
+    broken: list[str] = []
+    serving: dict[str, object] = {host: None for host in hosts}
+    decisions: dict[object, set[object]] = {}
+    generations: dict[object, object] = {}
+    began: dict[object, object] = {}
+    committed: list[object] = []
+    tasks: dict[tuple[object, object], int] = {}
+    for line in history:
+        if line.what == "serves":
+            serving[line.host] = line.data["generation"]
+        elif line.what == "began":
+            generations[line.data["deployment"]] = line.data["generation"]
+            began[line.data["driver"]] = line.data["generation"]
+        elif line.what == "task":
+            key = (line.data["deployment"], line.data["key"])
+            tasks[key] = tasks.get(key, 0) + 1
+        elif line.what in ("commit", "undo", "ask", "tell") and line.data.get("ok") and line.data.get("decision"):
+            deployment = line.data["deployment"]
+            decision = line.data["decision"]
+            decisions.setdefault(deployment, set()).add(decision)
+            if decision == "committed" and generations.get(deployment) not in committed:
+                committed.append(generations.get(deployment))
+        elif line.what == "ended":
+            mine = began.get(line.data["driver"])
+            if line.data["verdict"] == "live" and any(served != mine for served in serving.values()):
+                broken.append(f"{line.data['driver']} said live, but {serving} was served (its own: {mine})")
+            if line.data["verdict"] == "undone" and mine in serving.values():
+                broken.append(f"{line.data['driver']} said undone, but {serving} was served (its own: {mine})")
+    broken += [f"{deployment} was decided both ways" for deployment, both in decisions.items() if len(both) > 1]
+    broken += [f"{key} of {deployment} ran {times} times" for (deployment, key), times in tasks.items() if times > 1]
+    if quiet:
+        last = committed[-1] if committed else None
+        if any(served != last for served in serving.values()):
+            broken.append(f"mixed at the end: {serving}, the last committed is {last}")
+    return broken

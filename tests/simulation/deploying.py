@@ -1,0 +1,103 @@
+"""A world in, one deployment by the real driver out: what its exit code would say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from shipway.execute.conduct import Conduct
+from shipway.execute.fleet import Fleet
+from shipway.execute.telling import Tell
+from shipway.flows.begin import Hold, hold, read
+from shipway.model.errors import ShipwayError
+from shipway.model.event import Event
+from shipway.model.intent import Environment, Host
+from shipway.model.plan import Plan, Step, Wave
+from tests.simulation.world import Died, Driver, World
+
+WATCH_SECONDS = 1.0
+CONFIRM_SECONDS = 6.0
+LEASE_SECONDS = 3.0
+
+
+async def deploy(world: World, driver: Driver) -> str:
+    """One deployment to its end: live, undone, or the code of the refusal; `died` when the driver was killed."""
+    try:
+        verdict = await _deploy(world, driver)
+    except Died:
+        verdict = "died"
+    world.note("ended", driver=driver.name, verdict=verdict)
+    return verdict
+
+
+async def _deploy(world: World, driver: Driver) -> str:
+    environment = Environment(
+        name="production",
+        hosts=tuple(Host(name=name, address="simulated") for name in world.hosts),
+        lease_seconds=LEASE_SECONDS,
+        confirm_seconds=CONFIRM_SECONDS,
+        watch_seconds=WATCH_SECONDS,
+    )
+    loop = asyncio.get_running_loop()
+
+    def on_event(event: Event) -> None:
+        world.note(f"driver: {event.kind}", event.host, **dict(event.data))
+
+    tell = Tell(on_event, loop.time)
+    fleet = Fleet(environment.hosts, app="shop", environment="production", transport_for=lambda host: driver)
+    try:
+        async with fleet:
+            facts = await read(fleet)
+            async with hold(fleet, environment, facts, tell, lambda number, deployment: {"number": number}) as held:
+                world.note("began", driver=driver.name, deployment=held.claim.deployment, generation=held.claim.number)
+                outcome = await Conduct(fleet, make_plan(held), held.claim, None, held.tell).run()
+                if outcome.ending is None or not outcome.ending.settled:
+                    return "unsettled"
+                return "live" if outcome.live else "undone"
+    except ShipwayError as error:
+        return f"refused: {error.code}" if error.exit_code == 3 else f"unsettled: {error.code}"
+
+
+def make_plan(held: Hold) -> Plan:
+    """A plan with every kind of wave: prepare, a migration once on the lead, start, switch, verify, finish."""
+    members = held.claim.members
+
+    def everywhere(*steps: Step) -> Mapping[str, tuple[Step, ...]]:
+        return {name: steps for name in members}
+
+    def member(do: str) -> Step:
+        return Step(key=f"member:{do}", do="member", args={"do": do})
+
+    return Plan(
+        kind="deploy",
+        app="shop",
+        environment="production",
+        release="r",
+        number=held.claim.number,
+        lead=held.claim.lead,
+        members=members,
+        waves=(
+            Wave("prepared", "prepare", everywhere(Step(key="tree", do="tree.make"), member("vote"))),
+            Wave("migrated", "activate", {members[0]: (Step(key="task:migrate", do="task.run"),)}),
+            Wave("ready", "start", everywhere(member("start"), Step(key="start", do="process.start"), member("ready"))),
+        ),
+        switch=everywhere(Step(key="switch", do="switch")),
+        verify=everywhere(Step(key="prove", do="prove", args={"watch_seconds": WATCH_SECONDS})),
+        finish=everywhere(member("finish")),
+    )
+
+
+async def with_daemons(world: World, work: Any) -> Any:
+    """Run `work` while every host's daemon lives, then let time pass until nothing is undecided any more."""
+    daemons = [asyncio.ensure_future(host.live()) for host in world.hosts.values()]
+    try:
+        return await work
+    finally:
+        for daemon in daemons:
+            daemon.cancel()
+
+
+async def quiet(world: World) -> None:
+    """Let the windows of leases and deadlines pass."""
+    await asyncio.sleep(CONFIRM_SECONDS + LEASE_SECONDS + 8 * 1.0)

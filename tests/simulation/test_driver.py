@@ -1,0 +1,252 @@
+"""The driver dies at every one of its calls, before and after the effect; hosts reboot; the network cuts and loses.
+
+Whatever happens, the fleet ends on one generation, the next driver needs no force, and no exit code lies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from shipway.execute.ask import Facts
+from shipway.execute.conduct import Conduct
+from shipway.execute.fleet import Fleet
+from shipway.execute.lease import Claim
+from shipway.execute.telling import Tell
+from shipway.flows import begin
+from shipway.flows.begin import read
+from shipway_agent import decide
+from tests.simulation.checker import check
+from tests.simulation.deploying import deploy, quiet, with_daemons
+from tests.simulation.loop import simulate
+from tests.simulation.world import Faults, World
+
+FLEETS = [("a",), ("a", "b", "c"), ("a", "b", "c", "d")]
+
+
+def play(names: tuple[str, ...], story: Callable[[World], Awaitable[list[str]]], *, seed: int = 0, faults: Faults | None = None) -> World:
+    """Run a story on a fleet whose first deployment went well; returns the world with its verdicts in `history`."""
+    world = World(names, seed, faults)
+
+    async def main() -> None:
+        async def told() -> None:
+            healthy, world.faults = world.faults, Faults()
+            assert await deploy(world, world.driver("first")) == "live"
+            world.faults = healthy
+            await story(world)
+            world.faults = Faults()
+            await quiet(world)
+
+        await with_daemons(world, told())
+
+    simulate(main())
+    return world
+
+
+def calls_of_a_clean_run(names: tuple[str, ...]) -> list[str]:
+    """The calls of a driver that nobody disturbs: the crash points."""
+    found: list[str] = []
+
+    async def story(world: World) -> list[str]:
+        driver = world.driver("second")
+        assert await deploy(world, driver) == "live"
+        found.extend(driver.calls)
+        return []
+
+    play(names, story)
+    return found
+
+
+@pytest.mark.parametrize("names", FLEETS, ids=len)
+def test_clean_deployments_follow_each_other(names: tuple[str, ...]) -> None:
+    async def story(world: World) -> list[str]:
+        return [await deploy(world, world.driver(f"driver {n}")) for n in range(3)]
+
+    world = play(names, story)
+    assert check(world.history, names, quiet=True) == []
+    assert {host.link for host in world.hosts.values()} == {4}
+
+
+@pytest.mark.parametrize("names", FLEETS, ids=len)
+@pytest.mark.parametrize("after", [False, True], ids=["before the effect", "after the effect"])
+def test_killed_at_every_call_the_fleet_is_never_mixed(names: tuple[str, ...], after: bool) -> None:
+    calls = calls_of_a_clean_run(names)
+    assert len(calls) > 10 * len(names)
+    reached = set()
+    for point in range(1, len(calls) + 1):
+
+        async def story(world: World, point: int = point) -> list[str]:
+            verdict = await deploy(world, world.driver("killed", Faults(dies_at=point, after=after)))
+            return [verdict]
+
+        world = play(names, story)
+        assert check(world.history, names, quiet=True) == [], f"killed at call {point}, {calls[point - 1]}"
+        reached.update(line.data["call"] for line in world.history if line.what == "driver died")
+    assert {"open:", "look:", "decide:lease", "run:", "decide:commit", "decide:tell", "decide:finish"} <= reached
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before the effect", "after the effect"])
+def test_the_next_driver_needs_no_force(after: bool) -> None:
+    names = ("a", "b", "c")
+    for point in range(1, len(calls_of_a_clean_run(names)) + 1):
+
+        async def story(world: World, point: int = point) -> list[str]:
+            await deploy(world, world.driver("killed", Faults(dies_at=point, after=after)))
+            return [await deploy(world, world.driver("next"))]
+
+        world = play(names, story)
+        verdicts = {line.data["driver"]: line.data["verdict"] for line in world.history if line.what == "ended"}
+        assert verdicts["next"] == "live", f"killed at call {point}"
+        assert check(world.history, names, quiet=True) == [], f"killed at call {point}"
+
+
+@pytest.mark.parametrize("step", ["tree", "task:migrate", "start", "switch", "prove"])
+def test_a_step_that_fails_on_one_host_is_undone_on_all(step: str) -> None:
+    names = ("a", "b", "c", "d")
+
+    async def story(world: World) -> list[str]:
+        verdict = await deploy(world, world.driver("second"))
+        assert verdict == "undone"
+        return [verdict]
+
+    host = "a" if step == "task:migrate" else "c"
+    world = play(names, story, faults=Faults(fails={f"{host}:{step}": "it broke"}))
+    assert check(world.history, names, quiet=True) == []
+    assert {host.link for host in world.hosts.values()} == {1}
+
+
+def test_two_drivers_at_once_one_wins_and_the_other_is_told() -> None:
+    names = ("a", "b", "c")
+    for seed in range(40):
+
+        async def story(world: World) -> list[str]:
+            return list(await asyncio.gather(deploy(world, world.driver("one")), deploy(world, world.driver("other"))))
+
+        world = play(names, story, seed=seed)
+        verdicts = sorted(line.data["verdict"] for line in world.history if line.what == "ended")
+        assert check(world.history, names, quiet=True) == [], f"seed {seed}"
+        assert verdicts.count("live") >= 2, f"seed {seed}: {verdicts}"
+        assert set(verdicts) <= {"live", "refused: lease-held", "refused: lease-raced"}, f"seed {seed}: {verdicts}"
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_reboots_cuts_and_losses_at_random(seed: int) -> None:
+    names = ("a", "b", "c")
+
+    async def story(world: World) -> list[str]:
+        async def havoc() -> None:
+            await asyncio.sleep(world.random.uniform(0, 6))
+            kind = world.random.choice(["reboot", "operator", "peer"])
+            victim = world.random.choice(names)
+            if kind == "reboot":
+                await world.hosts[victim].reboot(world.random.uniform(0.1, 12))
+            elif kind == "operator":
+                world.cut("operator", victim)
+            else:
+                world.cut("a", world.random.choice(["b", "c"]))
+            await asyncio.sleep(world.random.uniform(0, 15))
+            world.heal()
+
+        point = world.random.choice([None, world.random.randint(1, 60)])
+        faults = Faults(dies_at=point, after=world.random.random() < 0.5)
+        trouble = asyncio.ensure_future(havoc())
+        verdict = await deploy(world, world.driver("second", faults))
+        await trouble
+        await quiet(world)
+        world.faults = Faults()
+        settled = await deploy(world, world.driver("settling"))
+        assert settled == "live", settled
+        return [verdict]
+
+    lost = 0.02 if seed % 3 == 0 else 0.0
+    world = play(names, story, seed=seed, faults=Faults(lost_share=lost, slow_seconds=0.5 if seed % 2 else 0.05))
+    assert check(world.history, names, quiet=True) == []
+
+
+def _commit_without_a_record(member: decide.Member, message: Mapping[str, Any], now: float) -> decide.Outcome:
+    return member, {"ok": True, "decision": "committed"}
+
+
+def _undo_without_a_record(member: decide.Member, message: Mapping[str, Any], now: float) -> decide.Outcome:
+    return member, {"ok": True, "decision": "reverted"}
+
+
+def _answer_at_once(member: decide.Member, message: Mapping[str, Any], now: float) -> decide.Outcome:
+    return decide.handle(replace(member, lease=None), {**message, "do": "ask", "again": True}, now) if "again" not in message else ASK(member, message, now)
+
+
+def _guess_forward(member: decide.Member, message: Mapping[str, Any], now: float) -> decide.Outcome:
+    return decide.handle(member, {"do": "tell", "deployment": message["deployment"], "decision": "committed", "answer": True}, now)
+
+
+def _lease_whoever_asks(member: decide.Member, message: Mapping[str, Any], now: float) -> decide.Outcome:
+    return LEASE(replace(member, lease=None), message, now)
+
+
+async def _no_verification(conduct: Conduct) -> None:
+    return None
+
+
+async def _no_settling(fleet: Fleet, claim: Claim, tell: Tell) -> dict[str, Facts]:
+    return await read(fleet)
+
+
+ASK, LEASE = decide.RULES["ask"], decide.RULES["lease"]
+
+MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
+    "commit leaves no record at the lead": lambda patch: patch.setitem(decide.RULES, "commit", _commit_without_a_record),
+    "undo leaves no record at the lead": lambda patch: patch.setitem(decide.RULES, "undo", _undo_without_a_record),
+    "a member past its deadline guesses forward": lambda patch: patch.setitem(decide.RULES, "alone", _guess_forward),
+    "a lease is given to whoever asks": lambda patch: patch.setitem(decide.RULES, "lease", _lease_whoever_asks),
+    "commit before verify": lambda patch: patch.setattr(Conduct, "_verify", _no_verification),
+    "a new driver settles nothing": lambda patch: patch.setattr(begin, "settled", _no_settling),
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_the_checker_catches_a_planted_bug(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    MUTANTS[mutant](monkeypatch)
+    assert any(_broken(seed) for seed in range(400)), f"nobody noticed: {mutant}"
+
+
+def _broken(seed: int) -> bool:
+    """Whether a story with everything in it ends badly: two drivers, a kill, a cut or a reboot, a host that fails to prove itself."""
+    names = ("a", "b", "c")
+
+    async def story(world: World) -> list[str]:
+        async def havoc() -> None:
+            await asyncio.sleep(world.random.uniform(0, 5))
+            victim = world.random.choice(names)
+            if world.random.random() < 0.4:
+                await world.hosts[victim].reboot(0.5)
+            else:
+                world.cut("a", world.random.choice(["b", "c"]))
+                world.cut("operator", victim)
+            await asyncio.sleep(world.random.uniform(0, 12))
+            world.heal()
+
+        point = world.random.choice([None, world.random.randint(20, 50)])
+        trouble = asyncio.ensure_future(havoc())
+        both = [deploy(world, world.driver("second", Faults(dies_at=point, after=world.random.random() < 0.5)))]
+        if world.random.random() < 0.5:
+            both.append(deploy(world, world.driver("third")))
+        await asyncio.gather(*both)
+        await trouble
+        await quiet(world)
+        world.faults = Faults()
+        return [await deploy(world, world.driver("settling"))]
+
+    fails = {"c:prove": "sick"} if seed % 4 == 0 else {}
+    try:
+        world = play(names, story, seed=seed, faults=Faults(fails=fails))
+    except AssertionError:
+        return True
+    return bool(check(world.history, names, quiet=True))
+
+
+def test_without_a_planted_bug_the_same_stories_end_well() -> None:
+    assert not any(_broken(seed) for seed in range(150))
