@@ -95,6 +95,26 @@ def due(member: Member, now: float) -> Tuple[Attempt, ...]:
     return tuple(a for a in member.open() if now >= a.deadline and not _driven(member, a, now))
 
 
+def permits(member: Member, deployment: str, fence: int, now: float, *, decided: bool = False) -> Reply:
+    """Whether a driver may begin a step: the deployment is undecided, its number not fenced, its lease live.
+
+    With `decided` (what is done behind a decision) only the number counts. The reply is one of `handle`: `ok`, or a `code`
+    (unknown, settled, fenced, expired) and its facts.
+    """
+    if fence < member.fence:
+        return {"ok": False, "code": "fenced", "fence": member.fence, "term": member.term}
+    if decided:
+        return {"ok": True}
+    attempt = member.attempt(deployment)
+    if attempt is None:
+        return {"ok": False, "code": "unknown"}
+    if attempt.stage in DECISIONS or attempt.stage == DISCARDED:
+        return {"ok": False, "code": "settled", "stage": attempt.stage}
+    if not _driven(member, attempt, now):
+        return {"ok": False, "code": "expired", "stage": attempt.stage}
+    return {"ok": True}
+
+
 # ------------------------------------------------------------------ the driver
 
 
@@ -102,8 +122,10 @@ def _lease(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
     number = (message.get("term", 0), message["fence"])
     held = member.lease
     if held is not None and live(held, now) and held.deployment != message["deployment"]:
-        return _refuse(member, "held", owner=held.owner, deployment=held.deployment, seconds_held=now - held.since, seconds_left=held.until - now)
-    if number < (member.term, member.fence) or (message["fence"] == member.fence and (held is None or held.deployment != message["deployment"]) and member.fence > 0):
+        times = {"seconds_held": now - held.since, "seconds_left": held.until - now}
+        return _refuse(member, "held", owner=held.owner, deployment=held.deployment, **times)
+    own = held is not None and held.deployment == message["deployment"]
+    if number < (member.term, member.fence) or (message["fence"] == member.fence > 0 and not own):
         return _refuse(member, "fenced", fence=member.fence, term=member.term)
     known = member.attempt(message["deployment"])
     if known is not None and known.stage != LEASED:
@@ -325,7 +347,8 @@ def _learn(member: Member, attempt: Attempt, decision: str) -> Member:
 def _record_unknown(member: Member, message: Mapping[str, Any]) -> Member:
     """A decision about a deployment this host never saw is remembered, so that its late steps are refused."""
     stage = message.get("decision", REVERTED)
-    return _put(member, Attempt(message["deployment"], int(message.get("target", 0)), stage, str(message.get("lead", member.name)), (), 0.0))
+    lead = str(message.get("lead", member.name))
+    return _put(member, Attempt(message["deployment"], int(message.get("target", 0)), stage, lead, (), 0.0))
 
 
 def _expire(member: Member, now: float) -> Member:
@@ -363,7 +386,7 @@ def _put(member: Member, attempt: Attempt) -> Member:
     others = [a for a in member.attempts if a.deployment != attempt.deployment]
     attempts = sorted([*others, attempt], key=lambda a: a.fence)
     settled = [a for a in attempts if a.stage in DECISIONS or a.stage == DISCARDED]
-    forgotten = set(a.deployment for a in settled[: max(0, len(settled) - KEPT_ATTEMPTS)])
+    forgotten = {a.deployment for a in settled[: max(0, len(settled) - KEPT_ATTEMPTS)]}
     return replace(member, attempts=tuple(a for a in attempts if a.deployment not in forgotten))
 
 

@@ -1,0 +1,456 @@
+"""A root in, its memory out: the host's record, the chain of events, steps and processes; durable when a call returns."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, replace
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+
+from shipway_agent import clock, decide
+from shipway_agent.decide import Member, Reply
+from shipway_agent.errors import AgentError, naming
+from shipway_agent.root import Root
+from shipway_agent.states import COMMITTED
+
+FILE = "journal.db"
+FORMAT = "1"
+BUSY_SECONDS = 10.0
+
+QUIET = frozenset({"tick", "renew", "ask"})
+"""Messages that are no event when they change nothing but times: a minute of a deployment sends hundreds of them."""
+
+SECRETS = frozenset({"peer_key"})
+"""Keys of a lease's document that stay out of the events, which leave the host."""
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS member (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, deployment TEXT NOT NULL, kind TEXT NOT NULL,
+    json TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS events_of ON events (deployment, seq);
+CREATE TABLE IF NOT EXISTS good (generation INTEGER PRIMARY KEY, deployment TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS steps (deployment TEXT NOT NULL, key TEXT NOT NULL, fence INTEGER NOT NULL, state TEXT NOT NULL,
+    at REAL NOT NULL, json TEXT NOT NULL, pid INTEGER, pid_start INTEGER, PRIMARY KEY (deployment, key));
+CREATE TABLE IF NOT EXISTS processes (generation INTEGER NOT NULL, name TEXT NOT NULL, instance INTEGER NOT NULL, token TEXT NOT NULL,
+    state TEXT NOT NULL, address TEXT, pid INTEGER, pid_start INTEGER, boot TEXT, healthy INTEGER NOT NULL, since REAL NOT NULL,
+    restarts INTEGER NOT NULL, exit INTEGER, wanted INTEGER NOT NULL, PRIMARY KEY (generation, name, instance));
+"""
+# The columns of steps and processes stand in the order of the dataclasses Step and ProcessRow.
+
+
+class Tampered(AgentError):
+    """The chain of events is broken at `seq`: somebody changed, removed or added a row by hand."""
+
+    def __init__(self, seq: int, path: str) -> None:
+        super().__init__("tampered", f"{path}: event {seq} is not what was written; the journal was changed by hand", seq=seq, path=path)
+        self.seq = seq
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a deployment on this host. `state`: intent, done, failed, unknown. `data` holds its answer or its error.
+
+    `at` is seconds since the epoch; `pid` with `pid_start` is the process that ran it.
+    """
+
+    deployment: str
+    key: str
+    fence: int
+    state: str
+    at: float
+    data: Mapping[str, Any]
+    pid: Optional[int] = None
+    pid_start: Optional[int] = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has begun and the process that runs it still exists."""
+        return self.state == "intent" and self.pid is not None and clock.process_start(self.pid) == self.pid_start
+
+
+@dataclass(frozen=True)
+class ProcessRow:
+    """One running copy. `address` as in a slot, None for a worker; `pid`, `pid_start` and `boot` name the process for good.
+
+    `state`: starting, up, draining, stopping, gone, crashed. `since` is seconds since the epoch, `exit` the last exit code.
+    """
+
+    generation: int
+    name: str
+    instance: int
+    token: str
+    state: str
+    address: Optional[str] = None
+    pid: Optional[int] = None
+    pid_start: Optional[int] = None
+    boot: Optional[str] = None
+    healthy: bool = False
+    since: float = 0.0
+    restarts: int = 0
+    exit: Optional[int] = None
+    wanted: bool = True
+
+
+class Journal:
+    """One connection to a root's journal; each thread opens its own. A call that returns has its writes on disk.
+
+    Opening it is also how a reboot is noticed: the first to open it in a new boot applies the rule *boot*. Raises AgentError:
+    `journal` for a damaged file, `format` for a newer one, `disk-full`, `read-only`, `busy` after 10 s.
+    """
+
+    def __init__(self, root: Root) -> None:
+        self.root = root
+        self.path = root.full(FILE)
+        # SQLite creates with the umask and follows links; so we make the file, and see that it is a plain one of ours.
+        os.close(root.file(FILE, os.O_RDWR | os.O_CREAT, 0o600))
+        with self._told():
+            name = f"/proc/self/fd/{root.fd}/{FILE}"
+            self._db = sqlite3.connect(name, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            with self._told():
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=FULL")
+                self._prepare()
+            self.note_boot(clock.boot_id(), clock.boot_now())
+        except BaseException:
+            self._db.close()
+            raise
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # ------------------------------------------------------------- the record
+
+    def member(self) -> Member:
+        """The record as stored; its name is empty before the first hello."""
+        with self._told():
+            return self._member()
+
+    def name_member(self, name: str) -> None:
+        """Give this root its host's name. Raises AgentError `name` when it has another: one root belongs to one host."""
+        with self._writing():
+            member = self._member()
+            if member.name == name:
+                return
+            if member.name:
+                raise AgentError(
+                    "name", f"{self.root.path} belongs to host {member.name!r}, not {name!r}", path=self.root.path, name=member.name
+                )
+            self._save(replace(member, name=name))
+            self._append("named", "", {"name": name})
+
+    def decide(self, message: Mapping[str, Any], now: float) -> Reply:
+        """Answer one message by the rules and keep the new record. `now` is the boot clock.
+
+        A lease is refused with code `busy` while a step of another deployment still runs here.
+        """
+        if message["do"] in QUIET:
+            before = self.member()
+            after, reply = decide.handle(before, message, now)
+            if after == before:
+                return reply
+        with self._writing():
+            return self._decide(message, now)
+
+    def good(self) -> List[int]:
+        """Numbers of the generations that were committed, newest first."""
+        return [row[0] for row in self._rows("SELECT generation FROM good ORDER BY generation DESC")]
+
+    def note_boot(self, boot_id: str, now: float) -> bool:
+        """Remember which boot this is. True when it is another than the last; the rule *boot* has then been applied. `now`: boot clock."""
+        if self.meta("boot") == boot_id:
+            return False
+        with self._writing():
+            before = self._meta("boot")
+            if before == boot_id:
+                return False
+            self._set_meta("boot", boot_id)
+            if before is None:
+                return False
+            self._append("boot", "", {"before": before, "after": boot_id})
+            self._decide({"do": "boot"}, now)
+            self._db.execute("UPDATE steps SET state = 'unknown' WHERE state = 'intent'")
+            return True
+
+    # --------------------------------------------------------------- events
+
+    def event(self, kind: str, deployment: str, data: Mapping[str, Any]) -> int:
+        """Append an event and answer its number. `data` holds JSON values and no secret."""
+        with self._writing():
+            return self._append(kind, deployment, data)
+
+    def events(self, since: int = 0, deployment: Optional[str] = None, limit: int = 1000) -> List[Dict[str, Any]]:
+        """Events with a number above `since`, oldest first: {seq, at, deployment, kind, data}; of one deployment when it is named."""
+        rows = self._rows(
+            "SELECT seq, at, deployment, kind, json FROM events WHERE seq > ? AND (? IS NULL OR deployment = ?) ORDER BY seq LIMIT ?",
+            (since, deployment, deployment, limit),
+        )
+        return [{"seq": seq, "at": at, "deployment": of, "kind": kind, "data": json.loads(text)} for seq, at, of, kind, text in rows]
+
+    def verify(self) -> None:
+        """Read the whole chain. Raises Tampered: the number of the first event that is missing or not what was written."""
+        with self._told():
+            self._db.execute("BEGIN")  # one state of the file for the three reads
+            try:
+                self._verify()
+            finally:
+                self._db.execute("ROLLBACK")
+
+    # ---------------------------------------------------------------- steps
+
+    def step(self, deployment: str, key: str) -> Optional[Step]:
+        """What is known of a step, None where it never began."""
+        found = self._rows("SELECT * FROM steps WHERE deployment = ? AND key = ?", (deployment, key))
+        return _step(found[0]) if found else None
+
+    def begin_step(
+        self, deployment: str, key: str, fence: int, *, now: float, decided: bool = False, on_behalf_of: Optional[str] = None
+    ) -> Optional[Step]:
+        """Write the intent, and answer what was known of the step before; None for a first try.
+
+        One that is *done* is left alone: use its answer. One that is *unknown* began, has no ending and runs no more: its check
+        settles it. With `decided`, for the lists behind a decision, only the fencing number counts. `on_behalf_of` names the
+        deployment that must be allowed to go on, where the step is remembered under another name (`release:<digest>`).
+        Raises AgentError: the codes of `decide.permits`, and `busy` while the same step still runs. `now` is the boot clock.
+        """
+        driver = on_behalf_of or deployment
+        with self._writing():
+            reply = decide.permits(self._member(), driver, fence, now, decided=decided)
+            if not reply["ok"]:
+                raise AgentError(reply["code"], _why_not(reply, driver), **{k: v for k, v in reply.items() if k not in ("ok", "code")})
+            before = self._ended(deployment, key)
+            if before is not None and before.state == "done":
+                return before
+            if before is not None and before.alive:
+                raise AgentError("busy", f"step {key} of {deployment} still runs here", deployment=deployment, key=key, since=before.at)
+            pid = os.getpid()
+            row = (deployment, key, fence, "intent", clock.wall_now(), "{}", pid, clock.process_start(pid))
+            self._db.execute("INSERT OR REPLACE INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            self._append("step", deployment, {"key": key, "state": "intent", "fence": fence})
+            return before
+
+    def end_step(self, deployment: str, key: str, state: str, data: Mapping[str, Any]) -> None:
+        """Write how a step ended: `done` with its answer, `failed` with its error, or `unknown`."""
+        with self._writing():
+            self._db.execute(
+                "UPDATE steps SET state = ?, at = ?, json = ? WHERE deployment = ? AND key = ?",
+                (state, clock.wall_now(), _canonical(data), deployment, key),
+            )
+            self._append("step", deployment, {"key": key, "state": state, "data": data})
+
+    def busy(self) -> List[Step]:
+        """Steps that run now. Those whose process is gone without an ending become *unknown* here."""
+        if not self._rows("SELECT 1 FROM steps WHERE state = 'intent' LIMIT 1"):
+            return []
+        with self._writing():
+            return self._busy()
+
+    # ------------------------------------------------------------ processes
+
+    def processes(self, generation: Optional[int] = None) -> List[ProcessRow]:
+        """The rows of one generation, or all, in order."""
+        rows = self._rows(
+            "SELECT * FROM processes WHERE ? IS NULL OR generation = ? ORDER BY generation, name, instance", (generation, generation)
+        )
+        return [_process(row) for row in rows]
+
+    def process(self, generation: int, name: str, instance: int) -> Optional[ProcessRow]:
+        """One row, None where there is none."""
+        where = (generation, name, instance)
+        rows = self._rows("SELECT * FROM processes WHERE generation = ? AND name = ? AND instance = ?", where)
+        return _process(rows[0]) if rows else None
+
+    def put_process(self, row: ProcessRow) -> None:
+        """Write a row, over the one with the same generation, name and instance."""
+        with self._writing():
+            self._db.execute("INSERT OR REPLACE INTO processes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", astuple(row))
+
+    def delete_process(self, generation: int, name: str, instance: int) -> None:
+        """Forget a row; nothing where there is none."""
+        with self._writing():
+            self._db.execute("DELETE FROM processes WHERE generation = ? AND name = ? AND instance = ?", (generation, name, instance))
+
+    # ----------------------------------------------------------------- meta
+
+    def meta(self, key: str) -> Optional[str]:
+        """A small fact of this root under its name, None where it was never set."""
+        with self._told():
+            return self._meta(key)
+
+    def set_meta(self, key: str, value: Optional[str]) -> None:
+        """Set a small fact, or forget it with None."""
+        with self._writing():
+            self._set_meta(key, value)
+
+    # -------------------------------------------------------------- private
+
+    def _prepare(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in TABLES.split(";"):
+                self._db.execute(statement)
+            self._db.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (FORMAT,))
+            found = self._meta("format")
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        if found != FORMAT:
+            raise AgentError("format", f"{self.path} has format {found}; this agent reads format {FORMAT}", path=self.path, format=found)
+
+    def _member(self) -> Member:
+        found = self._db.execute("SELECT json FROM member WHERE id = 1").fetchone()
+        return decide.from_json(json.loads(found[0])) if found else Member("")
+
+    def _save(self, member: Member) -> None:
+        self._db.execute("INSERT OR REPLACE INTO member VALUES (1, ?)", (_canonical(decide.to_json(member)),))
+        for attempt in member.attempts:
+            if attempt.stage == COMMITTED:
+                self._db.execute("INSERT OR IGNORE INTO good VALUES (?, ?)", (attempt.target, attempt.deployment))
+
+    def _decide(self, message: Mapping[str, Any], now: float) -> Reply:
+        if message["do"] == "lease":
+            others = [step for step in self._busy() if step.deployment != message["deployment"]]
+            if others:
+                return {"ok": False, "code": "busy", "deployment": others[0].deployment, "key": others[0].key, "since": others[0].at}
+        before = self._member()
+        after, reply = decide.handle(before, message, now)
+        if after != before:
+            self._save(after)
+        if message["do"] not in QUIET or _stages(after) != _stages(before):
+            self._append("member", str(message.get("deployment", "")), {"message": _without_secrets(message), "reply": reply})
+        return reply
+
+    def _append(self, kind: str, deployment: str, data: Mapping[str, Any]) -> int:
+        last = self._db.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
+        seq, previous = (last[0] + 1, last[1]) if last else (1, "")
+        at, text = clock.wall_now(), _canonical(data)
+        link = _link(previous, seq, at, deployment, kind, text)
+        self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", (seq, at, deployment, kind, text, previous, link))
+        self._set_meta("head", link)
+        return int(seq)
+
+    def _verify(self) -> None:
+        seq, previous = 0, ""
+        for row in self._db.execute("SELECT seq, at, deployment, kind, json, previous, hash FROM events ORDER BY seq"):
+            seq += 1
+            if row[0] != seq or row[5] != previous or row[6] != _link(previous, *row[:5]):
+                raise Tampered(seq, self.path)
+            previous = row[6]
+        if (self._meta("head") or "") != previous:
+            raise Tampered(seq + 1, self.path)
+
+    def _busy(self) -> List[Step]:
+        begun = [_step(row) for row in self._db.execute("SELECT * FROM steps WHERE state = 'intent' ORDER BY at").fetchall()]
+        for step in begun:
+            if not step.alive:
+                self._ended(step.deployment, step.key)
+        return [step for step in begun if step.alive]
+
+    def _ended(self, deployment: str, key: str) -> Optional[Step]:
+        """The step as it is now: an intent whose process is gone is *unknown* from here on."""
+        row = self._db.execute("SELECT * FROM steps WHERE deployment = ? AND key = ?", (deployment, key)).fetchone()
+        if row is None:
+            return None
+        step = _step(row)
+        if step.state == "intent" and not step.alive:
+            self._db.execute("UPDATE steps SET state = 'unknown' WHERE deployment = ? AND key = ?", (deployment, key))
+            self._append("step", deployment, {"key": key, "state": "unknown"})
+            return replace(step, state="unknown")
+        return step
+
+    def _meta(self, key: str) -> Optional[str]:
+        found = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return str(found[0]) if found else None
+
+    def _set_meta(self, key: str, value: Optional[str]) -> None:
+        if value is None:
+            self._db.execute("DELETE FROM meta WHERE key = ?", (key,))
+        else:
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def _rows(self, query: str, values: Tuple[Any, ...] = ()) -> List[Tuple[Any, ...]]:
+        with self._told():
+            return self._db.execute(query, values).fetchall()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._told():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                # SQLite ends the transaction itself on some faults, a full disk among them.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            with naming(self.path):
+                yield
+        except sqlite3.Error as error:
+            raise self._fault(error) from error
+
+    def _fault(self, error: sqlite3.Error) -> AgentError:
+        # Python 3.9 gives no error code, and SQLite's sentences have not changed in twenty years.
+        says = str(error)
+        free_bytes, _ = self.root.room()
+        if "disk is full" in says or ("disk I/O error" in says and free_bytes == 0):
+            return AgentError("disk-full", f"{self.path}: no space is left on the file system (df shows it)", path=self.path)
+        if "readonly" in says:
+            return AgentError("read-only", f"{self.path}: the journal cannot be written", path=self.path)
+        if "locked" in says:
+            return AgentError("busy", f"{self.path}: another process has been writing for {BUSY_SECONDS:.0f} s", path=self.path)
+        return AgentError("journal", f"{self.path}: {says}", path=self.path)
+
+
+def _step(row: Tuple[Any, ...]) -> Step:
+    deployment, key, fence, state, at, text, pid, pid_start = row
+    return Step(deployment, key, fence, state, at, json.loads(text), pid, pid_start)
+
+
+def _process(row: Tuple[Any, ...]) -> ProcessRow:
+    found = ProcessRow(*row)
+    return replace(found, healthy=bool(found.healthy), wanted=bool(found.wanted))
+
+
+def _stages(member: Member) -> Tuple[Optional[int], Tuple[Tuple[str, str], ...]]:
+    return member.current, tuple((a.deployment, a.stage) for a in member.attempts)
+
+
+def _canonical(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _without_secrets(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "document" not in message:
+        return message
+    return {**message, "document": {key: value for key, value in message["document"].items() if key not in SECRETS}}
+
+
+def _link(previous: str, seq: int, at: float, deployment: str, kind: str, text: str) -> str:
+    """The hash of an event: of the hash before it, and of every column of its own."""
+    row = json.dumps([previous, seq, at, deployment, kind, text], separators=(",", ":"))
+    return hashlib.blake2b(row.encode(), digest_size=32).hexdigest()
+
+
+def _why_not(reply: Reply, deployment: str) -> str:
+    return {
+        "unknown": f"this host has never heard of deployment {deployment}",
+        "settled": f"deployment {deployment} is decided: {reply.get('stage')}",
+        "fenced": f"a later deployment (number {reply.get('fence')}) has this host",
+        "expired": f"the lease of deployment {deployment} has run out",
+    }[reply["code"]]
