@@ -1,0 +1,1 @@
+"""Intent in, what the host's front door does with requests out."""

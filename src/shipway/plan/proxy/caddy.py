@@ -1,0 +1,139 @@
+"""Routes in, the same in Caddy's JSON out. The host's root and the token of its probes stand as placeholders, which the agent fills in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shipway.model.intent import Intent
+from shipway.plan.proxy.routes import SLOTS, routes
+
+ROOT = "{SHIPWAY_ROOT}"
+"""Stands for the application's root, which nobody knows before the host has been asked."""
+
+PROBE = "{SHIPWAY_PROBE}"
+"""Stands for the host's secret token: who sends it in Shipway-Probe is told what answered, and passes the maintenance page."""
+
+Route = dict[str, Any]
+
+
+def site(intent: Intent, document: Mapping[str, Any], root: str = ROOT, probe: str = PROBE) -> dict[str, Any]:
+    """What `proxy.ensure` takes as its site: {"id", "routes"}. `root` and `probe` are texts that go into the routes as they are.
+
+    Raises WrongInput where it is not clear which process requests go to.
+    """
+    wanted = routes(intent, document)
+    inner = [_probe(root, probe), _maintenance(root, probe), _static(root), _application(root), *_nothing(root)]
+    handle = [{"handler": "subroute", "routes": inner, "errors": {"routes": _errors(root)}}]
+    match = {"match": [{"host": list(wanted.domains)}]} if wanted.domains else {}
+    return {"id": wanted.id, "routes": [{**match, "terminal": True, "handle": handle}]}
+
+
+def _probe(root: str, probe: str) -> Route:
+    """Our own probes learn who answered; the public learns nothing, and the application never sees the token."""
+    said = {"Shipway-Release": [_content(f"{root}/current/release-id")], "Shipway-Upstream": ["{http.reverse_proxy.upstream.address}"]}
+    return {
+        "match": [{"header": {"Shipway-Probe": [probe]}}],
+        "handle": [{"handler": "headers", "response": {"deferred": True, "set": said}}],
+    }
+
+
+def _maintenance(root: str, probe: str) -> Route:
+    """A page that is there answers everybody but our own probes."""
+    return {
+        "match": [{"file": {"root": root, "try_files": ["/maintenance.html"]}, "not": [{"header": {"Shipway-Probe": [probe]}}]}],
+        "terminal": True,
+        "handle": [
+            {"handler": "headers", "response": {"set": {"Cache-Control": ["no-store"], "Retry-After": ["30"]}}},
+            {"handler": "rewrite", "method": "GET", "uri": "/maintenance.html"},
+            {"handler": "file_server", "root": root, "status_code": 503},
+        ],
+    }
+
+
+def _static(root: str) -> Route:
+    """Files of the release. Hidden ones, and what is not there, are left to the application.
+
+    Last-Modified is left out: a file that came back with a rollback is older, and a cache would keep the newer one. ETag tells them apart.
+    """
+    static = f"{root}/current/front/static"
+    path = "{http.request.uri.path}"
+    there = {"method": ["GET", "HEAD"], "file": {"root": static, "try_files": [path, f"{path}/index.html"]}}
+    return {
+        "match": [{**there, "not": [{"path": ["*/.*"]}]}, {**there, "path": ["/.well-known/*"]}],
+        "handle": [
+            {
+                "handler": "headers",
+                "request": {"delete": ["If-Modified-Since"]},
+                "response": {"deferred": True, "delete": ["Last-Modified"]},
+            },
+            # A file that goes with a switch, between the look above and its opening, is the application's to answer.
+            {"handler": "file_server", "root": static, "pass_thru": True},
+        ],
+    }
+
+
+def _application(root: str) -> Route:
+    """The routed process, at the addresses that the current generation names: read anew for every request and every retry."""
+    return {
+        "match": [{"file": {"root": f"{root}/current/front", "try_files": ["/1"]}}],
+        "terminal": True,
+        "handle": [
+            {
+                "handler": "reverse_proxy",
+                "upstreams": [{"dial": _content(f"{root}/current/front/{slot}")} for slot in range(1, SLOTS + 1)],
+                "load_balancing": {"selection_policy": {"policy": "random"}, "try_duration": "5s", "try_interval": "50ms"},
+                # Idle connections are let go before any application server lets go of them: gunicorn does after 2 s.
+                "transport": {"protocol": "http", "dial_timeout": "2s", "keep_alive": {"enabled": True, "idle_timeout": "1s"}},
+                "headers": {"request": {"delete": ["Shipway-Probe"]}},
+                "flush_interval": -1,
+                "stream_close_delay": "1h",
+            }
+        ],
+    }
+
+
+def _nothing(root: str) -> list[Route]:
+    """A site of files has no more to say; and before the first deployment there is no site."""
+    return [
+        {
+            "match": [{"file": {"root": f"{root}/current", "try_files": ["/release-id"]}}],
+            "terminal": True,
+            "handle": [{"handler": "error", "status_code": 404}],
+        },
+        {"handle": [{"handler": "error", "status_code": 503}]},
+    ]
+
+
+def _errors(root: str) -> list[Route]:
+    """What a person sees who asks for what is not there, or while nobody answers."""
+    static = f"{root}/current/front/static"
+    return [
+        {
+            "match": [{"expression": "{http.error.status_code} == 404", "file": {"root": static, "try_files": ["/404.html"]}}],
+            "terminal": True,
+            "handle": [
+                {"handler": "rewrite", "method": "GET", "uri": "/404.html"},
+                {"handler": "file_server", "root": static, "status_code": 404},
+            ],
+        },
+        {
+            "match": [{"expression": "{http.error.status_code} in [500, 502, 503, 504]"}],
+            "handle": [{"handler": "headers", "response": {"set": {"Cache-Control": ["no-store"], "Retry-After": ["5"]}}}],
+        },
+        {
+            "handle": [
+                {
+                    "handler": "static_response",
+                    "status_code": "{http.error.status_code}",
+                    "headers": {"Content-Type": ["text/plain; charset=utf-8"]},
+                    "body": "{http.error.status_code} {http.error.status_text}\n",
+                }
+            ]
+        },
+    ]
+
+
+def _content(path: str) -> str:
+    """The placeholder for what is in a file, read by Caddy whenever it needs it."""
+    return "{file." + path + "}"

