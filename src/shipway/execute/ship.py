@@ -19,8 +19,8 @@ PUT_SECONDS = 1800.0
 class Blobs(Protocol):
     """Where content is read on the operator's side."""
 
-    def wanted(self) -> Sequence[tuple[str, bool, int]]:
-        """Every blob a host needs: digest, executable, size in bytes."""
+    def wanted(self, host: str) -> Sequence[tuple[str, bool, int]]:
+        """Every blob that host needs: digest, executable, size in bytes."""
         ...
 
     def read(self, digests: Iterable[str]) -> Iterable[bytes]:
@@ -34,7 +34,7 @@ class Blobs(Protocol):
 
 async def ship(fleet: Fleet, blobs: Blobs, tell: Tell, name: str) -> None:
     """Bring one host what it lacks. Raises HostError; what has arrived stays, so that another try sends only the rest."""
-    wanted = blobs.wanted()
+    wanted = blobs.wanted(name)
     loop = asyncio.get_running_loop()
     began, sent_before = loop.time(), fleet.bytes_sent(name)
     answer = await fleet.call(name, "lack", {"blobs": [[digest, executable] for digest, executable, _ in wanted]}, timeout_seconds=60.0)

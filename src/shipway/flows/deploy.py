@@ -1,0 +1,38 @@
+"""`shipway deploy`: a commit in, live on every host or undone on every host out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from shipway.flows.attempt import Attempt, attempt
+from shipway.flows.front import caddy_for, serving
+from shipway.flows.cargo import Cargo
+from shipway.flows.project import open_project
+from shipway.flows.transact import Transaction, transact
+from shipway.flows.want import make, want
+from shipway.flows.words import DeployWords
+from shipway.model.event import Event
+from shipway.model.plan import Plan
+from shipway.model.verdict import Verdict
+from shipway.plan.deploy import plan_deploy
+
+
+async def deploy(words: DeployWords, on_event: Callable[[Event], None]) -> Verdict:
+    """Take the commit live. Raises ShipwayError for every ending that is not 0; the report is written either way."""
+    project = open_project(words.project)
+    with attempt(project.directory, on_event) as trying:
+        wanted = want(project, words.environment, words.ref)
+        made = await make(project, wanted, trying.tell)
+        caddy = caddy_for(wanted.intent)
+        planner = partial(plan_deploy, wanted.intent, made.release, caddy_digest=caddy and caddy[0])
+        verdict = await transact(
+            trying, Transaction(wanted.intent, planner, lambda plan: Cargo(made, caddy, serving(wanted.intent)), live_words)
+        )
+        return trying.ended(verdict)
+
+
+def live_words(plan: Plan, trying: Attempt) -> str:
+    """The good news in one sentence."""
+    version = plan.document.get("version", "")
+    return f"{version} is live in {plan.environment}, proved on {', '.join(plan.members)} in {trying.seconds:.1f} s"

@@ -1,0 +1,132 @@
+"""A plan to be made and a fleet in, a Verdict out: what deploy, prepare and rollback have in common.
+
+look → plan → (nothing to do?) → lease → look again → plan → conduct → verdict.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from shipway.execute.ask import Facts, next_number
+from shipway.execute.conduct import Conduct, Outcome
+from shipway.execute.fleet import Fleet
+from shipway.execute.ship import Blobs
+from shipway.flows.attempt import Attempt
+from shipway.flows.begin import hold, open_deployments, read, who
+from shipway.flows.words_of_failure import failed
+from shipway.model.facts import HostFacts
+from shipway.model.intent import Intent
+from shipway.model.plan import Plan
+from shipway.model.verdict import Verdict
+from shipway.plan.facts import read_facts
+from shipway.transports import transport_for
+
+
+class Planner(Protocol):
+    """Makes the plan of one flow from facts; called before and again under the leases."""
+
+    def __call__(self, facts: Mapping[str, HostFacts], *, deployment: str, who: str, number: int, peer_key: str) -> Plan: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One flow on one environment. `cargo` says what travels, given the plan; `live` words the good ending."""
+
+    intent: Intent
+    planner: Planner
+    cargo: Callable[[Plan], Blobs | None]
+    live: Callable[[Plan, Attempt], str]
+
+
+def reach(intent: Intent) -> Fleet:
+    """The environment's hosts, not connected yet."""
+    return Fleet(intent.environment.hosts, app=intent.app, environment=intent.environment.name, transport_for=transport_for)
+
+
+def typed(facts: Mapping[str, Facts]) -> dict[str, HostFacts]:
+    """Facts with types. Raises HostError for an agent that answers nonsense."""
+    return {name: read_facts(name, fact) for name, fact in facts.items()}
+
+
+async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
+    """Run the flow to its verdict. Raises ShipwayError for every ending that is not 0."""
+    intent = transaction.intent
+    peer_key = secrets.token_hex(32)
+    async with reach(intent) as fleet:
+        facts = await connect_and_read(fleet, attempt)
+
+        def plan_for(now: Mapping[str, Facts], deployment: str, number: int) -> Plan:
+            return transaction.planner(typed(now), deployment=deployment, who=who(), number=number, peer_key=peer_key)
+
+        plan = plan_for(facts, "plan", next_number(facts))
+        if plan.nothing_to_do and not open_deployments(facts):
+            # Only now is every byte compared: a change costs no reading of what it replaces.
+            facts = await read(fleet, verify=True)
+            plan = plan_for(facts, "plan", next_number(facts))
+            if plan.nothing_to_do:
+                return _unchanged(plan, intent)
+        documents = facts
+        async with hold(fleet, intent.environment, facts, attempt.tell, lambda n, d: plan_for(documents, d, n).document) as held:
+            tell = attempt.named(held.claim.deployment)
+            drifted = facts if plan.kind == "repair" else held.facts
+            plan = plan_for(drifted, held.claim.deployment, held.claim.number)
+            if plan.nothing_to_do:
+                return _unchanged(plan, intent)
+            before = typed(held.facts)
+            tell(
+                "began",
+                **{key: value for key, value in plan.document.items() if key != "peer_key"},
+                who=held.claim.owner,
+                members=list(plan.members),
+                lead=plan.lead,
+                source=_sources(before),
+                target=plan.number,
+                notes=list(plan.notes),
+                confirm_seconds=plan.confirm_seconds,
+                watch_seconds=plan.watch_seconds,
+            )
+            outcome = await Conduct(fleet, plan, held.claim, transaction.cargo(plan), tell).run()
+        return _verdict(outcome, plan, intent, attempt, transaction, before)
+
+
+async def connect_and_read(fleet: Fleet, attempt: Attempt) -> dict[str, Facts]:
+    """Open every channel and read every host, told one by one. Raises Refused."""
+    from shipway.flows.words_of_failure import unreachable
+
+    opened = await fleet.connect(lambda name, seconds: attempt.tell("connected", host=name, seconds=seconds))
+    if opened.errors:
+        raise unreachable(opened.errors)
+    return await read(fleet)
+
+
+def _verdict(
+    outcome: Outcome, plan: Plan, intent: Intent, attempt: Attempt, transaction: Transaction, before: Mapping[str, HostFacts]
+) -> Verdict:
+    deployment = attempt.tell.deployment
+    if plan.kind == "prepare" and outcome.ending is None:
+        return Verdict("prepared", 0, transaction.live(plan, attempt), f"shipway deploy {intent.environment.name}", deployment)
+    if outcome.live and outcome.ending is not None and outcome.ending.settled:
+        return Verdict("live", 0, transaction.live(plan, attempt), "", deployment)
+    raise failed(outcome, deployment, intent.environment.name, serving=_serving(before))
+
+
+def _unchanged(plan: Plan, intent: Intent) -> Verdict:
+    version = str(plan.document.get("version", ""))
+    hosts = ", ".join(plan.members)
+    return Verdict("unchanged", 0, f"nothing to do: {version} is already live in {intent.environment.name}, proved on {hosts}")
+
+
+def _sources(facts: Mapping[str, HostFacts]) -> dict[str, int | None]:
+    return {name: fact.member.current for name, fact in facts.items()}
+
+
+def _serving(facts: Mapping[str, HostFacts]) -> str:
+    versions = {str(fact.live.get("version", "")) if fact.live is not None else None for fact in facts.values()}
+    if versions == {None}:
+        return "nothing is current, as before this first deployment"
+    if len(versions) == 1:
+        return f"{versions.pop()} serves everywhere"
+    return "every host serves what it served before"
