@@ -1,0 +1,109 @@
+"""A root's logs directory in; logs that never outgrow their bound, and their last lines, out.
+
+Processes write to their log themselves, with O_APPEND, so that a dead daemon loses no line. So a log is rotated by copying and truncating:
+what is written between the two is lost, and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import List, Optional
+
+from shipway_agent.folder import NEW, Folder
+from shipway_agent.text import last_lines
+
+FOLDER = "logs"
+SUFFIX = ".log"
+MOST_BYTES = 10 * 1024 * 1024
+KEPT = 3
+"""Files of one log: the one that grows, and the older ones `.1` and `.2`."""
+
+TAIL_BYTES = 256 * 1024
+
+
+def log_of(process: str, instance: int) -> str:
+    """The name of an instance's log."""
+    return f"{process}.{instance}{SUFFIX}"
+
+
+def open_log(logs: Folder, name: str) -> int:
+    """A descriptor that appends to the log, not inherited; the caller closes it."""
+    return logs.file(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+
+def rotate(logs: Folder, most_bytes: int = MOST_BYTES) -> List[str]:
+    """Rotate each log that has outgrown `most_bytes`; the names of those that had. Work is bounded however much a process wrote."""
+    grown = []
+    for name in logs.names():
+        found = logs.stat(name) if name.endswith(SUFFIX) else None
+        if found is not None and found.st_size > most_bytes:
+            _rotate(logs, name, most_bytes)
+            grown.append(name)
+    return grown
+
+
+def last(logs: Folder, name: str, count: int) -> List[str]:
+    """The last `count` lines that say something, from the older files too; no escape sequences. None there is no line."""
+    lines: List[str] = []
+    for number in range(KEPT):
+        if len(lines) >= count:
+            break
+        raw = _tail(logs, _numbered(name, number))
+        if raw is None:
+            break
+        lines = last_lines(raw, count) + lines
+    return lines[-count:] if count > 0 else []
+
+
+def since(logs: Folder, name: str, offset: int, count: int) -> List[str]:
+    """The last `count` lines written after the log had `offset` bytes; all of it where it was rotated since."""
+    size = size_of(logs, name)
+    raw = _tail(logs, name, offset if offset <= size else 0)
+    return last_lines(raw, count) if raw else []
+
+
+def size_of(logs: Folder, name: str) -> int:
+    """Bytes in a log, 0 where there is none."""
+    found = logs.stat(name)
+    return found.st_size if found is not None else 0
+
+
+def _rotate(logs: Folder, name: str, most_bytes: int) -> None:
+    for number in range(KEPT - 2, 0, -1):
+        if logs.stat(_numbered(name, number)) is not None:
+            logs.rename(_numbered(name, number), _numbered(name, number + 1))
+    aside = f"{NEW}{name}"
+    logs.unlink(aside)
+    source = logs.file(name, os.O_RDWR)
+    try:
+        copy = logs.file(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            offset = max(0, os.fstat(source).st_size - most_bytes)
+            while True:
+                sent = os.sendfile(copy, source, offset, 1 << 20)
+                if sent == 0:
+                    break
+                offset += sent
+        finally:
+            os.close(copy)
+        logs.rename(aside, _numbered(name, 1))
+        os.ftruncate(source, 0)
+    finally:
+        os.close(source)
+
+
+def _tail(logs: Folder, name: str, start: int = 0) -> Optional[bytes]:
+    if logs.stat(name) is None:
+        return None
+    fd = logs.file(name)
+    try:
+        size = os.fstat(fd).st_size
+        first = max(start, size - TAIL_BYTES)
+        raw = os.pread(fd, size - first, first) if size > first else b""
+    finally:
+        os.close(fd)
+    return raw.partition(b"\n")[2] if first > start else raw
+
+
+def _numbered(name: str, number: int) -> str:
+    return f"{name}.{number}" if number else name

@@ -1,0 +1,91 @@
+"""Logs stay within their bound, keep their last lines, and are read without what a terminal would obey."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shipway_agent import logs
+from shipway_agent.folder import Folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Folder]:
+    with Folder(str(tmp_path), os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)) as one:
+        yield one
+
+
+def write(folder: Folder, text: str) -> None:
+    fd = logs.open_log(folder, "web.1.log")
+    os.write(fd, text.encode())
+    os.close(fd)
+
+
+def test_the_last_lines_come_without_escape_sequences(folder: Folder) -> None:
+    write(folder, "one\n\x1b[31mred\x1b[0m\n\x1b]0;title\x07three\n")
+    assert logs.last(folder, "web.1.log", 2) == ["red", "three"]
+    assert logs.last(folder, "web.1.log", 10) == ["one", "red", "three"]
+
+
+def test_a_log_that_does_not_exist_has_no_lines(folder: Folder) -> None:
+    assert logs.last(folder, "web.1.log", 5) == []
+
+
+def test_a_log_within_its_bound_is_left_alone(folder: Folder) -> None:
+    write(folder, "x" * 100)
+    assert logs.rotate(folder, 100) == []
+
+
+def test_a_grown_log_becomes_the_first_older_one_and_no_line_is_lost(folder: Folder, tmp_path: Path) -> None:
+    for number in range(5):
+        write(folder, f"line {number}\n" * 10)
+        assert logs.rotate(folder, 50) == ["web.1.log"]
+    assert sorted(os.listdir(tmp_path)) == ["web.1.log", "web.1.log.1", "web.1.log.2"]
+    assert (tmp_path / "web.1.log").read_text() == ""
+    assert logs.last(folder, "web.1.log", 3) == ["line 4"] * 3
+    assert (tmp_path / "web.1.log.2").read_text().endswith("line 3\n")
+
+
+def test_a_log_that_outran_us_keeps_only_its_end(folder: Folder, tmp_path: Path) -> None:
+    write(folder, "".join(f"{number:07}\n" for number in range(1000)))
+    logs.rotate(folder, 80)
+    assert (tmp_path / "web.1.log.1").read_text().split() == [f"{number:07}" for number in range(990, 1000)]
+
+
+def test_lines_since_a_process_was_started(folder: Folder) -> None:
+    write(folder, "of an earlier start\n")
+    offset = logs.size_of(folder, "web.1.log")
+    write(folder, "boom\nbang\n")
+    assert logs.since(folder, "web.1.log", offset, 10) == ["boom", "bang"]
+
+
+def test_a_symbolic_link_in_place_of_a_log_is_refused(folder: Folder, tmp_path: Path) -> None:
+    (tmp_path / "web.1.log").symlink_to("/etc/passwd")
+    with pytest.raises(Exception, match="symbolic link"):
+        logs.open_log(folder, "web.1.log")
+    with pytest.raises(Exception, match="symbolic link"):
+        logs.last(folder, "web.1.log", 3)
+
+
+def test_a_process_that_goes_on_writing_loses_nothing_but_what_falls_between_copy_and_truncate(folder: Folder, tmp_path: Path) -> None:
+    """Two hundred thousand lines, rotated all the while: each file is whole, and its lines are consecutive."""
+    fd = logs.open_log(folder, "web.1.log")
+    writer = subprocess.Popen([sys.executable, "-c", "for n in range(200_000): print(n)"], stdout=fd)
+    os.close(fd)
+    done = threading.Event()
+    threading.Thread(target=lambda: (writer.wait(), done.set())).start()
+    rotations = 0
+    while not done.wait(0.01):
+        rotations += len(logs.rotate(folder, 100_000))
+    assert rotations > 3
+    for name in os.listdir(tmp_path):
+        numbers = [int(line) for line in (tmp_path / name).read_text().split("\n")[1:-1]]
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else True
+    write(folder, "end\n")
+    assert logs.last(folder, "web.1.log", 1) == ["end"]
