@@ -1,0 +1,126 @@
+"""A host that ssh understands in, a channel to its agent out: through the user's own OpenSSH client, one process a channel.
+
+So ssh_config, agents, jump hosts, certificates and hardware keys work as they do by hand. SHIPWAY_SSH_CONFIG names a configuration
+file to use in place of the user's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Mapping
+
+from shipway.model.errors import Unreachable
+from shipway.model.intent import Host
+from shipway.transports.base import Channel
+from shipway.transports.bootstrap import REMOTE_COMMAND, NoAgent, arrive
+from shipway.transports.channel import FramedChannel
+from shipway.transports.complaints import Complaint, explain, offered_key
+from shipway.transports.link import Link, start
+
+CONFIG_VARIABLE = "SHIPWAY_SSH_CONFIG"
+
+DEFAULT_PROXY = "~/.shipway/proxy"
+
+ALWAYS: Mapping[str, str] = {
+    "BatchMode": "yes",
+    "StrictHostKeyChecking": "yes",
+    "ServerAliveInterval": "5",
+    "ServerAliveCountMax": "3",
+    "ControlMaster": "no",
+    "ControlPath": "none",
+    "ClearAllForwardings": "yes",
+    "PermitLocalCommand": "no",
+    "RemoteCommand": "none",
+    "UpdateHostKeys": "no",
+    "VisualHostKey": "no",
+    "LogLevel": "INFO",
+}
+"""Options of ours, which win over the user's: never ask, never trust silently, notice a dead link in 15 s, one connection of its own."""
+
+_ADDRESS = re.compile(
+    r"(?P<scheme>ssh://)?"
+    r"(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9._+-]*)@)?"
+    r"(?P<host>\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\]|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f.]*|[A-Za-z0-9_][A-Za-z0-9._-]*)"
+    r"(?::(?P<port>[0-9]{1,5}))?/?"
+)
+
+
+class SshTransport:
+    """Opens channels with `ssh`."""
+
+    async def open(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> Channel:
+        """A new login. Raises Unreachable: address, no-ssh, ssh-config, host-key-unknown, host-key-changed, host-key-revoked, login,
+        unreachable, no-python, noise, root.
+        """
+        root = host.root or f"~/.shipway/apps/{app}-{environment}"
+        command = ssh_command(host, timeout_seconds)
+        link = await _start([*command, REMOTE_COMMAND], host)
+        try:
+            async with asyncio.timeout(timeout_seconds) as bound:
+                await arrive(link, host, root=root, proxy=DEFAULT_PROXY)
+        except (NoAgent, OSError, TimeoutError) as error:
+            if isinstance(error, TimeoutError) and not bound.expired():
+                raise
+            noise = error.noise if isinstance(error, NoAgent) else ""
+            raise await _unreachable(host, link, command, noise, timeout_seconds) from None
+        except BaseException:
+            await link.close()
+            raise
+        return FramedChannel(host, link)
+
+
+def ssh_command(host: Host, timeout_seconds: float) -> list[str]:
+    """The client's argv up to the command that it is to run. Raises Unreachable (code address) for what is no address."""
+    config = os.environ.get(CONFIG_VARIABLE)
+    options = {**ALWAYS, "ConnectTimeout": str(max(1, int(timeout_seconds * 3 / 4)))}
+    return [
+        "ssh",
+        "-T",
+        *(["-F", config] if config else []),
+        *(word for name, value in options.items() for word in ("-o", f"{name}={value}")),
+        "--",
+        ssh_destination(host),
+    ]
+
+
+def ssh_destination(host: Host) -> str:
+    """The address as ssh takes it: `user@host`, or a URI where a port is given. Raises Unreachable (code address)."""
+    found = _ADDRESS.fullmatch(host.address)
+    if found is None:
+        message = f"{host.address!r} is no address: user@host, user@host:port, or a name from ssh_config (letters, digits, dots, - and _)"
+        raise Unreachable(host.name, "address", message)
+    user = f"{found['user']}@" if found["user"] else ""
+    if found["port"] or found["scheme"]:
+        return f"ssh://{user}{found['host']}{':' + found['port'] if found['port'] else ''}"
+    return user + found["host"].strip("[]")
+
+
+async def _start(argv: list[str], host: Host) -> Link:
+    # English messages of the C library, for they are read below; and no pop-up that asks somebody who is not there.
+    env = {**os.environ, "LC_ALL": "C", "SSH_ASKPASS_REQUIRE": "never"}
+    try:
+        return await start(argv, env=env, kill=True)
+    except FileNotFoundError:
+        raise Unreachable(host.name, "no-ssh", "there is no ssh on this machine's PATH; install the OpenSSH client") from None
+
+
+async def _unreachable(host: Host, link: Link, command: list[str], noise: str, timeout_seconds: float) -> Unreachable:
+    code = await link.ended(0.5)
+    await link.close()
+    said = link.complaints()
+    complaint = explain(code, said, noise, host.address, timeout_seconds)
+    if complaint.code == "host-key-unknown":
+        complaint = await _with_offered_key(complaint, command, host)
+    return Unreachable(host.name, complaint.code, complaint.message, lines=said, facts=dict(complaint.facts))
+
+
+async def _with_offered_key(complaint: Complaint, command: list[str], host: Host) -> Complaint:
+    """Which key the host offers is told only by a verbose client: one more login that is refused like the first."""
+    verbose = ["LogLevel=DEBUG1" if word == "LogLevel=INFO" else word for word in command]
+    link = await _start([*verbose, "true"], host)
+    await link.ended(10.0)
+    await link.close()
+    key = offered_key(link.complaints(1000))
+    return complaint if key is None else Complaint(complaint.code, f"{complaint.message} It offers {key}.", {**complaint.facts, "offered": key})

@@ -1,0 +1,179 @@
+"""One line of JSON on stdin in; the agent's file stored, checked and running in our place out.
+
+It is sent as text ahead of the agent, so it imports nothing of ours and runs on Python 3.6 to say that this is too old. The line is
+{"root", "proxy", "name", "hash", "size"}; the answer is the mark, then HAVE, LACK (the file follows), or NO with a code and a reason.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+import sys
+
+MARK = "SHIPWAY-BOOT 1"
+OLDEST = (3, 9)
+LARGEST_AGENT = 8 << 20
+
+
+class No(Exception):
+    """A reason why the agent cannot run here: a code, and words for people."""
+
+    def __init__(self, code: str, words: str) -> None:
+        Exception.__init__(self, words)
+        self.code = code
+
+
+def arrive() -> None:
+    """Store the agent and become it. Raises No."""
+    say(f"\n{MARK}")
+    ask = json.loads(read_line().decode("utf-8"))
+    interpreter = newest_python()
+    root, proxy = home_path(ask["root"]), home_path(ask["proxy"])
+    path = f"{root}/agent/{ask['hash']}.pyz"
+    inside = open_folder(root)
+    name = os.path.basename(path)
+    if is_present(inside, name, ask["hash"]):
+        say("HAVE")
+    else:
+        say("LACK")
+        data = read_exactly(min(ask["size"], LARGEST_AGENT))
+        if digest(data) != ask["hash"]:
+            raise No("cut", "what arrived is not the agent that was sent")
+        store(inside, name, data, path)
+    os.close(inside)
+    serve = ["serve", "--root", root, "--proxy", proxy, "--name", ask["name"]]
+    os.execv(interpreter, [interpreter, "-I", "-S", "-X", "utf8", path, *serve])
+
+
+def say(words: str) -> None:
+    """One line to the operator."""
+    os.write(1, f"{words}\n".encode("utf-8", "replace"))
+
+
+def read_exactly(size: int) -> bytes:
+    """`size` bytes of stdin, and not one of what follows for the agent."""
+    parts = []
+    while size > 0:
+        part = os.read(0, min(size, 1 << 16))
+        if not part:
+            raise No("cut", "the channel ended before the agent had arrived")
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def read_line() -> bytes:
+    """The next line of stdin."""
+    text = b""
+    while not text.endswith(b"\n"):
+        text += read_exactly(1)
+        if len(text) > 1 << 16:
+            raise No("cut", "the first line is too long")
+    return text
+
+
+def newest_python() -> str:
+    """This interpreter, or, where it is too old, a newer one of this machine."""
+    if sys.version_info >= OLDEST:
+        try:
+            import sqlite3
+        except ImportError:
+            raise No("no-python", f"python3 ({sys.executable}) has no sqlite3 module; on Debian, apt install python3 brings it") from None
+        del sqlite3
+        return sys.executable
+    for minor in range(20, OLDEST[1] - 1, -1):
+        found = shutil.which(f"python3.{minor}")
+        if found:
+            return found
+    version = sys.version.split()[0]
+    raise No("no-python", f"python3 is version {version} ({sys.executable}), and {OLDEST[0]}.{OLDEST[1]} or newer is needed")
+
+
+def home_path(path: str) -> str:
+    """An absolute path, with a ~ in front resolved for the user who logged in."""
+    found = os.path.expanduser(path)
+    if found.startswith("~"):
+        raise No("root", f"the home directory in {path} is not known")
+    return os.path.abspath(found)
+
+
+def open_folder(root: str) -> int:
+    """<root>/agent, made where it lacks, open, and nobody else's to write to."""
+    path = root
+    try:
+        os.makedirs(os.path.dirname(root), exist_ok=True)
+        make(root)
+        above = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+        check_owner(above, path)
+        path = f"{root}/agent"
+        make("agent", dir_fd=above)
+        inside = os.open("agent", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
+        check_owner(inside, path)
+        os.close(above)
+    except OSError as error:
+        at = error.filename if str(error.filename).startswith("/") else path
+        raise No("root", f"{at} cannot be used: {error.strerror}") from None
+    return inside
+
+
+def make(path: str, dir_fd: "int | None" = None) -> None:
+    """A directory for us alone, unless something is there."""
+    try:
+        os.mkdir(path, 0o700, dir_fd=dir_fd)
+    except FileExistsError:
+        pass
+
+
+def check_owner(fd: int, path: str) -> None:
+    """Ours, and from now on writable by nobody else."""
+    found = os.fstat(fd)
+    if found.st_uid != os.geteuid():
+        raise No("root", f"{path} belongs to user {found.st_uid}, not to user {os.geteuid()} who logged in")
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        os.fchmod(fd, stat.S_IMODE(found.st_mode) & ~(stat.S_IWGRP | stat.S_IWOTH))
+
+
+def is_present(inside: int, name: str, wanted: str) -> bool:
+    """Whether exactly the wanted bytes are there already; anything else of that name will be replaced."""
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=inside)
+    except OSError:
+        return False
+    with os.fdopen(fd, "rb") as file:
+        found = os.fstat(fd)
+        return stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and digest(file.read(LARGEST_AGENT)) == wanted
+
+
+def store(inside: int, name: str, data: bytes, path: str) -> None:
+    """Write aside, sync, rename: a cut leaves no half agent."""
+    aside = f".new-{os.urandom(8).hex()}"
+    try:
+        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=inside)
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(fd, 0o400)
+            os.fsync(fd)
+        os.rename(aside, name, src_dir_fd=inside, dst_dir_fd=inside)
+        os.fsync(inside)
+    except OSError as error:
+        try:
+            os.unlink(aside, dir_fd=inside)
+        except OSError:
+            pass  # the fault that brought us here is the one to tell
+        raise No("root", f"{path} cannot be written: {error.strerror}") from None
+
+
+def digest(data: bytes) -> str:
+    """The name of content, here as everywhere."""
+    return hashlib.blake2b(data, digest_size=32).hexdigest()
+
+
+if __name__ == "__main__":
+    try:
+        arrive()
+    except No as no:
+        say(f"NO {no.code} {no}")
+    except Exception as error:
+        say(f"NO root {type(error).__name__}: {error}")

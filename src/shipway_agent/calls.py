@@ -1,0 +1,127 @@
+"""The name of a call in, what answers it out: everything an operator can ask of this host, and what each answer is given to work with."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, Iterable, Mapping, Optional
+
+from shipway_agent import clock
+from shipway_agent.decide import RULES
+from shipway_agent.errors import AgentError
+from shipway_agent.journal import Journal
+from shipway_agent.root import Root
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a session works: the root, the path of the proxy's root, the host's name, the hash of this agent."""
+
+    root: Root
+    proxy: str
+    name: str
+    agent: str
+
+
+@dataclass
+class Call:
+    """One call. `journal` is this thread's own, opened when first asked for. `emit` streams one event and never raises."""
+
+    place: Place
+    args: Dict[str, Any]
+    body: Iterable[bytes]
+    emit: Callable[[Mapping[str, Any]], None]
+    ended: threading.Event
+    _journal: Optional[Journal] = field(default=None, repr=False)
+
+    @property
+    def root(self) -> Root:
+        return self.place.root
+
+    @property
+    def journal(self) -> Journal:
+        if self._journal is None:
+            self._journal = Journal(self.place.root)
+        return self._journal
+
+    def __enter__(self) -> Call:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._journal is not None:
+            self._journal.close()
+
+
+Answer = Callable[[Call], Dict[str, Any]]
+
+
+def call_named(name: str) -> Answer:
+    """What answers a call. Raises AgentError `unknown-call`."""
+    if name not in CALLS:
+        raise AgentError("unknown-call", f"this agent knows no call {name!r}; operator and agent are of different versions")
+    return CALLS[name]
+
+
+def _hello(call: Call) -> Dict[str, Any]:
+    from shipway_agent.primitives import facts
+
+    return facts.hello(call.place, call.journal)
+
+
+def _look(call: Call) -> Dict[str, Any]:
+    from shipway_agent.primitives import facts
+
+    return facts.look(call.place, call.journal, verify=bool(call.args.get("verify")))
+
+
+def _decide(call: Call) -> Dict[str, Any]:
+    from shipway_agent.primitives.member import decide
+
+    if call.args.get("do") not in RULES:
+        raise AgentError("message", f"no message {call.args.get('do')!r} is known here")
+    return decide(call.root, call.journal, call.args)
+
+
+def _run(call: Call) -> Dict[str, Any]:
+    from shipway_agent.steps import run
+
+    return run(call)
+
+
+def _events(call: Call) -> Dict[str, Any]:
+    found = call.journal.events(int(call.args.get("since", 0)), call.args.get("deployment"))
+    return {"events": found}
+
+
+def _log(call: Call) -> Dict[str, Any]:
+    from shipway_agent.primitives import facts
+
+    return {"lines": facts.log(call.root, str(call.args["process"]), int(call.args.get("lines", 100)))}
+
+
+def _fresh(call: Call) -> Dict[str, Any]:
+    return {"host": call.place.name, "clock": clock.wall_now()}
+
+
+def _blobs(verb: str) -> Answer:
+    def answer(call: Call) -> Dict[str, Any]:
+        found: Dict[str, Any] = getattr(importlib.import_module("shipway_agent.primitives.blobs"), verb)(call.root, call.args, call.body)
+        return found
+
+    return answer
+
+
+CALLS: Dict[str, Answer] = {
+    "hello": _hello,
+    "look": _look,
+    "lack": _blobs("lack"),
+    "put": _blobs("put"),
+    "put_many": _blobs("put_many"),
+    "decide": _decide,
+    "run": _run,
+    "events": _events,
+    "log": _log,
+    "fresh": _fresh,
+}
+"""Every call."""

@@ -1,0 +1,177 @@
+"""Frames on stdin in, answers on stdout out, until stdin ends: one operator's channel to this host. Each request has a thread."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Callable, Dict, List, Mapping, Optional
+
+from shipway_agent.body import Body
+from shipway_agent.calls import Call, Place, call_named
+from shipway_agent.errors import AgentError, from_os
+from shipway_agent.outbox import Outbox
+from shipway_agent.protocol import (
+    ANSWER,
+    BODY,
+    EVENT,
+    REFUSAL,
+    REQUEST,
+    START,
+    Frame,
+    ProtocolError,
+    load,
+    pack_json,
+    read_frame,
+)
+
+MOST_CALLS = 256
+"""Calls under way at once on one channel; more are refused. As many threads, so that no call with a body waits behind another."""
+
+FLUSH_SECONDS = 5.0
+
+
+def serve(place: Place) -> int:
+    """Answer on this process's stdin and stdout until stdin ends and what runs has ended. Returns the exit code.
+
+    From here on nothing else in this process or its children can write to the channel or read from it.
+    """
+    _ignore_hang_up()
+    source, sink = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    os.close(null)
+    sys.stdout = sys.stderr
+    outbox = Outbox(sink)
+    outbox.send(START + place.agent.encode() + b"\n")
+    with open(source, "rb", buffering=0) as stream:
+        code = Session(place, stream, outbox).run()
+    outbox.close(FLUSH_SECONDS)
+    return code
+
+
+@dataclass
+class Session:
+    """One channel. `run` returns when `stream` has ended and every call that was under way has too."""
+
+    place: Place
+    stream: BinaryIO
+    outbox: Outbox
+    _ended: threading.Event = field(default_factory=threading.Event)
+    _bodies: Dict[int, Body] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _last: int = 0
+
+    def run(self) -> int:
+        """Read requests until the end. 0, or 1 when the other end broke the protocol or the channel broke."""
+        threads = ThreadPoolExecutor(MOST_CALLS, thread_name_prefix="call")
+        try:
+            frame = read_frame(self.stream)
+            while frame is not None:
+                self._take(frame, threads)
+                frame = read_frame(self.stream)
+            return 0
+        except ProtocolError as error:
+            self._say(REFUSAL, self._last, AgentError("protocol", str(error)).to_json())
+            return 1
+        except OSError:
+            return 1
+        finally:
+            self._ended.set()
+            for body in self._open_bodies():
+                body.cut()
+            threads.shutdown(wait=True)
+
+    def _take(self, frame: Frame, threads: ThreadPoolExecutor) -> None:
+        if frame.kind == REQUEST:
+            self._begin(frame.number, load(frame.payload), threads)
+        elif frame.kind != BODY:
+            raise ProtocolError(f"an operator never sends frames of kind {frame.kind}")
+        elif not 0 < frame.number <= self._last:
+            raise ProtocolError(f"a body for request {frame.number}, which was never made")
+        else:
+            with self._lock:
+                body = self._bodies.get(frame.number)
+            if body is not None:
+                body.feed(frame.payload)
+
+    def _begin(self, number: int, request: Mapping[str, Any], threads: ThreadPoolExecutor) -> None:
+        if number <= self._last:
+            raise ProtocolError(f"request {number} after request {self._last}")
+        name, args = request.get("call"), request.get("args", {})
+        if not isinstance(name, str) or not isinstance(args, dict):
+            raise ProtocolError("a request without call and args")
+        self._last = number
+        body = Body()
+        with self._lock:
+            crowded = len(self._bodies) >= MOST_CALLS
+            if not crowded:
+                self._bodies[number] = body
+        if crowded:
+            self._say(REFUSAL, number, AgentError("crowded", f"{MOST_CALLS} calls are under way on this channel already").to_json())
+            return
+        threads.submit(self._answer, number, name, args, body)
+
+    def _answer(self, number: int, name: str, args: Dict[str, Any], body: Body) -> None:
+        def emit(event: Mapping[str, Any]) -> None:
+            self._emit(number, event)
+
+        try:
+            with Call(self.place, args, body, emit, self._ended) as call:
+                answer = call_named(name)(call)
+            self._say(ANSWER, number, answer)
+        except AgentError as error:
+            self._say(REFUSAL, number, error.to_json())
+        except Exception as error:
+            self._say(REFUSAL, number, unforeseen(error).to_json())
+        finally:
+            body.drop()
+            with self._lock:
+                del self._bodies[number]
+
+    def _say(self, kind: int, number: int, value: Mapping[str, Any]) -> None:
+        try:
+            frame = pack_json(kind, number, value)
+        except ProtocolError as error:
+            frame = pack_json(REFUSAL, number, AgentError("too-long", f"the answer does not fit into the channel: {error}").to_json())
+        self.outbox.send(frame)
+
+    def _emit(self, number: int, event: Mapping[str, Any]) -> None:
+        try:
+            frame = pack_json(EVENT, number, event)
+        except (ProtocolError, TypeError, ValueError):
+            return  # an event is told for comfort; the answer says what counts
+        if event.get("event") == "output":
+            self.outbox.offer(frame)
+        else:
+            self.outbox.send(frame)
+
+    def _open_bodies(self) -> List[Body]:
+        with self._lock:
+            return list(self._bodies.values())
+
+
+def unforeseen(error: BaseException) -> AgentError:
+    """A fault that nobody foresaw, as a refusal that whoever mends it can use."""
+    if isinstance(error, OSError):
+        return from_os(error, _path_of(error))
+    frames = traceback.extract_tb(error.__traceback__)[-5:]
+    where = [f"{os.path.basename(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames]
+    return AgentError("internal", f"a fault in the agent itself: {type(error).__name__}: {error}", where)
+
+
+def _path_of(error: OSError) -> str:
+    name: Optional[object] = error.filename
+    return os.fsdecode(name) if isinstance(name, (str, bytes)) else "a file"
+
+
+def _ignore_hang_up() -> None:
+    """A lost link ends the session by the end of stdin, never in the middle of a step. Handlers, unlike SIG_IGN, do not pass to children."""
+    nothing: Callable[..., None] = lambda *_: None
+    signal.signal(signal.SIGHUP, nothing)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

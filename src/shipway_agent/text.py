@@ -1,0 +1,54 @@
+"""What a program or another machine wrote in, text that is safe to show and to store out: no escape sequence, no control character."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, List
+
+MAX_LINE = 4096
+"""Characters of one line that are kept."""
+
+_SEQUENCE = re.compile(
+    "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
+    "|(?:\x1b[\\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\\\|\x9c|$)"  # OSC and other strings, also when cut off
+    "|\x1b[ -/]*[0-~]?"  # any other escape
+)
+# Controls, the marks that reorder text, and line separators other than the newline.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_LONE = re.compile("[\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """Text without escape sequences, control characters and lone surrogates; tabs and newlines stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _LONE.sub(_lone, _CONTROL.sub("", _SEQUENCE.sub("", text)))
+
+
+def line_of(raw: bytes) -> str:
+    """One line of a program's output, as a terminal would leave it: what stands behind the last carriage return, at most MAX_LINE long."""
+    raw = raw.rstrip(b"\r\n")
+    text = clean(raw[raw.rfind(b"\r") + 1 :].decode("utf-8", "replace")).replace("\n", " ").expandtabs(8).rstrip()
+    return text if len(text) <= MAX_LINE else text[: MAX_LINE - 1] + "…"
+
+
+def last_lines(raw: bytes, count: int) -> List[str]:
+    """The last lines of a program's output that say something."""
+    lines = [line_of(part) for part in raw.split(b"\n")]
+    return [line for line in lines if line][-count:]
+
+
+def clean_json(value: Any) -> Any:
+    """A JSON value with every text in it cleaned, the names of its objects too."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list):
+        return [clean_json(item) for item in value]
+    if isinstance(value, dict):
+        return {clean(key): clean_json(item) for key, item in value.items()}
+    return value
+
+
+def _lone(match: "re.Match[str]") -> str:
+    code = ord(match[0])
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else "\ufffd"
