@@ -1,0 +1,66 @@
+"""`shipway remove`: takes an application off its hosts; what is shared stays unless told otherwise."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from shipway.execute.ask import next_number
+from shipway.execute.fleet import worst
+from shipway.flows.attempt import attempt
+from shipway.flows.begin import hold, who
+from shipway.flows.project import open_project
+from shipway.flows.transact import connect_and_read, reach, typed
+from shipway.flows.want import intent_of_head
+from shipway.flows.words import RemoveWords
+from shipway.model.errors import Unsettled
+from shipway.model.event import Event
+from shipway.model.plan import Plan
+from shipway.model.verdict import Verdict
+from shipway.plan.remove import plan_remove
+
+REMOVE_SECONDS = 300.0
+"""Bound of one host: its processes drain first."""
+
+
+async def remove(words: RemoveWords, on_event: Callable[[Event], None]) -> Verdict:
+    """Under leases of every member: drain, stop and remove. The hosts' journals go too; the report here stays."""
+    project = open_project(words.project)
+    with attempt(project.directory, on_event) as trying:
+        intent = intent_of_head(project, words.environment)
+        name = intent.environment.name
+        async with reach(intent) as fleet:
+            facts = await connect_and_read(fleet, trying)
+
+            def plan_for(deployment: str, number: int) -> Plan:
+                key = secrets.token_hex(32)
+                return plan_remove(
+                    intent, typed(facts), deployment=deployment, who=who(), number=number, peer_key=key, shared=words.shared
+                )
+
+            plan = plan_for("plan", next_number(facts))
+            if plan.nothing_to_do:
+                return trying.ended(Verdict("unchanged", 0, f"nothing of {intent.app} is on the hosts of {name}"))
+            async with hold(fleet, intent.environment, facts, trying.tell, lambda n, d: plan_for(d, n).document) as held:
+                tell = trying.named(held.claim.deployment)
+                tell("began", kind="remove", app=intent.app, environment=name, who=held.claim.owner, members=list(plan.members))
+
+                async def one(host: str) -> None:
+                    tell("step", host=host, key="remove", title=f"take {intent.app} off {host}", state="started")
+                    answer = await fleet.call(host, "remove", {"keep_shared": not words.shared}, timeout_seconds=REMOVE_SECONDS)
+                    tell("step", host=host, key="remove", title=f"take {intent.app} off {host}", state="done", answer=answer)
+
+                outcomes = await fleet.each(one, plan.switch)
+        if outcomes.errors:
+            first = worst(outcomes.errors)
+            raise Unsettled(
+                f"{intent.app} was not removed from {', '.join(sorted(outcomes.errors))}: {first.message}",
+                state="it is gone from every other host",
+                hint=f"shipway remove {name} again, when the host can be reached",
+                code="not-removed",
+                details=first.lines,
+            )
+        kept = "" if words.shared else "; what was shared is kept"
+        return trying.ended(
+            Verdict("removed", 0, f"{intent.app} is off {', '.join(plan.switch)}{kept}", "", trying.tell.deployment)
+        )

@@ -1,0 +1,35 @@
+"""`shipway resume`: settle what an interrupted driver left, forward where the decision allows it, from any machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from shipway.flows.attempt import attempt
+from shipway.flows.project import open_project
+from shipway.flows.settle import commit_of, serving, settle
+from shipway.flows.want import intent_of_head
+from shipway.flows.words import ResumeWords
+from shipway.model.errors import Failed
+from shipway.model.event import Event
+from shipway.model.verdict import Verdict
+
+
+async def resume(words: ResumeWords, on_event: Callable[[Event], None]) -> Verdict:
+    """Follow the lead's decision on every host; what was undecided is undone. Raises Failed when something was undone."""
+    project = open_project(words.project)
+    with attempt(project.directory, on_event) as trying:
+        intent = intent_of_head(project, words.environment)
+        done = await settle(trying, intent, "resume")
+        if not done.decisions:
+            return trying.ended(Verdict("unchanged", 0, f"nothing is open in {intent.environment.name}: {serving(done.facts)}"))
+        deployment, decision = list(done.decisions.items())[-1]
+        if decision == "committed":
+            return trying.ended(Verdict("live", 0, f"{deployment} is committed on every host: {serving(done.facts)}", "", done.deployment))
+        commit = commit_of(done.facts, deployment)
+        again = f"shipway deploy {intent.environment.name}" + (f" --ref {commit[:12]}" if commit else "")
+        raise Failed(
+            f"{deployment} was never decided and is undone on every host",
+            state=serving(done.facts),
+            hint=f"{again} ships it again; what was prepared is still there",
+            code="undone",
+        )

@@ -1,0 +1,36 @@
+"""`shipway rollback`: an earlier generation current again, with its own configuration; no build, no upload, no registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from shipway.flows.attempt import Attempt, attempt
+from shipway.flows.project import open_project
+from shipway.flows.transact import Transaction, transact
+from shipway.flows.want import intent_of_head
+from shipway.flows.words import RollbackWords
+from shipway.model.event import Event
+from shipway.model.facts import HostFacts
+from shipway.model.plan import Plan
+from shipway.model.verdict import Verdict
+from shipway.plan.rollback import plan_rollback
+
+
+async def rollback(words: RollbackWords, on_event: Callable[[Event], None]) -> Verdict:
+    """Go back to `words.target`. Raises ShipwayError for every ending that is not 0."""
+    project = open_project(words.project)
+    with attempt(project.directory, on_event) as trying:
+        intent = intent_of_head(project, words.environment)
+
+        def planner(facts: Mapping[str, HostFacts], *, deployment: str, who: str, number: int, peer_key: str) -> Plan:
+            return plan_rollback(
+                intent, facts, words.target, deployment=deployment, who=who, number=number, caddy_digest=None, peer_key=peer_key
+            )
+
+        verdict = await transact(trying, Transaction(intent, planner, lambda plan: None, _back))
+        return trying.ended(verdict)
+
+
+def _back(plan: Plan, trying: Attempt) -> str:
+    version = plan.document.get("version", "")
+    return f"{version} is current again in {plan.environment}, proved on {', '.join(plan.members)} in {trying.seconds:.1f} s"

@@ -1,0 +1,56 @@
+"""A fleet that an interrupted driver left in, a settled one out: what resume and abort have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shipway.flows.attempt import Attempt
+from shipway.flows.begin import hold, open_deployments
+from shipway.flows.transact import connect_and_read, reach, typed
+from shipway.model.facts import HostFacts
+from shipway.model.intent import Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Each deployment that was open and its decision, oldest first; and the facts afterwards."""
+
+    decisions: Mapping[str, str]
+    facts: Mapping[str, HostFacts]
+    deployment: str
+
+
+async def settle(attempt: Attempt, intent: Intent, kind: str) -> Settled:
+    """Settle everything that is open under a number of this driver. Raises Refused, Unsettled."""
+    environment = intent.environment
+    async with reach(intent) as fleet:
+        facts = await connect_and_read(fleet, attempt)
+        if not open_deployments(facts):
+            return Settled({}, typed(facts), "")
+
+        def document(number: int, deployment: str) -> Mapping[str, object]:
+            return {"kind": kind, "app": intent.app, "environment": environment.name, "number": number}
+
+        async with hold(fleet, environment, facts, attempt.tell, document) as held:
+            tell = attempt.named(held.claim.deployment)
+            tell("began", kind=kind, app=intent.app, environment=environment.name, who=held.claim.owner, members=list(fleet.names))
+            decisions = {
+                str(event.data["deployment_settled"]): str(event.data["decision"]) for event in attempt.events if event.kind == "settled"
+            }
+            return Settled(decisions, typed(held.facts), held.claim.deployment)
+
+
+def serving(facts: Mapping[str, HostFacts]) -> str:
+    """What serves now, in words."""
+    versions = {str(fact.live.get("version", "")) if fact.live is not None else "nothing" for fact in facts.values()}
+    return f"{versions.pop()} serves everywhere" if len(versions) == 1 else f"hosts serve {', '.join(sorted(versions))}"
+
+
+def commit_of(facts: Mapping[str, HostFacts], deployment: str) -> str:
+    """The commit that a deployment was about, as the hosts journalled it; empty when none did."""
+    for fact in facts.values():
+        found = fact.member.attempt(deployment)
+        if found is not None and found.document.get("commit"):
+            return str(found.document["commit"])
+    return ""
