@@ -11,7 +11,10 @@ Json: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """Who answers. `clock` is seconds since the epoch on the host, `boot_now` seconds of its boot clock; `why_not` says why it cannot serve."""
+    """Who answers. `clock` is seconds since the epoch on the host, `boot_now` seconds of its boot clock.
+
+    `why_not` says why it cannot take a release, None when it can.
+    """
 
     host: str
     agent: str = ""

@@ -70,9 +70,22 @@ def same_generation(live: Mapping[str, Any], wanted: Mapping[str, Any], env: Map
 
 
 def deployment_document(
-    *, kind: str, app: str, environment: str, release: str, commit: str, version: str, who: str, number: int, before: int | None, peer_key: str
+    *,
+    kind: str,
+    app: str,
+    environment: str,
+    release: str,
+    commit: str,
+    version: str,
+    who: str,
+    number: int,
+    before: int | None,
+    peer_key: str,
 ) -> dict[str, Any]:
-    """What every host journals with the lease, so that any of them can tell the whole deployment. `before` is the generation left behind."""
+    """What every host journals with the lease, so that any of them can tell the whole deployment.
+
+    `before` is the number of the generation that is left behind, None before the first.
+    """
     return {
         "kind": kind,
         "app": app,
@@ -91,7 +104,16 @@ def _tasks_digest(intent: Intent, host: Host) -> str:
     tasks = [t for t in intent.shipment.tasks if fits(t.roles, host)]
     return _digest(
         [
-            [t.name, command(t.run), t.phase, t.once, t.directory, t.check and command(t.check), t.undo and command(t.undo), list(t.outputs)]
+            [
+                t.name,
+                command(t.run),
+                t.phase,
+                t.once,
+                t.directory,
+                t.check and command(t.check),
+                t.undo and command(t.undo),
+                list(t.outputs),
+            ]
             for t in tasks
         ]
     )[:16]

@@ -89,13 +89,15 @@ def switch() -> Step:
 
 
 def workers_settled(number: int, drain_seconds: float) -> Step:
-    return Step("workers", "workers.settled", {"generation": number}, "workers run, old ones that may not overlap are gone", drain_seconds + START_SECONDS)
+    title = "workers run, old ones that may not overlap are gone"
+    return Step("workers", "workers.settled", {"generation": number}, title, drain_seconds + START_SECONDS)
 
 
 def prove(watch_seconds: float, pages: Sequence[Mapping[str, Any]], front: Mapping[str, Any] | None) -> Step:
     args = {"watch_seconds": watch_seconds, "pages": list(pages), "front": front}
     asked = sum(float(p["timeout_seconds"]) for p in pages)
-    return Step("prove", "prove", args, f"prove what serves, and watch it for {watch_seconds:g} s", watch_seconds + asked + 2 * GRACE_SECONDS)
+    title = f"prove what serves, and watch it for {watch_seconds:g} s"
+    return Step("prove", "prove", args, title, watch_seconds + asked + 2 * GRACE_SECONDS)
 
 
 def retire_watch() -> Step:

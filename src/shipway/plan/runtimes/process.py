@@ -19,8 +19,8 @@ def processes_of(shipment: Shipment, host: Host) -> list[Process]:
 
 
 def fits(roles: Sequence[str], host: Host) -> bool:
-    """Whether something for these roles belongs on the host. No roles means every host."""
-    return not roles or bool(set(roles) & set(host.roles))
+    """Whether something for these roles belongs on the host. No roles means every host; a host without roles has them all."""
+    return not roles or not host.roles or bool(set(roles) & set(host.roles))
 
 
 def page(value: Page) -> dict[str, Any]:

@@ -1,0 +1,104 @@
+"""Generation documents in, the half that every flow shares out: vote, start, switch, verify, finish."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shipway.model.facts import HostFacts, Json, serves
+from shipway.model.intent import Host, Intent
+from shipway.model.plan import Step, Wave
+from shipway.plan import steps
+from shipway.plan.front import front_door
+
+ANY_ANSWER = list(range(200, 500))
+"""Status codes that show an application at work where nobody said what a good page is."""
+
+
+def votes(intent: Intent, facts: Mapping[str, HostFacts], *, deployment: str, number: int) -> dict[str, tuple[Step, ...]]:
+    """The last step of prepare on every host: its vote, with the addresses where it may ask the lead."""
+    peers = peer_addresses(intent, facts)
+    return {host.name: (steps.member("vote", deployment, number, peers=peers),) for host in intent.environment.hosts}
+
+
+def start_wave(documents: Mapping[str, Json], *, deployment: str, number: int) -> Wave:
+    """Candidates beside what serves, proved at the address that the proxy will dial. The barrier *ready*."""
+    return Wave(
+        "ready",
+        "start",
+        {
+            host: (
+                steps.member("start", deployment, number),
+                steps.process_start(number, document["processes"]),
+                steps.member("ready", deployment, number),
+            )
+            for host, document in documents.items()
+        },
+    )
+
+
+def switches(documents: Mapping[str, Json]) -> dict[str, tuple[Step, ...]]:
+    """The rename, everywhere at once."""
+    return {host: (steps.switch(),) for host in documents}
+
+
+def verifications(
+    intent: Intent, documents: Mapping[str, Json], facts: Mapping[str, HostFacts], number: int
+) -> dict[str, tuple[Step, ...]]:
+    """Workers run, and what serves is this generation: at its listeners and through the front door."""
+    found: dict[str, tuple[Step, ...]] = {}
+    for host in intent.environment.hosts:
+        document = documents[host.name]
+        door = front_door(intent, host, facts[host.name]) if serves(document) else None
+        pages = _pages(document) if door is not None else []
+        proof = steps.prove(intent.environment.watch_seconds, pages, door)
+        workers = steps.workers_settled(number, _drain_seconds(document, facts[host.name].live))
+        found[host.name] = (workers, proof) if _workers(document) else (proof,)
+    return found
+
+
+def finishes(intent: Intent, *, deployment: str, number: int) -> dict[str, tuple[Step, ...]]:
+    """After the decision: what still drains is named, the lease goes back, old generations go."""
+    last = (steps.retire_watch(), steps.member("finish", deployment, number), steps.prune(intent.environment.keep_releases))
+    return {host.name: last for host in intent.environment.hosts}
+
+
+def peer_addresses(intent: Intent, facts: Mapping[str, HostFacts]) -> list[str]:
+    """Where members ask the lead: its `peer`, or the host part of its address. Empty where it is alone or does not listen."""
+    lead = lead_of(intent.environment.hosts)
+    port = facts[lead.name].peer_port
+    if port is None or len(intent.environment.hosts) == 1:
+        return []
+    name = lead.peer or ("127.0.0.1" if lead.address == "local" else _host_part(lead.address))
+    return [f"[{name}]:{port}" if ":" in name else f"{name}:{port}"]
+
+
+def lead_of(hosts: Sequence[Host]) -> Host:
+    """The host whose journal holds the decision: the first by id."""
+    return min(hosts, key=lambda host: host.name)
+
+
+def _host_part(address: str) -> str:
+    """`deploy@10.0.0.1` and `ssh://deploy@10.0.0.1:22` name 10.0.0.1."""
+    name = address.removeprefix("ssh://").split("/")[0].rpartition("@")[2]
+    if name.startswith("["):
+        return name[1:].partition("]")[0]
+    return name.partition(":")[0] if name.count(":") == 1 else name
+
+
+def _pages(document: Json) -> list[dict[str, Any]]:
+    """What the front door is asked: the key pages, else the pages of health, else whether anything answers at all."""
+    if document.get("key_pages"):
+        return [dict(page) for page in document["key_pages"]]
+    healthy = [dict(p["health"]["page"]) for p in document["processes"] if p.get("listens") and p.get("health")]
+    return healthy[:1] or [{"path": "/", "status": ANY_ANSWER, "contains": None, "timeout_seconds": 5.0}]
+
+
+def _workers(document: Json) -> bool:
+    return any(not p["listens"] for p in document["processes"])
+
+
+def _drain_seconds(document: Json, live: Json | None) -> float:
+    """How long an old worker that may not overlap can take to end."""
+    both = [*document["processes"], *(live or {}).get("processes", ())]
+    return max((float(p["drain_seconds"]) for p in both if not p["listens"] and not p.get("overlap", True)), default=0.0)

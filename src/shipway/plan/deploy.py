@@ -1,0 +1,189 @@
+"""Intent, release and facts in, the Plan of a deployment out: from nothing, from another release, or from a fleet that has drifted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from shipway.model.facts import HostFacts, Json, serves
+from shipway.model.intent import Host, Intent, Task
+from shipway.model.plan import Plan, Step, Wave
+from shipway.model.release import Release
+from shipway.plan import steps
+from shipway.plan.activation import finishes, lead_of, start_wave, switches, verifications, votes
+from shipway.plan.documents import deployment_document, env_document, generation_document, same_generation
+from shipway.plan.front import proxy_step
+from shipway.plan.gates import pass_gates
+from shipway.plan.waves import runners, waves
+
+
+def plan_deploy(
+    intent: Intent,
+    release: Release,
+    facts: Mapping[str, HostFacts],
+    *,
+    deployment: str,
+    who: str,
+    number: int,
+    caddy_digest: str | None,
+    peer_key: str,
+    repair: Sequence[str] = (),
+) -> Plan:
+    """What each host does so that `release` is current everywhere, or nobody has changed.
+
+    Nothing to do when every host already serves exactly this and is well. A fleet that serves it but has drifted gets a plan of
+    kind "repair", a new generation everywhere, with what is wrong in its notes; `repair` names wrongs that the caller saw by itself.
+    Raises Refused (plan/gates.py).
+    """
+    pass_gates(intent, release, facts, deployment)
+    hosts = sorted(intent.environment.hosts, key=lambda host: host.name)
+    lead = lead_of(hosts)
+    made = facts[lead.name].hello.clock
+    wanted = {
+        h.name: generation_document(intent, release, h, number=number, deployment=deployment, kind="deploy", who=who, made=made)
+        for h in hosts
+    }
+    state = _compare(intent, hosts, wanted, facts)
+    wrong = (*state.wrong, *repair)
+    kind: Literal["deploy", "repair"] = "repair" if state.same and wrong else "deploy"
+    for document in wanted.values():
+        document["kind"] = kind
+    plan = Plan(
+        kind=kind,
+        app=intent.app,
+        environment=intent.environment.name,
+        release=release.digest,
+        number=number,
+        lead=lead.name,
+        members=tuple(h.name for h in hosts),
+        waves=(),
+        document=deployment_document(
+            kind=kind,
+            app=intent.app,
+            environment=intent.environment.name,
+            release=release.digest,
+            commit=release.source.commit,
+            version=release.version,
+            who=who,
+            number=number,
+            before=facts[lead.name].member.current,
+            peer_key=peer_key,
+        ),
+        lease_seconds=intent.environment.lease_seconds,
+        confirm_seconds=intent.environment.confirm_seconds,
+        watch_seconds=intent.environment.watch_seconds,
+        notes=(*wrong, *_notes(intent, hosts, facts)),
+    )
+    if state.same == set(plan.members) and not wrong:
+        return plan
+    return _filled(plan, intent, release, wanted, facts, deployment=deployment, caddy_digest=caddy_digest)
+
+
+def _filled(
+    plan: Plan,
+    intent: Intent,
+    release: Release,
+    wanted: Mapping[str, Json],
+    facts: Mapping[str, HostFacts],
+    *,
+    deployment: str,
+    caddy_digest: str | None,
+) -> Plan:
+    prepare = _prepare(plan, intent, release, wanted, facts, deployment=deployment, caddy_digest=caddy_digest)
+    hosts = intent.environment.hosts
+    number = plan.number
+    activate = waves("activate", "activated", hosts, _of("activate", intent), lambda task: steps.task_run(task, number))
+    return replace(
+        plan,
+        waves=(*prepare, *activate, start_wave(wanted, deployment=deployment, number=number)),
+        switch=switches(wanted),
+        verify=verifications(intent, wanted, facts, number),
+        finish=finishes(intent, deployment=deployment, number=number),
+        undo={name: undo for name in plan.members if (undo := _undo(intent, name, number))},
+    )
+
+
+def _prepare(
+    plan: Plan,
+    intent: Intent,
+    release: Release,
+    wanted: Mapping[str, Json],
+    facts: Mapping[str, HostFacts],
+    *,
+    deployment: str,
+    caddy_digest: str | None,
+) -> tuple[Wave, ...]:
+    first: dict[str, list[Step]] = {}
+    for host in intent.environment.hosts:
+        document = wanted[host.name]
+        first[host.name] = [steps.tree_make(release), steps.generation_make(plan.number, document, env_document(intent, host))]
+        if serves(document):
+            first[host.name].append(proxy_step(intent, host, facts[host.name], document, caddy_digest))
+    return waves(
+        "prepare",
+        "prepared",
+        intent.environment.hosts,
+        _of("prepare", intent),
+        lambda task: steps.task_run(task, plan.number),
+        first=first,
+        last=votes(intent, facts, deployment=deployment, number=plan.number),
+    )
+
+
+def _of(phase: Literal["prepare", "activate"], intent: Intent) -> list[Task]:
+    return [task for task in intent.shipment.tasks if task.phase == phase]
+
+
+def _undo(intent: Intent, host: str, number: int) -> tuple[Step, ...]:
+    ran = [t for phase in ("prepare", "activate") for t in intent.shipment.tasks if t.phase == phase]
+    return tuple(
+        steps.task_undo(t, t.undo, number) for t in reversed(ran) if t.undo is not None and host in runners(t, intent.environment.hosts)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """Hosts that serve what is wanted, and what is wrong in a fleet of which some do."""
+
+    same: set[str]
+    wrong: tuple[str, ...]
+
+
+def _compare(intent: Intent, hosts: Sequence[Host], wanted: Mapping[str, Json], facts: Mapping[str, HostFacts]) -> _State:
+    live = {h.name: facts[h.name].live for h in hosts}
+    same = {h.name for h in hosts if _matches(live[h.name], wanted[h.name], env_document(intent, h))}
+    wrong: list[str] = []
+    for host in hosts:
+        document = live[host.name]
+        wrong += [f"{host.name}: {text}" for text in facts[host.name].wrongs]
+        if document is not None and host.name not in same and same:
+            wrong.append(f"{host.name}: {_otherwise(document, wanted[host.name])}")
+    numbers = {facts[name].member.current for name in same}
+    if len(numbers) > 1:
+        wrong.append(
+            f"hosts serve this release as different generations: {', '.join(map(str, sorted(n for n in numbers if n is not None)))}"
+        )
+    return _State(same, tuple(wrong))
+
+
+def _matches(live: Json | None, wanted: Json, env: Mapping[str, Any]) -> bool:
+    return live is not None and same_generation(live, wanted, env)
+
+
+def _otherwise(live: Json, wanted: Json) -> str:
+    if live["release"] != wanted["release"]:
+        return f"serves another release, {live.get('version') or str(live['release'])[:12]}"
+    return f"serves this release with another configuration, as generation {live['number']}"
+
+
+def _notes(intent: Intent, hosts: Sequence[Host], facts: Mapping[str, HostFacts]) -> list[str]:
+    notes = [
+        f"{h.name}: nothing is current here yet; an undo leaves nothing current" for h in hosts if facts[h.name].member.current is None
+    ]
+    for task in intent.shipment.tasks:
+        if not runners(task, hosts):
+            notes.append(f"{task.name} runs nowhere: no host has its roles ({', '.join(task.roles)})")
+        elif task.phase == "activate" and task.undo is None:
+            notes.append(f"{task.name} has no undo: a failure after it is undone without it, and says so")
+    return notes

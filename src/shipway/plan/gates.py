@@ -1,0 +1,183 @@
+"""Intent, release and facts in; nothing out, or one Refused that names everything that stands in the way. Nothing was touched then."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from shipway.model.errors import Refused
+from shipway.model.facts import HostFacts
+from shipway.model.intent import Intent
+from shipway.model.release import Entry, Release
+from shipway.plan.facts import recorded_members
+
+OLDEST_PYTHON = (3, 9)
+
+RESERVE_BYTES = 16 * 1024 * 1024
+"""Room that must be left for journal, logs and the generation itself."""
+
+RESERVE_INODES = 64
+BLOCK_BYTES = 4096
+UNTOUCHED = "nothing was touched; every host serves what it served"
+
+
+def pass_gates(intent: Intent, release: Release | None, facts: Mapping[str, HostFacts], deployment: str) -> None:
+    """Check that `deployment` may begin. `release` is None where none is shipped. Raises Refused with every reason there is."""
+    reasons = list(_reasons(intent, release, facts, deployment))
+    if len(reasons) == 1:
+        raise reasons[0]
+    if reasons:
+        raise Refused(
+            f"{len(reasons)} things stand in the way of {intent.environment.name}",
+            state=UNTOUCHED,
+            hint=reasons[0].hint,
+            code=reasons[0].code,
+            details=[line for reason in reasons for line in (reason.message, *(f"  next: {r}" for r in (reason.hint,)))],
+        )
+
+
+def _reasons(intent: Intent, release: Release | None, facts: Mapping[str, HostFacts], deployment: str) -> Iterator[Refused]:
+    yield from _members(intent, facts)
+    for name, fact in sorted(facts.items()):
+        yield from _host(intent, name, fact, deployment)
+    if release is not None:
+        for name, fact in sorted(facts.items()):
+            yield from _room(name, fact, release)
+        yield from _shadowed(intent.shipment.shared, release.entries)
+        yield from _dropped(intent, facts)
+
+
+def _members(intent: Intent, facts: Mapping[str, HostFacts]) -> Iterator[Refused]:
+    environment = intent.environment
+    configured = [host.name for host in environment.hosts]
+    unread = sorted(set(configured) - set(facts))
+    if unread:
+        yield _refuse(
+            "unread", f"nothing is known of {_and(unread)}", f"shipway status {environment.name} says which host cannot be reached, and why"
+        )
+    for name in sorted(set(recorded_members(facts)) - set(configured)):
+        yield _refuse(
+            "member-missing",
+            f"{name} is a recorded member of {environment.name} and is missing from shipway.toml",
+            f"put {name} back under [environment.{environment.name}] hosts; a host that leaves must be drained first",
+        )
+
+
+def _host(intent: Intent, name: str, fact: HostFacts, deployment: str) -> Iterator[Refused]:
+    environment = intent.environment.name
+    if fact.hello.why_not:
+        yield _refuse("host", f"{name} cannot take a release: {fact.hello.why_not}", f"mend that on {name}, then repeat the command")
+    python = _version(fact.hello.python)
+    if python < OLDEST_PYTHON:
+        yield _refuse(
+            "python",
+            f"python3 on {name} is {fact.hello.python or 'of an unknown version'}; 3.9 or newer is needed",
+            f"install a newer python3 on {name}, then repeat the command",
+        )
+    if fact.member.name not in ("", name):
+        yield _refuse(
+            "root-taken",
+            f"the root {fact.hello.root} of {name} belongs to host {fact.member.name} of this environment",
+            f"give {name} a root of its own in shipway.toml, or its old name back",
+        )
+    for busy in fact.busy:
+        if busy.deployment != deployment:
+            yield _refuse(
+                "busy",
+                f"step {busy.key} of deployment {busy.deployment} still runs on {name}",
+                f"it is ended at its own timeout; shipway status {environment} shows it",
+            )
+    for attempt in fact.member.unsettled:
+        if attempt.deployment != deployment:
+            yield _refuse(
+                "unsettled",
+                f"deployment {attempt.deployment} is not settled on {name}: it is {attempt.stage}",
+                f"shipway resume {environment}",
+            )
+
+
+def _room(name: str, fact: HostFacts, release: Release) -> Iterator[Refused]:
+    blobs, size = _lacking(fact, release)
+    needed = size + blobs * BLOCK_BYTES + RESERVE_BYTES
+    free = fact.disk.free_bytes
+    if free is not None and free < needed:
+        yield _refuse(
+            "disk-full",
+            f"{name} has {_megabytes(free)} free below {fact.hello.root} and needs {_megabytes(needed)}",
+            f"free {_megabytes(needed - free)} on {name}, then repeat the command",
+        )
+    folders = 0 if release.digest in fact.releases else len(_folders(release.entries))
+    inodes = blobs + folders + RESERVE_INODES
+    if fact.disk.free_inodes is not None and fact.disk.free_inodes < inodes:
+        yield _refuse(
+            "disk-full",
+            f"{name} has {fact.disk.free_inodes} free inodes below {fact.hello.root} and needs {inodes}",
+            f"remove small files on {name}, then repeat the command",
+        )
+
+
+def _lacking(fact: HostFacts, release: Release) -> tuple[int, int]:
+    """Blobs and bytes a host must still take. A host that has other releases and was not asked may have nearly all: 0 is assumed."""
+    if fact.lack is not None:
+        return fact.lack.blobs, fact.lack.bytes
+    if fact.releases:
+        return 0, 0
+    files = {e.digest: e.size for e in release.entries if e.kind in ("file", "executable")}
+    return len(files), sum(files.values())
+
+
+def _shadowed(shared: Sequence[str], entries: Sequence[Entry]) -> Iterator[Refused]:
+    """A shared path is a link that the host makes: a file of the release at it, below it or in place of a folder above it would hide it."""
+    for path in shared:
+        above = {"/".join(path.split("/")[:i]) for i in range(1, path.count("/") + 1)}
+        hiding = [e.path for e in entries if e.kind != "shared" and (e.path == path or e.path.startswith(path + "/") or e.path in above)]
+        if hiding:
+            many = f" ({len(hiding)} such files)" if len(hiding) > 1 else ""
+            yield _refuse(
+                "shadowed",
+                f"the release has {hiding[0]!r}, which would hide the shared path {path!r}{many}",
+                f"remove {hiding[0]!r} from the repository (git rm --cached), or take {path!r} out of `shared`",
+            )
+
+
+def _dropped(intent: Intent, facts: Mapping[str, HostFacts]) -> Iterator[Refused]:
+    """A path that the live generation shares and that has content on a host may not vanish from the next one."""
+    holders: dict[str, list[str]] = {}
+    for name, fact in sorted(facts.items()):
+        for path in (fact.live or {}).get("shared", ()):
+            if path not in intent.shipment.shared and any(_touches(path, there) for there in fact.shared):
+                holders.setdefault(path, []).append(name)
+    for path, names in holders.items():
+        yield _refuse(
+            "dropped",
+            f"the release no longer shares {path!r}, which lives on {_and(names)}",
+            f"put {path!r} back into `shared`; to give it up, move shared/{path} away on {_and(names)} first",
+        )
+
+
+def _touches(path: str, there: str) -> bool:
+    return path == there or path.startswith(there + "/") or there.startswith(path + "/")
+
+
+def _folders(entries: Iterable[Entry]) -> set[str]:
+    found: set[str] = set()
+    for entry in entries:
+        parts = entry.path.split("/")
+        found.update("/".join(parts[:i]) for i in range(1, len(parts)))
+    return found
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:2]) or (0,)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1_000_000:.1f} MB"
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+
+
+def _refuse(code: str, message: str, hint: str) -> Refused:
+    return Refused(message, state=UNTOUCHED, hint=hint, code=code)

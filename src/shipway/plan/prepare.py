@@ -1,0 +1,44 @@
+"""Intent, release and facts in, the Plan of `shipway prepare` out: the first half of a deployment, which nobody can see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from shipway.model.facts import HostFacts
+from shipway.model.intent import Intent
+from shipway.model.plan import Plan
+from shipway.model.release import Release
+from shipway.plan.deploy import plan_deploy
+from shipway.plan.steps import member
+
+
+def plan_prepare(
+    intent: Intent,
+    release: Release,
+    facts: Mapping[str, HostFacts],
+    *,
+    deployment: str,
+    who: str,
+    number: int,
+    caddy_digest: str | None,
+    peer_key: str,
+) -> Plan:
+    """The waves of phase prepare and nothing after them; a later deployment finds blobs, tree and the work of tasks.
+
+    Nothing to do when the release is already live everywhere. Raises Refused as plan_deploy does.
+    """
+    plan = plan_deploy(intent, release, facts, deployment=deployment, who=who, number=number, caddy_digest=caddy_digest, peer_key=peer_key)
+    if plan.nothing_to_do:
+        return replace(plan, kind="prepare")
+    return replace(
+        plan,
+        kind="prepare",
+        waves=tuple(wave for wave in plan.waves if wave.phase == "prepare"),
+        switch={},
+        verify={},
+        finish={name: (member("finish", deployment, number),) for name in plan.members},
+        undo={},
+        document={**plan.document, "kind": "prepare"},
+        notes=tuple(note for note in plan.notes if "undo" not in note),
+    )

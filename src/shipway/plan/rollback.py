@@ -1,0 +1,102 @@
+"""Intent, facts and the name of an earlier generation in, the Plan that makes it current again out. Nothing is shipped or built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shipway.model.errors import Refused
+from shipway.model.facts import HostFacts, Json, serves
+from shipway.model.intent import Intent
+from shipway.model.plan import Plan, Step, Wave
+from shipway.plan import steps
+from shipway.plan.activation import finishes, lead_of, start_wave, switches, verifications, votes
+from shipway.plan.documents import deployment_document
+from shipway.plan.front import proxy_step
+from shipway.plan.gates import UNTOUCHED, pass_gates
+from shipway.plan.target import PREVIOUS, find_target, lacking
+
+
+def plan_rollback(
+    intent: Intent,
+    facts: Mapping[str, HostFacts],
+    target: str = PREVIOUS,
+    *,
+    deployment: str,
+    who: str,
+    number: int,
+    caddy_digest: str | None,
+    peer_key: str,
+) -> Plan:
+    """A new generation `number` that copies the target: its release, its process table, its values of the environment.
+
+    Nothing to do when the target serves everywhere and is well. Raises Refused: the gates' reasons, a target that is unknown or
+    ambiguous (naming the candidates), members that lack it (naming them).
+    """
+    pass_gates(intent, None, facts, deployment)
+    environment = intent.environment
+    found = find_target(environment.name, facts, target)
+    short = lacking(facts, found.number)
+    if short:
+        raise Refused(
+            f"generation {found.number} is not on {', '.join(short)}",
+            state=UNTOUCHED,
+            hint=f"shipway deploy {environment.name} --ref {str(found.document.get('commit', ''))[:12]} brings that commit to every host",
+            code="target-lacking",
+        )
+    lead = lead_of(environment.hosts)
+    overrides = {"deployment": deployment, "kind": "rollback", "who": who, "made": facts[lead.name].hello.clock, "source": found.number}
+    documents: dict[str, Json] = {
+        h.name: {**facts[h.name].generations[found.number], **overrides, "number": number} for h in environment.hosts
+    }
+    there = all(facts[h.name].member.current == found.number and not facts[h.name].wrongs for h in environment.hosts)
+    return Plan(
+        kind="rollback",
+        app=intent.app,
+        environment=environment.name,
+        release=str(found.document["release"]),
+        number=number,
+        lead=lead.name,
+        members=tuple(sorted(documents)),
+        waves=() if there else _waves(intent, facts, documents, overrides, found.number, number, deployment, caddy_digest),
+        switch={} if there else switches(documents),
+        verify={} if there else verifications(intent, documents, facts, number),
+        finish={} if there else finishes(intent, deployment=deployment, number=number),
+        document=deployment_document(
+            kind="rollback",
+            app=intent.app,
+            environment=environment.name,
+            release=str(found.document["release"]),
+            commit=str(found.document.get("commit", "")),
+            version=str(found.document.get("version", "")),
+            who=who,
+            number=number,
+            before=facts[lead.name].member.current,
+            peer_key=peer_key,
+        ),
+        lease_seconds=environment.lease_seconds,
+        confirm_seconds=environment.confirm_seconds,
+        watch_seconds=environment.watch_seconds,
+        notes=(f"back to generation {found.number}, with its own configuration",),
+    )
+
+
+def _waves(
+    intent: Intent,
+    facts: Mapping[str, HostFacts],
+    documents: Mapping[str, Json],
+    overrides: Mapping[str, Any],
+    source: int,
+    number: int,
+    deployment: str,
+    caddy_digest: str | None,
+) -> tuple[Wave, ...]:
+    vote = votes(intent, facts, deployment=deployment, number=number)
+    prepare: dict[str, tuple[Step, ...]] = {}
+    for host in sorted(intent.environment.hosts, key=lambda h: h.name):
+        document = documents[host.name]
+        tree = steps.tree_verify(str(document["release"]))
+        copy = steps.generation_copy(number, source, overrides)
+        proxy = (proxy_step(intent, host, facts[host.name], document, caddy_digest),) if serves(document) else ()
+        prepare[host.name] = (tree, copy, *proxy, *vote[host.name])
+    return (Wave("prepared", "prepare", prepare), start_wave(documents, deployment=deployment, number=number))

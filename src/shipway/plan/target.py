@@ -1,0 +1,109 @@
+"""What a person calls an earlier generation in, the generation out: @previous, a number, a version, the start of a digest or commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shipway.model.errors import Refused
+from shipway.model.facts import HostFacts, Json
+from shipway.plan.gates import UNTOUCHED
+
+PREVIOUS = "@previous"
+
+SHORTEST_PREFIX = 4
+"""Fewer digits of a digest or commit name nothing."""
+
+CANDIDATES = 10
+"""Most generations that a refusal lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An earlier generation and its document, as the first host that has it keeps it."""
+
+    number: int
+    document: Json
+
+
+def find_target(environment: str, facts: Mapping[str, HostFacts], words: str) -> Target:
+    """The good generation that `words` mean. Raises Refused, naming the candidates, when none or more than one release fits.
+
+    Of several generations of one release the newest that every host has is meant, else the newest.
+    """
+    good = _good(facts)
+    number = _previous(environment, facts) if words == PREVIOUS else _named(environment, facts, good, words)
+    if number not in good:
+        raise _refuse(environment, "target-unknown", f"generation {number} of {environment} was never proved, or is pruned", good)
+    return Target(number, good[number])
+
+
+def lacking(facts: Mapping[str, HostFacts], number: int) -> tuple[str, ...]:
+    """Hosts that cannot serve the generation: it, or its release, is not on them."""
+    return tuple(
+        name
+        for name, fact in sorted(facts.items())
+        if number not in fact.generations or fact.generations[number].get("release") not in fact.releases
+    )
+
+
+def _named(environment: str, facts: Mapping[str, HostFacts], good: Mapping[int, Json], words: str) -> int:
+    if words.isdigit() and (int(words) in good or any(int(words) in fact.generations for fact in facts.values())):
+        return int(words)
+    fitting = [number for number, document in good.items() if _fits(document, words)]
+    releases = {good[number]["release"] for number in fitting}
+    if not fitting:
+        raise _refuse(environment, "target-unknown", f"no good generation of {environment} is called {words!r}", good)
+    if len(releases) > 1:
+        raise _refuse(environment, "target-ambiguous", f"{words!r} means {len(releases)} releases", {n: good[n] for n in fitting})
+    everywhere = [number for number in fitting if not lacking(facts, number)]
+    return max(everywhere or fitting)
+
+
+def _previous(environment: str, facts: Mapping[str, HostFacts]) -> int:
+    """What was current before the last committed switch, on every member that had something before it."""
+    before: dict[int, list[str]] = {}
+    for name, fact in sorted(facts.items()):
+        base = _base(fact)
+        if base is not None:
+            before.setdefault(base, []).append(name)
+    if not before:
+        raise _refuse(environment, "no-previous", f"nothing was current in {environment} before what is now", {})
+    if len(before) > 1:
+        said = "; ".join(f"{number} on {', '.join(names)}" for number, names in sorted(before.items()))
+        raise _refuse(environment, "target-ambiguous", f"hosts differ in what was current before: {said}", _good(facts))
+    return next(iter(before))
+
+
+def _base(fact: HostFacts) -> int | None:
+    attempt = fact.member.last_committed
+    if attempt is not None:
+        return attempt.base
+    older = [number for number in fact.good if number != fact.member.current]
+    return older[0] if fact.member.current is not None and older else None
+
+
+def _good(facts: Mapping[str, HostFacts]) -> dict[int, Json]:
+    """Committed generations that some host has, newest first."""
+    found: dict[int, Json] = {}
+    for fact in facts.values():
+        for number in fact.good:
+            if number in fact.generations:
+                found.setdefault(number, fact.generations[number])
+    return dict(sorted(found.items(), reverse=True))
+
+
+def _fits(document: Json, words: str) -> bool:
+    if words == document.get("version"):
+        return True
+    prefixes = (str(document["release"]), str(document.get("commit", "")))
+    return len(words) >= SHORTEST_PREFIX and any(text.startswith(words.lower()) for text in prefixes)
+
+
+def _refuse(environment: str, code: str, message: str, candidates: Mapping[int, Json]) -> Refused:
+    lines = [
+        f"{number}: {document.get('version', '')}, release {str(document['release'])[:12]}, commit {str(document.get('commit', ''))[:12]}"
+        for number, document in list(candidates.items())[:CANDIDATES]
+    ]
+    hint = f"shipway rollback {environment} NUMBER, with one of the numbers below" if lines else f"shipway history {environment}"
+    return Refused(message, state=UNTOUCHED, hint=hint, code=code, details=lines)

@@ -1,0 +1,302 @@
+"""A stream of events in, the state of a deployment out: phases, and per host its stage, step, seconds, bytes, probes, last output."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shipway.model.event import Event
+from shipway.reports.clean import clean, clean_lines
+
+LAST_LINES = 20
+"""Lines of output that are remembered per host."""
+
+
+@dataclass(slots=True)
+class Phase:
+    """A phase or wave that the fleet entered. Times are seconds since the epoch; `ended` is None while it lasts."""
+
+    name: str
+    wave: str
+    began: float
+    ended: float | None = None
+
+
+@dataclass(slots=True)
+class Work:
+    """One step of a host. `seconds` is the host's own measure where it said one; `error` has code, message, lines and facts."""
+
+    key: str
+    title: str
+    phase: str
+    wave: str
+    began: float
+    state: str = "started"
+    ended: float | None = None
+    seconds: float | None = None
+    answer: Mapping[str, Any] = field(default_factory=dict)
+    error: Mapping[str, Any] | None = None
+    reused: bool = False
+
+
+@dataclass(slots=True)
+class HostState:
+    """One host. `stage` is a word for people; bytes are of content and on the wire."""
+
+    name: str
+    stage: str = "unknown"
+    steps: list[Work] = field(default_factory=list)
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
+    probes: list[Mapping[str, Any]] = field(default_factory=list)
+    connected_seconds: float | None = None
+    leased_seconds: float | None = None
+    shipped: Mapping[str, Any] | None = None
+    switched: Mapping[str, Any] | None = None
+    downtime_seconds: float | None = None
+    decision: str | None = None
+    went_back: str | None = None
+    lost: str | None = None
+    waiting: str | None = None
+
+    @property
+    def step(self) -> Work | None:
+        """The step that runs, None between steps."""
+        return self.steps[-1] if self.steps and self.steps[-1].ended is None else None
+
+    @property
+    def failure(self) -> Work | None:
+        """The first step that failed."""
+        return next((work for work in self.steps if work.state == "failed"), None)
+
+
+@dataclass(slots=True)
+class State:
+    """A deployment as far as its events tell. Add events in order; reading never changes it."""
+
+    deployment: str = ""
+    began: Mapping[str, Any] = field(default_factory=dict)
+    began_at: float | None = None
+    ended: Mapping[str, Any] | None = None
+    ended_at: float | None = None
+    last_at: float = 0.0
+    phases: list[Phase] = field(default_factory=list)
+    hosts: dict[str, HostState] = field(default_factory=dict)
+    decision: str | None = None
+    notes: list[str] = field(default_factory=list)
+    settled: list[Mapping[str, Any]] = field(default_factory=list)
+    draining: list[Mapping[str, Any]] = field(default_factory=list)
+    waiting: str | None = None
+
+    @property
+    def phase(self) -> Phase | None:
+        """The phase that lasts, None before the first and after the last."""
+        return self.phases[-1] if self.phases and self.phases[-1].ended is None else None
+
+    @property
+    def touched(self) -> bool:
+        """Whether any host has granted a lease: before that nothing can have changed."""
+        return any(host.leased_seconds is not None for host in self.hosts.values())
+
+    def add(self, event: Event) -> None:
+        """Take one event in. Unknown kinds and missing data change nothing."""
+        self.began_at = event.at if self.began_at is None else self.began_at
+        self.last_at = max(self.last_at, event.at)
+        self.deployment = event.deployment or self.deployment
+        host = self.hosts.setdefault(event.host, HostState(event.host)) if event.host else None
+        take = _TAKE.get(event.kind)
+        if take is not None:
+            take(self, host, event)
+
+
+def fold(events: Iterable[Event]) -> State:
+    """The state after all events."""
+    state = State()
+    for event in events:
+        state.add(event)
+    return state
+
+
+def _began(state: State, host: HostState | None, event: Event) -> None:
+    state.began = dict(event.data)
+    state.began_at = event.at
+    for name in event.data.get("members", ()):
+        state.hosts.setdefault(str(name), HostState(str(name)))
+
+
+def _connected(state: State, host: HostState | None, event: Event) -> None:
+    if host is not None:
+        host.stage, host.connected_seconds, host.lost = "connected", _number(event, "seconds"), None
+
+
+def _leased(state: State, host: HostState | None, event: Event) -> None:
+    if host is not None:
+        host.stage, host.leased_seconds, host.waiting = "leased", _number(event, "seconds") or 0.0, None
+
+
+def _phase(state: State, host: HostState | None, event: Event) -> None:
+    _end_phase(state, event.at)
+    state.waiting = None
+    state.phases.append(Phase(_text(event, "name"), _text(event, "wave") or _text(event, "name"), event.at))
+
+
+def _barrier(state: State, host: HostState | None, event: Event) -> None:
+    _end_phase(state, event.at)
+
+
+def _shipped(state: State, host: HostState | None, event: Event) -> None:
+    if host is not None:
+        host.stage, host.shipped = "shipped", dict(event.data)
+
+
+def _step(state: State, host: HostState | None, event: Event) -> None:
+    if host is None:
+        return
+    key, kind = _text(event, "key"), _text(event, "state")
+    work = next((w for w in reversed(host.steps) if w.key == key and w.ended is None), None)
+    if work is None:
+        phase = state.phases[-1] if state.phases else Phase("begin", "begin", event.at)
+        work = Work(key, _text(event, "title") or key, phase.name, phase.wave, event.at)
+        host.steps.append(work)
+    host.stage = work.phase
+    if kind == "started":
+        return
+    work.state, work.ended = kind, event.at
+    work.seconds, work.reused = _number(event, "seconds"), bool(event.data.get("reused"))
+    answer = event.data.get("answer")
+    work.answer = dict(answer) if isinstance(answer, Mapping) else {}
+    if work.seconds is not None and work.began == work.ended:
+        work.began = work.ended - work.seconds
+    if kind == "failed":
+        host.stage, work.error = "failed", _error(event.data)
+    _learn(host, work)
+
+
+def _learn(host: HostState, work: Work) -> None:
+    """What the answers of some steps say about the host."""
+    if isinstance(work.answer.get("probes"), (list, tuple)):
+        host.probes = [p for p in work.answer["probes"] if isinstance(p, Mapping)]
+    facts = work.error.get("facts", {}) if work.error else {}
+    if work.error and isinstance(facts.get("probes"), (list, tuple)):
+        host.probes = [p for p in facts["probes"] if isinstance(p, Mapping)]
+    for said in (work.answer, facts):
+        downtime = said.get("downtime_seconds")
+        if isinstance(downtime, (int, float)):
+            host.downtime_seconds = max(host.downtime_seconds or 0.0, float(downtime))
+    if work.state == "done":
+        host.stage = _STAGES.get(work.key, host.stage)
+
+
+def _output(state: State, host: HostState | None, event: Event) -> None:
+    if host is not None:
+        host.lines.extend(line for line in clean_lines(event.data.get("line", "")) if line)
+
+
+def _switched(state: State, host: HostState | None, event: Event) -> None:
+    if host is not None:
+        host.stage, host.switched = "switched", dict(event.data)
+
+
+def _proved(state: State, host: HostState | None, event: Event) -> None:
+    if host is not None:
+        host.stage = "proved"
+        host.probes = [p for p in event.data.get("probes", ()) if isinstance(p, Mapping)] or host.probes
+
+
+def _decided(state: State, host: HostState | None, event: Event) -> None:
+    state.decision = _text(event, "decision")
+
+
+def _told(state: State, host: HostState | None, event: Event) -> None:
+    if host is not None:
+        host.decision = host.stage = _text(event, "decision")
+
+
+def _went_back(state: State, host: HostState | None, event: Event) -> None:
+    if host is not None:
+        host.stage, host.went_back = "went back", _text(event, "reason")
+
+
+def _lost(state: State, host: HostState | None, event: Event) -> None:
+    if host is not None:
+        host.stage, host.lost = "lost", _text(event, "reason")
+
+
+def _waiting(state: State, host: HostState | None, event: Event) -> None:
+    if host is not None:
+        host.waiting = _text(event, "what")
+    else:
+        state.waiting = _text(event, "what")
+
+
+def _draining(state: State, host: HostState | None, event: Event) -> None:
+    state.draining.append({"host": event.host, **event.data})
+
+
+def _settled(state: State, host: HostState | None, event: Event) -> None:
+    other = _text(event, "deployment_settled") or _text(event, "deployment")
+    state.settled.append({"deployment": other, "decision": _text(event, "decision")})
+
+
+def _note(state: State, host: HostState | None, event: Event) -> None:
+    state.notes.append(f"{event.host}: {_text(event, 'message')}" if event.host else _text(event, "message"))
+
+
+def _ended(state: State, host: HostState | None, event: Event) -> None:
+    _end_phase(state, event.at)
+    state.ended, state.ended_at, state.waiting = dict(event.data), event.at, None
+
+
+_TAKE = {
+    "began": _began,
+    "connected": _connected,
+    "leased": _leased,
+    "phase": _phase,
+    "barrier": _barrier,
+    "shipped": _shipped,
+    "step": _step,
+    "output": _output,
+    "switched": _switched,
+    "proved": _proved,
+    "decided": _decided,
+    "told": _told,
+    "went back": _went_back,
+    "lost": _lost,
+    "waiting": _waiting,
+    "draining": _draining,
+    "settled": _settled,
+    "note": _note,
+    "ended": _ended,
+}
+
+_STAGES = {"member:vote": "prepared", "member:ready": "ready", "switch": "switched", "prove": "proved"}
+
+
+def _end_phase(state: State, at: float) -> None:
+    if state.phases and state.phases[-1].ended is None:
+        state.phases[-1].ended = at
+
+
+def _error(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A failure in one shape, whether the agent sent an object or its fields."""
+    error = data.get("error")
+    said: Mapping[str, Any] = error if isinstance(error, Mapping) else data
+    facts = said.get("facts")
+    lines = said.get("lines", ())
+    return {
+        "code": clean(said.get("code", "failed")),
+        "message": clean(error if isinstance(error, str) else said.get("message", "failed")),
+        "lines": [clean(line) for line in lines] if isinstance(lines, (list, tuple)) else [],
+        "facts": dict(facts) if isinstance(facts, Mapping) else {},
+    }
+
+
+def _text(event: Event, key: str) -> str:
+    value = event.data.get(key)
+    return "" if value is None else clean(value)
+
+
+def _number(event: Event, key: str) -> float | None:
+    value = event.data.get(key)
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
