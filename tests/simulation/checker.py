@@ -15,7 +15,7 @@ def check(history: Sequence[Happening], hosts: Sequence[str], *, quiet: bool) ->
     - at the end (`quiet`) every host serves one generation, and it is the last one committed.
     """
     broken: list[str] = []
-    serving: dict[str, object] = {host: None for host in hosts}
+    serving: dict[str, object] = dict.fromkeys(hosts)
     decisions: dict[object, set[object]] = {}
     generations: dict[object, object] = {}
     began: dict[object, object] = {}

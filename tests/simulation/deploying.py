@@ -64,7 +64,7 @@ def make_plan(held: Hold) -> Plan:
     members = held.claim.members
 
     def everywhere(*steps: Step) -> Mapping[str, tuple[Step, ...]]:
-        return {name: steps for name in members}
+        return dict.fromkeys(members, steps)
 
     def member(do: str) -> Step:
         return Step(key=f"member:{do}", do="member", args={"do": do})

@@ -76,7 +76,7 @@ def test_clean_deployments_follow_each_other(names: tuple[str, ...]) -> None:
 def test_killed_at_every_call_the_fleet_is_never_mixed(names: tuple[str, ...], after: bool) -> None:
     calls = calls_of_a_clean_run(names)
     assert len(calls) > 10 * len(names)
-    reached = set()
+    reached: set[str] = set()
     for point in range(1, len(calls) + 1):
 
         async def story(world: World, point: int = point) -> list[str]:
@@ -175,10 +175,6 @@ def _undo_without_a_record(member: decide.Member, message: Mapping[str, Any], no
     return member, {"ok": True, "decision": "reverted"}
 
 
-def _answer_at_once(member: decide.Member, message: Mapping[str, Any], now: float) -> decide.Outcome:
-    return decide.handle(replace(member, lease=None), {**message, "do": "ask", "again": True}, now) if "again" not in message else ASK(member, message, now)
-
-
 def _guess_forward(member: decide.Member, message: Mapping[str, Any], now: float) -> decide.Outcome:
     return decide.handle(member, {"do": "tell", "deployment": message["deployment"], "decision": "committed", "answer": True}, now)
 
@@ -195,7 +191,7 @@ async def _no_settling(fleet: Fleet, claim: Claim, tell: Tell) -> dict[str, Fact
     return await read(fleet)
 
 
-ASK, LEASE = decide.RULES["ask"], decide.RULES["lease"]
+LEASE = decide.RULES["lease"]
 
 MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "commit leaves no record at the lead": lambda patch: patch.setitem(decide.RULES, "commit", _commit_without_a_record),

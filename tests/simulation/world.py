@@ -221,7 +221,7 @@ class SimulatedChannel:
         work = asyncio.ensure_future(self._exchange(name, args or {}, on_event or (lambda event: None)))
         try:
             answer = await asyncio.wait_for(asyncio.shield(work), timeout_seconds)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             raise Overdue(self.host.name, "overdue", f"no answer within {timeout_seconds} s") from None
         finally:
             self._world.keep(work)
@@ -313,7 +313,12 @@ class World:
     def keep(self, work: asyncio.Future[Any]) -> None:
         """What a host does goes on when its asker no longer listens."""
         self._kept.add(work)
-        work.add_done_callback(lambda done: (self._kept.discard(done), done.cancelled() or done.exception())[0])
+        work.add_done_callback(self._forget)
+
+    def _forget(self, done: asyncio.Future[Any]) -> None:
+        self._kept.discard(done)
+        if not done.cancelled():
+            done.exception()  # nobody may be left to read it
 
     def driver(self, name: str, faults: Faults | None = None) -> Driver:
         return Driver(self, name, faults or self.faults)

@@ -20,7 +20,6 @@ from shipway.execute.telling import Tell
 from shipway.model.errors import HostError
 from shipway.model.plan import Plan, Step
 
-
 UNARMED_SECONDS = 10.0
 """How long an undo asks for the lead when no host can have switched: they discard what was prepared by themselves."""
 
@@ -101,16 +100,14 @@ class Conduct:
         await self._phase(phase, one, hosts=tuple(work), name=name)
 
     async def _run(self, host: str, todo: tuple[Step, ...]) -> None:
-        def tell(kind: str, **data: Any) -> None:
+        def tell(kind: str, /, **data: Any) -> None:
             if kind == "step" and data.get("state") in ("started", "done") and data.get("key") not in self._ran[host]:
                 self._ran[host].append(str(data["key"]))
             self._tell(kind, **data)
 
         await steps.run(self._fleet, host, self._claim, todo, _Overheard(self._tell, tell))
 
-    async def _phase(
-        self, phase: str, work: Callable[[str], Any], hosts: tuple[str, ...] | None = None, name: str | None = None
-    ) -> None:
+    async def _phase(self, phase: str, work: Callable[[str], Any], hosts: tuple[str, ...] | None = None, name: str | None = None) -> None:
         self._where = name or phase
         self._tell("phase", name=phase, wave=name or phase)
         loop = asyncio.get_running_loop()
@@ -153,7 +150,9 @@ class Conduct:
 
     def _activated(self, key: str) -> bool:
         """Whether a task belongs to what users can see; what prepare does is invisible and needs no undo."""
-        return any(key == step.key for wave in self._plan.waves if wave.phase == "activate" for todo in wave.steps.values() for step in todo)
+        return any(
+            key == step.key for wave in self._plan.waves if wave.phase == "activate" for todo in wave.steps.values() for step in todo
+        )
 
     async def _finish(self) -> None:
         """Drains, pruning and the end of the lease. The decision stands: nothing here changes the verdict."""
@@ -187,7 +186,7 @@ class _Overheard(Tell):
         self._listen = listen
         self.deployment = tell.deployment
 
-    def __call__(self, kind: str, *, host: str = "", **data: Any) -> None:
+    def __call__(self, kind: str, /, *, host: str = "", **data: Any) -> None:
         self._listen(kind, host=host, **data)
 
 

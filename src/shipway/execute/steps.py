@@ -41,7 +41,9 @@ class StepFailed(HostRefused):
 
     def __init__(self, host: str, failed: Mapping[str, Any], titles: Mapping[str, str]) -> None:
         key = str(failed["key"])
-        super().__init__(host, str(failed["code"]), str(failed["message"]), lines=failed.get("lines", ()), facts=dict(failed.get("facts", {})))
+        super().__init__(
+            host, str(failed["code"]), str(failed["message"]), lines=failed.get("lines", ()), facts=dict(failed.get("facts", {}))
+        )
         self.key = key
         self.title = titles.get(key, key)
 

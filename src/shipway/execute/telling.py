@@ -16,7 +16,7 @@ class Tell:
         self._clock = clock
         self.deployment = deployment
 
-    def __call__(self, kind: str, *, host: str = "", **data: Any) -> None:
+    def __call__(self, kind: str, /, *, host: str = "", **data: Any) -> None:
         """Tell one event. Raises KeyError for a kind that the table does not list."""
         KINDS[kind]
         self._on_event(Event(kind=kind, at=self._clock(), deployment=self.deployment, host=host, data=data))

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import partial
 
 from shipway.flows.attempt import Attempt, attempt
-from shipway.flows.front import caddy_for, serving
 from shipway.flows.cargo import Cargo
+from shipway.flows.front import caddy_for, serving
 from shipway.flows.project import open_project
 from shipway.flows.transact import Transaction, transact
 from shipway.flows.want import make, want

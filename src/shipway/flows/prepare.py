@@ -34,4 +34,6 @@ async def prepare(words: PrepareWords, on_event: Callable[[Event], None]) -> Ver
 
 def _prepared(plan: Plan, trying: Attempt) -> str:
     version = plan.document.get("version", "")
-    return f"{version} is prepared on {', '.join(plan.members)} in {trying.seconds:.1f} s; what serves in {plan.environment} was not touched"
+    return (
+        f"{version} is prepared on {', '.join(plan.members)} in {trying.seconds:.1f} s; what serves in {plan.environment} was not touched"
+    )

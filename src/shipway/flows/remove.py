@@ -34,9 +34,7 @@ async def remove(words: RemoveWords, on_event: Callable[[Event], None]) -> Verdi
 
             def plan_for(deployment: str, number: int) -> Plan:
                 key = secrets.token_hex(32)
-                return plan_remove(
-                    intent, typed(facts), deployment=deployment, who=who(), number=number, peer_key=key, shared=words.shared
-                )
+                return plan_remove(intent, typed(facts), deployment=deployment, who=who(), number=number, peer_key=key, shared=words.shared)
 
             plan = plan_for("plan", next_number(facts))
             if plan.nothing_to_do:
@@ -61,6 +59,4 @@ async def remove(words: RemoveWords, on_event: Callable[[Event], None]) -> Verdi
                 details=first.lines,
             )
         kept = "" if words.shared else "; what was shared is kept"
-        return trying.ended(
-            Verdict("removed", 0, f"{intent.app} is off {', '.join(plan.switch)}{kept}", "", trying.tell.deployment)
-        )
+        return trying.ended(Verdict("removed", 0, f"{intent.app} is off {', '.join(plan.switch)}{kept}", "", trying.tell.deployment))

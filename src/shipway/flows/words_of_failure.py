@@ -64,7 +64,9 @@ def failed(outcome: Outcome, deployment: str, environment: str, *, serving: str)
     message, details = _why(outcome)
     if ending is not None and not ending.settled:
         error = silent(ending, deployment, environment)
-        return Unsettled(f"{message}; {error.message}", state=error.state, hint=error.hint, code=error.code, details=[*details, *error.details])
+        return Unsettled(
+            f"{message}; {error.message}", state=error.state, hint=error.hint, code=error.code, details=[*details, *error.details]
+        )
     kept = f"; these tasks ran and have no undo: {', '.join(outcome.kept_tasks)}" if outcome.kept_tasks else ""
     undone = f"; undone: {', '.join(outcome.undone_tasks)}" if outcome.undone_tasks else ""
     code = worst(outcome.errors).code if outcome.errors else "interrupted"
