@@ -13,6 +13,7 @@ from shipway.model.release import Release
 from shipway.plan import steps
 from shipway.plan.activation import finishes, lead_of, start_wave, switches, verifications, votes
 from shipway.plan.documents import deployment_document, env_document, generation_document, same_generation
+from shipway.plan.facts import open_notes
 from shipway.plan.front import proxy_step
 from shipway.plan.gates import pass_gates
 from shipway.plan.waves import runners, waves
@@ -181,6 +182,7 @@ def _notes(intent: Intent, hosts: Sequence[Host], facts: Mapping[str, HostFacts]
     notes = [
         f"{h.name}: nothing is current here yet; an undo leaves nothing current" for h in hosts if facts[h.name].member.current is None
     ]
+    notes += open_notes(facts)
     for task in intent.shipment.tasks:
         if not runners(task, hosts):
             notes.append(f"{task.name} runs nowhere: no host has its roles ({', '.join(task.roles)})")

@@ -59,6 +59,7 @@ def _what(left: Entry, right: Entry) -> str:
 def _settings(live: Mapping[str, Any], wanted: Mapping[str, Any], intent: Intent, host: Host) -> tuple[SettingChange, ...]:
     env = env_document(intent, host)
     return (
+        *_processes(live, wanted),
         *_changes(_flat(live), _flat(wanted)),
         *_changes(_commands(live), _commands(wanted), hidden=True),
         *_changes(_env(live.get("env_digests", {})), _env(env_digests(env, str(live.get("env_salt", "")))), hidden=True),
@@ -66,10 +67,21 @@ def _settings(live: Mapping[str, Any], wanted: Mapping[str, Any], intent: Intent
 
 
 def _flat(document: Mapping[str, Any]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for process in document.get("processes", ()):
-        found |= {f"process.{process['name']}.{key}": _text(value) for key, value in process.items() if key != "name" and value is not None}
-    return found | {key: _text(document[key]) for key in SETTINGS if document.get(key)}
+    return {key: _text(document[key]) for key in SETTINGS if document.get(key)}
+
+
+def _processes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[SettingChange]:
+    """A process that comes or goes is one change, with its command; one that stays is compared key by key."""
+    old, new = ({str(p["name"]): p for p in document.get("processes", ())} for document in (before, after))
+    changes: list[SettingChange] = []
+    for name in sorted(old.keys() | new.keys()):
+        left, right = old.get(name), new.get(name)
+        if left is None or right is None:
+            command = {f"process.{name}": _text((left or right or {}).get("run"))}
+            changes += _changes(command if left else {}, command if right else {})
+        else:
+            changes += _changes(*({f"process.{name}.{k}": _text(v) for k, v in p.items() if v is not None} for p in (left, right)))
+    return changes
 
 
 def _commands(document: Mapping[str, Any]) -> dict[str, str]:

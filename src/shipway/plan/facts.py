@@ -51,6 +51,15 @@ def recorded_members(facts: Mapping[str, HostFacts]) -> tuple[str, ...]:
     return tuple(sorted({name for a in counting for name in a.members}))
 
 
+def open_notes(facts: Mapping[str, HostFacts]) -> list[str]:
+    """One sentence for each deployment that another driver left open: it is settled before this one goes on."""
+    found: dict[str, list[str]] = {}
+    for name, fact in sorted(facts.items()):
+        for attempt in fact.member.unsettled:
+            found.setdefault(attempt.deployment, []).append(f"{attempt.stage} on {name}")
+    return [f"deployment {deployment} is open ({', '.join(where)}): it is settled first" for deployment, where in found.items()]
+
+
 def _hello(hello: _Reading) -> Hello:
     return Hello(
         host=hello.text("host"),

@@ -87,13 +87,6 @@ def _host(intent: Intent, name: str, fact: HostFacts, deployment: str) -> Iterat
                 f"step {busy.key} of deployment {busy.deployment} still runs on {name}",
                 f"it is ended at its own timeout; shipway status {environment} shows it",
             )
-    for attempt in fact.member.unsettled:
-        if attempt.deployment != deployment:
-            yield _refuse(
-                "unsettled",
-                f"deployment {attempt.deployment} is not settled on {name}: it is {attempt.stage}",
-                f"shipway resume {environment}",
-            )
 
 
 def _room(name: str, fact: HostFacts, release: Release) -> Iterator[Refused]:

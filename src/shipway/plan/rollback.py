@@ -12,6 +12,7 @@ from shipway.model.plan import Plan, Step, Wave
 from shipway.plan import steps
 from shipway.plan.activation import finishes, lead_of, start_wave, switches, verifications, votes
 from shipway.plan.documents import deployment_document
+from shipway.plan.facts import open_notes
 from shipway.plan.front import proxy_step
 from shipway.plan.gates import UNTOUCHED, pass_gates
 from shipway.plan.target import PREVIOUS, find_target, lacking
@@ -77,7 +78,7 @@ def plan_rollback(
         lease_seconds=environment.lease_seconds,
         confirm_seconds=environment.confirm_seconds,
         watch_seconds=environment.watch_seconds,
-        notes=(f"back to generation {found.number}, with its own configuration",),
+        notes=(f"back to generation {found.number}, with its own configuration", *open_notes(facts)),
     )
 
 
