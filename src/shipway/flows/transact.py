@@ -78,7 +78,7 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
             before = typed(held.facts)
             tell(
                 "began",
-                **{key: value for key, value in plan.document.items() if key != "peer_key"},
+                **{key: value for key, value in plan.document.items() if key not in ("peer_key", "who")},
                 who=held.claim.owner,
                 members=list(plan.members),
                 lead=plan.lead,
