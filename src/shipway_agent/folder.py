@@ -29,6 +29,11 @@ class Folder:
         self.path = path
         self.fd = fd
 
+    @property
+    def name(self) -> str:
+        """The last part of the path it was opened under."""
+        return self.path.rpartition("/")[2]
+
     def close(self) -> None:
         if self.fd >= 0:
             os.close(self.fd)
@@ -167,13 +172,28 @@ class Folder:
             _remove_flat(fd, aside)
             return True
 
+    @contextmanager
+    def workshop(self) -> Iterator[Folder]:
+        """A new directory in this one for what is not finished. Rename it to keep it, else it is removed at the end.
+
+        It is locked while it is in use: what nobody holds is the rest of a killed session, and `sweep` takes it away.
+        """
+        while True:
+            name = _aside(NEW)
+            with self.at(name, create=True, mode=0o700) as inside:
+                with naming(inside.path):
+                    fcntl.flock(inside.fd, fcntl.LOCK_EX)
+                if not _same(self.stat(name), os.fstat(inside.fd)):
+                    continue  # swept between making and locking
+                try:
+                    yield inside
+                finally:
+                    self.remove(name)
+                return
+
     def sweep(self) -> int:
         """Remove what a killed session left half made or half removed here, and nobody holds; how many there were."""
-        leftovers = [name for name in self.names() if name.startswith((NEW, OLD)) and not self._held(name)]
-        for name in leftovers:
-            with naming(self.full(name)):
-                _remove_flat(self.fd, name)
-        return len(leftovers)
+        return sum(self._sweep(name) for name in self.names() if name.startswith((NEW, OLD)))
 
     def room(self) -> Tuple[int, int]:
         """Free bytes and inodes of the file system, for an ordinary user; -1 where it does not count inodes."""
@@ -202,16 +222,20 @@ class Folder:
         with self.at(b"/".join(os.fsencode(part) for part in parts[:-1])) as folder:
             yield folder.fd, parts[-1]
 
-    def _held(self, name: str) -> bool:
+    def _sweep(self, name: str) -> bool:
         try:
             fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=self.fd)
-        except OSError:
+        except FileNotFoundError:
             return False
+        except OSError:
+            return self.unlink(name)  # a link or a socket
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return False
+            if not _same(self.stat(name), os.fstat(fd)):
+                return False
+            return self.remove(name)
         except BlockingIOError:
-            return True
+            return False
         finally:
             os.close(fd)
 
@@ -228,6 +252,13 @@ def write_file(dir_fd: int, name: Name, data: bytes, mode: int, *, sync: bool = 
             os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def plain(name: str) -> str:
+    """The name itself, when it is one component of a path. Raises AgentError `path`."""
+    if len(_parts(name)) != 1:
+        raise AgentError("path", f"{name!r} is not a plain name", path=name)
+    return name
 
 
 def _enter(folder: Folder, name: Name, create_mode: Optional[int]) -> Folder:
@@ -268,6 +299,10 @@ def _parts(relative: Name) -> Sequence[Name]:
         shown = raw.decode("utf-8", "backslashreplace")
         raise AgentError("path", f"{shown!r} is not a plain path below the root", path=shown)
     return parts if isinstance(relative, bytes) else [os.fsdecode(part) for part in parts]
+
+
+def _same(one: Optional[os.stat_result], other: os.stat_result) -> bool:
+    return one is not None and (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 
 
 def _ours(found: os.stat_result, path: str, is_kind: object, otherwise: str) -> None:

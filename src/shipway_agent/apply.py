@@ -1,0 +1,79 @@
+"""A root and its journal in; out, the link `current` where the record wants it, and the daemon told to look again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Mapping, NamedTuple, Optional
+
+from shipway_agent.errors import Foreign
+from shipway_agent.journal import Journal
+from shipway_agent.primitives import generations
+from shipway_agent.root import Root
+from shipway_agent.states import COMMITTED
+from shipway_agent.wants import Keep, generations_of, wants
+
+LINK = "current"
+SOCKET = "supervisor.sock"
+
+
+class Applied(NamedTuple):
+    """`link` is where `current` points now. `held` when a committed generation waits for its listeners: apply again when one is up."""
+
+    link: Optional[int]
+    moved: bool
+    held: bool
+
+
+def apply(root: Root, journal: Journal) -> Applied:
+    """Make the link right under the host's lock, and poke the daemon. Idempotent. Raises AgentError; the link is then as it was."""
+    with root.host_lock():
+        applied = apply_locked(root, journal)
+    poke(root)
+    return applied
+
+
+def apply_locked(root: Root, journal: Journal) -> Applied:
+    """`apply` for a caller that holds the host's lock itself and pokes the daemon itself."""
+    link = pointed(root)
+    member = journal.member()
+    wanted = wants(member, generations.documents(root, generations_of(member))).link
+    if isinstance(wanted, Keep) or wanted == link:
+        return Applied(link, False, False)
+    forward = any(a.target == wanted and a.stage == COMMITTED for a in member.attempts)
+    if forward and link is not None and _serves(root, journal, link) and wanted is not None and not _serves(root, journal, wanted):
+        # This host had gone back when the fleet decided to go on. What serves goes on serving until its successor can.
+        return Applied(link, False, True)
+    point(root, wanted)
+    return Applied(wanted, True, False)
+
+
+def pointed(root: Root) -> Optional[int]:
+    """The generation that `current` points at, None where there is no link. Raises Foreign for a link that is not one of ours."""
+    target = root.read_link(LINK)
+    if target is None:
+        return None
+    prefix, _, digits = target.rpartition(b"/")
+    if prefix != b"generations" or not digits.isdigit():
+        raise Foreign(root.full(LINK), f"points at {target.decode('utf-8', 'backslashreplace')}")
+    return int(digits)
+
+
+def point(root: Root, number: Optional[int]) -> None:
+    """The switch: one rename, then on disk. None takes the link away."""
+    if number is None:
+        root.unlink(LINK)
+    else:
+        root.link(LINK, generations.place(number))
+
+
+def poke(root: Root, message: Optional[Mapping[str, Any]] = None) -> bool:
+    """Have the daemon look again now; False where none runs."""
+    return root.send(SOCKET, json.dumps(message or {}).encode())
+
+
+def _serves(root: Root, journal: Journal, number: int) -> bool:
+    document = generations.read(root, number)
+    if document is None:
+        return False
+    up = {row.name for row in journal.processes(number) if row.state == "up" and row.healthy}
+    return all(process["name"] in up for process in document["processes"] if process["listens"] is not None)

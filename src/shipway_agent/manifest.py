@@ -1,0 +1,171 @@
+"""Entries of a tree in, its manifest out, and back. Both ends import this file: the digest of these bytes names the release."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from typing import Any, Dict, Iterable, List, Protocol, Sequence, Tuple, Union
+
+from shipway_agent.errors import AgentError
+
+FILE, EXECUTABLE, LINK, SHARED, OUTPUT = "file", "executable", "link", "shared", "output"
+KINDS = (FILE, EXECUTABLE, LINK, SHARED, OUTPUT)
+
+MOST_PATH_BYTES = 4000
+MOST_NAME_BYTES = 255
+TOLD = 20
+"""Faults of one manifest that are named; the rest is counted."""
+
+DIGEST = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One path of a tree, in the bytes the disk will have. `digest` and `size` are of a file's content; `target` is a link's."""
+
+    kind: str
+    path: bytes
+    digest: str = ""
+    size: int = 0
+    target: bytes = b""
+
+    @property
+    def executable(self) -> bool:
+        return self.kind == EXECUTABLE
+
+    @property
+    def is_file(self) -> bool:
+        return self.kind in (FILE, EXECUTABLE)
+
+
+class AnyEntry(Protocol):
+    """What `write` takes: `Entry`, or the operator's own, whose paths are text with surrogateescape."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def path(self) -> Union[str, bytes]: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def target(self) -> Union[str, bytes]: ...
+
+
+def write(entries: Iterable[AnyEntry]) -> bytes:
+    """The manifest of a tree: one line an entry, sorted by the bytes of the path. The order of `entries` does not matter."""
+    rows = sorted((os.fsencode(e.path), e.kind, e.digest, e.size, os.fsencode(e.target)) for e in entries)
+    return b"".join(
+        json.dumps([kind, path.decode("latin-1"), digest, size, target.decode("latin-1")], separators=(",", ":")).encode("ascii") + b"\n"
+        for path, kind, digest, size, target in rows
+    )
+
+
+def read(data: bytes) -> Tuple[Entry, ...]:
+    """The entries of a manifest, sorted. Raises AgentError with one line a fault: `manifest` for what `write` would not make.
+
+    Every path is a plain one below the tree, there once, and below directories only: no entry can be written through another.
+    `shadowed` when the only faults are entries below a shared path.
+    """
+    entries: List[Entry] = []
+    faults: List[str] = []
+    for number, line in enumerate(data.split(b"\n")[:-1], 1):
+        try:
+            entries.append(_entry(json.loads(line)))
+        except (ValueError, TypeError, RecursionError) as error:
+            faults.append(f"line {number}: {error}")
+    clashes = _clashes(entries)
+    if not faults and not clashes and write(entries) != data:
+        faults.append("it is not in the one form that a manifest has")
+    if not faults and clashes and all(kind == SHARED for kind, _ in clashes):
+        raise refusal("shadowed", "the release would hide a shared path", [fault for _, fault in clashes])
+    faults += [fault for _, fault in clashes]
+    if faults:
+        raise refusal("manifest", "the manifest is refused", faults)
+    return tuple(entries)
+
+
+def refusal(code: str, what: str, faults: Sequence[str]) -> AgentError:
+    """One error for all faults of one input; the first TOLD of them are its lines."""
+    more = [f"and {len(faults) - TOLD} more"] if len(faults) > TOLD else []
+    counted = faults[0] if len(faults) == 1 else f"{len(faults)} faults, the first: {faults[0]}"
+    return AgentError(code, f"{what}: {counted}", [*faults[:TOLD], *more], faults=len(faults))
+
+
+def digest(data: bytes) -> str:
+    """The name of some content: 64 hex digits of BLAKE2b."""
+    return hashlib.blake2b(data, digest_size=32).hexdigest()
+
+
+def digest_of(value: Any) -> str:
+    """The value itself when it is a digest. Raises AgentError `digest`: a digest is part of a path."""
+    if not isinstance(value, str) or not DIGEST.fullmatch(value):
+        raise AgentError("digest", f"{value!r} is not a digest of 64 hex digits")
+    return value
+
+
+def shown(path: bytes) -> str:
+    """A path for people and JSON, whatever bytes are in it."""
+    return path.decode("utf-8", "backslashreplace")
+
+
+def _entry(row: Any) -> Entry:
+    if not isinstance(row, list) or len(row) != 5:
+        raise ValueError("not five values")
+    kind, path_text, digest_text, size, target_text = row
+    if kind not in KINDS:
+        raise ValueError(f"kind {kind!r}")
+    if not isinstance(path_text, str) or not isinstance(target_text, str) or not isinstance(digest_text, str):
+        raise ValueError("path, digest and target are not text")
+    path, target = path_text.encode("latin-1"), target_text.encode("latin-1")
+    _check_path(path)
+    name = shown(path)
+    if type(size) is not int or size < 0:
+        raise ValueError(f"{name!r} has size {size!r}")
+    if kind in (FILE, EXECUTABLE):
+        if not DIGEST.fullmatch(digest_text):
+            raise ValueError(f"{name!r} has digest {digest_text!r}")
+        if target:
+            raise ValueError(f"{name!r} is a file with a target")
+    elif digest_text or size:
+        raise ValueError(f"{name!r} is a link with content")
+    if kind == LINK and (not target or b"\0" in target or len(target) > MOST_PATH_BYTES):
+        raise ValueError(f"{name!r} points at {shown(target)!r}")
+    if kind in (SHARED, OUTPUT) and target:
+        raise ValueError(f"{name!r} is {kind} and has a target; the host chooses it")
+    return Entry(kind, path, digest_text, size, target)
+
+
+def _check_path(path: bytes) -> None:
+    name = shown(path)
+    if not path or len(path) > MOST_PATH_BYTES:
+        raise ValueError(f"{name[:80]!r} has {len(path)} bytes; 1 to {MOST_PATH_BYTES} are possible")
+    if b"\0" in path:
+        raise ValueError(f"{name!r} has a NUL in it")
+    for part in path.split(b"/"):
+        if part in (b"", b".", b".."):
+            raise ValueError(f"{name!r} is not a plain path below the tree")
+        if len(part) > MOST_NAME_BYTES:
+            raise ValueError(f"{name[:80]!r} has a name of {len(part)} bytes; {MOST_NAME_BYTES} are possible")
+
+
+def _clashes(entries: List[Entry]) -> List[Tuple[str, str]]:
+    """Paths that are there twice, and paths below something that is not a directory: the kind of what is in the way, and a sentence."""
+    kinds: Dict[bytes, str] = {}
+    faults = []
+    for entry in entries:
+        if entry.path in kinds:
+            faults.append(("", f"{shown(entry.path)!r} is there twice"))
+        kinds[entry.path] = entry.kind
+    for entry in entries:
+        cut = entry.path.rfind(b"/")
+        while cut > 0:
+            above = entry.path[:cut]
+            if above in kinds:
+                faults.append((kinds[above], f"{shown(entry.path)!r} lies below {shown(above)!r}, which is a {kinds[above]}"))
+            cut = entry.path.rfind(b"/", 0, cut)
+    return faults

@@ -1,0 +1,89 @@
+"""How many good generations to keep in; out, what nothing needs any more is gone: generations, releases, their outputs, blobs."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Set, Tuple
+
+from shipway_agent.decide import Member
+from shipway_agent.errors import naming
+from shipway_agent.journal import Journal
+from shipway_agent.primitives import Context, blobs, generations, trees
+from shipway_agent.root import Root
+from shipway_agent.states import COMMITTED, DISCARDED, INTENT, TENTATIVE
+
+
+def prune(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
+    """Keep the newest `keep` good generations and all that is still needed; remove the rest: {"removed": [paths], "blobs", "bytes"}.
+
+    Never removed: what serves, what a rollback goes to, base and target of an open deployment, what still drains. A generation
+    that was never committed does not count as one to keep. Idempotent; killed in the middle, nothing is left half under its name.
+    """
+    root, journal = context.root, context.journal
+    kept = keeps(journal.member(), journal.good(), int(args["keep"])) | _running(journal)
+    removed: List[str] = []
+    for number in generations.numbers(root):
+        if number not in kept:
+            root.remove(generations.place(number))
+            removed.append(generations.place(number))
+    releases = {str(document["release"]) for document in generations.documents(root).values()} | prepared(
+        journal.member(), int(args["keep"])
+    )
+    for release in trees.complete(root):
+        if release not in releases:
+            root.remove(f"{trees.FOLDER}/{release}")
+            removed.append(f"{trees.FOLDER}/{release}")
+    for release in root.names(trees.OUTPUTS):
+        if root.stat(f"{trees.FOLDER}/{release}") is None:
+            root.remove(f"{trees.OUTPUTS}/{release}")
+            removed.append(f"{trees.OUTPUTS}/{release}")
+    for folder in (trees.FOLDER, generations.FOLDER):
+        with root.at(folder, create=True) as place:
+            place.sweep()
+    count, size = _remove_blobs(root)
+    return {"removed": removed, "blobs": count, "bytes": size}
+
+
+def keeps(member: Member, good: List[int], keep: int) -> FrozenSet[int]:
+    """The generations that must stay. Pure. `good` are the committed ones, newest first."""
+    found: Set[Optional[int]] = {member.current, rollback_target(member, good), *good[: max(keep, 1)]}
+    for attempt in member.attempts:
+        if attempt.stage in INTENT or attempt.stage in TENTATIVE:
+            found |= {attempt.base, attempt.target, member.current}
+    return frozenset(number for number in found if number is not None)
+
+
+def rollback_target(member: Member, good: List[int]) -> Optional[int]:
+    """What was current before the last committed switch, None where nothing was."""
+    for attempt in reversed(member.attempts):
+        if attempt.stage == COMMITTED and attempt.target == member.current:
+            return attempt.base
+    return next((number for number in good if member.current is not None and number < member.current), None)
+
+
+def prepared(member: Member, keep: int) -> FrozenSet[str]:
+    """Releases that were prepared lately for a deployment still to come; of the newest `keep` attempts. Pure."""
+    newest = member.attempts[-max(keep, 1) :]
+    return frozenset(str(a.document["release"]) for a in newest if a.stage == DISCARDED and a.document.get("release"))
+
+
+def _running(journal: Journal) -> FrozenSet[int]:
+    return frozenset(row.generation for row in journal.processes() if row.state not in ("gone", "crashed"))
+
+
+def _remove_blobs(root: Root) -> Tuple[int, int]:
+    """Remove blobs that no tree links to: their count and bytes. Manifests of the releases that stand are kept."""
+    manifests = set(trees.complete(root))
+    count = size = 0
+    with root.at(blobs.FOLDER, create=True) as store:
+        store.sweep()
+        for shelf_name in store.names():
+            with store.at(shelf_name) as shelf, naming(shelf.path):
+                for name in shelf.names():
+                    info = shelf.stat(name)
+                    if info is None or info.st_nlink > 1 or name in manifests:
+                        continue
+                    os.unlink(name, dir_fd=shelf.fd)
+                    count, size = count + 1, size + info.st_size
+                shelf.sync()
+    return count, size

@@ -1,0 +1,280 @@
+"""A manifest and blobs in, an exact and verified tree out: `releases/<digest>`, complete under its name or not there at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Set, Tuple
+
+from shipway_agent import manifest
+from shipway_agent.errors import AgentError, Missing, naming
+from shipway_agent.folder import Folder, Name, write_file
+from shipway_agent.manifest import DIGEST, Entry, digest_of, refusal, shown
+from shipway_agent.primitives import Context, blobs
+from shipway_agent.root import Root
+
+FOLDER = "releases"
+OUTPUTS = "outputs"
+SHARED = "shared"
+
+
+class Difference(NamedTuple):
+    """`what`: missing, extra, changed, mode (also for a file where a link or directory should be: kind)."""
+
+    path: str
+    what: str
+
+
+def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
+    """Build the release from its blobs, reading every byte of every file on the way. Idempotent; one that is exact is reused.
+
+    Raises AgentError: `manifest`, `lacking` (blobs that are not here), `flipped` (blobs that are damaged; they are taken away, so
+    that the next try brings them anew), `shadowed`, or a fault of the disk. Nothing then stands under the release's name that
+    did not stand there before.
+    """
+    release, root = digest_of(args["release"]), context.root
+    entries = _entries(root, release, digest_of(args["manifest"]))
+    refuse_shadows(root, entries)
+    files = [entry for entry in entries if entry.is_file]
+    answer = {"files": len(files), "bytes": sum(entry.size for entry in files)}
+    with root.at(FOLDER, create=True) as folder:
+        folder.sweep()
+        standing = folder.stat(release) is not None
+        if standing and not differences(folder, release, entries):
+            _make_targets(root, release, entries)
+            return {**answer, "reused": True}
+        with folder.workshop() as tree:
+            _fill(root, tree, release, entries)
+            if standing:
+                # Somebody changed it. What runs from it keeps the old one, as it is, until the next sweep.
+                folder.exchange(tree.name, release)
+            else:
+                folder.rename(tree.name, release)
+    _make_targets(root, release, entries)
+    return {**answer, "reused": False}
+
+
+def verify(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
+    """Whether the release is, byte for byte, what its manifest says: {"exact", "differences": [{"path", "what"}]}. Changes nothing."""
+    release = digest_of(args["release"])
+    entries = _entries(context.root, release, release)
+    try:
+        with context.root.at(FOLDER) as folder:
+            found = differences(folder, release, entries)
+    except Missing:
+        found = [Difference("", "missing")]
+    return {"exact": not found, "differences": [difference._asdict() for difference in found]}
+
+
+def complete(root: Root) -> List[str]:
+    """The digests of the releases that stand here."""
+    return [name for name in root.names(FOLDER) if DIGEST.fullmatch(name)]
+
+
+def differences(folder: Folder, release: str, entries: Sequence[Entry]) -> List[Difference]:
+    """How the tree `release` in `folder` differs from its entries, by path."""
+    found: List[Difference] = []
+    left = {entry.path: entry for entry in entries}
+    directories = _directories(entries)
+    try:
+        tree = folder.at(release)
+    except Missing:
+        return [Difference("", "missing")]
+    with tree:
+        for path, at, name, info in _walk(tree):
+            entry = left.pop(path, None)
+            if entry is None:
+                known = path in directories
+                if known and stat.S_ISDIR(info.st_mode):
+                    directories.discard(path)
+                    if stat.S_IMODE(info.st_mode) != 0o555:
+                        found.append(Difference(shown(path), "mode"))
+                else:
+                    found.append(Difference(shown(path), "kind" if known else "extra"))
+            else:
+                what = _differs(at, name, info, entry, release)
+                if what:
+                    found.append(Difference(shown(path), what))
+    found += [Difference(shown(path), "missing") for path in [*left, *directories]]
+    return sorted(found)
+
+
+def refuse_shadows(root: Root, entries: Sequence[Entry]) -> None:
+    """Raise AgentError `shadowed` where a tree has content of its own at, above or below a shared path of this host that holds data."""
+    shared_now = {entry.path for entry in entries if entry.kind == manifest.SHARED}
+    paths = {entry.path: entry for entry in entries}
+    faults = []
+    for path in sorted(shared_of(root) - shared_now):
+        if not _holds_data(root, path):
+            continue
+        above = [path[:cut] for cut in range(len(path)) if path[cut : cut + 1] == b"/"]
+        clashes = [p for p in (path, *above) if p in paths and p not in shared_now]
+        clashes += [p for p in paths if p.startswith(path + b"/")][:1]
+        if clashes:
+            faults.append(f"{shown(clashes[0])!r} would take the place of the shared path {shown(path)!r}, which holds data")
+    if faults:
+        raise refusal("shadowed", "the release would hide a shared path", faults)
+
+
+def shared_of(root: Root) -> Set[bytes]:
+    """The shared paths of this root: what its generations have declared, as far as they are still on disk."""
+    from shipway_agent.primitives import generations
+
+    return {os.fsencode(path) for document in generations.documents(root).values() for path in document.get("shared", ())}
+
+
+def _entries(root: Root, release: str, digest: str) -> Tuple[Entry, ...]:
+    if digest != release:
+        raise AgentError("manifest", f"manifest {digest[:12]} does not describe release {release[:12]}", release=release)
+    try:
+        data = blobs.read(root, digest)
+    except Missing:
+        raise AgentError("lacking", f"the manifest of release {release[:12]} is not on this host", blobs=[[digest, False]]) from None
+    return manifest.read(data)
+
+
+def _directories(entries: Sequence[Entry]) -> Set[bytes]:
+    found: Set[bytes] = set()
+    for entry in entries:
+        cut = entry.path.rfind(b"/")
+        while cut > 0 and entry.path[:cut] not in found:
+            found.add(entry.path[:cut])
+            cut = entry.path.rfind(b"/", 0, cut)
+    return found
+
+
+def _fill(root: Root, tree: Folder, release: str, entries: Sequence[Entry]) -> None:
+    """Make every entry, then take the right to write from every directory and sync each.
+
+    The contents are on disk since they were put. What a tree adds are names, and a directory's fsync makes all names in it
+    durable: one a directory, of which the first commits the file system's journal and the others find nothing left to do.
+    """
+    by_directory: Dict[bytes, List[Entry]] = {b"": []}
+    for path in sorted(_directories(entries)):
+        by_directory[path] = []
+    for entry in entries:
+        by_directory[entry.path.rpartition(b"/")[0]].append(entry)
+    lacking: List[List[Any]] = []
+    flipped: List[Tuple[str, bool, str]] = []
+    with root.at(blobs.FOLDER, create=True) as store:
+        for path in by_directory:
+            with tree.at(path, create=True, mode=0o700) as place, naming(place.path):
+                for entry in by_directory[path]:
+                    name = entry.path.rpartition(b"/")[2]
+                    if not entry.is_file:
+                        os.symlink(target_of(entry, release), name, dir_fd=place.fd)
+                        continue
+                    try:
+                        if not _link_file(store, place, name, entry):
+                            flipped.append((entry.digest, entry.executable, shown(entry.path)))
+                    except Missing:
+                        lacking.append([entry.digest, entry.executable])
+        if flipped:
+            _refuse_flipped(store, flipped)
+    if lacking:
+        more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+        raise AgentError("lacking", f"blob {lacking[0][0]}{more} of release {release[:12]} is not on this host", blobs=lacking)
+    for path in by_directory:
+        with tree.at(path) as place, naming(place.path):
+            os.fchmod(place.fd, 0o555)
+            place.sync()
+
+
+def _link_file(store: Folder, place: Folder, name: Name, entry: Entry) -> bool:
+    """Link one blob into the tree; False when its content is not what its name says."""
+    blob = store.file(f"{blobs.shelf_of(entry.digest)}/{blobs.name_of(entry.digest, entry.executable)}")
+    try:
+        digest, size = blobs.digest_of_file(blob)
+        if (digest, size) != (entry.digest, entry.size):
+            return False
+        mode = 0o555 if entry.executable else 0o444
+        if stat.S_IMODE(os.fstat(blob).st_mode) != mode:
+            os.fchmod(blob, mode)
+        try:
+            # By descriptor: what is linked is what was read, whatever happens to the name meanwhile.
+            os.link(f"/proc/self/fd/{blob}", name, dst_dir_fd=place.fd, follow_symlinks=True)
+        except OSError as error:
+            if error.errno not in (errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV):
+                raise
+            # Too many links (ext4 allows 65,000), or a file system without any: a copy is as good.
+            os.lseek(blob, 0, os.SEEK_SET)
+            with os.fdopen(os.dup(blob), "rb") as file:
+                write_file(place.fd, name, file.read(), mode)
+        return True
+    finally:
+        os.close(blob)
+
+
+def _refuse_flipped(store: Folder, flipped: Sequence[Tuple[str, bool, str]]) -> None:
+    for digest, executable, _ in set(flipped):
+        store.unlink(f"{blobs.shelf_of(digest)}/{blobs.name_of(digest, executable)}")
+    digest, _, path = flipped[0]
+    more = f", and {len(flipped) - 1} more" if len(flipped) > 1 else ""
+    raise AgentError(
+        "flipped",
+        f"blob {digest} ({path}{more}) is damaged on this host's disk; it was taken away, and the next try sends it again",
+        [f"{digest} {path}" for digest, _, path in flipped[: manifest.TOLD]],
+        blobs=[[digest, executable, path] for digest, executable, path in flipped],
+    )
+
+
+def target_of(entry: Entry, release: str) -> bytes:
+    """Where the link of an entry points; relative, so that a root may be moved."""
+    if entry.kind == manifest.LINK:
+        return entry.target
+    up = b"../" * (entry.path.count(b"/") + 2)
+    below = b"shared/" if entry.kind == manifest.SHARED else f"{OUTPUTS}/{release}/".encode()
+    return up + below + entry.path
+
+
+def _make_targets(root: Root, release: str, entries: Sequence[Entry]) -> None:
+    """Make the directories that shared paths and outputs point at, where nothing is there yet."""
+    for entry in entries:
+        if entry.kind in (manifest.SHARED, manifest.OUTPUT):
+            base = SHARED if entry.kind == manifest.SHARED else f"{OUTPUTS}/{release}"
+            parent, _, name = entry.path.rpartition(b"/")
+            with root.at(base, create=True) as place, place.at(parent, create=True) as inside:
+                if inside.stat(name) is None:
+                    inside.at(name, create=True).close()
+
+
+def _holds_data(root: Root, path: bytes) -> bool:
+    try:
+        found = root.stat(b"shared/" + path)
+        if found is None or not stat.S_ISDIR(found.st_mode):
+            return found is not None
+        return bool(root.names(b"shared/" + path))
+    except AgentError:
+        return True  # a link or another user's: not ours to look into, and not nothing
+
+
+def _walk(tree: Folder) -> Iterator[Tuple[bytes, Folder, bytes, os.stat_result]]:
+    """Every path of a tree: its bytes, the open directory it is in, its name, what it is. One directory is open at a time."""
+    queue = [b""]
+    while queue:
+        path = queue.pop()
+        with tree.at(path) as place:
+            for text in place.names():
+                name = os.fsencode(text)
+                inner = path + b"/" + name if path else name
+                info = os.stat(name, dir_fd=place.fd, follow_symlinks=False)
+                if stat.S_ISDIR(info.st_mode):
+                    queue.append(inner)
+                yield inner, place, name, info
+
+
+def _differs(place: Folder, name: bytes, info: os.stat_result, entry: Entry, release: str) -> str:
+    if not entry.is_file:
+        if not stat.S_ISLNK(info.st_mode):
+            return "kind"
+        return "" if os.readlink(name, dir_fd=place.fd) == target_of(entry, release) else "changed"
+    if not stat.S_ISREG(info.st_mode):
+        return "kind"
+    file = place.file(name)
+    try:
+        if info.st_size != entry.size or blobs.digest_of_file(file) != (entry.digest, entry.size):
+            return "changed"
+    finally:
+        os.close(file)
+    return "" if stat.S_IMODE(info.st_mode) == (0o555 if entry.executable else 0o444) else "mode"
