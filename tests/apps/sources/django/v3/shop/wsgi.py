@@ -1,0 +1,1 @@
+raise RuntimeError("version 3 cannot start: PAYMENT_KEY is not set")

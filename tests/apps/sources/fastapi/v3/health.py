@@ -1,0 +1,1 @@
+import stock_client_that_nobody_installed
