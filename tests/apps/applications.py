@@ -13,6 +13,13 @@ from pathlib import Path
 from tests.apps.repository import Repository
 
 SOURCES = Path(__file__).with_name("sources")
+OWN_SETTINGS = """
+from shop.production import *  # noqa
+
+INSTALLED_APPS += APPS
+MIDDLEWARE += ["shop.health.watch"]
+TEMPLATES[0]["DIRS"] = [TEMPLATES_DIR]
+"""
 
 
 @dataclass(frozen=True)
@@ -51,8 +58,7 @@ def django(directory: Path, environments: str) -> Application:
     subprocess.run([admin, "startproject", "shop", str(directory)], check=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
     repository.write(".gitignore", "data/\npublic/\n")
     settings = directory / "shop/settings.py"
-    own = "\nfrom shop.production import *  # noqa\n\nINSTALLED_APPS += APPS\nMIDDLEWARE += ['shop.health.watch']\nTEMPLATES[0]['DIRS'] = [TEMPLATES_DIR]\n"
-    settings.write_text(settings.read_text() + own)
+    settings.write_text(settings.read_text() + OWN_SETTINGS)
     (directory / "shop/urls.py").unlink()
     _commits(repository, "django", environments)
     reasons = {"v3": "PAYMENT_KEY is not set", "v4": "503"}
