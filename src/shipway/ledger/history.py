@@ -1,0 +1,220 @@
+"""Events of drivers and journals of hosts in, History out: one Record a deployment. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from shipway.model.event import Event
+from shipway.model.facts import Attempt
+from shipway.model.history import History, Record
+
+Json = Mapping[str, Any]
+
+LIVE = {"committed": "live", "reverted": "undone"}
+ANSWER = "answer"
+"""The verdict of flows that only read: they leave no record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """What one host remembers: events as the call `events` answers them, and the deployments of its record."""
+
+    host: str
+    events: Sequence[Json] = ()
+    attempts: Sequence[Attempt] = ()
+
+
+def history(own: Iterable[Event], journals: Iterable[Journal] = (), *, environment: str | None = None, limit: int | None = None) -> History:
+    """Records newest first. What a driver here told is richer; where it has no ending, or never ran here, the hosts' word counts.
+
+    An attempt that was refused before it knew its environment belongs to every one.
+    """
+    told = {record.deployment: record for record in records_of_driver(own)}
+    kept = {record.deployment: record for record in records_of_hosts(journals)}
+    merged = [_merged(told.get(deployment), kept.get(deployment)) for deployment in told.keys() | kept.keys()]
+    chosen = [r for r in merged if environment is None or r.environment in (environment, "")]
+    newest = sorted(chosen, key=lambda r: (r.began, r.deployment), reverse=True)
+    return History(tuple(newest[:limit]))
+
+
+def records_of_driver(events: Iterable[Event]) -> tuple[Record, ...]:
+    """One record for each deployment that a driver told of, oldest first; attempts that were refused are among them."""
+    groups: dict[str, list[Event]] = {}
+    for event in events:
+        if event.deployment:
+            groups.setdefault(event.deployment, []).append(event)
+    return tuple(_of_driver(deployment, group) for deployment, group in groups.items())
+
+
+def records_of_hosts(journals: Iterable[Journal]) -> tuple[Record, ...]:
+    """One record for each deployment that any host remembers, oldest first. What a host alone knows is when, who and the decision."""
+    seen: dict[str, dict[str, _Seen]] = {}
+    for journal in journals:
+        for event in journal.events:
+            deployment = str(event.get("deployment", ""))
+            if deployment and not deployment.startswith("release:"):
+                seen.setdefault(deployment, {}).setdefault(journal.host, _Seen()).add(event)
+        for attempt in journal.attempts:
+            seen.setdefault(attempt.deployment, {}).setdefault(journal.host, _Seen()).know(attempt)
+    records = [_of_hosts(deployment, hosts) for deployment, hosts in seen.items()]
+    return tuple(sorted((r for r in records if r is not None), key=lambda r: r.began))
+
+
+def find(records: History, words: str) -> tuple[Record, ...]:
+    """The records that `words` mean: @last, an id or the beginning of one, or the number of a generation. Newest first."""
+    if words == "@last":
+        return records.records[:1]
+    exact = tuple(r for r in records.records if r.deployment == words)
+    if exact:
+        return exact
+    return tuple(r for r in records.records if r.deployment.startswith(words) or (words.isdigit() and str(r.generation_after) == words))
+
+
+def _of_driver(deployment: str, events: Sequence[Event]) -> Record:
+    began = next((e.data for e in events if e.kind == "began"), {})
+    ended = next((e for e in reversed(events) if e.kind == "ended"), None)
+    said = ended.data if ended is not None else {}
+    return Record(
+        deployment=deployment,
+        kind=str(began.get("kind", "")),
+        app=str(began.get("app", "")),
+        environment=str(began.get("environment", "")),
+        release=str(began.get("release", "")),
+        commit=str(began.get("commit", "")),
+        version=str(began.get("version", "")),
+        who=str(began.get("who", "")),
+        began=events[0].at,
+        ended=ended.at if ended is not None else None,
+        verdict=str(said.get("verdict", "interrupted")),
+        exit_code=_integer(said.get("exit_code")),
+        message=str(said.get("message", "")),
+        generation_before=_before(began),
+        generation_after=_integer(began.get("target", began.get("number"))),
+        hosts=_hosts(events, began),
+        data={"hint": said.get("hint", ""), "lead": began.get("lead", ""), "source": "driver"},
+    )
+
+
+def _hosts(events: Sequence[Event], began: Json) -> dict[str, dict[str, Any]]:
+    """What happened on each host: its steps with their seconds, the switch, the probes, the decision it acknowledged."""
+    found: dict[str, dict[str, Any]] = {str(name): {"steps": []} for name in began.get("members", ())}
+    for event in events:
+        if not event.host:
+            continue
+        host = found.setdefault(event.host, {"steps": []})
+        if event.kind == "step" and event.data.get("state") in ("done", "failed", "skipped"):
+            host["steps"].append({key: event.data.get(key) for key in ("key", "title", "state", "seconds")})
+        elif event.kind == "switched":
+            host["switched_seconds"] = event.data.get("seconds")
+        elif event.kind == "proved":
+            host["probes"] = list(event.data.get("probes", ()))
+        elif event.kind == "told":
+            host["decision"] = event.data.get("decision")
+        elif event.kind in ("went back", "lost"):
+            host[event.kind.replace(" ", "_")] = event.data.get("reason")
+    return found
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What one host's journal tells of one deployment."""
+
+    first: float | None = None
+    last: float | None = None
+    lease: Json | None = None
+    attempt: Attempt | None = None
+    decision: str | None = None
+    finished: bool = False
+
+    def add(self, event: Json) -> None:
+        at = float(event.get("at", 0.0))
+        self.first = at if self.first is None else min(self.first, at)
+        self.last = at if self.last is None else max(self.last, at)
+        data = event.get("data")
+        if event.get("kind") != "member" or not isinstance(data, Mapping):
+            return
+        message, reply = data.get("message", {}), data.get("reply", {})
+        if not reply.get("ok"):
+            return
+        if message.get("do") == "lease":
+            self.lease = message
+        self.finished = self.finished or message.get("do") == "finish"
+        self.decision = reply.get("decision") or self.decision
+
+    def know(self, attempt: Attempt) -> None:
+        self.attempt = attempt
+        if attempt.stage in LIVE:
+            self.decision = attempt.stage
+
+    @property
+    def document(self) -> Json:
+        if self.lease is not None:
+            return dict(self.lease.get("document", {}))
+        return self.attempt.document if self.attempt is not None else {}
+
+
+def _of_hosts(deployment: str, hosts: Mapping[str, _Seen]) -> Record | None:
+    """None for a deployment that no host leased: somebody else's decision, told to a host that never took part."""
+    documents = [seen.document for seen in hosts.values() if seen.document]
+    if not documents:
+        return None
+    document = documents[0]
+    owner = next((str(seen.lease["owner"]) for seen in hosts.values() if seen.lease is not None and "owner" in seen.lease), "")
+    decision = next((seen.decision for seen in hosts.values() if seen.decision), None)
+    firsts = [seen.first for seen in hosts.values() if seen.first is not None]
+    lasts = [seen.last for seen in hosts.values() if seen.last is not None]
+    verdict = _verdict(str(document.get("kind", "")), decision, all(seen.finished for seen in hosts.values()))
+    return Record(
+        deployment=deployment,
+        kind=str(document.get("kind", "")),
+        app=str(document.get("app", "")),
+        environment=str(document.get("environment", "")),
+        release=str(document.get("release", "")),
+        commit=str(document.get("commit", "")),
+        version=str(document.get("version", "")),
+        who=str(document.get("who", "")) or owner,
+        began=min(firsts, default=0.0),
+        ended=max(lasts, default=None) if verdict != "interrupted" else None,
+        verdict=verdict,
+        exit_code=None,
+        message="as the hosts remember it",
+        generation_before=_integer(document.get("before")),
+        generation_after=_integer(document.get("number")),
+        hosts={name: {"steps": [], "decision": seen.decision} for name, seen in sorted(hosts.items())},
+        data={"source": "hosts"},
+    )
+
+
+def _verdict(kind: str, decision: str | None, finished: bool) -> str:
+    if decision in LIVE:
+        return LIVE[decision]
+    return "prepared" if kind == "prepare" and finished else "interrupted"
+
+
+def _merged(told: Record | None, kept: Record | None) -> Record:
+    if told is None:
+        assert kept is not None, "a deployment is known from somewhere"
+        return kept
+    if kept is None or told.ended is not None:
+        return told
+    filled = {
+        key: getattr(kept, key)
+        for key in ("kind", "app", "environment", "release", "commit", "version", "who", "generation_before", "generation_after")
+        if not getattr(told, key)
+    }
+    hosts = {name: {**kept.hosts.get(name, {}), **host} for name, host in {**kept.hosts, **told.hosts}.items()}
+    return replace(told, **filled, verdict=kept.verdict, ended=kept.ended, message=kept.message, hosts=hosts)
+
+
+def _before(began: Json) -> int | None:
+    """The generation that served before: on the lead, else the only one that hosts named."""
+    source = began.get("source", began.get("from", began.get("before")))
+    if isinstance(source, Mapping):
+        return _integer(source.get(str(began.get("lead", "")), next(iter(source.values()), None)))
+    return _integer(source)
+
+
+def _integer(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

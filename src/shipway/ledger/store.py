@@ -1,0 +1,114 @@
+"""A project directory in, its ledger out: events kept in `<project>/.shipway/ledger.db`, read back as History."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from shipway.ledger.history import Journal, history
+from shipway.model.event import Event
+from shipway.model.facts import Attempt
+from shipway.model.history import History
+
+FOLDER = ".shipway"
+FILE = "ledger.db"
+BUSY_SECONDS = 10.0
+
+
+class Ledger:
+    """The operator's memory. Damaged, or of another format, it is set aside and begun anew: the hosts remember everything that counts.
+
+    Use it as a context manager, in one thread. Raises OSError where the project cannot be written, sqlite3.Error where a disk fails.
+    """
+
+    def __init__(self, project: Path) -> None:
+        self.path = ignored_folder(project) / FILE
+        try:
+            self._db = self._open()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            self._set_aside()
+            self._db = self._open()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Keep what a driver told. The same event is kept once, however often it is added."""
+        rows = [(e.deployment, e.at, e.kind, e.host, _text(e.data)) for e in events]
+        with self._db:
+            self._db.executemany("INSERT OR IGNORE INTO events (deployment, at, kind, host, data) VALUES (?, ?, ?, ?, ?)", rows)
+
+    def learn(self, environment: str, host: str, journal: Iterable[Mapping[str, Any]]) -> None:
+        """Keep what a host told, as its call `events` answers it. Known rows change nothing."""
+        rows = [
+            (environment, host, int(e["seq"]), float(e["at"]), str(e.get("deployment", "")), str(e["kind"]), _text(e.get("data", {})))
+            for e in journal
+        ]
+        with self._db:
+            self._db.executemany("INSERT OR IGNORE INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def events(self, deployment: str | None = None) -> list[Event]:
+        """What drivers here told, in the order in which it was added; of one deployment when it is named."""
+        rows = self._db.execute(
+            "SELECT kind, at, deployment, host, data FROM events WHERE ? IS NULL OR deployment = ? ORDER BY id", (deployment, deployment)
+        )
+        return [Event(kind, at, of, host, json.loads(data)) for kind, at, of, host, data in rows]
+
+    def journals(self, environment: str, attempts: Mapping[str, Sequence[Attempt]] | None = None) -> list[Journal]:
+        """What each host of an environment told so far, beside the `attempts` that its record holds now."""
+        told: dict[str, list[dict[str, Any]]] = {host: [] for host in attempts or {}}
+        rows = self._db.execute(
+            "SELECT host, seq, at, deployment, kind, data FROM journal WHERE environment = ? ORDER BY host, at, seq", (environment,)
+        )
+        for host, seq, at, deployment, kind, data in rows:
+            told.setdefault(host, []).append({"seq": seq, "at": at, "deployment": deployment, "kind": kind, "data": json.loads(data)})
+        return [Journal(host, events, (attempts or {}).get(host, ())) for host, events in told.items()]
+
+    def history(self, environment: str, *, limit: int | None = None, attempts: Mapping[str, Sequence[Attempt]] | None = None) -> History:
+        """The records of an environment, newest first, from drivers and hosts together."""
+        return history(self.events(), self.journals(environment, attempts), environment=environment, limit=limit)
+
+    def _set_aside(self) -> None:
+        self.path.replace(self.path.with_suffix(".damaged"))
+        for rest in ("-wal", "-shm"):
+            self.path.with_name(FILE + rest).unlink(missing_ok=True)
+
+    def _open(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, timeout=BUSY_SECONDS)
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.executescript(Path(__file__).with_name("schema.sql").read_text())
+            found = db.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
+            if found != ("1",):
+                raise sqlite3.DatabaseError(f"ledger of format {found}")
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+
+def ignored_folder(project: Path) -> Path:
+    """`<project>/.shipway`, made when it is missing, with a .gitignore of its own so that no checkout is ever dirty by it."""
+    folder = project / FOLDER
+    folder.mkdir(exist_ok=True)
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n")
+    return folder
+
+
+def _text(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), default=str)

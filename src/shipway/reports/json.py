@@ -1,0 +1,174 @@
+"""Events and verdicts in, JSON for programs out: the lines of --json, and the report of an attempt with its file."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from shipway import __version__
+from shipway.model.event import Event
+from shipway.model.verdict import Verdict
+from shipway.reports.fold import HostState, State, Work, fold
+from shipway.reports.schemas import REPORT_FORMAT
+
+ACTIVATION = ("switch", "verify")
+"""Phases that users could notice: from the first rename to the last proof."""
+
+
+def event_line(event: Event) -> str:
+    """One event on one line, ASCII only: nothing that a host sent can reach a terminal."""
+    return _line({"event": event.kind, "at": event.at, "deployment": event.deployment, "host": event.host, "data": event.data})
+
+
+def verdict_line(verdict: Verdict) -> str:
+    """The verdict on one line, the last of --json."""
+    return _line(
+        {
+            "event": "verdict",
+            "verdict": verdict.verdict,
+            "exit_code": verdict.exit_code,
+            "message": verdict.message,
+            "hint": verdict.hint,
+            "deployment": verdict.deployment,
+            "data": verdict.data,
+        }
+    )
+
+
+def object_line(value: Mapping[str, Any]) -> str:
+    """Any object on one line."""
+    return _line(value)
+
+
+def report(events: Iterable[Event]) -> dict[str, Any]:
+    """The report of an attempt, as docs/reference/report.schema.json says."""
+    state = fold(events)
+    began, ended = state.began, state.ended or {}
+    start = state.began_at or 0.0
+    source = began.get("source")
+    sources = source if isinstance(source, Mapping) else {}
+    lead = str(began.get("lead", ""))
+    downtimes = [host.downtime_seconds for host in state.hosts.values() if host.downtime_seconds is not None]
+    return {
+        "format": REPORT_FORMAT,
+        "shipway": __version__,
+        "deployment": state.deployment,
+        "kind": str(began.get("kind", "")),
+        "app": str(began.get("app", "")),
+        "environment": str(began.get("environment", "")),
+        "who": str(began.get("who", "")),
+        "began": _time(start),
+        "ended": _time(state.ended_at) if state.ended_at is not None else None,
+        "seconds": _seconds(state.last_at - start),
+        "verdict": str(ended.get("verdict", "interrupted")),
+        "exit_code": ended.get("exit_code"),
+        "message": str(ended.get("message", "")),
+        "hint": str(ended.get("hint", "")),
+        "release": {
+            "digest": str(began.get("release", "")),
+            "commit": str(began.get("commit", "")),
+            "tree": str(began.get("tree", "")),
+            "version": str(began.get("version", "")),
+        },
+        "generation": {"before": sources.get(lead), "after": began.get("target")},
+        "lead": lead,
+        "decision": state.decision or None,
+        "phases": [
+            {
+                "name": p.name,
+                "wave": p.wave,
+                "began_seconds": _seconds(p.began - start),
+                "seconds": _seconds((p.ended or p.began) - p.began),
+            }
+            for p in state.phases
+        ],
+        "activation_seconds": activation_seconds(state),
+        "downtime_seconds": max(downtimes) if downtimes else None,
+        "bytes_moved": {
+            key: sum(_shipped(h, said) for h in state.hosts.values()) for key, said in (("content", "bytes"), ("sent", "sent"))
+        },
+        "hosts": {name: _host(host, start, sources) for name, host in sorted(state.hosts.items())},
+        "settled": [dict(settled) for settled in state.settled],
+        "draining": [dict(draining) for draining in state.draining],
+        "notes": state.notes,
+    }
+
+
+def write_report(project: Path, events: Iterable[Event]) -> Path:
+    """Write `<project>/.shipway/reports/<deployment>.json`: whole or not at all. Raises OSError."""
+    made = report(events)
+    folder = project / ".shipway" / "reports"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{_file_name(made['deployment'])}.json"
+    aside = folder / f".{path.name}.{os.getpid()}"
+    with aside.open("w") as file:
+        json.dump(made, file, indent=1, sort_keys=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+    return path
+
+
+def activation_seconds(state: State) -> float | None:
+    """From the first switch to the last proof, on the operator's clock; None where nothing was switched."""
+    times = [(p.began, p.ended) for p in state.phases if p.name in ACTIVATION]
+    ends = [ended for _, ended in times if ended is not None]
+    return _seconds(max(ends) - min(began for began, _ in times)) if ends else None
+
+
+def _host(host: HostState, start: float, sources: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "connected_seconds": host.connected_seconds,
+        "leased_seconds": host.leased_seconds,
+        "shipped": {key: host.shipped.get(key) for key in ("blobs", "bytes", "sent", "seconds")} if host.shipped else None,
+        "steps": [_step(work, start) for work in host.steps],
+        "switched": {key: host.switched.get(key) for key in ("seconds", "at_boot")} if host.switched else None,
+        "probes": [dict(probe) for probe in host.probes],
+        "downtime_seconds": host.downtime_seconds,
+        "decision": host.decision,
+        "went_back": host.went_back,
+        "lost": host.lost,
+        "generation_before": sources.get(host.name),
+        "last_output": list(host.lines),
+    }
+
+
+def _step(work: Work, start: float) -> dict[str, Any]:
+    measured = work.seconds if work.seconds is not None else None if work.ended is None else _seconds(work.ended - work.began)
+    return {
+        "key": work.key,
+        "title": work.title,
+        "phase": work.phase,
+        "wave": work.wave,
+        "state": work.state,
+        "began_seconds": _seconds(work.began - start),
+        "seconds": measured,
+        "reused": work.reused,
+        "error": {key: work.error[key] for key in ("code", "message", "lines")} if work.error else None,
+    }
+
+
+def _shipped(host: HostState, key: str) -> int:
+    return int(host.shipped.get(key, 0)) if host.shipped else 0
+
+
+def _file_name(deployment: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "-", deployment).lstrip(".")[:120] or "unnamed"
+
+
+def _seconds(value: float) -> float:
+    return round(max(0.0, value), 6)
+
+
+def _time(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+
+
+def _line(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":"), default=str)

@@ -1,0 +1,192 @@
+"""The JSON that programs may rely on, declared once: event lines, the verdict line, the report, the status. docs/reference/ is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shipway.model.event import KINDS
+from shipway.model.history import VERDICTS
+
+Schema = dict[str, Any]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+REPORT_FORMAT = 1
+"""Grows when a key of the report changes its meaning or goes; new keys do not count."""
+
+TEXT: Schema = {"type": "string"}
+WHOLE: Schema = {"type": "integer"}
+SECONDS: Schema = {"type": "number", "minimum": 0}
+TRUTH: Schema = {"type": "boolean"}
+TIME: Schema = {"type": "string", "format": "date-time"}
+
+
+def maybe(schema: Schema) -> Schema:
+    """The same, or null."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def listed(schema: Schema) -> Schema:
+    """A list of these."""
+    return {"type": "array", "items": schema}
+
+
+def fixed(**keys: Schema) -> Schema:
+    """An object with exactly these keys, all of them there."""
+    return {"type": "object", "properties": keys, "required": list(keys), "additionalProperties": False}
+
+
+def least(required: Mapping[str, Schema], **more: Schema) -> Schema:
+    """An object with at least `required`; `more` may be there, and others as well."""
+    return {"type": "object", "properties": {**required, **more}, "required": list(required)}
+
+
+PROBE = least({"what": TEXT, "ok": TRUTH}, seconds=SECONDS, detail=TEXT)
+DECISION: Schema = {"enum": ["committed", "reverted"]}
+PHASES = ("begin", "ship", "prepare", "activate", "start", "switch", "verify", "commit", "undo", "finish")
+VERDICT: Schema = {"enum": [*VERDICTS, "answer"]}
+
+DATA: Mapping[str, Schema] = {
+    "began": least(
+        {"kind": TEXT, "app": TEXT, "environment": TEXT, "who": TEXT, "members": listed(TEXT)},
+        release=TEXT,
+        commit=TEXT,
+        tree=TEXT,
+        version=TEXT,
+        lead=TEXT,
+        source={"type": "object", "additionalProperties": maybe(WHOLE)},
+        target=WHOLE,
+        notes=listed(TEXT),
+        confirm_seconds=SECONDS,
+        watch_seconds=SECONDS,
+    ),
+    "connected": least({"seconds": SECONDS}),
+    "leased": least({"fence": WHOLE, "seconds": SECONDS}),
+    "phase": least({"name": {"enum": list(PHASES)}}, wave=TEXT),
+    "barrier": least({"name": TEXT, "seconds": SECONDS}),
+    "shipped": least({"blobs": WHOLE, "bytes": WHOLE, "sent": WHOLE}, seconds=SECONDS),
+    "step": least(
+        {"key": TEXT, "title": TEXT, "state": {"enum": ["started", "done", "failed", "skipped"]}},
+        seconds=SECONDS,
+        reused=TRUTH,
+        answer={"type": "object"},
+        error={"type": "object"},
+    ),
+    "output": least({"key": TEXT, "line": TEXT}),
+    "switched": least({"seconds": SECONDS, "at_boot": {"type": "number"}}, generation=WHOLE, base=maybe(WHOLE)),
+    "proved": least({"probes": listed(PROBE)}),
+    "decided": least({"decision": DECISION}),
+    "told": least({"decision": DECISION}),
+    "went back": least({"reason": TEXT}),
+    "lost": least({"reason": TEXT, "will": TEXT}),
+    "waiting": least({"what": TEXT, "bound_seconds": SECONDS}),
+    "draining": least({}, generation=WHOLE, name=TEXT, seconds_left={"type": "number"}),
+    "settled": least({"deployment_settled": TEXT, "decision": DECISION}),
+    "note": least({"message": TEXT}),
+    "ended": least({"verdict": VERDICT, "exit_code": WHOLE, "message": TEXT, "hint": TEXT, "seconds": SECONDS}),
+}
+"""What the data of each kind of event holds; keys that are not listed may come along."""
+
+
+def events_schema() -> Schema:
+    """One line of `--json`: an event, or the verdict, which is the last line."""
+    lines = [_event(kind, data) for kind, data in DATA.items()]
+    return {"$schema": DIALECT, "title": "A line of shipway --json", "oneOf": [*lines, _verdict_line()]}
+
+
+def report_schema() -> Schema:
+    """A file of .shipway/reports/."""
+    step = fixed(
+        key=TEXT,
+        title=TEXT,
+        phase=TEXT,
+        wave=TEXT,
+        state={"enum": ["started", "done", "failed", "skipped"]},
+        began_seconds=SECONDS,
+        seconds=maybe(SECONDS),
+        reused=TRUTH,
+        error=maybe(fixed(code=TEXT, message=TEXT, lines=listed(TEXT))),
+    )
+    host = fixed(
+        connected_seconds=maybe(SECONDS),
+        leased_seconds=maybe(SECONDS),
+        shipped=maybe(fixed(blobs=WHOLE, bytes=WHOLE, sent=WHOLE, seconds=maybe(SECONDS))),
+        steps=listed(step),
+        switched=maybe(fixed(seconds=maybe(SECONDS), at_boot=maybe({"type": "number"}))),
+        probes=listed(PROBE),
+        downtime_seconds=maybe(SECONDS),
+        decision=maybe(DECISION),
+        went_back=maybe(TEXT),
+        lost=maybe(TEXT),
+        generation_before=maybe(WHOLE),
+        last_output=listed(TEXT),
+    )
+    report = fixed(
+        format={"const": REPORT_FORMAT},
+        shipway=TEXT,
+        deployment=TEXT,
+        kind=TEXT,
+        app=TEXT,
+        environment=TEXT,
+        who=TEXT,
+        began=TIME,
+        ended=maybe(TIME),
+        seconds=SECONDS,
+        verdict={"enum": list(VERDICTS)},
+        exit_code=maybe(WHOLE),
+        message=TEXT,
+        hint=TEXT,
+        release=fixed(digest=TEXT, commit=TEXT, tree=TEXT, version=TEXT),
+        generation=fixed(before=maybe(WHOLE), after=maybe(WHOLE)),
+        lead=TEXT,
+        decision=maybe(DECISION),
+        phases=listed(fixed(name=TEXT, wave=TEXT, began_seconds=SECONDS, seconds=SECONDS)),
+        activation_seconds=maybe(SECONDS),
+        downtime_seconds=maybe(SECONDS),
+        bytes_moved=fixed(content=WHOLE, sent=WHOLE),
+        hosts={"type": "object", "additionalProperties": host},
+        settled=listed(fixed(deployment=TEXT, decision=TEXT)),
+        draining=listed({"type": "object"}),
+        notes=listed(TEXT),
+    )
+    return {"$schema": DIALECT, "title": "A report of shipway", **report}
+
+
+def status_schema() -> Schema:
+    """What `shipway status ENV --json` prints, on one line."""
+    process = fixed(name=TEXT, instance=WHOLE, healthy=TRUTH, release=maybe(TEXT))
+    host = fixed(
+        host=TEXT,
+        reachable=TRUTH,
+        release=maybe(TEXT),
+        commit=maybe(TEXT),
+        version=maybe(TEXT),
+        generation=maybe(WHOLE),
+        state={"enum": list(STATES)},
+        processes=listed(process),
+    )
+    whole = fixed(environment=TEXT, agrees=TRUTH, release=maybe(TEXT), deployment=maybe(TEXT), hosts=listed(host))
+    return {"$schema": DIALECT, "title": "The status of an environment", **whole}
+
+
+STATES: Mapping[str, str] = {
+    "live": "serves its generation, everything is as recorded",
+    "drifted": "serves its generation, and something is not as recorded: a dead process, a changed file",
+    "undecided": "serves a generation that is not committed yet",
+    "empty": "nothing is current here",
+    "unreachable": "cannot be read: nothing is known of it",
+    "unconfigured": "a recorded member that shipway.toml does not name: not asked",
+}
+"""The states of a host in a status."""
+
+
+def _event(kind: str, data: Schema) -> Schema:
+    line = fixed(event={"const": kind}, at={"type": "number"}, deployment=TEXT, host=TEXT, data=data)
+    return {**line, "description": KINDS[kind]}
+
+
+def _verdict_line() -> Schema:
+    line = fixed(
+        event={"const": "verdict"}, verdict=VERDICT, exit_code=WHOLE, message=TEXT, hint=TEXT, deployment=TEXT, data={"type": "object"}
+    )
+    return {**line, "description": "the last line: how the command ended, with its exit code"}
