@@ -11,7 +11,8 @@ def check(history: Sequence[Happening], hosts: Sequence[str], *, quiet: bool) ->
     """Every broken promise as a sentence.
 
     - a deployment is never both committed and reverted;
-    - a driver that said live was served by every host at that moment, one that said undone by none;
+    - a driver that said live was served by every host, and none was sick; if not at that moment (a driver may sleep between
+      proof and word), then only because a later deployment was; one that said undone is served by none;
     - at the end (`quiet`) every host serves one generation, and it is the last one committed.
     """
     broken: list[str] = []
@@ -20,13 +21,19 @@ def check(history: Sequence[Happening], hosts: Sequence[str], *, quiet: bool) ->
     generations: dict[object, object] = {}
     began: dict[object, object] = {}
     committed: list[object] = []
+    sick: set[object] = set()
+    whole: set[object] = set()
     tasks: dict[tuple[object, object], int] = {}
     for line in history:
         if line.what == "serves":
             serving[line.host] = line.data["generation"]
+            if len(set(serving.values())) == 1:
+                whole.add(line.data["generation"])
         elif line.what == "began":
             generations[line.data["deployment"]] = line.data["generation"]
             began[line.data["driver"]] = line.data["generation"]
+        elif line.what == "sick":
+            sick.add(line.data["generation"])
         elif line.what == "task":
             key = (line.data["deployment"], line.data["key"])
             tasks[key] = tasks.get(key, 0) + 1
@@ -38,8 +45,11 @@ def check(history: Sequence[Happening], hosts: Sequence[str], *, quiet: bool) ->
                 committed.append(generations.get(deployment))
         elif line.what == "ended":
             mine = began.get(line.data["driver"])
-            if line.data["verdict"] == "live" and any(served != mine for served in serving.values()):
+            overtaken = all(isinstance(served, int) and isinstance(mine, int) and served > mine for served in serving.values())
+            if line.data["verdict"] == "live" and (mine not in whole or not (overtaken or set(serving.values()) == {mine})):
                 broken.append(f"{line.data['driver']} said live, but {serving} was served (its own: {mine})")
+            if line.data["verdict"] == "live" and mine in sick:
+                broken.append(f"{line.data['driver']} said live of generation {mine}, which is sick")
             if line.data["verdict"] == "undone" and mine in serving.values():
                 broken.append(f"{line.data['driver']} said undone, but {serving} was served (its own: {mine})")
     broken += [f"{deployment} was decided both ways" for deployment, both in decisions.items() if len(both) > 1]

@@ -41,10 +41,16 @@ class Died(BaseException):
 
 @dataclass
 class Faults:
-    """What goes wrong. `dies_at` is the number of the driver's call; `after` kills it between the effect and the answer."""
+    """What goes wrong. `dies_at` is the number of the driver's call; `after` kills it between the effect and the answer.
+
+    `sleeps_at` is a laptop that is closed at that call and opened again later. `at_that_call` happens at the same moment.
+    """
 
     dies_at: int | None = None
     after: bool = False
+    sleeps_at: int | None = None
+    sleep_seconds: float = 25.0
+    at_that_call: Callable[[World], None] = lambda world: None
     lost_share: float = 0.0
     slow_seconds: float = 0.05
     fails: dict[str, str] = field(default_factory=dict)
@@ -184,6 +190,8 @@ class SimulatedHost:
         if not reply["ok"]:
             raise HostRefused(self.name, reply["code"], f"refused: {reply['code']}")
         self.link = int(numbers["fence"])
+        if f"{self.name}:prove" in self.world.faults.fails:
+            self.world.note("sick", self.name, generation=self.link)
         self.world.note("serves", self.name, generation=self.link)
         done = self.decide({**numbers, "do": "switched"})
         if not done["ok"]:
@@ -216,8 +224,9 @@ class SimulatedChannel:
         on_event: Callable[[Json], None] | None = None,
         timeout_seconds: float = 30.0,
     ) -> dict[str, Any]:
+        await self._driver.awake()
         number = self._driver.count(name, args or {})
-        self._driver.maybe_die(number, after=False)
+        await self._driver.maybe_die(number, after=False)
         work = asyncio.ensure_future(self._exchange(name, args or {}, on_event or (lambda event: None)))
         try:
             answer = await asyncio.wait_for(asyncio.shield(work), timeout_seconds)
@@ -225,7 +234,7 @@ class SimulatedChannel:
             raise Overdue(self.host.name, "overdue", f"no answer within {timeout_seconds} s") from None
         finally:
             self._world.keep(work)
-        self._driver.maybe_die(number, after=True)
+        await self._driver.maybe_die(number, after=True)
         return answer
 
     async def _exchange(self, name: str, args: Json, emit: Callable[[Json], None]) -> dict[str, Any]:
@@ -256,26 +265,40 @@ class Driver:
     faults: Faults
     calls: list[str] = field(default_factory=list)
     dead: bool = False
+    asleep_until: float = 0.0
 
     def count(self, call: str, args: Json) -> int:
         self.calls.append(f"{call}:{args.get('do', '')}")
         return len(self.calls)
 
-    def maybe_die(self, number: int, *, after: bool) -> None:
-        if self.dead or (number == self.faults.dies_at and after == self.faults.after):
-            if not self.dead:
-                self.dead = True
-                self.world.note("driver died", data_driver=self.name, call=self.calls[number - 1])
+    async def maybe_die(self, number: int, *, after: bool) -> None:
+        if self.dead:
             raise Died
+        if after != self.faults.after or number not in (self.faults.dies_at, self.faults.sleeps_at):
+            return
+        self.faults.at_that_call(self.world)
+        if number == self.faults.sleeps_at:
+            self.asleep_until = asyncio.get_running_loop().time() + self.faults.sleep_seconds
+            self.world.note("driver sleeps", driver=self.name, call=self.calls[number - 1])
+        if number == self.faults.dies_at:
+            self.dead = True
+            self.world.note("driver died", driver=self.name, call=self.calls[number - 1])
+            raise Died
+        await self.awake()
+
+    async def awake(self) -> None:
+        """Nothing of a stopped program runs, its renewals neither."""
+        await asyncio.sleep(max(0.0, self.asleep_until - asyncio.get_running_loop().time()))
 
     async def open(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> SimulatedChannel:
+        await self.awake()
         number = self.count("open", {})
-        self.maybe_die(number, after=False)
+        await self.maybe_die(number, after=False)
         await asyncio.sleep(self.world.latency())
         if not self.world.hosts[host.name].up or self.world.is_cut("operator", host.name):
             await asyncio.sleep(DIAL_SECONDS)
             raise Unreachable(host.name, "unreachable", "no route to host")
-        self.maybe_die(number, after=True)
+        await self.maybe_die(number, after=True)
         return SimulatedChannel(self.world, host, self)
 
 
