@@ -112,6 +112,15 @@ def pause_seconds(short: int) -> float:
     return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(30, max(0, short - 1)))
 
 
+def died(memory: Memory, now: float) -> Next:
+    """A copy that is wanted has died: it rests, or it stays down."""
+    deaths = (*(at for at in memory.deaths if now - at <= CRASH_SECONDS), now)
+    if len(deaths) >= CRASHES:
+        return CRASH, Memory(began=now, deaths=deaths)
+    short = memory.short + 1 if now - memory.began < CRASH_SECONDS else 1
+    return REST, Memory(began=now, deaths=deaths, short=short, again=now + pause_seconds(short))
+
+
 def _resting(wanted: bool, free: bool, memory: Memory, now: float) -> Next:
     if not wanted:
         return FORGET, memory
@@ -123,12 +132,7 @@ def _dead(row: ProcessRow, wanted: bool, rule: Rule, seen: Seen, memory: Memory,
         return _left_behind(row, wanted, rule, seen, memory, now)
     if not wanted or row.state in ("draining", "stopping"):
         return FORGET, memory
-    lived = now - memory.began
-    deaths = (*(at for at in memory.deaths if now - at <= CRASH_SECONDS), now)
-    if len(deaths) >= CRASHES:
-        return CRASH, Memory(began=now, deaths=deaths)
-    short = memory.short + 1 if lived < CRASH_SECONDS else 1
-    return REST, Memory(began=now, deaths=deaths, short=short, again=now + pause_seconds(short))
+    return died(memory, now)
 
 
 def _left_behind(row: ProcessRow, wanted: bool, rule: Rule, seen: Seen, memory: Memory, now: float) -> Next:

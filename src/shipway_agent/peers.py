@@ -1,0 +1,282 @@
+"""A question of one host in, the lead's answer out: one line of JSON each way over TCP, both under a MAC with the deployment's key.
+
+The lead listens only while a deployment that it leads is undecided, or decided and not acknowledged by every member. Who has not the key
+learns nothing and changes nothing: a question with a wrong MAC gets no answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+import selectors
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
+
+from shipway_agent import clock
+from shipway_agent.decide import Attempt, Member
+from shipway_agent.errors import AgentError
+from shipway_agent.journal import Journal
+from shipway_agent.root import Root
+from shipway_agent.states import DECISIONS, DISCARDED
+
+PORT = "peer_port"
+"""Name of the row in the journal's meta that holds the port while the lead listens; reopened on the same one after a reboot."""
+
+ACKNOWLEDGED = "acknowledged"
+"""Kind of the event on the lead that names members which serve what was decided: {"members": [names]}."""
+
+LINE_BYTES = 4096
+PATIENCE_SECONDS = 3.0
+MOST_AT_ONCE = 64
+
+ASK, REACH, ACKNOWLEDGE = "ask", "reach", "acknowledge"
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a question to the lead brought. `reached` is False where no true answer came; `decision` None then means nothing."""
+
+    reached: bool
+    decision: Optional[str] = None
+    why: str = ""
+
+
+def ask(document: Mapping[str, Any], deployment: str, member: str, timeout_seconds: float = PATIENCE_SECONDS, do: str = ASK) -> Heard:
+    """Put a question to the lead at each address of document["peers"] until one answers truly. Never raises for what a network does.
+
+    `do`: "ask" for the decision (the lead may write *reverted* on it), "reach" to see whether the lead can be heard,
+    "acknowledge" to say that this member serves what was decided.
+    """
+    why = "the deployment names no address of its lead"
+    for address in document.get("peers", ()):
+        heard = _ask_at(str(address), str(document.get("peer_key", "")), deployment, member, timeout_seconds, do)
+        if heard.reached:
+            return heard
+        why = heard.why
+    return Heard(False, why=why)
+
+
+def try_reach(document: Mapping[str, Any], deployment: str, member: str, timeout_seconds: float = PATIENCE_SECONDS) -> Optional[str]:
+    """Why the lead cannot be heard from here, None when it can. Changes nothing there."""
+    heard = ask(document, deployment, member, timeout_seconds, REACH)
+    return None if heard.reached else heard.why
+
+
+def awaited(member: Member, acknowledged: Mapping[str, Set[str]]) -> Tuple[Attempt, ...]:
+    """The deployments for which this host must listen: it leads them, others are in them, and one of those may still ask. Pure.
+
+    `acknowledged` maps a deployment to the members that serve what was decided. Who acknowledged a later one asks no more.
+    """
+    served: Set[str] = {member.name}
+    found: List[Attempt] = []
+    for attempt in sorted(member.attempts, key=lambda one: -one.fence):
+        if attempt.lead != member.name or attempt.stage == DISCARDED:
+            continue
+        if attempt.stage in DECISIONS:
+            served |= acknowledged.get(attempt.deployment, set())
+            if set(attempt.members) <= served:
+                continue
+        elif set(attempt.members) <= {member.name}:
+            continue
+        found.append(attempt)
+    return tuple(found)
+
+
+def acknowledgements(journal: Journal, member: Member) -> Dict[str, Set[str]]:
+    """Who has acknowledged which of the deployments that this host remembers and leads."""
+    found: Dict[str, Set[str]] = {}
+    for attempt in member.attempts:
+        if attempt.lead == member.name and len(attempt.members) > 1 and attempt.stage in DECISIONS:
+            for event in journal.events(0, attempt.deployment, 1_000_000):
+                if event["kind"] == ACKNOWLEDGED:
+                    found.setdefault(attempt.deployment, set()).update(str(name) for name in event["data"].get("members", ()))
+    return found
+
+
+def acknowledge(journal: Journal, deployment: str, members: Iterable[str]) -> None:
+    """Record on the lead that these members serve what was decided. Those that are recorded already are not written again."""
+    known = acknowledgements(journal, journal.member()).get(deployment, set())
+    new = sorted(set(members) - known)
+    if new:
+        journal.event(ACKNOWLEDGED, deployment, {"members": new})
+
+
+class Lead:
+    """The listener of the lead, in a thread with a journal of its own. `on_change` is called after each question that was answered."""
+
+    def __init__(self, root: Root, host: str, port: int, on_change: Callable[[], None]) -> None:
+        """`host` is 127.0.0.1 or 0.0.0.0; port 0 lets the kernel choose. Raises AgentError `port` where the port is taken."""
+        self._root = root
+        self._on_change = on_change
+        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self._listener.bind((host, port))
+            self._listener.listen(64)
+        except OSError as error:
+            self._listener.close()
+            raise AgentError("port", f"cannot listen for the other hosts on {host}:{port}: {error.strerror}", port=port) from error
+        self._listener.setblocking(False)
+        self.port: int = self._listener.getsockname()[1]
+        self._stop_reader, self._stop_writer = socket.socketpair()
+        self._thread = threading.Thread(target=self._run, name="lead", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening; the port is free when this returns."""
+        self._stop_writer.close()
+        self._thread.join()
+        self._stop_reader.close()
+
+    def _run(self) -> None:
+        with selectors.DefaultSelector() as selector, self._listener, Journal(self._root) as journal:
+            selector.register(self._listener, selectors.EVENT_READ)
+            selector.register(self._stop_reader, selectors.EVENT_READ)
+            callers: Dict[socket.socket, _Caller] = {}
+            while True:
+                ready = [key.fileobj for key, _ in selector.select(1.0 if callers else None)]
+                if self._stop_reader in ready:
+                    break
+                for one in ready:
+                    if one is self._listener:
+                        self._welcome(selector, callers)
+                    elif isinstance(one, socket.socket) and one in callers and self._hear(journal, callers[one]):
+                        _part(selector, callers, one)
+                for one in [one for one, caller in callers.items() if time.monotonic() > caller.until]:
+                    _part(selector, callers, one)
+            for one in list(callers):
+                _part(selector, callers, one)
+
+    def _welcome(self, selector: selectors.BaseSelector, callers: Dict[socket.socket, _Caller]) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return
+        if len(callers) >= MOST_AT_ONCE:
+            _part(selector, callers, min(callers, key=lambda one: callers[one].until))
+        connection.setblocking(False)
+        callers[connection] = _Caller(connection, time.monotonic() + PATIENCE_SECONDS)
+        selector.register(connection, selectors.EVENT_READ)
+
+    def _hear(self, journal: Journal, caller: _Caller) -> bool:
+        """Read what came, answer a whole question; True when there is no more to say."""
+        try:
+            part = caller.connection.recv(LINE_BYTES)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        caller.said += part
+        if b"\n" not in caller.said:
+            return not part or len(caller.said) > LINE_BYTES
+        reply = answer(journal, caller.said.partition(b"\n")[0], clock.boot_now())
+        if reply is not None:
+            try:
+                caller.connection.send(reply)
+            except OSError:
+                pass  # it asks again
+            self._on_change()
+        return True
+
+
+@dataclass
+class _Caller:
+    connection: socket.socket
+    until: float
+    said: bytes = field(default=b"")
+
+
+def _part(selector: selectors.BaseSelector, callers: Dict[socket.socket, _Caller], one: socket.socket) -> None:
+    selector.unregister(one)
+    del callers[one]
+    one.close()
+
+
+def answer(journal: Journal, line: bytes, now: float) -> Optional[bytes]:
+    """The lead's answer to one question; None for what is no question of a member with the key, and for what the lead does not know."""
+    try:
+        question = json.loads(line)
+        deployment, member, nonce, do = (str(question[key]) for key in ("deployment", "member", "nonce", "do"))
+        claimed = str(question["mac"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    attempt = journal.member().attempt(deployment)
+    key = str(attempt.document.get("peer_key", "")) if attempt is not None else ""
+    if attempt is None or not key or member not in attempt.members:
+        return None
+    if not hmac.compare_digest(_mac(key, ["question", do, deployment, member, nonce]).encode(), claimed.encode("utf-8", "replace")):
+        return None
+    decision = _decided(journal, attempt, member, do, now)
+    if decision is _REFUSED:
+        return None
+    value = {"decision": decision, "mac": _mac(key, ["answer", do, deployment, member, nonce, decision])}
+    return json.dumps(value).encode() + b"\n"
+
+
+_REFUSED = "refused"
+
+
+def _decided(journal: Journal, attempt: Attempt, member: str, do: str, now: float) -> Optional[str]:
+    if do == REACH:
+        return None
+    if do == ACKNOWLEDGE:
+        if attempt.stage not in DECISIONS:
+            return _REFUSED
+        acknowledge(journal, attempt.deployment, [member])
+        return attempt.stage
+    reply = journal.decide({"do": "ask", "deployment": attempt.deployment}, now)
+    if not reply["ok"]:
+        return _REFUSED
+    decision: Optional[str] = reply["decision"]
+    return decision
+
+
+def _ask_at(address: str, key: str, deployment: str, member: str, timeout_seconds: float, do: str) -> Heard:
+    nonce = secrets.token_hex(16)
+    question = {
+        "do": do,
+        "deployment": deployment,
+        "member": member,
+        "nonce": nonce,
+        "mac": _mac(key, ["question", do, deployment, member, nonce]),
+    }
+    host, _, port = address.rpartition(":")
+    try:
+        until = time.monotonic() + timeout_seconds
+        with socket.create_connection((host.strip("[]"), int(port)), timeout_seconds) as connection:
+            connection.sendall(json.dumps(question).encode() + b"\n")
+            line = _read_line(connection, until)
+    except (OSError, ValueError) as error:
+        return Heard(False, why=f"{address}: {error}")
+    try:
+        said = json.loads(line)
+        decision, mac = said["decision"], str(said["mac"])
+    except (ValueError, KeyError, TypeError):
+        return Heard(False, why=f"{address}: no answer of a lead" if line else f"{address}: it does not take the question")
+    if not hmac.compare_digest(_mac(key, ["answer", do, deployment, member, nonce, decision]).encode(), mac.encode("utf-8", "replace")):
+        return Heard(False, why=f"{address}: the answer is not from the lead of {deployment}")
+    return Heard(True, decision if decision in DECISIONS else None)
+
+
+def _read_line(connection: socket.socket, until: float) -> bytes:
+    said = b""
+    while b"\n" not in said and len(said) <= LINE_BYTES:
+        left = until - time.monotonic()
+        if left <= 0:
+            raise OSError("no answer in time")
+        connection.settimeout(left)
+        part = connection.recv(LINE_BYTES)
+        if not part:
+            break
+        said += part
+    return said.partition(b"\n")[0]
+
+
+def _mac(key: str, parts: Sequence[Optional[str]]) -> str:
+    text = json.dumps(list(parts), ensure_ascii=True, separators=(",", ":"))
+    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
