@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, Iterable, Mapping, Optional
@@ -11,6 +10,7 @@ from shipway_agent import clock
 from shipway_agent.decide import RULES
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
+from shipway_agent.primitives import Context
 from shipway_agent.root import Root
 
 
@@ -45,6 +45,15 @@ class Call:
             self._journal = Journal(self.place.root)
         return self._journal
 
+    def context(self) -> Context:
+        """For primitives that are calls of their own and no step of a deployment."""
+        return Context(self.root, self.place.proxy, self.journal, "", 0, "", float("inf"), self.emit, ended=self.ended)
+
+    def named(self) -> Journal:
+        """The journal, once the root bears this host's name. Raises AgentError `name` where it belongs to another host."""
+        self.journal.name_member(self.place.name)
+        return self.journal
+
     def __enter__(self) -> Call:
         return self
 
@@ -66,7 +75,7 @@ def call_named(name: str) -> Answer:
 def _hello(call: Call) -> Dict[str, Any]:
     from shipway_agent.primitives import facts
 
-    return facts.hello(call.place, call.journal)
+    return facts.hello(call.place)
 
 
 def _look(call: Call) -> Dict[str, Any]:
@@ -80,12 +89,13 @@ def _decide(call: Call) -> Dict[str, Any]:
 
     if call.args.get("do") not in RULES:
         raise AgentError("message", f"no message {call.args.get('do')!r} is known here")
-    return decide(call.root, call.journal, call.args)
+    return decide(call.root, call.named(), call.args)
 
 
 def _run(call: Call) -> Dict[str, Any]:
     from shipway_agent.steps import run
 
+    call.named()
     return run(call)
 
 
@@ -104,20 +114,30 @@ def _fresh(call: Call) -> Dict[str, Any]:
     return {"host": call.place.name, "clock": clock.wall_now()}
 
 
-def _blobs(verb: str) -> Answer:
-    def answer(call: Call) -> Dict[str, Any]:
-        found: Dict[str, Any] = getattr(importlib.import_module("shipway_agent.primitives.blobs"), verb)(call.root, call.args, call.body)
-        return found
+def _lack(call: Call) -> Dict[str, Any]:
+    from shipway_agent.primitives import blobs
 
-    return answer
+    return blobs.lack(call.context(), call.args)
+
+
+def _put(call: Call) -> Dict[str, Any]:
+    from shipway_agent.primitives import blobs
+
+    return blobs.put(call.context(), call.args, call.body)
+
+
+def _put_many(call: Call) -> Dict[str, Any]:
+    from shipway_agent.primitives import blobs
+
+    return blobs.put_many(call.context(), call.args, call.body)
 
 
 CALLS: Dict[str, Answer] = {
     "hello": _hello,
     "look": _look,
-    "lack": _blobs("lack"),
-    "put": _blobs("put"),
-    "put_many": _blobs("put_many"),
+    "lack": _lack,
+    "put": _put,
+    "put_many": _put_many,
     "decide": _decide,
     "run": _run,
     "events": _events,

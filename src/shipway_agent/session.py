@@ -6,14 +6,15 @@ import os
 import signal
 import sys
 import threading
-import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Callable, Dict, List, Mapping, Optional
+from types import FrameType
+from typing import Any, BinaryIO, Dict, List, Mapping, Optional
 
 from shipway_agent.body import Body
 from shipway_agent.calls import Call, Place, call_named
-from shipway_agent.errors import AgentError, from_os
+from shipway_agent.errors import AgentError
+from shipway_agent.faults import unforeseen
 from shipway_agent.outbox import Outbox
 from shipway_agent.protocol import (
     ANSWER,
@@ -123,16 +124,15 @@ class Session:
 
         try:
             with Call(self.place, args, body, emit, self._ended) as call:
-                answer = call_named(name)(call)
-            self._say(ANSWER, number, answer)
+                kind, answer = ANSWER, call_named(name)(call)
         except AgentError as error:
-            self._say(REFUSAL, number, error.to_json())
+            kind, answer = REFUSAL, error.to_json()
         except Exception as error:
-            self._say(REFUSAL, number, unforeseen(error).to_json())
-        finally:
-            body.drop()
-            with self._lock:
-                del self._bodies[number]
+            kind, answer = REFUSAL, unforeseen(error).to_json()
+        body.drop()
+        with self._lock:
+            del self._bodies[number]
+        self._say(kind, number, answer)
 
     def _say(self, kind: int, number: int, value: Mapping[str, Any]) -> None:
         try:
@@ -156,22 +156,11 @@ class Session:
             return list(self._bodies.values())
 
 
-def unforeseen(error: BaseException) -> AgentError:
-    """A fault that nobody foresaw, as a refusal that whoever mends it can use."""
-    if isinstance(error, OSError):
-        return from_os(error, _path_of(error))
-    frames = traceback.extract_tb(error.__traceback__)[-5:]
-    where = [f"{os.path.basename(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames]
-    return AgentError("internal", f"a fault in the agent itself: {type(error).__name__}: {error}", where)
-
-
-def _path_of(error: OSError) -> str:
-    name: Optional[object] = error.filename
-    return os.fsdecode(name) if isinstance(name, (str, bytes)) else "a file"
-
-
 def _ignore_hang_up() -> None:
-    """A lost link ends the session by the end of stdin, never in the middle of a step. Handlers, unlike SIG_IGN, do not pass to children."""
-    nothing: Callable[..., None] = lambda *_: None
+    """A lost link ends the session by the end of stdin, never in the middle of a step. A handler, unlike SIG_IGN, is not inherited."""
+
+    def nothing(number: int, frame: Optional[FrameType]) -> None:
+        pass
+
     signal.signal(signal.SIGHUP, nothing)
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -49,6 +49,6 @@ def clean_json(value: Any) -> Any:
     return value
 
 
-def _lone(match: "re.Match[str]") -> str:
+def _lone(match: re.Match[str]) -> str:
     code = ord(match[0])
     return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else "\ufffd"

@@ -1,4 +1,4 @@
-"""A link to a bare python3 in, a link to our agent out: brought where it lacks, checked before it runs, in one round trip where it is there.
+"""A link to a bare python3 in, a link to our agent out: brought where it lacks, checked before it runs, one round trip where it is there.
 
 The only words of ours on a host's command line are STAGE, a constant: it reads the program arrive.py from stdin, which reads one line of
 JSON. So no argument of ours ever meets a shell.

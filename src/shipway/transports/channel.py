@@ -57,14 +57,15 @@ class FramedChannel:
         self._numbers += 1
         number = self._numbers
         pending = _Pending(asyncio.get_running_loop().create_future(), on_event)
+        bound = asyncio.timeout(timeout_seconds)
         self._pending[number] = pending
         try:
-            async with asyncio.timeout(timeout_seconds) as bound:
+            async with bound:
                 return await self._exchange(number, pending.answer, {"call": name, "args": dict(args or {})}, body)
         except TimeoutError:
             if not bound.expired():
                 raise
-            raise Overdue(self.host.name, "overdue", f"no answer to {name!r} within {timeout_seconds:g} s; its outcome is unknown") from None
+            raise overdue(self.host.name, name, timeout_seconds) from None
         except OSError as error:
             await self._break("lost", f"the link broke while {name!r} was sent: {error.strerror or error}")
             raise self._lost(name) from None
@@ -170,6 +171,11 @@ class FramedChannel:
         broken = self._broken
         assert broken is not None
         return LinkLost(self.host.name, broken.code, f"{broken.message} (call {name!r})", lines=broken.lines)
+
+
+def overdue(host: str, call: str, timeout_seconds: float) -> Overdue:
+    """The error for a call that was not answered in time."""
+    return Overdue(host, "overdue", f"no answer to {call!r} within {timeout_seconds:g} s; its outcome is unknown")
 
 
 def _refused(host: str, value: dict[str, Any]) -> HostRefused:

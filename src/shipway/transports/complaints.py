@@ -34,14 +34,12 @@ def explain(exit_code: int | None, said: Sequence[str], noise: str, address: str
     if exit_code == 255:
         return Complaint("unreachable", f"ssh {address} failed{_after(last)}")
     if exit_code in (126, 127) or re.search(r"python3?\b.*(not found|No such file|SyntaxError)|invalid syntax", text):
-        return Complaint(
-            "no-python", f"{address} cannot run python3 when logged in without a terminal{_after(last)}. Install python3 (3.9 or newer) there."
-        )
+        advice = "Install python3 (3.9 or newer) there."
+        return Complaint("no-python", f"{address} cannot run python3 when logged in without a terminal{_after(last)}. {advice}")
     if "more than 64 KiB" in noise:
         return Complaint("noise", f"the login shell of {address} writes {noise} before our agent can speak; silence its start-up files.")
-    return Complaint(
-        "login", f"the login shell of {address} ended with {exit_code} before our agent could start{_after(last or noise)}. Try: ssh {address} true"
-    )
+    ended = f"the login shell of {address} ended with {exit_code} before our agent could start{_after(last or noise)}"
+    return Complaint("login", f"{ended}. Try: ssh {address} true")
 
 
 def offered_key(said: Sequence[str]) -> str | None:
@@ -110,7 +108,7 @@ _CLIENT = (
     (r"REVOKED HOST KEY|is marked as revoked", _revoked),
     (r"HOST IDENTIFICATION HAS CHANGED", _changed),
     (r"host key is known for .* and you have requested strict checking|Host key verification failed", _unknown),
-    (r"Bad configuration option|Bad owner or permissions|keyword .* (missing|extra)|terminating, \d+ bad configuration|Can't open user config", _config),
+    (r"[Bb]ad configuration option|Bad owner or permissions|keyword .* (missing|extra)|Can't open user config", _config),
     (r"Permission denied|Too many authentication failures|No more authentication methods|Authentication failed", _login),
     (
         r"Could not resolve|Connection refused|timed out|No route to host|unreachable|Connection closed by|Connection reset|"

@@ -25,10 +25,16 @@ class Link:
     """A running child: `reader` and `writer` are its stdout and stdin, `complaints()` what it wrote to stderr."""
 
     def __init__(
-        self, child: subprocess.Popen[bytes], streams: tuple[asyncio.StreamReader, asyncio.StreamWriter], errors: socket.socket, *, kill: bool
+        self,
+        child: subprocess.Popen[bytes],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        errors: socket.socket,
+        *,
+        kill: bool,
     ) -> None:
         self._child = child
-        self.reader, self.writer = streams
+        self.reader, self.writer = reader, writer
         self._kill = kill
         self._errors = errors
         self._said = bytearray()
@@ -105,11 +111,18 @@ async def start(argv: Sequence[str], *, env: Mapping[str, str], kill: bool) -> L
     errors, their_errors = socket.socketpair()
     try:
         with theirs, their_errors:
-            child = subprocess.Popen(list(argv), stdin=theirs, stdout=theirs, stderr=their_errors, env=dict(env), start_new_session=True)
+            child = subprocess.Popen(
+                list(argv),
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=their_errors.fileno(),
+                env=dict(env),
+                start_new_session=True,
+            )
     except BaseException:
         ours.close()
         errors.close()
         raise
     errors.setblocking(False)
-    streams = await asyncio.open_unix_connection(sock=ours, limit=NOISE_BYTES)
-    return Link(child, streams, errors, kill=kill)
+    reader, writer = await asyncio.open_unix_connection(sock=ours, limit=NOISE_BYTES)
+    return Link(child, reader, writer, errors, kill=kill)

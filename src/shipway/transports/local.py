@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from pathlib import Path
 
 from shipway.model.errors import Unreachable
 from shipway.model.intent import Host
@@ -12,7 +13,6 @@ from shipway.transports.base import Channel
 from shipway.transports.bootstrap import STAGE, NoAgent, arrive
 from shipway.transports.channel import FramedChannel
 from shipway.transports.link import start
-
 
 PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TMPDIR", "SHIPWAY_BOOT_ID")
 """What of our environment a local agent sees: as much as a login over ssh would give it, and none of the operator's secrets."""
@@ -24,12 +24,13 @@ class LocalTransport:
     async def open(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> Channel:
         """Start an agent. Raises Unreachable: root, no-python, unreachable."""
         if not host.root:
-            raise Unreachable(host.name, "root", "a local host needs a root of its own: add root = \"…\" to it in shipway.toml")
-        root = os.path.expanduser(host.root)
+            raise Unreachable(host.name, "root", 'a local host needs a root of its own: add root = "…" to it in shipway.toml')
+        root = str(Path(host.root).expanduser().absolute())
         # It may outlive us: an agent ends the step it is in, journals it, and then goes.
         link = await start([sys.executable, "-I", "-S", "-c", STAGE], env=_environment(), kill=False)
+        bound = asyncio.timeout(timeout_seconds)
         try:
-            async with asyncio.timeout(timeout_seconds) as bound:
+            async with bound:
                 await arrive(link, host, root=root, proxy=f"{root}/proxy")
         except (NoAgent, OSError, TimeoutError) as error:
             if isinstance(error, TimeoutError) and not bound.expired():

@@ -8,9 +8,10 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from shipway.model.errors import HostRefused, LinkLost, Overdue, Unreachable
+from shipway.model.errors import HostRefused, LinkLost, Unreachable
 from shipway.model.intent import Host
 from shipway.transports.base import Channel, Json
+from shipway.transports.channel import overdue
 from shipway_agent.errors import AgentError
 
 Emit = Callable[[Json], None]
@@ -64,8 +65,9 @@ class MemoryChannel:
             raise LinkLost(self.host.name, "closed", "the channel was closed")
         text = json.dumps({"call": name, "args": dict(args or {})})
         self._sent += len(text)
+        bound = asyncio.timeout(timeout_seconds)
         try:
-            async with asyncio.timeout(timeout_seconds) as bound:
+            async with bound:
                 content = b"".join([part async for part in body]) if body is not None else b""
                 self._sent += len(content)
                 answer = self._agent.answer(name, json.loads(text)["args"], content, _emitter(on_event))
@@ -76,7 +78,7 @@ class MemoryChannel:
         except TimeoutError:
             if not bound.expired():
                 raise
-            raise Overdue(self.host.name, "overdue", f"no answer to {name!r} within {timeout_seconds:g} s; its outcome is unknown") from None
+            raise overdue(self.host.name, name, timeout_seconds) from None
         copied: dict[str, Any] = json.loads(json.dumps(answer))
         return copied
 

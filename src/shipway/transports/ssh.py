@@ -57,8 +57,9 @@ class SshTransport:
         root = host.root or f"~/.shipway/apps/{app}-{environment}"
         command = ssh_command(host, timeout_seconds)
         link = await _start([*command, REMOTE_COMMAND], host)
+        bound = asyncio.timeout(timeout_seconds)
         try:
-            async with asyncio.timeout(timeout_seconds) as bound:
+            async with bound:
                 await arrive(link, host, root=root, proxy=DEFAULT_PROXY)
         except (NoAgent, OSError, TimeoutError) as error:
             if isinstance(error, TimeoutError) and not bound.expired():
@@ -123,4 +124,6 @@ async def _with_offered_key(complaint: Complaint, command: list[str], host: Host
     await link.ended(10.0)
     await link.close()
     key = offered_key(link.complaints(1000))
-    return complaint if key is None else Complaint(complaint.code, f"{complaint.message} It offers {key}.", {**complaint.facts, "offered": key})
+    if key is None:
+        return complaint
+    return Complaint(complaint.code, f"{complaint.message} (it offers {key})", {**complaint.facts, "offered": key})

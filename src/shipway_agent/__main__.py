@@ -1,0 +1,76 @@
+"""An argument list in, a session, a supervisor or a version out: `python3 -I -S <hash>.pyz serve --root R [--proxy P] [--name N]`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Dict, List, Sequence
+
+from shipway_agent.faults import unforeseen
+
+USAGE = """usage: shipway-agent serve --root DIR [--proxy DIR] [--name NAME]
+       shipway-agent supervise --root DIR
+       shipway-agent version"""
+
+OPTIONS: Dict[str, Sequence[str]] = {"serve": ("--root", "--proxy", "--name"), "supervise": ("--root",), "version": ()}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Exit codes: 0 done, 1 failed (one line on stderr says why), 2 wrong arguments."""
+    try:
+        options = _options(argv)
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n{USAGE}\n")
+        return 2
+    try:
+        return _do(argv[0], options)
+    except BrokenPipeError:
+        return 1
+    except Exception as error:
+        refusal = unforeseen(error)
+        sys.stderr.write("".join(f"{line}\n" for line in [f"shipway agent: {refusal.message}", *refusal.lines]))
+        return 1
+
+
+def _do(word: str, options: Dict[str, str]) -> int:
+    if word == "version":
+        from shipway_agent.itself import own_hash
+
+        sys.stdout.write(f"{own_hash()} python {sys.version.split()[0]}\n")
+        return 0
+    if word == "supervise":
+        from shipway_agent.supervisor import supervise
+
+        return supervise(options["--root"])
+    return _serve(options)
+
+
+def _serve(options: Dict[str, str]) -> int:
+    from shipway_agent.calls import Place
+    from shipway_agent.itself import own_hash
+    from shipway_agent.root import Root
+    from shipway_agent.session import serve
+
+    path = options["--root"]
+    with Root(path, create=True) as root:
+        proxy = options.get("--proxy") or root.full("proxy")
+        return serve(Place(root, proxy, options.get("--name", ""), own_hash()))
+
+
+def _options(argv: Sequence[str]) -> Dict[str, str]:
+    """Options by name. Raises ValueError for what is not in OPTIONS."""
+    if not argv or argv[0] not in OPTIONS:
+        raise ValueError(f"unknown word {argv[0]!r}" if argv else "a word is missing")
+    rest: List[str] = list(argv[1:])
+    found: Dict[str, str] = {}
+    while rest:
+        name = rest.pop(0)
+        if name not in OPTIONS[argv[0]] or not rest:
+            raise ValueError(f"{argv[0]} does not take {name!r}" if name not in OPTIONS[argv[0]] else f"{name} needs a value")
+        found[name] = rest.pop(0)
+    if "--root" in OPTIONS[argv[0]] and not found.get("--root"):
+        raise ValueError(f"{argv[0]} needs --root")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,54 @@
+"""What a task writes in; lines to show while there are not too many, and its last lines at the end, out. Bounded whatever it writes."""
+
+from __future__ import annotations
+
+from typing import Callable, List
+
+from shipway_agent.text import last_lines, line_of
+
+SHOWN_BYTES = 1 << 20
+"""Of each task this much is streamed and logged line by line; of the rest only the end is kept."""
+
+TAIL_BYTES = 64 * 1024
+LONGEST_LINE = 64 * 1024
+
+
+class Output:
+    """A task's stdout and stderr as it comes. `show` gets each line, clean, until SHOWN_BYTES have passed."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+        self._tail = b""
+        self._line = b""
+        self._skipping = False
+        self._shown = 0
+        self.unseen_bytes = 0
+
+    def feed(self, data: bytes) -> None:
+        """More output."""
+        self._tail = (self._tail + data)[-TAIL_BYTES:]
+        if self._shown >= SHOWN_BYTES:
+            self.unseen_bytes += len(data)
+            return
+        self._shown += len(data)
+        *whole, self._line = (self._line + data).split(b"\n")
+        for line in whole:
+            self._tell(line)
+            self._skipping = False
+        if len(self._line) > LONGEST_LINE:
+            self._tell(self._line)
+            self._skipping = True
+            self._line = b""
+
+    def end(self, count: int) -> List[str]:
+        """The last `count` lines that say something, once no more comes."""
+        if self._shown < SHOWN_BYTES:
+            self._tell(self._line)
+        self._line = b""
+        return last_lines(self._tail, count)
+
+    def _tell(self, raw: bytes) -> None:
+        """A line too long to keep is shown by its beginning, and the rest of it skipped."""
+        line = "" if self._skipping else line_of(raw)
+        if line:
+            self._show(line)

@@ -1,0 +1,138 @@
+"""A root in, what is there out: who answers, and everything a plan needs to know. Read from disk and kernel, never from intent."""
+
+from __future__ import annotations
+
+import os
+import platform
+import pwd
+import sys
+from dataclasses import asdict
+from typing import Any, Dict, List, Optional
+
+from shipway_agent import clock, decide, logs, peers
+from shipway_agent.apply import pointed
+from shipway_agent.calls import Place
+from shipway_agent.errors import AgentError
+from shipway_agent.folder import Folder, plain
+from shipway_agent.journal import Journal
+from shipway_agent.primitives import Context, generations, trees
+from shipway_agent.primitives.reboot import starts_after_reboot
+from shipway_agent.root import Root
+
+SHARED = "shared"
+
+
+def hello(place: Place) -> Dict[str, Any]:
+    """Who answers. `why_not` says why this machine cannot take a release, None when it can."""
+    account = pwd.getpwuid(os.geteuid())
+    return {
+        "host": place.name,
+        "agent": place.agent,
+        "python": platform.python_version(),
+        "platform": f"{sys.platform}-{platform.machine()}",
+        "user": account.pw_name,
+        "uid": os.geteuid(),
+        "home": account.pw_dir,
+        "root": place.root.path,
+        "boot_id": clock.boot_id(),
+        "boot_now": clock.boot_now(),
+        "clock": clock.wall_now(),
+        "after_reboot": starts_after_reboot(place.root.path, account.pw_name, account.pw_dir),
+        "why_not": _why_not(),
+    }
+
+
+def look(place: Place, journal: Journal, *, verify: bool) -> Dict[str, Any]:
+    """The FACTS of docs/contracts.md. With `verify`, also how the live release differs from its manifest, and the bytes of the root."""
+    root, member = place.root, journal.member()
+    documents = generations.documents(root)
+    free_bytes, free_inodes = root.room()
+    live = documents.get(member.current) if member.current is not None else None
+    return {
+        "hello": hello(place),
+        "disk": {"free_bytes": free_bytes, "free_inodes": free_inodes if free_inodes >= 0 else None},
+        "member": decide.to_json(member),
+        "link": pointed(root),
+        "generations": {str(number): document for number, document in documents.items()},
+        "good": journal.good(),
+        "releases": trees.complete(root),
+        "processes": [asdict(row) for row in journal.processes()],
+        "proxy": _proxy(place.proxy),
+        "shared": shared_paths(root),
+        "drift": _drift(place, journal, live) if verify and live is not None else [],
+        "busy": [{"deployment": step.deployment, "key": step.key, "since": step.at} for step in journal.busy()],
+        "supervisor": {"running": root.supervised(), "agent": journal.meta("supervisor_agent") or ""},
+        "root_bytes": bytes_below(root) if verify else 0,
+        "peer_port": int(journal.meta(peers.PORT) or 0) or None,
+    }
+
+
+def log(root: Root, process: str, lines: int) -> List[str]:
+    """The last lines of a process (all its instances, one after the other), of "tasks" or of "supervisor". Raises AgentError `no-log`."""
+    with root.at(logs.FOLDER, create=True, mode=0o700) as folder:
+        names = [name for name in folder.names() if name.endswith(logs.SUFFIX) and name.rsplit(".", 2)[0] == plain(process)]
+        names = names or [name for name in folder.names() if name == f"{plain(process)}{logs.SUFFIX}"]
+        if not names:
+            known = sorted({name.split(".")[0] for name in folder.names() if name.endswith(logs.SUFFIX)})
+            raise AgentError("no-log", f"there is no log of {process!r} here; there is {', '.join(known) or 'none yet'}", known=known)
+        found = [(name, line) for name in names for line in logs.last(folder, name, lines)]
+    return [f"{name[: -len(logs.SUFFIX)]}: {line}" for name, line in found] if len(names) > 1 else [line for _, line in found]
+
+
+def shared_paths(root: Root) -> List[str]:
+    """The shared paths that exist here: as generations declare them, and what lies in `shared` without any such declaration."""
+    declared = {os.fsdecode(path) for path in trees.shared_of(root)}
+    there = {path for path in declared if _exists(root, f"{SHARED}/{path}")}
+    tops = {path.split("/")[0] for path in declared}
+    return sorted(there | {name for name in root.names(SHARED) if name not in tops})
+
+
+def bytes_below(folder: Folder) -> int:
+    """Bytes on disk below an open directory, each file counted once."""
+    seen, total, stack = set(), 0, [folder.path]
+    while stack:
+        try:
+            with os.scandir(stack.pop()) as entries:
+                for entry in entries:
+                    found = entry.stat(follow_symlinks=False)
+                    if (found.st_dev, found.st_ino) not in seen:
+                        seen.add((found.st_dev, found.st_ino))
+                        total += found.st_blocks * 512
+                    if entry.is_dir(follow_symlinks=False):
+                        stack.append(entry.path)
+        except OSError:
+            continue  # removed while we looked, or an app's own closed directory
+    return total
+
+
+def _why_not() -> Optional[str]:
+    if not sys.platform.startswith("linux"):
+        return f"it runs {sys.platform}; the agent needs Linux (/proc, CLOCK_BOOTTIME)"
+    if not os.path.exists("/proc/self/stat"):
+        return "/proc is not mounted"
+    return None
+
+
+def _drift(place: Place, journal: Journal, live: Dict[str, Any]) -> List[str]:
+    release = str(live["release"])
+    context = Context(place.root, place.proxy, journal, deployment="", fence=0, key="look", until=float("inf"), emit=lambda event: None)
+    try:
+        found = trees.verify(context, {"release": release})["differences"]
+    except AgentError as error:
+        return [error.message]
+    return [f"{difference['path'] or 'release ' + release[:12]}: {difference['what']}" for difference in found]
+
+
+def _proxy(path: str) -> Dict[str, Any]:
+    try:
+        from shipway_agent.primitives import proxy
+    except ImportError:
+        return {"running": False, "binary": None, "listen": None, "sites": {}}
+    return proxy.facts(path)
+
+
+def _exists(root: Root, relative: str) -> bool:
+    try:
+        return root.stat(relative) is not None
+    except AgentError:
+        return True  # something stands in the way there; that is for the tree to refuse

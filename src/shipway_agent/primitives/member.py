@@ -1,0 +1,43 @@
+"""A message to this host's record in, its reply out; what follows from the record is applied before the reply leaves."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Mapping
+
+from shipway_agent import clock
+from shipway_agent.apply import apply_locked, poke
+from shipway_agent.errors import AgentError
+from shipway_agent.journal import Journal
+from shipway_agent.orphans import end_overdue
+from shipway_agent.primitives import Context
+from shipway_agent.root import Root
+
+
+def decide(root: Root, journal: Journal, message: Mapping[str, Any]) -> Dict[str, Any]:
+    """Answer a message; a refusal is an answer. Raises AgentError when what follows cannot be done; the record then says what is wanted.
+
+    A lease is refused (`busy`) also while a task runs on whose agent was killed: at its own timeout it is ended here.
+    """
+    if message["do"] == "renew":
+        return journal.decide(message, clock.boot_now())  # moves nothing, and must not wait behind a switch
+    if message["do"] == "lease":
+        running = end_overdue(root, clock.boot_now())
+        if running is not None:
+            return {"ok": False, "code": "busy", **running}
+    with root.host_lock():
+        reply = journal.decide(message, clock.boot_now())
+        apply_locked(root, journal)
+    poke(root)
+    if not reply["ok"] and reply["code"] == "busy":
+        reply = {**reply["steps"][0], **reply}
+    return reply
+
+
+def tell(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
+    """The same as a step: a refusal fails it with its own code."""
+    reply = decide(context.root, context.journal, args)
+    if not reply["ok"]:
+        facts = {name: value for name, value in reply.items() if name not in ("ok", "code")}
+        says = f"the host's record refuses to {args['do']}: {reply['code']}"
+        raise AgentError(str(reply["code"]), says, **facts)
+    return reply

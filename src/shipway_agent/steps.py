@@ -1,0 +1,138 @@
+"""A list of steps in, what each answered out: journalled before and after, done once however often sent, refused where it is too late."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+from shipway_agent import clock
+from shipway_agent.calls import Call
+from shipway_agent.errors import AgentError
+from shipway_agent.faults import unforeseen
+from shipway_agent.journal import Step
+from shipway_agent.primitives import WHERE, Context, primitive
+from shipway_agent.primitives.tasks import outputs_are_there, remembered_as
+
+LOOK_AGAIN_SECONDS = 0.1
+
+
+def run(call: Call) -> Dict[str, Any]:
+    """Run steps in order; the first that fails ends the list. Answers {"done": [...], "failed": null | {...}}, and streams events.
+
+    A step that was done before under its deployment and key is not done again. One that still runs on another channel is waited for.
+    One that began and has no ending is *unknown*: its primitive settles it by looking. Raises AgentError for a list that cannot be run.
+    """
+    run_of, steps = _orders(call.args)
+    done: List[Dict[str, Any]] = []
+    for step in steps:
+        began = time.monotonic()
+        try:
+            if call.ended.is_set():
+                raise AgentError("ended", "the channel has ended; this step and those behind it were not begun")
+            done.append(_do(call, run_of, step, began))
+        except AgentError as error:
+            _tell(call, step.key, "failed", began, error=error.to_json())
+            return {"done": done, "failed": {"key": step.key, **error.to_json()}}
+    return {"done": done, "failed": None}
+
+
+@dataclass(frozen=True)
+class RunOf:
+    """On whose behalf the steps run. `decided`: they belong behind the decision, and only the number counts."""
+
+    deployment: str
+    fence: int
+    decided: bool
+
+
+@dataclass(frozen=True)
+class Order:
+    """One step as it was sent."""
+
+    key: str
+    do: str
+    args: Mapping[str, Any]
+    timeout_seconds: float
+
+
+def _orders(args: Mapping[str, Any]) -> Tuple[RunOf, List[Order]]:
+    """Everything is read before anything is done: a list with a mistake in it leaves the host as it was."""
+    try:
+        run_of = RunOf(str(args["deployment"]), int(args["fence"]), bool(args.get("decided")))
+        steps = [Order(str(s["key"]), str(s["do"]), dict(s["args"]), float(s["timeout_seconds"])) for s in args["steps"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise AgentError("steps", f"this is no list of steps: {type(error).__name__} {error}") from None
+    unknown = sorted({step.do for step in steps} - set(WHERE))
+    if unknown:
+        message = f"this agent cannot {', '.join(unknown)}; operator and agent are of different versions"
+        raise AgentError("unknown-step", message, steps=unknown)
+    return run_of, steps
+
+
+def _do(call: Call, run_of: RunOf, step: Order, began: float) -> Dict[str, Any]:
+    memory = _memory_of(call, run_of, step)
+    before = _begin(call, run_of, step, memory, began)
+    if before is not None and before.state == "done":
+        answer = dict(before.data)
+        _tell(call, step.key, "done", began, answer=answer, reused=True)
+        return {"key": step.key, "seconds": 0.0, "answer": answer, "reused": True}
+    _tell(call, step.key, "started", began)
+    try:
+        answer = primitive(step.do)(_context(call, run_of, step, before, began), step.args)
+    except BaseException as error:
+        refusal = error if isinstance(error, AgentError) else unforeseen(error)
+        state = "unknown" if refusal.code in ("stuck", "unknown-outcome") else "failed"
+        call.journal.end_step(*memory, state, refusal.to_json())
+        raise refusal from error
+    call.journal.end_step(*memory, "done", answer)
+    _tell(call, step.key, "skipped" if answer.get("skipped") else "done", began, answer=answer)
+    return {"key": step.key, "seconds": round(time.monotonic() - began, 4), "answer": answer, "reused": False}
+
+
+def _begin(call: Call, run_of: RunOf, step: Order, memory: Tuple[str, str], began: float) -> Optional[Step]:
+    """Write the intent. The same step may still run on a channel that the driver has lost: then it is waited for, within its own bound."""
+    while True:
+        try:
+            return call.journal.begin_step(
+                *memory, run_of.fence, now=clock.boot_now(), decided=run_of.decided, on_behalf_of=run_of.deployment
+            )
+        except AgentError as error:
+            if error.code != "busy" or time.monotonic() >= began + step.timeout_seconds or call.ended.is_set():
+                raise
+        time.sleep(LOOK_AGAIN_SECONDS)
+
+
+def _memory_of(call: Call, run_of: RunOf, step: Order) -> Tuple[str, str]:
+    """Under which deployment and key the step is remembered: its own, or its release's where once per release is enough."""
+    if step.do != "task.run" or not step.args.get("per_release"):
+        return run_of.deployment, step.key
+    salt = call.journal.meta("salt")
+    if salt is None:
+        salt = secrets.token_hex(16)
+        call.journal.set_meta("salt", salt)
+    deployment, key = remembered_as(call.root, salt, step.args)
+    known = call.journal.step(deployment, key)
+    if known is not None and known.state == "done" and not outputs_are_there(call.root, deployment.partition(":")[2], step.args):
+        call.journal.end_step(deployment, key, "failed", {"code": "outputs-gone", "message": "what it wrote is not here any more"})
+    return deployment, key
+
+
+def _context(call: Call, run_of: RunOf, step: Order, before: Optional[Step], began: float) -> Context:
+    return Context(
+        root=call.root,
+        proxy=call.place.proxy,
+        journal=call.journal,
+        deployment=run_of.deployment,
+        fence=run_of.fence,
+        key=step.key,
+        until=began + step.timeout_seconds,
+        emit=call.emit,
+        unknown=before is not None and before.state == "unknown",
+        ended=call.ended,
+    )
+
+
+def _tell(call: Call, key: str, state: str, began: float, **more: Any) -> None:
+    call.emit({"event": "step", "key": key, "state": state, "seconds": round(time.monotonic() - began, 4), **more})
