@@ -1,0 +1,54 @@
+"""A directory in, the shipway.toml that counts there and its repository out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from shipway.model.errors import WrongInput
+
+FILE = "shipway.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`repository` is the top of the checkout; `directory` is where the file lies in it ("." for the top)."""
+
+    repository: Path
+    directory: str
+
+    @property
+    def file(self) -> str:
+        """The file's path inside the repository: at any commit, the file at this place counts."""
+        return FILE if self.directory == "." else f"{self.directory}/{FILE}"
+
+
+def locate(start: Path) -> Place:
+    """Look upward from `start` to the top of its repository. Raises WrongInput."""
+    start = start.resolve()
+    below = [start, *start.parents]
+    top = next((directory for directory in below if _is_there(directory / ".git")), None)
+    if top is None:
+        raise WrongInput(
+            f"{start} is not in a git repository",
+            state="Nothing was touched.",
+            hint="Shipway ships commits: go to your checkout, or type `git init` and commit.",
+            code="no-repository",
+        )
+    for directory in below[: below.index(top) + 1]:
+        if _is_there(directory / FILE):
+            return Place(top, directory.relative_to(top).as_posix())
+    raise WrongInput(
+        f"there is no {FILE} between {start} and {top}",
+        state="Nothing was touched.",
+        hint=f"Write a {FILE} at the top of the repository and commit it; docs/reference/configuration.md shows one.",
+        code="no-config",
+    )
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.lstat()
+    except OSError:
+        return False
+    return True

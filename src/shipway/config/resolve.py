@@ -1,0 +1,157 @@
+"""HEAD's shipway.toml, the shipped commit's and an environment's name in, the Intent out: which file counts is decided here."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from shipway.config import derive, schema
+from shipway.config.faults import shown
+from shipway.config.load import Loaded, load
+from shipway.config.rules import Broken
+from shipway.model import intent
+from shipway.model.errors import Refused, WrongInput
+
+
+def resolve(
+    head: bytes | str,
+    shipped: bytes | str,
+    environment: str,
+    *,
+    directory: str = ".",
+    name: str = "shipway.toml",
+    commit: str = "",
+) -> intent.Intent:
+    """What is wanted of one environment.
+
+    Hosts and settings come from `head`; processes, tasks, build, shared, static and env from `shipped`. `directory` is where
+    the file lies in the repository, `name` and `commit` are for messages. Raises WrongInput, and Refused when the two
+    files are of different apps.
+    """
+    where = load(head, name)
+    chosen = _choose(where, environment)
+    what = where if shipped == head else load(shipped, f"{name} of {commit[:12] or 'the commit'}", ignore=("environment",))
+    if what.document.app != where.document.app:
+        raise Refused(
+            f"{what.name} is of the app {what.document.app}, {name} of HEAD of {where.document.app}",
+            state="Nothing was touched.",
+            hint=f"Ship a commit of {where.document.app}, or go to a checkout of {what.document.app}.",
+            code="other-app",
+        )
+    broken = list(_idle(what.document, chosen, environment))
+    if broken:
+        raise what.error(broken)
+    return intent.Intent(
+        app=where.document.app,
+        subdirectory=posixpath.normpath(posixpath.join(directory, what.document.subdirectory)),
+        environment=_environment(environment, chosen, what.document),
+        shipment=_shipment(what.document),
+    )
+
+
+def _choose(where: Loaded, name: str) -> schema.Environment:
+    known = where.document.environment
+    if name in known:
+        return known[name]
+    near = get_close_matches(name, known, n=1)
+    names = f"Known here: {', '.join(known)}." if known else f"{where.name} declares none: add [environment.NAME] with hosts."
+    raise WrongInput(
+        f"no environment is called {shown(name)}" + (f"; the nearest is {near[0]}" if near else ""),
+        state="Nothing was touched.",
+        hint=names,
+        code="environment",
+    )
+
+
+def _idle(document: schema.Document, environment: schema.Environment, name: str) -> Iterable[Broken]:
+    """Processes and tasks that no host of the environment would run."""
+    if any(not host.roles for host in environment.hosts):
+        return
+    there = {role for host in environment.hosts for role in host.roles}
+    for process, declared in document.process.items():
+        if declared.roles and not there.intersection(declared.roles):
+            yield Broken(("process", process, "roles"), _nowhere(declared.roles, there, name))
+    for index, task in enumerate(document.task):
+        if task.roles and not there.intersection(task.roles):
+            yield Broken(("task", index, "roles"), _nowhere(task.roles, there, name))
+
+
+def _nowhere(roles: list[str], there: set[str], name: str) -> str:
+    return f"should name a role that a host of {name} has ({', '.join(sorted(there))}), found {', '.join(shown(role) for role in roles)}"
+
+
+def _environment(name: str, written: schema.Environment, what: schema.Document) -> intent.Environment:
+    return intent.Environment(
+        name=name,
+        hosts=tuple(_host(host, _roles(what)) for host in written.hosts),
+        domains=tuple(written.domains),
+        requires=intent.Requires(written.requires.clean, written.requires.branch, tuple(written.requires.checks)),
+        env=dict(written.env),
+        key_pages=tuple(_page(page) for page in written.key_pages),
+        confirm_seconds=written.confirm_seconds,
+        lease_seconds=written.lease_seconds,
+        watch_seconds=written.watch_seconds,
+        keep_releases=written.keep_releases,
+    )
+
+
+def _roles(document: schema.Document) -> tuple[str, ...]:
+    """Every role that something asks for: what a host without roles has."""
+    asked = [process.roles for process in document.process.values()] + [task.roles for task in document.task]
+    return tuple(sorted({role for roles in asked for role in roles}))
+
+
+def _host(host: schema.Host, every_role: tuple[str, ...]) -> intent.Host:
+    name = derive.host_name(host)
+    assert name is not None, "validation refuses a host without a name"
+    return intent.Host(name, host.address, tuple(host.roles) or every_role, host.root, host.listen, host.peer)
+
+
+def _shipment(document: schema.Document) -> intent.Shipment:
+    return intent.Shipment(
+        app=document.app,
+        processes=tuple(_process(name, process) for name, process in document.process.items()),
+        tasks=tuple(_task(task) for task in document.task),
+        build=intent.Build(
+            tuple(document.build.run), tuple(document.build.outputs), dict(document.build.env), document.build.timeout_seconds
+        ),
+        shared=tuple(document.shared),
+        static=document.static,
+        env=dict(document.env),
+    )
+
+
+def _process(name: str, process: schema.Process) -> intent.Process:
+    return intent.Process(
+        name=name,
+        run=process.run,
+        roles=tuple(process.roles),
+        instances=process.instances,
+        listens=derive.listens(name, process),
+        health=intent.Health(_page(process.health), process.health.within_seconds) if process.health else None,
+        drain_seconds=process.drain_seconds,
+        overlap=process.overlap,
+        directory=process.directory,
+        env=dict(process.env),
+    )
+
+
+def _task(task: schema.Task) -> intent.Task:
+    return intent.Task(
+        name=task.name,
+        run=task.run,
+        phase=task.phase,
+        roles=tuple(task.roles),
+        once=task.once,
+        timeout_seconds=task.timeout_seconds,
+        directory=task.directory,
+        env=dict(task.env),
+        check=task.check,
+        undo=task.undo,
+        outputs=tuple(task.outputs),
+    )
+
+
+def _page(page: schema.Page) -> intent.Page:
+    return intent.Page(page.path, page.status, page.contains, page.timeout_seconds)

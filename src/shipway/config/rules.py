@@ -1,0 +1,145 @@
+"""A document in, what is wrong between its values out: what no single value can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from itertools import combinations
+from typing import NamedTuple
+
+from shipway.config import derive, forms
+from shipway.config.faults import shown
+from shipway.config.lines import Path
+from shipway.config.schema import Document, Environment, Host
+
+
+class Broken(NamedTuple):
+    """A rule that does not hold at `path`; `{other}` in the sentence stands for the other path that it is about."""
+
+    path: Path
+    sentence: str
+    other: Path = ()
+
+
+def clashes(document: Document) -> list[Broken]:
+    """What is wrong with what is there. True of any part of a document as well."""
+    found = [*_tasks(document), *_processes(document), *_build(document), *_paths(document), *_local_roots(document)]
+    for name, environment in document.environment.items():
+        found += [*_hosts(environment, ("environment", name, "hosts")), *_domains(environment, ("environment", name, "domains"))]
+    return found
+
+
+def gaps(document: Document) -> list[Broken]:
+    """What is wrong because something else is not there. True of whole documents only."""
+    return [*_nothing_to_serve(document), *_no_front(document), *_unknown_roles(document)]
+
+
+def _tasks(document: Document) -> Iterator[Broken]:
+    yield from _repeats((("task", index, "name"), task.name) for index, task in enumerate(document.task))
+    for index, task in enumerate(document.task):
+        if task.once and task.outputs:
+            yield Broken(("task", index, "outputs"), "may not be given with once = true: only one host would have them")
+
+
+def _processes(document: Document) -> Iterator[Broken]:
+    for name, process in document.process.items():
+        if derive.listens(name, process) is None:
+            continue
+        if process.instances > forms.SLOTS:
+            yield Broken(
+                ("process", name, "instances"), f"should be at most {forms.SLOTS} for a process that listens, found {process.instances}"
+            )
+        if not process.overlap:
+            yield Broken(
+                ("process", name, "overlap"), "may be false only for a process that does not listen: requests would fail between the two"
+            )
+
+
+def _build(document: Document) -> Iterator[Broken]:
+    build = document.build
+    if build.run and not build.outputs:
+        yield Broken(("build", "outputs"), "is missing; nothing that the commands make would be shipped")
+    if build.outputs and not build.run:
+        yield Broken(("build", "run"), "is missing; nothing makes the outputs")
+
+
+def _paths(document: Document) -> Iterator[Broken]:
+    """What a release links or replaces must not overlap."""
+    written: list[tuple[Path, str]] = [(("shared", index), path) for index, path in enumerate(document.shared)]
+    written += [(("build", "outputs", index), path) for index, path in enumerate(document.build.outputs)]
+    written += [(("task", t, "outputs", index), path) for t, task in enumerate(document.task) for index, path in enumerate(task.outputs)]
+    for (first, one), (second, other) in combinations(written, 2):
+        if one == other:
+            yield Broken(second, f"is the same path as {{other}}, {shown(one)}", first)
+        elif _within(one, other) or _within(other, one):
+            yield Broken(second, f"may not nest with {{other}}: {shown(other)} and {shown(one)}", first)
+
+
+def _hosts(environment: Environment, at: Path) -> Iterator[Broken]:
+    for index, host in enumerate(environment.hosts):
+        if derive.host_name(host) is None:
+            yield Broken((*at, index, "name"), f"is missing; the address {shown(host.address)} holds none that could serve")
+        if host.address == "local":
+            for key in ("root", "listen"):
+                if getattr(host, key) is None:
+                    yield Broken((*at, index, key), "is missing; a host on this machine must have one")
+    hosts = list(enumerate(environment.hosts))
+    addresses = list(_repeats(((*at, index, "address"), host.address) for index, host in hosts if host.address != "local"))
+    yield from addresses
+    again = {one.path[-2] for one in addresses}
+    yield from _repeats(((*at, index, "name"), derive.host_name(host)) for index, host in hosts if index not in again)
+    yield from _repeats(((*at, index, "listen"), host.listen) for index, host in hosts if host.address == "local")
+
+
+def _local_roots(document: Document) -> Iterator[Broken]:
+    """One root holds one app of one environment, so roots on this machine differ in the whole file."""
+    hosts: list[tuple[Path, Host]] = [
+        (("environment", name, "hosts", index, "root"), host)
+        for name, environment in document.environment.items()
+        for index, host in enumerate(environment.hosts)
+    ]
+    roots = [(path, host.root) for path, host in hosts if host.address == "local" and host.root is not None]
+    yield from _repeats(roots)
+    for (first, one), (second, other) in combinations(roots, 2):
+        if _within(one, other) or _within(other, one):
+            yield Broken(second, f"may not nest with {{other}}: {shown(other)} and {shown(one)}", first)
+
+
+def _domains(environment: Environment, at: Path) -> Iterator[Broken]:
+    yield from _repeats(((*at, index), domain) for index, domain in enumerate(environment.domains))
+
+
+def _nothing_to_serve(document: Document) -> Iterator[Broken]:
+    if not document.process and document.static is None:
+        yield Broken(("process",), "is missing; should be a table for each command to run, or static should name files to serve")
+
+
+def _no_front(document: Document) -> Iterator[Broken]:
+    listening = [name for name, process in document.process.items() if derive.listens(name, process)]
+    if len(listening) > 1 and "web" not in listening:
+        yield Broken(("process",), f"should have one named web: the front door cannot tell which of {', '.join(listening)} it leads to")
+
+
+def _unknown_roles(document: Document) -> Iterator[Broken]:
+    """A role that no host has would silently run nowhere. Hosts without roles have every role, so they decide nothing."""
+    known = {role for environment in document.environment.values() for host in environment.hosts for role in host.roles}
+    users: list[tuple[Path, list[str]]] = [(("process", name, "roles"), process.roles) for name, process in document.process.items()]
+    users += [(("task", index, "roles"), task.roles) for index, task in enumerate(document.task)]
+    for path, roles in users:
+        for index, role in enumerate(roles):
+            if known and role not in known:
+                near = get_close_matches(role, sorted(known), n=1) or sorted(known)
+                yield Broken((*path, index), f"should be a role that a host has (such as {near[0]}), found {shown(role)}")
+
+
+def _repeats(values: Iterable[tuple[Path, str | None]]) -> Iterator[Broken]:
+    seen: dict[str, Path] = {}
+    for path, value in values:
+        if value is not None and value in seen:
+            yield Broken(path, f"is the same as {{other}}, {shown(value)}", seen[value])
+        elif value is not None:
+            seen[value] = path
+
+
+def _within(inner: str, outer: str) -> bool:
+    return inner.startswith(outer + "/")

@@ -1,0 +1,220 @@
+"""Nothing in, the one declaration of shipway.toml out: validation, JSON Schema, reference page and template are made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from shipway.config import forms
+
+
+def _table_of(key: str) -> Callable[[Any], Any]:
+    """A bare string stands for a table with only this key."""
+    return lambda value: {key: value} if isinstance(value, str) else value
+
+
+class Table(BaseModel):
+    """A table of the file: only known keys, never changed after it was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Page(Table):
+    """A page to ask for, and what a good answer is."""
+
+    path: forms.PagePath = Field(description="What to ask for, with its query.", examples=["/up"])
+    status: forms.Status = Field(
+        default=(200,), description="The status, or the list of those, that a good answer has.", examples=[[200, 204]]
+    )
+    contains: forms.Text | None = Field(default=None, description="Text that a good answer's body holds.", examples=["ok"])
+    timeout_seconds: forms.Timeout = Field(default=5.0, description="An answer that takes longer is a bad one.", examples=[2])
+
+
+class Health(Page):
+    """When a new process counts as healthy: its page answers well, at the very address that the proxy will dial."""
+
+    within_seconds: forms.SomeSeconds = Field(
+        default=60.0, description="A process that is not healthy this long after its start has failed.", examples=[20]
+    )
+
+
+Env: TypeAlias = dict[forms.EnvName, forms.EnvValue]
+PageText: TypeAlias = Annotated[Page, BeforeValidator(_table_of("path"), json_schema_input_type=forms.PagePath | Page)]
+HealthText: TypeAlias = Annotated[Health, BeforeValidator(_table_of("path"), json_schema_input_type=forms.PagePath | Health)]
+
+
+class Build(Table):
+    """Commands that run once per release, in a clean checkout of the commit outside your own; what they make joins the release.
+
+    They see PATH, HOME, the language, proxy and package registry settings of your own environment, and `env`; nothing else.
+    """
+
+    run: list[forms.Command] = Field(
+        default=[], description="The commands, in order, in the shipped directory.", examples=[["npm ci", "npm run build"]]
+    )
+    outputs: list[forms.RelativePath] = Field(
+        default=[], description="What they make: files or directories that join the release.", examples=[["public/build"]]
+    )
+    on: forms.BuildPlace = Field(default="local", description="Where they run.", examples=["local"])
+    env: Env = Field(default={}, description="Their environment, beside the names above.", examples=[{"NODE_ENV": "production"}])
+    timeout_seconds: forms.SomeSeconds = Field(
+        default=1800.0, description="A command that takes longer is stopped, and the build has failed.", examples=[600]
+    )
+
+
+class Process(Table):
+    """A long-running command of the app.
+
+    It listens when its command names $SOCKET or $PORT; `web`, or one with `health`, gets PORT in any case.
+    """
+
+    run: forms.Command = Field(
+        description="The command. A string is run by /bin/sh -c; a list runs without a shell, with $PORT and $SOCKET replaced.",
+        examples=["gunicorn shop.wsgi --bind unix:$SOCKET"],
+    )
+    roles: list[forms.Name] = Field(
+        default=[], description="Hosts with one of these roles run it; none means every host.", examples=[["web"]]
+    )
+    instances: forms.Instances = Field(
+        default=1, description=f"Running copies per host; at most {forms.SLOTS} when it listens.", examples=[2]
+    )
+    health: HealthText | None = Field(
+        default=None,
+        description="The page that tells whether it is healthy; without it, accepting a connection is enough. A string is its path.",
+        examples=[{"path": "/up", "contains": "ok"}],
+    )
+    drain_seconds: forms.Seconds = Field(
+        default=30.0, description="How long an old process may go on with what it has begun.", examples=[1200]
+    )
+    overlap: forms.Flag = Field(
+        default=True, description="false: the old one is stopped before the new one starts. Not for one that listens.", examples=[False]
+    )
+    directory: forms.Directory = Field(default=".", description="Where it runs, inside the shipped directory.", examples=["server"])
+    env: Env = Field(default={}, description="Its own environment, over `env` of the app and the environment.", examples=[{"WORKERS": "2"}])
+
+
+class Task(Table):
+    """A command that ends. Prepare tasks run before users can see anything; activate tasks while the old release serves."""
+
+    name: forms.Name = Field(description="Its name in output, journal and report.", examples=["migrate"])
+    run: forms.Command = Field(description="The command, as for a process.", examples=["python manage.py migrate --noinput"])
+    phase: forms.Phase = Field(default="prepare", description="When it runs.", examples=["activate"])
+    roles: list[forms.Name] = Field(
+        default=[], description="Hosts with one of these roles run it; none means every host.", examples=[["db"]]
+    )
+    once: forms.Flag = Field(default=False, description="true: exactly one host of the environment runs it.", examples=[True])
+    timeout_seconds: forms.SomeSeconds = Field(
+        default=600.0, description="A task that takes longer is stopped, and has failed.", examples=[60]
+    )
+    directory: forms.Directory = Field(default=".", description="Where it runs, inside the shipped directory.", examples=["server"])
+    env: Env = Field(
+        default={},
+        description="Its own environment, over `env` of the app and the environment.",
+        examples=[{"PGOPTIONS": "-c lock_timeout=2s"}],
+    )
+    check: forms.Command | None = Field(
+        default=None,
+        description="A command that ends with 0 when the task has already been done, so that it is skipped.",
+        examples=["python manage.py migrate --check"],
+    )
+    undo: forms.Command | None = Field(
+        default=None, description="The command that takes it back when the deployment fails.", examples=["rm -f ready"]
+    )
+    outputs: list[forms.RelativePath] = Field(default=[], description="Paths that it writes inside the release.", examples=[[".venv"]])
+
+
+class Host(Table):
+    """A machine that ssh reaches, or a directory on this one (`local`). A string is its address."""
+
+    address: forms.Address = Field(description='How to reach it: what ssh understands, or "local".', examples=["deploy@10.0.0.1"])
+    name: forms.Name | None = Field(
+        default=None, description="Its name in output and history. Default: the host part of the address.", examples=["a"]
+    )
+    roles: list[forms.Name] = Field(
+        default=[], description="Which processes and tasks it runs; none means all of them.", examples=[["web", "db"]]
+    )
+    root: forms.Root | None = Field(
+        default=None,
+        description="The directory that holds everything of the app. Default: ~/.shipway/apps/APP-ENVIRONMENT. A local host must have one.",
+        examples=["~/.shipway/a"],
+    )
+    listen: forms.Listen | None = Field(
+        default=None, description="Where its proxy takes requests. A local host must have one.", examples=["127.0.0.1:8081"]
+    )
+    peer: forms.Peer | None = Field(
+        default=None, description="Where other hosts reach it. Default: what they find.", examples=["192.168.1.5"]
+    )
+
+
+HostText: TypeAlias = Annotated[Host, BeforeValidator(_table_of("address"), json_schema_input_type=forms.Address | Host)]
+
+
+class Requires(Table):
+    """What must hold before a deployment begins; otherwise it is refused with every unmet requirement named."""
+
+    clean: forms.Flag = Field(
+        default=True,
+        description="Nothing modified, staged or untracked in the shipped directory, unless --ref names the commit.",
+        examples=[False],
+    )
+    branch: forms.Branch | None = Field(default=None, description="The commit must be on this branch.", examples=["main"])
+    checks: list[forms.Command] = Field(
+        default=[], description="Commands that must end with 0 in a clean checkout of the commit.", examples=[["pytest -q"]]
+    )
+
+
+class Environment(Table):
+    """A named set of hosts and settings. It is read from HEAD, whichever commit is shipped."""
+
+    hosts: list[HostText] = Field(
+        description="Its hosts: tables, or addresses.", examples=[["deploy@10.0.0.1", "deploy@10.0.0.2"]], min_length=1
+    )
+    domains: list[forms.Domain] = Field(
+        default=[], description="The names that the proxy answers to; none means any name.", examples=[["shop.example.org"]]
+    )
+    requires: Requires = Field(default=Requires(), description="What must hold before a deployment begins.", examples=[{"branch": "main"}])
+    env: Env = Field(default={}, description="Environment of every process and task here, over the app's `env`.", examples=[{"DEBUG": "0"}])
+    key_pages: list[PageText] = Field(
+        default=[],
+        description="Pages that the front door must answer well before a release is called live. A string is a path.",
+        examples=[["/", {"path": "/login", "status": 200, "contains": "Sign in"}]],
+    )
+    confirm_seconds: forms.SomeSeconds = Field(
+        default=60.0, description="The hosts undo a switch by themselves when nobody confirms it for this long.", examples=[60]
+    )
+    lease_seconds: forms.SomeSeconds = Field(
+        default=30.0, description="How long a silent operator keeps others from deploying.", examples=[30]
+    )
+    watch_seconds: forms.Seconds = Field(default=5.0, description="The new release is watched this long before the decision.", examples=[5])
+    keep_releases: forms.Releases = Field(default=5, description="How many proved releases stay on the hosts.", examples=[5])
+    keep_warm_seconds: forms.KeepWarm = Field(default=0.0, description="How long the old processes stay after a deployment.", examples=[0])
+    strategy: forms.Strategy = Field(default="together", description="In which order the hosts switch.", examples=["together"])
+
+
+class Document(Table):
+    """One app: what is shipped, how it is built and run, and where."""
+
+    app: forms.Name = Field(description="The app's name.", examples=["shop"])
+    subdirectory: forms.Directory = Field(
+        default=".", description="What is shipped, relative to the directory of this file.", examples=["server"]
+    )
+    shared: list[forms.RelativePath] = Field(default=[], description="Directories that outlive releases.", examples=[["media"]])
+    static: forms.RelativePath | None = Field(
+        default=None, description="A directory whose files the proxy itself serves.", examples=["public"]
+    )
+    assets: forms.Assets = Field(default=[], description="Directories whose earlier files stay reachable.", examples=[[]])
+    env: Env = Field(
+        default={}, description="Environment of every process and task.", examples=[{"DJANGO_SETTINGS_MODULE": "shop.settings"}]
+    )
+    build: Build = Field(
+        default=Build(), description="What runs once, before anything is sent.", examples=[{"run": ["make"], "outputs": ["dist"]}]
+    )
+    process: dict[forms.Name, Process] = Field(
+        default={},
+        description="The long-running commands, by name. The front door leads to `web`, or to the only one that listens.",
+        examples=[],
+    )
+    task: list[Task] = Field(default=[], description="The commands that end, in the order in which they run.", examples=[])
+    environment: dict[forms.Name, Environment] = Field(default={}, description="Where it runs, by name.", examples=[])

@@ -1,0 +1,376 @@
+"""Every message of validation, each with the smallest file that earns it. This list is the manual of what a file may not say."""
+
+from __future__ import annotations
+
+import pytest
+
+from shipway.config.load import load
+from shipway.config.resolve import resolve
+from shipway.model.errors import WrongInput
+
+NAME = "a name of lower-case letters, digits and dashes, at most 63 long"
+COMMAND = "a command: a string for /bin/sh, or a list of strings to run without a shell"
+PATH = "a path inside the shipped directory, such as public/build"
+ADDRESS = '"local", or what ssh understands: an alias, user@host or ssh://user@host:port, of letters, digits and . _ - : @ / [ ] +'
+WEB = '[process.web]\nrun = "serve"\n'
+APP = 'app = "shop"\n'
+HOST = 'hosts = ["a"]\n'
+
+
+def environment(line: str) -> str:
+    """A file whose line 5 is `line`, in an environment that is otherwise valid."""
+    return f"{APP}{WEB}[environment.production]\n{line}\n{'' if line.startswith('hosts') else HOST}"
+
+
+def hosts(*items: str) -> str:
+    """A file whose hosts stand on line 5."""
+    return environment(f"hosts = [{', '.join(items)}]")
+
+
+CASES: list[tuple[str, str]] = [
+    # ------------------------------------------------------------------- the file
+    ("", f"1: app: is missing; should be {NAME}"),
+    (f"{WEB}", f"1: app: is missing; should be {NAME}"),
+    (f"{APP}", "1: process: is missing; should be a table for each command to run, or static should name files to serve"),
+    (f"{APP}{WEB}app = ", "4: is not TOML: Invalid value at the end of the file"),
+    (f"{APP}x y\n", "2: is not TOML: Expected '=' after a key in a key/value pair at column 3"),
+    (f"{APP}{APP}{WEB}", "2: app: is written twice; first on line 1"),
+    (f"{APP}{WEB}{WEB}", "4: process.web: is written twice; first on line 2"),
+    (f"{APP}[process]\nweb.run = 'x'\nweb.run = 'y'", "4: process.web.run: is written twice; first on line 3"),
+    (f"{APP}{WEB}[deep]\nx = {'[' * 40}{']' * 40}", "5: nests deeper than 32 levels"),
+    (f"{APP}{WEB}# \0", "4: holds a NUL byte; is it a text file?"),
+    (f"\ufeff{APP}{WEB}", "1: starts with a byte order mark; save it as UTF-8 without one"),
+    (f"{APP}x = {'9' * 5000}", "1: is not TOML: Exceeds the limit (4300 digits) for integer string conversion: value has 5000 digits;"),
+    # --------------------------------------------------------------- unknown keys
+    (f"{APP}drain_secnds = 3\n{WEB}", "2: drain_secnds: is not a known key; the nearest is drain_seconds in process.NAME"),
+    (f"{APP}domains = []\n{WEB}", "2: domains: is not a known key here; it belongs in environment.NAME"),
+    (f"{APP}{WEB}instance = 2", "4: process.web.instance: is not a known key; the nearest is instances"),
+    (f"{APP}{WEB}Drain_Seconds = 2", "4: process.web.Drain_Seconds: is not a known key; the nearest is drain_seconds"),
+    (f"{APP}[environments.x]\n{WEB}", "2: environments: is not a known key; the nearest is environment"),
+    (f"{APP}[processes.web]\nrun = 'x'\n", "2: processes: is not a known key; the nearest is process"),
+    (f"{APP}[[tasks]]\nname = 'x'\n{WEB}", "2: tasks: is not a known key; the nearest is task"),
+    (
+        f"{APP}{WEB}command = 'x'",
+        "4: process.web.command: is not a known key; known here: directory, drain_seconds, env, health, instances, overlap, roles, run",
+    ),
+    (f'{APP}{WEB}"\\u001b[31m" = 1', '4: process.web."\\u001b[31m": is not a known key; known here: directory,'),
+    (
+        environment("requires = { branches = 'main' }"),
+        "5: environment.production.requires.branches: is not a known key; the nearest is branch",
+    ),
+    (hosts("{ address = 'a', role = ['x'] }"), "5: environment.production.hosts[0].role: is not a known key; the nearest is roles"),
+    # ---------------------------------------------------------------------- names
+    (f"app = 'Shop'\n{WEB}", f'1: app: should be {NAME}, found "Shop"'),
+    (f"app = 'shop\u0441'\n{WEB}", f'1: app: should be {NAME}, found "shop\\u0441"'),
+    (f"app = '-shop'\n{WEB}", f'1: app: should be {NAME}, found "-shop"'),
+    (f'app = "shop\\n"\n{WEB}', f'1: app: should be {NAME}, found "shop\\n"'),
+    (f"app = '{'a' * 64}'\n{WEB}", f'1: app: should be {NAME}, found "{"a" * 57}..."'),
+    (f"app = 3\n{WEB}", f"1: app: should be {NAME}, found 3"),
+    (f"app = true\n{WEB}", f"1: app: should be {NAME}, found true"),
+    (f"app = 2020-01-01\n{WEB}", f"1: app: should be {NAME}, found a date or time"),
+    (f"app = {{}}\n{WEB}", f"1: app: should be {NAME}, found a table"),
+    (f"{APP}[process.Web]\nrun = 'x'", f'2: process.Web: should be {NAME}, found "Web"'),
+    (f"{APP}[process.'a;id']\nrun = 'x'", f'2: process."a;id": should be {NAME}, found "a;id"'),
+    (f"{APP}{WEB}[environment.'../x']\n{HOST}", f'4: environment."../x": should be {NAME}, found "../x"'),
+    (f"{APP}{WEB}[[task]]\nrun = 'x'\nname = 'a b'", f'6: task[0].name: should be {NAME}, found "a b"'),
+    (f"{APP}{WEB}roles = ['Web']", f'4: process.web.roles[0]: should be {NAME}, found "Web"'),
+    (f"{APP}{WEB}roles = 'web'", '4: process.web.roles: should be a list, found "web"'),
+    # ---------------------------------------------------------------- environment
+    (f"{APP}env = 3\n{WEB}", "2: env: should be a table, found 3"),
+    (f"{APP}env = {{ '9X' = 'a' }}\n{WEB}", '2: env.9X: should be a variable\'s name of letters, digits and underscores, found "9X"'),
+    (f"{APP}env = {{ 'A=B' = 'a' }}\n{WEB}", '2: env."A=B": should be a variable\'s name of letters, digits and underscores, found "A=B"'),
+    (f"{APP}env = {{ PORT = '1' }}\n{WEB}", '2: env.PORT: may not be set here: Shipway sets it for every process, found "PORT"'),
+    (f"{APP}{WEB}env = {{ SHIPWAY_X = '1' }}\n", "4: process.web.env.SHIPWAY_X: may not be set here: Shipway sets it for every process"),
+    (f"{APP}env = {{ A = 1 }}\n{WEB}", "2: env.A: should be a string (put numbers and true or false in quotes), found a number"),
+    (f"{APP}env = {{ A = true }}\n{WEB}", "2: env.A: should be a string (put numbers and true or false in quotes), found true"),
+    (
+        f'{APP}env = {{ A = "secret\\u0000" }}\n{WEB}',
+        "2: env.A: may not hold a NUL character: no process can receive one, found a string of 7",
+    ),
+    (
+        f"{APP}env = {{ A = '{'x' * 100_001}' }}\n{WEB}",
+        "2: env.A: may be at most 100,000 bytes long: the kernel takes no more in one variable",
+    ),
+    # ---------------------------------------------------------------------- paths
+    (f"{APP}subdirectory = '../x'\n{WEB}", '2: subdirectory: may not leave the shipped directory with .., found "../x"'),
+    (f"{APP}subdirectory = '/srv'\n{WEB}", '2: subdirectory: should be relative to the shipped directory, found "/srv"'),
+    (f"{APP}subdirectory = ''\n{WEB}", '2: subdirectory: should be a directory inside the shipped one, or ".", found ""'),
+    (f"{APP}static = '~/x'\n{WEB}", '2: static: should be relative to the shipped directory, found "~/x"'),
+    (f"{APP}static = '.'\n{WEB}", f'2: static: should be {PATH}, found "."'),
+    (f"{APP}static = 'a//b'\n{WEB}", f'2: static: should be {PATH}, found "a//b"'),
+    (f"{APP}static = 'a/.GIT'\n{WEB}", f'2: static: should be {PATH}, found "a/.GIT"'),
+    (f'{APP}static = "a\\nb"\n{WEB}', f'2: static: should be {PATH}, found "a\\nb"'),
+    (f"{APP}shared = 'media'\n{WEB}", '2: shared: should be a list, found "media"'),
+    (f"{APP}shared = ['a/../b']\n{WEB}", '2: shared[0]: may not leave the shipped directory with .., found "a/../b"'),
+    (f"{APP}shared = ['a', 'a/']\n{WEB}", '2: shared[1]: is the same path as shared[0], "a"'),
+    (f"{APP}shared = ['a/b', 'a']\n{WEB}", '2: shared[1]: may not nest with shared[0]: "a" and "a/b"'),
+    (f"{APP}shared = ['a']\n{WEB}[[task]]\nname = 't'\nrun = 't'\noutputs = ['a/b']", "8: task[0].outputs[0]: may not nest with shared[0]"),
+    (f"{APP}{WEB}directory = '..'", "4: process.web.directory: may not leave the shipped directory with .."),
+    # ---------------------------------------------------------------------- build
+    (f"{APP}{WEB}[build]\nrun = 'make'\noutputs = ['x']", '5: build.run: should be a list, found "make"'),
+    (f"{APP}{WEB}[build]\nrun = ['make']", "4: build.outputs: is missing; nothing that the commands make would be shipped"),
+    (f"{APP}{WEB}[build]\noutputs = ['x']", "4: build.run: is missing; nothing makes the outputs"),
+    (
+        f"{APP}{WEB}[build]\nrun = ['x']\noutputs = ['x']\non = 'ci'",
+        '7: build.on: should be "local" (the machine where you type) for now: nothing else is built yet, found "ci"',
+    ),
+    (f"{APP}{WEB}[build]\ntimeout_seconds = 0", "5: build.timeout_seconds: should be a number of seconds from 1 to 86400, found 0"),
+    # ------------------------------------------------------------------ processes
+    (f"{APP}process = 'x'", '2: process: should be a table, found "x"'),
+    (f"{APP}[process]\nweb = 'x'", '3: process.web: should be a table, found "x"'),
+    (f"{APP}[process.web]", f"2: process.web.run: is missing; should be {COMMAND}"),
+    (f"{APP}[process.web]\nrun = ' '", f'3: process.web.run: should be {COMMAND}, found " "'),
+    (f"{APP}[process.web]\nrun = []", f"3: process.web.run: should be {COMMAND}, found an empty list"),
+    (f"{APP}[process.web]\nrun = ['a', 1]", f"3: process.web.run: should be {COMMAND}, found a list"),
+    (
+        f"{APP}[process.web]\nrun = ['a', '${{PORT}}']",
+        "3: process.web.run: runs without a shell when it is a list: write $PORT or $SOCKET without",
+    ),
+    (f"{APP}{WEB}instances = 0", "4: process.web.instances: should be a whole number from 1 to 100, found 0"),
+    (f"{APP}{WEB}instances = 1.5", "4: process.web.instances: should be a whole number from 1 to 100, found 1.5"),
+    (f"{APP}{WEB}instances = true", "4: process.web.instances: should be a whole number from 1 to 100, found true"),
+    (f"{APP}{WEB}instances = 13", "4: process.web.instances: should be at most 12 for a process that listens, found 13"),
+    (f"{APP}{WEB}overlap = 'no'", '4: process.web.overlap: should be true or false, found "no"'),
+    (
+        f"{APP}{WEB}overlap = false",
+        "4: process.web.overlap: may be false only for a process that does not listen: requests would fail between",
+    ),
+    (f"{APP}{WEB}drain_seconds = -1", "4: process.web.drain_seconds: should be a number of seconds from 0 to 86400, found -1"),
+    (f"{APP}{WEB}drain_seconds = nan", "4: process.web.drain_seconds: should be a number of seconds from 0 to 86400, found nan"),
+    (f"{APP}{WEB}health = 'up'", '4: process.web.health.path: should be a path that starts with / and holds no white space, found "up"'),
+    (f"{APP}{WEB}health = {{}}", "4: process.web.health.path: is missing; should be a path that starts with / and holds no white space"),
+    (f"{APP}{WEB}health = 3", "4: process.web.health: should be a table, found 3"),
+    (
+        f"{APP}{WEB}health = {{ path = '/', status = 99 }}",
+        "4: process.web.health.status: should be an HTTP status from 100 to 599, or a list of them, found 99",
+    ),
+    (
+        f"{APP}{WEB}health = {{ path = '/', contains = '' }}",
+        '4: process.web.health.contains: should be a string that is not empty, found ""',
+    ),
+    (
+        f"{APP}[process.a]\nrun = 'a $PORT'\n[process.b]\nrun = 'b $SOCKET'",
+        "2: process: should have one named web: the front door cannot tell which of a, b it leads to",
+    ),
+    # ---------------------------------------------------------------------- tasks
+    (f"{APP}{WEB}[task]\nname = 'x'", "4: task: should be a list, found a table"),
+    (f"{APP}{WEB}[[task]]\nrun = 'x'", f"4: task[0].name: is missing; should be {NAME}"),
+    (f"{APP}{WEB}[[task]]\nname = 'x'", f"4: task[0].run: is missing; should be {COMMAND}"),
+    (f"{APP}{WEB}[[task]]\nname = 'x'\nrun = 'x'\nphase = 'now'", '7: task[0].phase: should be "prepare" or "activate", found "now"'),
+    (
+        f"{APP}{WEB}[[task]]\nname = 'x'\nrun = 'x'\n[[task]]\nrun = 'y'\nname = 'x'",
+        '9: task[1].name: is the same as task[0].name, "x"',
+    ),
+    (
+        f"{APP}{WEB}[[task]]\nname = 'x'\nrun = 'x'\nonce = true\noutputs = ['o']",
+        "8: task[0].outputs: may not be given with once = true: only one host would have them",
+    ),
+    # --------------------------------------------------------------- environments
+    (f"{APP}{WEB}[environment.production]", "4: environment.production.hosts: is missing; should be a list; each: a string or a table"),
+    (environment("hosts = []"), "5: environment.production.hosts: should be a list of at least one, found an empty list"),
+    (environment("hosts = 'a'"), '5: environment.production.hosts: should be a list, found "a"'),
+    (hosts("3"), "5: environment.production.hosts[0]: should be a table, found 3"),
+    (hosts("{ name = 'a' }"), f"5: environment.production.hosts[0].address: is missing; should be {ADDRESS}"),
+    (hosts("'a b'"), f'5: environment.production.hosts[0].address: should be {ADDRESS}, found "a b"'),
+    (hosts("'%h'"), f'5: environment.production.hosts[0].address: should be {ADDRESS}, found "%h"'),
+    (hosts("'$(id)'"), f'5: environment.production.hosts[0].address: should be {ADDRESS}, found "$(id)"'),
+    (hosts("'a`id`'"), f'5: environment.production.hosts[0].address: should be {ADDRESS}, found "a`id`"'),
+    (hosts('"a\\n"'), f'5: environment.production.hosts[0].address: should be {ADDRESS}, found "a\\n"'),
+    (
+        hosts("'-oProxyCommand=x'"),
+        "5: environment.production.hosts[0].address: may not start with a dash, nor may its host: ssh would read an option, found",
+    ),
+    (hosts("'ssh://-oProxyCommand=x'"), "5: environment.production.hosts[0].address: may not start with a dash, nor may its host"),
+    (hosts("'me@-oProxyCommand=x'"), "5: environment.production.hosts[0].address: may not start with a dash, nor may its host"),
+    (hosts("'::1'"), '5: environment.production.hosts[0].name: is missing; the address "::1" holds none that could serve'),
+    (hosts("'a'", "'a'"), '5: environment.production.hosts[1].address: is the same as environment.production.hosts[0].address, "a"'),
+    (hosts("'a'", "'deploy@A'"), '5: environment.production.hosts[1].name: is the same as environment.production.hosts[0].name, "a"'),
+    (
+        hosts("{ address = 'local', root = '/r', listen = ':1' }", "{ address = 'local', root = '/s', listen = ':2' }"),
+        '5: environment.production.hosts[1].name: is the same as environment.production.hosts[0].name, "local"',
+    ),
+    (
+        hosts("{ address = 'local', name = 'a', root = '/r', listen = ':1' }", "{ address = 'local', root = '/r/', listen = ':2' }"),
+        '5: environment.production.hosts[1].root: is the same as environment.production.hosts[0].root, "/r"',
+    ),
+    (
+        hosts("{ address = 'local', name = 'a', root = '/r', listen = ':1' }", "{ address = 'local', root = '/r/s', listen = ':2' }"),
+        '5: environment.production.hosts[1].root: may not nest with environment.production.hosts[0].root: "/r/s" and "/r"',
+    ),
+    (
+        hosts("{ address = 'local', name = 'a', root = '/r', listen = ':1' }", "{ address = 'local', root = '/s', listen = ':1' }"),
+        '5: environment.production.hosts[1].listen: is the same as environment.production.hosts[0].listen, ":1"',
+    ),
+    (
+        f"{APP}{WEB}[environment.a]\nhosts = [{{ address = 'local', root = '/r', listen = ':1' }}]\n"
+        "[environment.b]\nhosts = [{ address = 'local', root = '/r', listen = ':1' }]",
+        '7: environment.b.hosts[0].root: is the same as environment.a.hosts[0].root, "/r"',
+    ),
+    (
+        hosts("{ address = 'local', listen = ':1' }"),
+        "5: environment.production.hosts[0].root: is missing; a host on this machine must have one",
+    ),
+    (
+        hosts("{ address = 'local', root = '/r' }"),
+        "5: environment.production.hosts[0].listen: is missing; a host on this machine must have one",
+    ),
+    (
+        hosts("{ address = 'a', root = 'r' }"),
+        '5: environment.production.hosts[0].root: should be a directory that starts with / or ~/, without . or .. in it, found "r"',
+    ),
+    (hosts("{ address = 'a', root = '/' }"), "5: environment.production.hosts[0].root: should be a directory that starts with / or ~/"),
+    (
+        hosts("{ address = 'a', root = '~/../x' }"),
+        "5: environment.production.hosts[0].root: should be a directory that starts with / or ~/",
+    ),
+    (
+        hosts("{ address = 'a', listen = 'a:b' }"),
+        '5: environment.production.hosts[0].listen: should be an address and a port, such as 127.0.0.1:8081 or :8080, found "a:b"',
+    ),
+    (hosts("{ address = 'a', listen = '127.0.0.1:70000' }"), "5: environment.production.hosts[0].listen: should be an address and a port"),
+    (hosts("{ address = 'a', listen = '300.0.0.1:80' }"), "5: environment.production.hosts[0].listen: should be an address and a port"),
+    (
+        hosts("{ address = 'a', peer = 'x y' }"),
+        '5: environment.production.hosts[0].peer: should be an IP address or a host name, found "x y"',
+    ),
+    (
+        environment("domains = ['Shop']"),
+        "5: environment.production.domains[0]: should be a host name in lower case, such as shop.example.org "
+        '(the xn-- form for other alphabets), found "Shop"',
+    ),
+    (environment("domains = ['a', 'a']"), '5: environment.production.domains[1]: is the same as environment.production.domains[0], "a"'),
+    (environment("requires = { clean = 'yes' }"), '5: environment.production.requires.clean: should be true or false, found "yes"'),
+    (
+        environment("requires = { branch = '--upload-pack=x' }"),
+        '5: environment.production.requires.branch: should be the name of a git branch, found "--upload-pack=x"',
+    ),
+    (environment("requires = { checks = 'x' }"), '5: environment.production.requires.checks: should be a list, found "x"'),
+    (
+        environment("key_pages = ['x']"),
+        "5: environment.production.key_pages[0].path: should be a path that starts with / and holds no white space",
+    ),
+    (
+        environment("confirm_seconds = 0"),
+        "5: environment.production.confirm_seconds: should be a number of seconds from 1 to 86400, found 0",
+    ),
+    (
+        environment("lease_seconds = '30'"),
+        '5: environment.production.lease_seconds: should be a number of seconds from 1 to 86400, found "30"',
+    ),
+    (
+        environment("watch_seconds = inf"),
+        "5: environment.production.watch_seconds: should be a number of seconds from 0 to 86400, found inf",
+    ),
+    (environment("keep_releases = 0"), "5: environment.production.keep_releases: should be a whole number from 1 to 1000, found 0"),
+    # ------------------------------------------------------------- not built yet
+    (
+        environment("strategy = 'rolling'"),
+        '5: environment.production.strategy: should be "together" (all hosts switch at once) for now: '
+        'nothing else is built yet, found "rolling"',
+    ),
+    (
+        environment("keep_warm_seconds = 60"),
+        "5: environment.production.keep_warm_seconds: should be 0 (old processes are drained as soon as the new release is proved) "
+        "for now: nothing else is built yet, found 60",
+    ),
+    (
+        f"{APP}assets = ['public']\n{WEB}",
+        "2: assets: should be [] (no files of earlier releases are kept reachable) for now: nothing else is built yet, found a list",
+    ),
+    # ---------------------------------------------------------------------- roles
+    (
+        f"{APP}{WEB}roles = ['wbe']\n[environment.p]\nhosts = [{{ address = 'a', roles = ['web', 'db'] }}]",
+        '4: process.web.roles[0]: should be a role that a host has (such as web), found "wbe"',
+    ),
+    (
+        f"{APP}{WEB}[[task]]\nname = 'x'\nrun = 'x'\nroles = ['cron']\n[environment.p]\nhosts = [{{ address = 'a', roles = ['web'] }}]",
+        '7: task[0].roles[0]: should be a role that a host has (such as web), found "cron"',
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), CASES, ids=[message[:80].encode("ascii", "replace").decode() for _, message in CASES])
+def test_message(text: str, message: str) -> None:
+    with pytest.raises(WrongInput) as raised:
+        load(text)
+    assert len(raised.value.details) == 1
+    assert raised.value.details[0].startswith(f"shipway.toml:{message}")
+    assert raised.value.exit_code == 2
+    assert raised.value.code == "config"
+    assert raised.value.state == "Nothing was touched."
+    assert raised.value.hint
+
+
+def test_all_faults_are_listed_at_once_in_the_order_of_the_file() -> None:
+    text = """\
+app = "Shop"
+process.web.run = "serve"
+process.web.instances = 99
+
+[environment.production]
+hosts = ["-x", "deploy@a", { address = "root@a", rols = [] }, "local"]
+domains = ["ok", "no no", "ok"]
+"""
+    with pytest.raises(WrongInput) as raised:
+        load(text)
+    assert [detail.split(":")[1:3] for detail in raised.value.details] == [
+        ["1", " app"],
+        ["3", " process.web.instances"],
+        ["6", " environment.production.hosts[0].address"],
+        ["6", " environment.production.hosts[2].name"],
+        ["6", " environment.production.hosts[2].rols"],
+        ["6", " environment.production.hosts[3].listen"],
+        ["6", " environment.production.hosts[3].root"],
+        ["7", " environment.production.domains[1]"],
+        ["7", " environment.production.domains[2]"],
+    ]
+    assert raised.value.message == "shipway.toml has 9 faults"
+    assert raised.value.details[-1].endswith('is the same as environment.production.domains[0], "ok"')
+
+
+def test_one_fault_is_not_told_twice() -> None:
+    """A local host whose root is wrong is not also told that its root is missing."""
+    with pytest.raises(WrongInput) as raised:
+        load(hosts("{ address = 'local', root = 'x', listen = ':1' }"))
+    assert len(raised.value.details) == 1
+
+
+def test_more_faults_than_anybody_reads_are_counted() -> None:
+    text = APP + WEB + "\n".join(f"x{number} = 1" for number in range(1000))
+    with pytest.raises(WrongInput) as raised:
+        load(text)
+    assert len(raised.value.details) == 51
+    assert raised.value.details[-1] == "shipway.toml: and 950 more"
+
+
+@pytest.mark.parametrize("value", ["hunter2\\u0000", "x" * 100_001])
+def test_no_message_shows_the_value_of_a_variable(value: str) -> None:
+    with pytest.raises(WrongInput) as raised:
+        load(f'{APP}env = {{ PASSWORD = "{value}" }}\n{WEB}')
+    assert value[:7] not in "".join(raised.value.details)
+
+
+def test_an_environment_that_is_not_there() -> None:
+    text = APP + WEB + f"[environment.production]\n{HOST}[environment.staging]\n{HOST}"
+    with pytest.raises(WrongInput) as raised:
+        resolve(text, text, "prodction")
+    assert raised.value.message == 'no environment is called "prodction"; the nearest is production'
+    assert raised.value.hint == "Known here: production, staging."
+    with pytest.raises(WrongInput) as raised:
+        resolve(APP + WEB, APP + WEB, "production")
+    assert raised.value.message == 'no environment is called "production"'
+    assert raised.value.hint == "shipway.toml declares none: add [environment.NAME] with hosts."
+
+
+def test_a_role_that_this_environment_lacks() -> None:
+    text = (
+        f"{APP}[process.mail]\nrun = 'mail'\nroles = ['mailer']\n"
+        "[environment.production]\nhosts = [{ address = 'a', roles = ['mailer'] }]\n"
+        "[environment.staging]\nhosts = [{ address = 'b', roles = ['db', 'web'] }]\n"
+    )
+    assert resolve(text, text, "production").shipment.processes
+    with pytest.raises(WrongInput) as raised:
+        resolve(text, text, "staging")
+    assert raised.value.details == (
+        'shipway.toml:4: process.mail.roles: should name a role that a host of staging has (db, web), found "mailer"',
+    )

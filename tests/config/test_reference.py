@@ -1,0 +1,113 @@
+"""What is made from the schema is fresh, complete and true."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from pydantic import BaseModel
+
+from shipway.config import reference, schema
+from shipway.config.load import load
+from tests.config.strategies import documents, few
+
+DOCS = Path(__file__).parents[2] / "docs" / "reference"
+TABLES = [
+    table for table in vars(schema).values() if isinstance(table, type) and issubclass(table, schema.Table) and table is not schema.Table
+]
+
+
+@pytest.mark.parametrize(("name", "made"), [("configuration.md", reference.page()), ("shipway.schema.json", reference.json_schema())])
+def test_the_committed_file_is_fresh(name: str, made: str) -> None:
+    assert (DOCS / name).read_text() == made, "type: python -m shipway.config.reference"
+
+
+def test_it_can_be_written(tmp_path: Path) -> None:
+    assert [path.name for path in reference.write(tmp_path / "new")] == ["configuration.md", "shipway.schema.json"]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_key_says_what_it_is_and_shows_an_example(table: type[BaseModel]) -> None:
+    page = reference.page()
+    for key, field in table.model_fields.items():
+        assert field.description and field.description.endswith(".")
+        assert field.examples is not None
+        assert f"| `{key}` |" in page
+
+
+def test_every_example_of_the_page_is_valid() -> None:
+    """Each is put where the page says that it belongs."""
+    place = ""
+    tried = 0
+    for line in reference.page().splitlines():
+        if line.startswith("`"):
+            place = line[1:].partition("`")[0]
+        found = re.fullmatch(r"\|.*\| `(?P<example>[a-z_]+ = .*)` \|", line)
+        if found:
+            tried += 1
+            load(_around(place, found["example"].replace("\\|", "|")))
+    assert tried > 50
+
+
+def _around(place: str, example: str) -> str:
+    """A whole file with the example at its place, which may be the very key that the file needs."""
+    key = example.partition(" ")[0]
+    needed = {
+        "": {"app": '"a"', "static": '"p"'},
+        "[build]": {"run": '["x"]', "outputs": '["y"]'},
+        "[process.NAME]": {"run": '"x"'},
+        "process.NAME.health": {"path": '"/"'},
+        "[[task]]": {"name": '"t"', "run": '"x"'},
+        "[environment.NAME]": {"hosts": '["h"]'},
+        "environment.NAME.hosts": {"address": '"h"'},
+        "environment.NAME.requires": {},
+        "environment.NAME.key_pages": {"path": '"/"'},
+    }[place]
+    inside = [f"{name} = {value}" for name, value in needed.items() if name != key] + [example]
+    top = 'app = "a"\n[process.job]\nrun = "x"\n'
+    lines = "\n".join(inside)
+    inline = ", ".join(inside)
+    return {
+        "": lines,
+        "[build]": f"{top}[build]\n{lines}",
+        "[process.NAME]": f"app = 'a'\n[process.x]\n{lines}",
+        "process.NAME.health": f"{top}health = {{ {inline} }}",
+        "[[task]]": f"{top}[[task]]\n{lines}",
+        "[environment.NAME]": f"{top}[environment.p]\n{lines}",
+        "environment.NAME.hosts": f"{top}[environment.p]\nhosts = [{{ {inline} }}]",
+        "environment.NAME.requires": f"{top}[environment.p]\nhosts = ['h']\nrequires = {{ {inline} }}",
+        "environment.NAME.key_pages": f"{top}[environment.p]\nhosts = ['h']\nkey_pages = [{{ {inline} }}]",
+    }[place]
+
+
+VALIDATOR = jsonschema.Draft202012Validator(json.loads(reference.json_schema()))
+
+
+@few
+@given(documents())
+def test_editors_accept_what_shipway_accepts(document: dict[str, Any]) -> None:
+    VALIDATOR.validate(document)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"app": "Shop"},
+        {"app": "a", "proces": {}},
+        {"app": "a", "process": {"web": {}}},
+        {"app": "a", "process": {"Web": {"run": "x"}}},
+        {"app": "a", "process": {"web": {"run": "x", "instances": "2"}}},
+        {"app": "a", "environment": {"p": {"hosts": []}}},
+        {"app": "a", "environment": {"p": {"hosts": ["-x"]}}},
+        {"app": "a", "environment": {"p": {"hosts": ["a"], "strategy": "rolling"}}},
+        {"app": "a", "env": {"PORT": "1"}},
+    ],
+)
+def test_editors_refuse_what_shipway_refuses(document: dict[str, Any]) -> None:
+    assert not VALIDATOR.is_valid(document)
