@@ -45,11 +45,14 @@ class Folder:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def at(self, relative: Name, *, create: bool = False, mode: int = 0o755) -> Folder:
-        """The directory `relative`, open; the caller closes it. With `create`, made where it lacks, with exactly `mode`."""
+    def at(self, relative: Name, *, create: bool = False, mode: int = 0o755, sync: bool = True) -> Folder:
+        """The directory `relative`, open; the caller closes it. With `create`, made where it lacks, with exactly `mode`.
+
+        Without `sync` the caller makes the new names durable.
+        """
         folder = Folder(self.path, os.dup(self.fd))
         for name in _parts(relative):
-            inner = _enter(folder, name, mode if create else None)
+            inner = _enter(folder, name, mode if create else None, sync)
             folder.close()
             folder = inner
         return folder
@@ -261,7 +264,7 @@ def plain(name: str) -> str:
     return name
 
 
-def _enter(folder: Folder, name: Name, create_mode: Optional[int]) -> Folder:
+def _enter(folder: Folder, name: Name, create_mode: Optional[int], sync: bool) -> Folder:
     path = folder.full(name)
     made = False
     if create_mode is not None:
@@ -283,7 +286,8 @@ def _enter(folder: Folder, name: Name, create_mode: Optional[int]) -> Folder:
         if made and create_mode is not None:
             with naming(path):
                 os.fchmod(fd, create_mode)
-                os.fsync(folder.fd)
+                if sync:
+                    os.fsync(folder.fd)
     except BaseException:
         inner.close()
         raise

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
+from functools import partial
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple
 
+from shipway_agent.durable import start_writing, sync_all
 from shipway_agent.errors import AgentError, Missing, naming
 from shipway_agent.folder import Folder
 from shipway_agent.manifest import digest_of
@@ -15,6 +17,7 @@ from shipway_agent.root import Root
 
 FOLDER = "blobs"
 CHUNK = 1 << 20
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 Wanted = Tuple[str, bool, int]
 """Digest, executable, size in bytes."""
@@ -85,9 +88,8 @@ def digest_of_file(fd: int) -> Tuple[str, int]:
 def _store(root: Root, wanted: Sequence[Wanted], body: Iterable[bytes]) -> Dict[str, Any]:
     """Write all aside, then sync all, then give all their names, then sync the directories.
 
-    Durable means one pass of fsync, not one wait a file: the kernel is asked to start writing each file as soon as it is
-    complete (fadvise DONTNEED does that), so that the first fsync commits the names and sizes of all and the others find their
-    bytes already on the way. 2,000 files of 4 kB: 0.09 s against 0.18 s for the pass alone and 0.4 s for sync after each.
+    A name is given only to content that is on disk, and the answer only when the names are: no blob under its name is ever
+    half there, also after a loss of power.
     """
     with root.at(FOLDER, create=True) as folder:
         folder.sweep()
@@ -98,14 +100,14 @@ def _store(root: Root, wanted: Sequence[Wanted], body: Iterable[bytes]) -> Dict[
             raise AgentError("disk-full", f"{folder.path}: {what}", path=folder.path, free_bytes=free_bytes, free_inodes=free_inodes)
         with folder.workshop() as workshop, naming(folder.path):
             _write_all(workshop, wanted, body)
-            _sync_all(workshop, wanted)
-            shelves = {shelf_of(digest) for digest, _, _ in wanted}
-            for shelf in sorted(shelves):
-                with folder.at(shelf, create=True) as place:
-                    for digest, executable, _ in wanted:
-                        if shelf_of(digest) == shelf:
-                            _move(workshop, place, name_of(digest, executable))
-                    place.sync()
+            names = sorted({name_of(digest, executable) for digest, executable, _ in wanted})
+            sync_all(partial(os.open, name, READ, dir_fd=workshop.fd) for name in names)
+            shelves = sorted({shelf_of(name) for name in names})
+            for shelf in shelves:
+                folder.at(shelf, create=True, sync=False).close()
+            for name in names:
+                os.rename(name, f"{shelf_of(name)}/{name}", src_dir_fd=workshop.fd, dst_dir_fd=folder.fd)
+            sync_all(partial(os.open, shelf, READ | os.O_DIRECTORY, dir_fd=folder.fd) for shelf in [*shelves, "."])
     return {"stored": len(wanted)}
 
 
@@ -125,29 +127,11 @@ def _write_all(workshop: Folder, wanted: Sequence[Wanted], body: Iterable[bytes]
             if hashing.hexdigest() != digest:
                 raise AgentError("flipped", f"what arrived as blob {digest} is something else; nothing was kept", digest=digest)
             os.fchmod(fd, 0o555 if executable else 0o444)
-            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            start_writing(fd)
         finally:
             os.close(fd)
     if parts.more():
         raise AgentError("body", "more bytes arrived than were announced; nothing was kept")
-
-
-def _sync_all(workshop: Folder, wanted: Sequence[Wanted]) -> None:
-    for digest, executable, _ in wanted:
-        fd = os.open(name_of(digest, executable), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=workshop.fd)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-
-
-def _move(workshop: Folder, place: Folder, name: str) -> None:
-    try:
-        os.rename(name, name, src_dir_fd=workshop.fd, dst_dir_fd=place.fd)
-    except FileNotFoundError:
-        # The same blob was announced twice, and its first mention has moved it.
-        if place.stat(name) is None:
-            raise
 
 
 class _Parts:

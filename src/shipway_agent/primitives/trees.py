@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from functools import partial
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
 from shipway_agent import manifest
+from shipway_agent.durable import sync_all
 from shipway_agent.errors import AgentError, Missing, naming
 from shipway_agent.folder import Folder, Name, write_file
 from shipway_agent.manifest import DIGEST, Entry, digest_of, refusal, shown
@@ -147,8 +149,8 @@ def _directories(entries: Sequence[Entry]) -> Set[bytes]:
 def _fill(root: Root, tree: Folder, release: str, entries: Sequence[Entry]) -> None:
     """Make every entry, then take the right to write from every directory and sync each.
 
-    The contents are on disk since they were put. What a tree adds are names, and a directory's fsync makes all names in it
-    durable: one a directory, of which the first commits the file system's journal and the others find nothing left to do.
+    The contents are on disk since they were put. What a tree adds are names, and the fsync of a directory makes all names in
+    it durable: one for each directory, none for a file.
     """
     by_directory: Dict[bytes, List[Entry]] = {b"": []}
     for path in sorted(_directories(entries)):
@@ -159,7 +161,7 @@ def _fill(root: Root, tree: Folder, release: str, entries: Sequence[Entry]) -> N
     flipped: List[Tuple[str, bool, str]] = []
     with root.at(blobs.FOLDER, create=True) as store:
         for path in by_directory:
-            with tree.at(path, create=True, mode=0o700) as place, naming(place.path):
+            with tree.at(path, create=True, mode=0o700, sync=False) as place, naming(place.path):
                 for entry in by_directory[path]:
                     name = entry.path.rpartition(b"/")[2]
                     if not entry.is_file:
@@ -175,10 +177,15 @@ def _fill(root: Root, tree: Folder, release: str, entries: Sequence[Entry]) -> N
     if lacking:
         more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
         raise AgentError("lacking", f"blob {lacking[0][0]}{more} of release {release[:12]} is not on this host", blobs=lacking)
-    for path in by_directory:
-        with tree.at(path) as place, naming(place.path):
-            os.fchmod(place.fd, 0o555)
-            place.sync()
+    with naming(tree.path):
+        sync_all(partial(_sealed, tree, path) for path in by_directory)
+
+
+def _sealed(tree: Folder, path: bytes) -> int:
+    """A directory of the tree, open, after nobody may write in it any more."""
+    with tree.at(path) as place:
+        os.fchmod(place.fd, 0o555)
+        return os.dup(place.fd)
 
 
 def _link_file(store: Folder, place: Folder, name: Name, entry: Entry) -> bool:
