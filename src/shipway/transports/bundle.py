@@ -1,0 +1,47 @@
+"""The agent's source in, the one file that travels to a host out: a zipapp whose bytes depend on the source alone."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import shipway_agent
+
+ENTRY = b'import runpy\n\nrunpy.run_module("shipway_agent.__main__", run_name="__main__")\n'
+
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The earliest time that a zip file can hold; the same for every file, so that the clock is not part of the bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The agent as it travels: `data` is a zipapp for python3, `hash` its BLAKE2b in 64 hex digits, which is its name on hosts."""
+
+    hash: str
+    data: bytes
+
+
+@functools.cache
+def bundle() -> Bundle:
+    """The agent of this installation. Made once in a process."""
+    return pack(Path(shipway_agent.__file__).parent)
+
+
+def pack(source: Path) -> Bundle:
+    """The zipapp of the package in the directory `source`: its `.py` files, sorted, deflated, with fixed times and modes."""
+    files = {f"shipway_agent/{path.relative_to(source).as_posix()}": path.read_bytes() for path in source.rglob("*.py")}
+    files["__main__.py"] = ENTRY
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name in sorted(files):
+            member = zipfile.ZipInfo(name, EPOCH)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            member.create_system = 3  # UNIX, whatever system makes it
+            member.external_attr = 0o644 << 16
+            archive.writestr(member, files[name])
+    data = written.getvalue()
+    return Bundle(hashlib.blake2b(data, digest_size=32).hexdigest(), data)
