@@ -28,8 +28,6 @@ def decide(root: Root, journal: Journal, message: Mapping[str, Any]) -> Dict[str
         reply = journal.decide(message, clock.boot_now())
         apply_locked(root, journal)
     poke(root)
-    if not reply["ok"] and reply["code"] == "busy":
-        reply = {**reply["steps"][0], **reply}
     return reply
 
 
