@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
-from tests.load.connection import Address, Answer, Connection, Lost
+from load.connection import Address, Answer, Connection, Lost
 
 UPLOAD_BYTES = 10_000_000
 PIECE_BYTES = 1 << 16
@@ -43,7 +43,7 @@ Said = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`visit` makes one request, or raises Lost or Wrong. `clients` run at once for each address, each with a pause between its requests."""
+    """`visit` makes one request, or raises Lost or Wrong. `clients` run at once for each address, with a pause between requests."""
 
     visit: Callable[[Client], Awaitable[Said]]
     clients: int

@@ -13,9 +13,9 @@ from collections import Counter
 from pathlib import Path
 from typing import TextIO
 
-from tests.load.connection import Address, Lost
-from tests.load.kinds import KINDS, Client, Wrong
-from tests.load.outcome import Sample, fold, read
+from load.connection import Address, Lost
+from load.kinds import KINDS, Client, Wrong
+from load.outcome import Sample, fold, read
 
 BOUND_SECONDS = 30.0
 """A request that takes longer has failed."""
@@ -98,9 +98,7 @@ class _Sender:
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.load", description="Send requests that are never repeated, and count what was lost."
-    )
+    parser = argparse.ArgumentParser(prog="python -m load", description="Send requests that are never repeated, and count what was lost.")
     parser.add_argument("addresses", nargs="+", metavar="ADDRESS", help="host:port")
     parser.add_argument("--seconds", type=float, help="how long to begin requests; without it, until stdin ends")
     parser.add_argument("--kinds", type=lambda text: text.split(","), default=list(KINDS), help=f"some of {','.join(KINDS)}")

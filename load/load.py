@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.load.kinds import KINDS
-from tests.load.outcome import Outcome, fold, read
+from load.kinds import KINDS
+from load.outcome import Outcome, fold, read
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[1]
 FINISH_SECONDS = 60.0
 """Requests in flight are finished when the load is stopped; each is bounded, so all are."""
 
@@ -22,7 +22,7 @@ FINISH_SECONDS = 60.0
 class Load:
     """Clients that do not retry, in a process of their own.
 
-    `kinds` are names of KINDS; all but the quick two need the pages of tests/apps/sample. `page` is what the quick kinds ask for.
+    `kinds` are names of KINDS; all but the quick two need the pages of demo/shop. `page` is what the quick kinds ask for.
     A program that dies takes its load with it.
     """
 
@@ -36,7 +36,7 @@ class Load:
         version_header: str = "X-Version",
         version_pattern: str | None = None,
     ) -> None:
-        self._command = [sys.executable, "-m", "tests.load", *addresses, "--kinds", ",".join(kinds), "--page", page]
+        self._command = [sys.executable, "-m", "load", *addresses, "--kinds", ",".join(kinds), "--page", page]
         self._command += ["--scale", str(scale), "--version-header", version_header]
         self._command += ["--host", host] if host else []
         self._command += ["--version-pattern", version_pattern] if version_pattern else []

@@ -6,10 +6,10 @@
     outcome = load.stop()
     assert outcome.failures == ()
 
-From a shell: python -m tests.load 127.0.0.1:8081 --seconds 10
+From a shell: python -m load 127.0.0.1:8081 --seconds 10
 """
 
-from tests.load.load import Load
-from tests.load.outcome import Outcome, Sample, Span, Totals
+from load.load import Load
+from load.outcome import Outcome, Sample, Span, Totals
 
 __all__ = ["Load", "Outcome", "Sample", "Span", "Totals"]
