@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tests.simulation.world import Happening
 
@@ -13,7 +13,7 @@ def check(history: Sequence[Happening], hosts: Sequence[str], *, quiet: bool) ->
     - a deployment is never both committed and reverted;
     - a driver that said live was served by every host, and none was sick; if not at that moment (a driver may sleep between
       proof and word), then only because a later deployment was; one that said undone is served by none;
-    - at the end (`quiet`) every host serves one generation, and it is the last one committed.
+    - whenever everything has been quiet for long enough, and at the end if `quiet`, every host serves the last one committed.
     """
     broken: list[str] = []
     serving: dict[str, object] = dict.fromkeys(hosts)
@@ -32,6 +32,8 @@ def check(history: Sequence[Happening], hosts: Sequence[str], *, quiet: bool) ->
         elif line.what == "began":
             generations[line.data["deployment"]] = line.data["generation"]
             began[line.data["driver"]] = line.data["generation"]
+        elif line.what == "quiet":
+            broken += _mixed(serving, committed)
         elif line.what == "sick":
             sick.add(line.data["generation"])
         elif line.what == "task":
@@ -54,8 +56,11 @@ def check(history: Sequence[Happening], hosts: Sequence[str], *, quiet: bool) ->
                 broken.append(f"{line.data['driver']} said undone, but {serving} was served (its own: {mine})")
     broken += [f"{deployment} was decided both ways" for deployment, both in decisions.items() if len(both) > 1]
     broken += [f"{key} of {deployment} ran {times} times" for (deployment, key), times in tasks.items() if times > 1]
-    if quiet:
-        last = committed[-1] if committed else None
-        if any(served != last for served in serving.values()):
-            broken.append(f"mixed at the end: {serving}, the last committed is {last}")
-    return broken
+    return broken + (_mixed(serving, committed) if quiet else [])
+
+
+def _mixed(serving: Mapping[str, object], committed: Sequence[object]) -> list[str]:
+    last = committed[-1] if committed else None
+    if all(served == last for served in serving.values()):
+        return []
+    return [f"mixed when everything was quiet: {dict(serving)}, the last committed is {last}"]

@@ -101,3 +101,4 @@ async def with_daemons(world: World, work: Any) -> Any:
 async def quiet(world: World) -> None:
     """Let the windows of leases and deadlines pass."""
     await asyncio.sleep(CONFIRM_SECONDS + LEASE_SECONDS + 8 * 1.0)
+    world.note("quiet")
