@@ -65,6 +65,7 @@ def plan_deploy(
             environment=intent.environment.name,
             release=release.digest,
             commit=release.source.commit,
+            tree=release.source.tree,
             version=release.version,
             who=who,
             number=number,

@@ -40,6 +40,7 @@ def plan_remove(
             environment=intent.environment.name,
             release=str(live.get("release", "")),
             commit=str(live.get("commit", "")),
+            tree=str(live.get("tree", "")),
             version=str(live.get("version", "")),
             who=who,
             number=number,

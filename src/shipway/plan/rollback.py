@@ -69,6 +69,7 @@ def plan_rollback(
             environment=environment.name,
             release=str(found.document["release"]),
             commit=str(found.document.get("commit", "")),
+            tree=str(found.document.get("tree", "")),
             version=str(found.document.get("version", "")),
             who=who,
             number=number,

@@ -13,7 +13,7 @@ from typing import Any
 from shipway import __version__
 from shipway.model.event import Event
 from shipway.model.verdict import Verdict
-from shipway.reports.fold import HostState, State, Work, fold
+from shipway.reports.fold import HostState, Phase, State, Work, fold
 from shipway.reports.schemas import REPORT_FORMAT
 
 ACTIVATION = ("switch", "verify")
@@ -89,9 +89,7 @@ def report(events: Iterable[Event]) -> dict[str, Any]:
         ],
         "activation_seconds": activation_seconds(state),
         "downtime_seconds": max(downtimes) if downtimes else None,
-        "bytes_moved": {
-            key: sum(_shipped(h, said) for h in state.hosts.values()) for key, said in (("content", "bytes"), ("sent", "sent"))
-        },
+        "bytes_moved": {"content": _moved(state, "bytes"), "sent": _moved(state, "sent")},
         "hosts": {name: _host(host, start, sources) for name, host in sorted(state.hosts.items())},
         "settled": [dict(settled) for settled in state.settled],
         "draining": [dict(draining) for draining in state.draining],
@@ -154,8 +152,13 @@ def _step(work: Work, start: float) -> dict[str, Any]:
     }
 
 
-def _shipped(host: HostState, key: str) -> int:
-    return int(host.shipped.get(key, 0)) if host.shipped else 0
+def _phase(phase: Phase, start: float) -> dict[str, Any]:
+    lasted = 0.0 if phase.ended is None else phase.ended - phase.began
+    return {"name": phase.name, "wave": phase.wave, "began_seconds": _seconds(phase.began - start), "seconds": _seconds(lasted)}
+
+
+def _moved(state: State, key: str) -> int:
+    return sum(int(host.shipped.get(key, 0)) for host in state.hosts.values() if host.shipped)
 
 
 def _file_name(deployment: str) -> str:

@@ -1,4 +1,4 @@
-"""The JSON that programs may rely on, declared once: event lines, the verdict line, the report, the status. docs/reference/ is made of it."""
+"""Nothing in, the JSON Schemas that programs may rely on out: event lines, verdict line, report, status. bin/docs writes them."""
 
 from __future__ import annotations
 
