@@ -1,0 +1,142 @@
+"""What hosts say of themselves in, the status of an environment out: one JSON object for programs, a few lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shipway.model.facts import HostFacts, Json
+from shipway.reports.clean import clean
+
+NOT_RUNNING = ("draining", "stopping", "gone")
+"""States in which an instance of an earlier generation is on its way out."""
+
+
+def status(environment: str, facts: Mapping[str, HostFacts | None], recorded: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The object of `shipway status --json`. `facts` holds every configured host, None for one that cannot be read.
+
+    `recorded` are the members of the last deployment: one that is not configured is listed and counts as disagreement.
+    """
+    found: dict[str, HostFacts | None] = {**dict.fromkeys(recorded), **facts}
+    members = [name for name in found if name in recorded] or list(facts)
+    live = {name: fact.live if fact is not None else None for name, fact in found.items()}
+    releases = {str(document["release"]) if document is not None else None for document in (live[name] for name in members)}
+    deployments = {str(document["deployment"]) if document is not None else None for document in (live[name] for name in members)}
+    reached = all(found[name] is not None for name in members)
+    settled = all(fact is None or not fact.member.unsettled for fact in found.values())
+    agrees = reached and settled and len(releases) == 1
+    return {
+        "environment": environment,
+        "agrees": agrees,
+        "release": next(iter(releases)) if reached and len(releases) == 1 else None,
+        "deployment": next(iter(deployments)) if reached and len(deployments) == 1 else None,
+        "hosts": [_host(name, found[name], configured=name in facts) for name in sorted(found)],
+    }
+
+
+def drift(facts: Mapping[str, HostFacts | None]) -> dict[str, tuple[str, ...]]:
+    """What is not as recorded, per host; hosts where all is well are left out."""
+    return {name: fact.wrongs for name, fact in sorted(facts.items()) if fact is not None and fact.wrongs}
+
+
+def status_text(said: Mapping[str, Any], facts: Mapping[str, HostFacts | None], unreachable: Mapping[str, str] | None = None) -> list[str]:
+    """The same for a person: a line a host, then what drains, what is not as recorded, and why a host cannot be read."""
+    lines = [_headline(said), ""]
+    rows: list[tuple[str, ...]] = [("host", "state", "version", "release", "generation", "processes")]
+    rows += [_row(host) for host in said["hosts"]]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    notes = [f"{name}: {clean(why)}" for name, why in sorted((unreachable or {}).items())]
+    for name, wrongs in drift(facts).items():
+        notes += [f"{name}: {clean(wrong)}" for wrong in wrongs]
+    for name, fact in sorted(facts.items()):
+        if fact is not None:
+            notes += [f"{name}: {text}" for text in _doings(fact)]
+    return [*lines, "", *notes] if notes else lines
+
+
+def _host(name: str, fact: HostFacts | None, *, configured: bool) -> dict[str, Any]:
+    document = fact.live if fact is not None else None
+    return {
+        "host": name,
+        "reachable": fact is not None,
+        "release": None if document is None else str(document["release"]),
+        "commit": None if document is None else str(document.get("commit", "")),
+        "version": None if document is None else str(document.get("version", "")),
+        "generation": None if fact is None else fact.member.current,
+        "state": _state(fact, configured),
+        "processes": [] if fact is None else _processes(fact),
+    }
+
+
+def _state(fact: HostFacts | None, configured: bool) -> str:
+    if fact is None:
+        return "unreachable" if configured else "unconfigured"
+    if fact.member.unsettled:
+        return "undecided"
+    if fact.member.current is None:
+        return "empty"
+    return "drifted" if fact.wrongs else "live"
+
+
+def _processes(fact: HostFacts) -> list[dict[str, Any]]:
+    """Every instance that the live generation asks for, and any other that still takes part."""
+    rows = []
+    for (name, instance), row in fact.expected.items():
+        running = row is not None and row.state == "up"
+        healthy = row is not None and running and row.healthy
+        rows.append(_process(name, instance, healthy, _release(fact, fact.member.current) if running else None))
+    for extra in fact.processes:
+        if extra.generation != fact.member.current and extra.state not in NOT_RUNNING:
+            rows.append(_process(extra.name, extra.instance, extra.healthy, _release(fact, extra.generation)))
+    return rows
+
+
+def _process(name: str, instance: int, healthy: bool, release: str | None) -> dict[str, Any]:
+    return {"name": name, "instance": instance, "healthy": healthy, "release": release}
+
+
+def _release(fact: HostFacts, generation: int | None) -> str | None:
+    document: Json | None = fact.generations.get(generation) if generation is not None else None
+    return None if document is None else str(document["release"])
+
+
+def _headline(said: Mapping[str, Any]) -> str:
+    if said["release"] is not None:
+        versions = {host["version"] for host in said["hosts"] if host["release"] == said["release"]}
+        version = f"{clean(versions.pop())}, " if len(versions) == 1 else ""
+        serving = f"serves {version}release {said['release'][:12]}, deployment {clean(said['deployment'] or 'of several')}"
+    else:
+        serving = "has nothing current" if said["agrees"] else "does not agree on a release"
+    undecided = any(host["state"] == "undecided" for host in said["hosts"])
+    return f"{said['environment']} {serving}" + (", not decided yet" if undecided else "")
+
+
+def _row(host: Mapping[str, Any]) -> tuple[str, ...]:
+    processes = host["processes"]
+    healthy = sum(1 for process in processes if process["healthy"])
+    return (
+        clean(host["host"]),
+        host["state"],
+        clean(host["version"] or "-"),
+        (host["release"] or "-")[:12],
+        "-" if host["generation"] is None else str(host["generation"]),
+        f"{healthy} of {len(processes)} healthy" if processes else "-",
+    )
+
+
+def _doings(fact: HostFacts) -> list[str]:
+    """What goes on: leases, steps, open deployments, drains. And what happens if all is left alone."""
+    said = []
+    lease = fact.member.lease
+    if lease is not None and lease.until > fact.hello.boot_now:
+        left, held = lease.until - fact.hello.boot_now, fact.hello.boot_now - lease.since
+        said.append(f"{clean(lease.owner)} is deploying {clean(lease.deployment)} since {held:.0f} s; its lease runs out in {left:.0f} s")
+    said += [f"step {clean(busy.key)} of {clean(busy.deployment)} runs" for busy in fact.busy]
+    for attempt in fact.member.unsettled:
+        before = "nothing" if attempt.base is None else f"generation {attempt.base}"
+        alone = f"goes back to {before} by itself unless it is confirmed"
+        said.append(f"deployment {clean(attempt.deployment)} is {attempt.stage} and not decided; this host {alone}")
+    draining = [p for p in fact.processes if p.generation != fact.member.current and p.state in ("draining", "stopping")]
+    said += [f"{clean(p.name)}.{p.instance} of generation {p.generation} still finishes ({p.state})" for p in draining]
+    return said

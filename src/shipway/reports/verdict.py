@@ -1,0 +1,94 @@
+"""A verdict and what led to it in, one screen of text out: what happened, what state things are in, the command to type next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shipway.model.verdict import Verdict
+from shipway.reports.clean import clean
+from shipway.reports.fold import HostState, State
+from shipway.reports.json import activation_seconds
+from shipway.reports.sizes import seconds, size
+
+LINES = 30
+"""Most lines of detail: the screen must hold the whole verdict. The report has them all."""
+
+HEADS: Mapping[str, str] = {
+    "live": "LIVE",
+    "unchanged": "UNCHANGED",
+    "prepared": "PREPARED",
+    "undone": "UNDONE",
+    "refused": "REFUSED",
+    "unsettled": "NOT SETTLED",
+    "removed": "REMOVED",
+    "interrupted": "INTERRUPTED",
+}
+
+
+def verdict_text(verdict: Verdict, state: State, *, situation: str = "", details: Sequence[str] = (), report: str = "") -> list[str]:
+    """`situation` is the state things are in, `details` more lines of an error, `report` where the whole story is."""
+    head = HEADS.get(verdict.verdict, "")
+    lines = [f"{head}: {clean(verdict.message)}" if head else clean(verdict.message)]
+    if situation:
+        lines.append(f"  {clean(situation)}")
+    lines += _measures(state)
+    shown = [clean(line) for line in details if clean(line) and not clean(line).endswith(clean(verdict.message))]
+    lines += [f"  {line}" for line in _shortened(shown)]
+    if verdict.exit_code:
+        lines += [line for _, host in sorted(state.hosts.items()) for line in _failure(host, shown)]
+    lines += [f"  still finishing: {_drain(draining)}" for draining in state.draining]
+    if verdict.hint:
+        lines.append(f"  next: {clean(verdict.hint)}")
+    if report:
+        lines.append(f"  report: {clean(report)}")
+    return lines
+
+
+def _measures(state: State) -> list[str]:
+    said = []
+    activation = activation_seconds(state)
+    if activation is not None:
+        said.append(f"first switch to last proof {seconds(activation)}")
+    downtimes = [host.downtime_seconds for host in state.hosts.values() if host.downtime_seconds is not None]
+    if downtimes:
+        said.append(f"downtime measured {seconds(max(downtimes))}")
+    shipped = [host.shipped for host in state.hosts.values() if host.shipped]
+    content = sum(int(one.get("bytes", 0)) for one in shipped)
+    if content:
+        said.append(f"moved {size(content)} ({size(sum(int(one.get('sent', 0)) for one in shipped))} on the wire)")
+    return [f"  {', '.join(said)}"] if said else []
+
+
+def _failure(host: HostState, shown: Sequence[str]) -> list[str]:
+    """The step that failed on a host, its last output and the answers of its probes, unless the error has told them."""
+    work = host.failure
+    if work is None or work.error is None:
+        return []
+    told = "\n".join(shown)
+    lasted = f" after {seconds(work.seconds)}" if work.seconds is not None else ""
+    lines = [f"  {clean(host.name)}: {work.title} failed{lasted}: {work.error['message']}"]
+    output = list(work.error["lines"]) or list(host.lines)
+    lines += [f"    | {line}" for line in output[-LINES // 2 :] if line not in told]
+    lines += [f"    probe: {_probe(probe)}" for probe in host.probes if not probe.get("ok")]
+    facts: Mapping[str, Any] = work.error.get("facts", {})
+    lines += [f"    {key}: {clean(facts[key], most=300)}" for key in ("answer", "exit", "log") if facts.get(key) is not None]
+    return lines
+
+
+def _probe(probe: Mapping[str, Any]) -> str:
+    return f"{clean(probe.get('what', ''))}: {clean(probe.get('detail', 'no'), most=300)}"
+
+
+def _drain(draining: Mapping[str, Any]) -> str:
+    left = draining.get("seconds_left")
+    bound = f", at most {seconds(float(left))} more" if isinstance(left, (int, float)) else ""
+    name, generation = clean(draining.get("name", "")), clean(draining.get("generation", "?"))
+    return f"{name} of generation {generation} on {clean(draining.get('host', ''))}{bound}"
+
+
+def _shortened(lines: Sequence[str]) -> list[str]:
+    if len(lines) <= LINES:
+        return list(lines)
+    half = LINES // 2
+    return [*lines[:half], f"… {len(lines) - 2 * half} lines more are in the report …", *lines[-half:]]
