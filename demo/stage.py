@@ -108,7 +108,7 @@ class Stage:
         place = os.fsencode(self.directory)
         for entry in Path("/proc").glob("[0-9]*"):
             try:
-                if place in (entry / "cmdline").read_bytes() or os.fsencode(os.readlink(entry / "cwd")).startswith(place):
+                if place in (entry / "cmdline").read_bytes() or os.fsencode((entry / "cwd").readlink()).startswith(place):
                     yield int(entry.name)
             except OSError:
                 continue  # it has ended, or is another user's

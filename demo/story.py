@@ -113,5 +113,9 @@ def _account(console: Console, played: list[Played], outcome: Outcome) -> bool:
 
 
 def _switch(played: Played) -> str:
-    """From the first host that switched to the last."""
-    return f"{played.report}"[:20]
+    """From the first host that served the new version to the last; the hosts of the demo share one clock."""
+    switched = [host["switched"] for host in played.report["hosts"].values() if host["switched"]]
+    if len(switched) != len(played.report["hosts"]):
+        return "not told by every host"
+    began = min(each["at_boot"] - each["seconds"] for each in switched)
+    return f"{(max(each['at_boot'] for each in switched) - began) * 1000:.0f} ms"

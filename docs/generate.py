@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+from shipway.config import reference
 from shipway.model.event import KINDS
 from shipway.model.history import VERDICTS
+from shipway.reports.schemas import events_schema, report_schema, status_schema
 from shipway_agent.states import DECISIONS, INTENT, NEXT, TENTATIVE
 
 DIRECTORY = Path(__file__).parent / "reference"
@@ -43,7 +47,20 @@ def events() -> str:
     )
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"states.md": states, "events.md": events}
+def schema(make: Callable[[], Mapping[str, Any]]) -> Callable[[], str]:
+    """A JSON Schema as the text of its file."""
+    return lambda: json.dumps(make(), indent=2) + "\n"
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "states.md": states,
+    "events.md": events,
+    "configuration.md": reference.page,
+    "shipway.schema.json": reference.json_schema,
+    "report.schema.json": schema(report_schema),
+    "events.schema.json": schema(events_schema),
+    "status.schema.json": schema(status_schema),
+}
 
 
 def main(argv: list[str]) -> int:
