@@ -1,0 +1,124 @@
+"""Events in, a table that lives on the terminal out: a row a host, its step and the seconds that it takes; narrow windows get less."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from shipway.model.event import Event
+from shipway.reports.clean import clean
+from shipway.reports.fold import HostState, State
+from shipway.reports.sizes import seconds
+from shipway.reports.text import words
+
+REDRAWS_A_SECOND = 8
+WIDE, NARROW = 72, 44
+"""Columns from which a row has everything, and below which it has only host and stage."""
+
+OUTPUT_LINES = 6
+"""Lines of the newest output below the table."""
+
+STYLES = {
+    "failed": "bold red",
+    "lost": "bold yellow",
+    "went back": "bold yellow",
+    "reverted": "yellow",
+    "switched": "cyan",
+    "proved": "green",
+    "committed": "bold green",
+}
+STAY = ("note", "settled", "waiting", "went back", "lost")
+"""Events whose words stay on the screen above the table."""
+
+
+class LiveReport:
+    """Draws while the block lasts. `clock` gives seconds since the epoch, as events do; on_event may be called from any thread."""
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.time) -> None:
+        self.state = State()
+        self._console = console
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._output: list[tuple[str, str]] = []
+        self._live = Live(console=console, refresh_per_second=REDRAWS_A_SECOND, get_renderable=self.drawn, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._live.stop()
+
+    def on_event(self, event: Event) -> None:
+        """Take one event. The table follows by itself; what a person must not miss is printed above it."""
+        with self._lock:
+            self.state.add(event)
+            if event.kind == "output":
+                self._output = [*self._output, (event.host, clean(event.data.get("line", "")))][-OUTPUT_LINES:]
+        failed = event.kind == "step" and event.data.get("state") == "failed"
+        if event.kind in STAY or failed:
+            for line in words(event):
+                self._console.print(Text(f"{clean(event.host)}  {line}".strip(), style="red" if failed else ""), soft_wrap=True)
+
+    def drawn(self) -> RenderableType:
+        """The table as it stands now."""
+        with self._lock:
+            now = max(self._clock(), self.state.last_at)
+            width = self._console.width
+            parts: list[RenderableType] = [self._title(now), self._table(now, width)]
+            if width >= NARROW:
+                parts += [Text(f"  {host} | {line}"[: width - 1], style="dim") for host, line in self._output]
+            return Group(*parts)
+
+    def _title(self, now: float) -> Text:
+        began = self.state.began
+        spent = seconds(now - (self.state.began_at or now))
+        title = Text(
+            f"{clean(began.get('kind', 'reading'))} {clean(began.get('version', ''))}".strip(),
+            style="bold",
+            overflow="ellipsis",
+            no_wrap=True,
+        )
+        title.append(f"  {clean(began.get('environment', ''))}  {spent}", style="not bold")
+        phase = self.state.phase
+        if phase is not None:
+            title.append(f"  {phase.wave or phase.name} {seconds(now - phase.began)}", style="not bold cyan")
+        if self.state.waiting:
+            title.append(f"  waiting for {self.state.waiting}", style="not bold yellow")
+        return title
+
+    def _table(self, now: float, width: int) -> Table:
+        table = Table(box=None, pad_edge=False, expand=False, show_header=width >= WIDE, header_style="dim")
+        table.add_column("host", no_wrap=True, overflow="ellipsis")
+        table.add_column("stage", no_wrap=True)
+        if width >= NARROW:
+            table.add_column("step", no_wrap=True, overflow="ellipsis", ratio=1)
+            table.add_column("time", no_wrap=True, justify="right")
+        for name, host in sorted(self.state.hosts.items()):
+            cells = [Text(clean(name)), Text(host.stage, style=STYLES.get(host.stage, ""))]
+            if width >= NARROW:
+                step, spent = _doing(host, now)
+                cells += [Text(step), Text(spent)]
+            table.add_row(*cells)
+        return table
+
+
+def _doing(host: HostState, now: float) -> tuple[str, str]:
+    """What a host does, and for how long."""
+    if host.waiting:
+        return f"waiting for {host.waiting}", ""
+    work = host.step
+    if work is not None:
+        return work.title, seconds(now - work.began)
+    failure = host.failure
+    if failure is not None and failure.error is not None:
+        return f"{failure.title}: {failure.error['message']}", ""
+    return "", ""
