@@ -8,10 +8,10 @@ from typing import Dict, List, Sequence
 from shipway_agent.faults import unforeseen
 
 USAGE = """usage: shipway-agent serve --root DIR [--proxy DIR] [--name NAME]
-       shipway-agent supervise --root DIR
+       shipway-agent supervise --root DIR [--proxy DIR]
        shipway-agent version"""
 
-OPTIONS: Dict[str, Sequence[str]] = {"serve": ("--root", "--proxy", "--name"), "supervise": ("--root",), "version": ()}
+OPTIONS: Dict[str, Sequence[str]] = {"serve": ("--root", "--proxy", "--name"), "supervise": ("--root", "--proxy"), "version": ()}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -38,9 +38,9 @@ def _do(word: str, options: Dict[str, str]) -> int:
         sys.stdout.write(f"{own_hash()} python {sys.version.split()[0]}\n")
         return 0
     if word == "supervise":
-        from shipway_agent.supervisor import supervise
+        from shipway_agent.daemon import supervise
 
-        return supervise(options["--root"])
+        return supervise(options["--root"], options.get("--proxy"))
     return _serve(options)
 
 

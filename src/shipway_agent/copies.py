@@ -134,7 +134,7 @@ class Copies:
         return self._families
 
     def _leader(self, row: ProcessRow, family: Tuple[Known, ...], code: Optional[int]) -> Optional[int]:
-        """The oldest process that left on purpose, when its first one ended well: a server that daemonised, not a remnant of one that crashed."""
+        """The oldest process that left on purpose, when its first one ended well: a server that daemonised, no remnant of a crash."""
         away = [process for process in family if process.session != row.pid and process.group != row.pid]
         if not away or code not in (None, 0):
             return None

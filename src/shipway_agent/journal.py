@@ -189,11 +189,18 @@ class Journal:
         with self._writing():
             return self._append(kind, deployment, data)
 
-    def events(self, since: int = 0, deployment: Optional[str] = None, limit: int = 1000) -> List[Dict[str, Any]]:
-        """Events with a number above `since`, oldest first: {seq, at, deployment, kind, data}; of one deployment when it is named."""
+    def changes(self) -> int:
+        """A number that is another one once somebody else has written since it was last asked. Costs next to nothing."""
+        return int(self._rows("PRAGMA data_version")[0][0])
+
+    def events(
+        self, since: int = 0, deployment: Optional[str] = None, limit: int = 1000, kind: Optional[str] = None
+    ) -> List[Dict[str, Any]]:
+        """Events with a number above `since`, oldest first: {seq, at, deployment, kind, data}; of one deployment or kind where named."""
         rows = self._rows(
-            "SELECT seq, at, deployment, kind, json FROM events WHERE seq > ? AND (? IS NULL OR deployment = ?) ORDER BY seq LIMIT ?",
-            (since, deployment, deployment, limit),
+            "SELECT seq, at, deployment, kind, json FROM events WHERE seq > ? AND (? IS NULL OR deployment = ?)"
+            " AND (? IS NULL OR kind = ?) ORDER BY seq LIMIT ?",
+            (since, deployment, deployment, kind, kind, limit),
         )
         return [{"seq": seq, "at": at, "deployment": of, "kind": kind, "data": json.loads(text)} for seq, at, of, kind, text in rows]
 

@@ -30,6 +30,9 @@ PORT = "peer_port"
 ACKNOWLEDGED = "acknowledged"
 """Kind of the event on the lead that names members which serve what was decided: {"members": [names]}."""
 
+EVERYWHERE = ""
+"""The host to listen on for hosts of other machines."""
+
 LINE_BYTES = 4096
 PATIENCE_SECONDS = 3.0
 MOST_AT_ONCE = 64
@@ -67,41 +70,33 @@ def try_reach(document: Mapping[str, Any], deployment: str, member: str, timeout
     return None if heard.reached else heard.why
 
 
-def awaited(member: Member, acknowledged: Mapping[str, Set[str]]) -> Tuple[Attempt, ...]:
-    """The deployments for which this host must listen: it leads them, others are in them, and one of those may still ask. Pure.
+def awaited(member: Member, acknowledged: Callable[[str], Set[str]]) -> Tuple[Attempt, ...]:
+    """The deployments for which this host must listen: it leads them, others are in them, and one of those may still ask.
 
-    `acknowledged` maps a deployment to the members that serve what was decided. Who acknowledged a later one asks no more.
+    `acknowledged` names, for a deployment, the members that serve what was decided. Who acknowledged a later one asks no more.
     """
     served: Set[str] = {member.name}
     found: List[Attempt] = []
     for attempt in sorted(member.attempts, key=lambda one: -one.fence):
-        if attempt.lead != member.name or attempt.stage == DISCARDED:
+        if attempt.lead != member.name or attempt.stage == DISCARDED or set(attempt.members) <= served:
             continue
         if attempt.stage in DECISIONS:
-            served |= acknowledged.get(attempt.deployment, set())
+            served |= acknowledged(attempt.deployment)
             if set(attempt.members) <= served:
                 continue
-        elif set(attempt.members) <= {member.name}:
-            continue
         found.append(attempt)
     return tuple(found)
 
 
-def acknowledgements(journal: Journal, member: Member) -> Dict[str, Set[str]]:
-    """Who has acknowledged which of the deployments that this host remembers and leads."""
-    found: Dict[str, Set[str]] = {}
-    for attempt in member.attempts:
-        if attempt.lead == member.name and len(attempt.members) > 1 and attempt.stage in DECISIONS:
-            for event in journal.events(0, attempt.deployment, 1_000_000):
-                if event["kind"] == ACKNOWLEDGED:
-                    found.setdefault(attempt.deployment, set()).update(str(name) for name in event["data"].get("members", ()))
-    return found
+def acknowledgements(journal: Journal, deployment: str) -> Set[str]:
+    """The members of a deployment that are recorded here, on its lead, as serving what was decided."""
+    events = journal.events(0, deployment, 1_000_000, ACKNOWLEDGED)
+    return {str(name) for event in events for name in event["data"].get("members", ())}
 
 
 def acknowledge(journal: Journal, deployment: str, members: Iterable[str]) -> None:
     """Record on the lead that these members serve what was decided. Those that are recorded already are not written again."""
-    known = acknowledgements(journal, journal.member()).get(deployment, set())
-    new = sorted(set(members) - known)
+    new = sorted(set(members) - acknowledgements(journal, deployment))
     if new:
         journal.event(ACKNOWLEDGED, deployment, {"members": new})
 
@@ -110,7 +105,7 @@ class Lead:
     """The listener of the lead, in a thread with a journal of its own. `on_change` is called after each question that was answered."""
 
     def __init__(self, root: Root, host: str, port: int, on_change: Callable[[], None]) -> None:
-        """`host` is 127.0.0.1 or 0.0.0.0; port 0 lets the kernel choose. Raises AgentError `port` where the port is taken."""
+        """`host` is 127.0.0.1 or EVERYWHERE; port 0 lets the kernel choose. Raises AgentError `port` where the port is taken."""
         self._root = root
         self._on_change = on_change
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
@@ -120,7 +115,7 @@ class Lead:
             self._listener.listen(64)
         except OSError as error:
             self._listener.close()
-            raise AgentError("port", f"cannot listen for the other hosts on {host}:{port}: {error.strerror}", port=port) from error
+            raise AgentError("port", f"cannot listen for the other hosts on {host or '*'}:{port}: {error.strerror}", port=port) from error
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
         self._stop_reader, self._stop_writer = socket.socketpair()

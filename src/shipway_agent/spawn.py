@@ -72,7 +72,7 @@ def environment_of(
 
 
 def start(launch: Launch) -> int:
-    """Start it and return its pid, which is also its group and session. What cannot be executed ends at once with 127 and says so in its log."""
+    """Start it; its pid, which names its group and session too. What cannot be executed ends at once with 127 and says so in its log."""
     null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     try:
         pid = os.fork()
@@ -160,7 +160,7 @@ def _exec(launch: Launch) -> None:
     fault: Optional[OSError] = None
     for file in tries:
         try:
-            os.execve(file, launch.argv, launch.environment)
+            os.execve(file, launch.argv, launch.environment)  # noqa: S606  # no shell is the point
         except (FileNotFoundError, NotADirectoryError) as error:
             fault = fault or error
         except OSError as error:

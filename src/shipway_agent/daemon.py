@@ -1,0 +1,410 @@
+"""A root in; its processes kept as the record wants them, and its decisions made in time, until somebody ends it. One daemon a root.
+
+`supervise` is the daemon, `ensure` starts or upgrades it, `ask` and `poke` speak with it. It waits for a poke, the death of a child or a
+quarter of a second, and then takes a turn: decide, link, processes, the lead's listener, logs. No step of a turn waits for a network or
+a process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import select
+import signal
+import socket
+import sys
+import time
+from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
+
+from shipway_agent import clock, drain, logs, peers
+from shipway_agent.address import LOOPBACK
+from shipway_agent.apply import SOCKET, apply_locked, pointed, poke
+from shipway_agent.caddy.admin import address_of
+from shipway_agent.copies import Copies, Turn, now
+from shipway_agent.decide import Attempt, Member
+from shipway_agent.errors import AgentError
+from shipway_agent.faults import unforeseen
+from shipway_agent.itself import own_file, own_hash
+from shipway_agent.journal import Journal
+from shipway_agent.peers import Lead
+from shipway_agent.primitives import generations
+from shipway_agent.root import Lock, Root
+from shipway_agent.spawn import PATH
+from shipway_agent.states import COMMITTED
+from shipway_agent.wants import Document, Keep, Wants, generations_of, wants
+from shipway_agent.watchdog import Watchdog
+
+TURN_SECONDS = 0.25
+HURRY_SECONDS = 0.1
+"""The wait between two turns while a process starts or ends."""
+
+FAULT_SECONDS = 1.0
+ROTATE_SECONDS = 1.0
+LOCK_SECONDS = 5.0
+READY_SECONDS = 15.0
+ANSWER_SECONDS = 5.0
+MESSAGE_BYTES = 65536
+LOG = "supervisor.log"
+LOCK_VARIABLE = "SHIPWAY_SUPERVISOR_LOCK"
+"""Number of the descriptor that holds the lock, across a re-execution as another agent."""
+
+AGENT = "supervisor_agent"
+"""Row of the journal's meta: the hash of the agent that supervises."""
+
+__all__ = ["ask", "ensure", "poke", "supervise"]
+
+
+def supervise(root_path: str, proxy_path: Optional[str]) -> int:
+    """Become the daemon of a root: in the background, in a session of its own. The caller gets 0 back at once; another daemon stays.
+
+    `proxy_path` is the root of the proxy that counts requests to this app; None for <root>/proxy.
+    """
+    inherited = os.environ.pop(LOCK_VARIABLE, "")
+    if not inherited and not _detach():
+        return 0
+    with Root(root_path) as root:
+        lock = Lock(int(inherited)) if inherited else None
+        if lock is not None:
+            os.set_inheritable(lock.fd, False)
+        _speak_into_log(root)
+        try:
+            lock = lock or root.supervisor_lock(LOCK_SECONDS)
+        except AgentError as error:
+            if error.code == "busy":
+                return 0
+            raise
+        with Journal(root) as journal:
+            Daemon(root, journal, proxy_path or root.full("proxy"), lock).run()
+    return 0
+
+
+def ensure(root: Root, agent_path: Optional[str] = None, proxy_path: Optional[str] = None) -> Dict[str, Any]:
+    """Have a daemon of this very agent run, and answer what it says of itself: {"agent", "pid"}. It has taken a turn since the call.
+
+    `agent_path` is the agent's one file, by default the file this runs from. A daemon of another agent becomes this one and keeps its
+    processes. Raises AgentError `supervisor` with the last lines of its log when none answers within 15 s.
+    """
+    path = agent_path or own_file()
+    wanted = own_hash() if path == own_file() else os.path.basename(path or "").partition(".")[0]
+    until = time.monotonic() + READY_SECONDS
+    asked_to_change = started = False
+    while True:
+        answer = ask(root, {"hello": True})
+        if answer is not None and answer["agent"] == wanted:
+            return answer
+        if answer is None and not started:
+            _start(root, path, proxy_path)
+            started = True
+        elif answer is not None and not asked_to_change and path is not None:
+            poke(root, {"upgrade": path, "hash": wanted})
+            asked_to_change = True
+        if time.monotonic() >= until:
+            raise _silent(root, answer, wanted)
+        time.sleep(0.02)
+
+
+def ask(root: Root, message: Mapping[str, Any], timeout_seconds: float = ANSWER_SECONDS) -> Optional[Dict[str, Any]]:
+    """Send the daemon a message and wait for its answer, which comes after a whole turn; None where no daemon runs or answers."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asker:
+        asker.bind("")  # the kernel gives it a name of its own, to which the daemon answers
+        asker.settimeout(timeout_seconds)
+        with root.at("run", create=True, mode=0o700) as run:
+            try:
+                asker.sendto(json.dumps(message).encode(), f"/proc/self/fd/{run.fd}/{SOCKET}")
+                answer: Dict[str, Any] = json.loads(asker.recv(MESSAGE_BYTES))
+            except (OSError, ValueError):
+                return None
+    return answer
+
+
+class Daemon:
+    """The loop. It holds the root's lock for as long as it lives."""
+
+    def __init__(self, root: Root, journal: Journal, proxy_path: str, lock: Lock) -> None:
+        self._root = root
+        self._journal = journal
+        self._proxy_path = proxy_path
+        self._lock = lock
+        self._waker, self._wakes = _pipe()
+        self._socket = root.bind(SOCKET)
+        self._copies = Copies(root, journal, self._wake, self._in_flight, say)
+        self._watchdog = Watchdog(journal, self._wake)
+        self._known: Optional[Member] = None
+        self._awaited = False
+        self._version = -1
+        self._documents: Dict[int, Document] = {}
+        self._lead: Optional[Lead] = None
+        self._lead_again = 0.0
+        self._asked_proxy_again = 0.0
+        self._rotated = 0.0
+        self._ending = False
+        self._stopping = False
+
+    def run(self) -> None:
+        """Take turns until the end: all processes gone after {"end": true}, or at once, and leaving them, at SIGTERM."""
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wakes, warn_on_full_buffer=False)
+        say(f"supervises {self._root.path} as process {os.getpid()}, agent {own_hash()[:16]}")
+        self._journal.set_meta(AGENT, own_hash())
+        self._copies.find_again(now())
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        poll.register(self._waker, select.POLLIN)
+        questions: List[Tuple[Any, Mapping[str, Any]]] = []
+        while not self._stopping:
+            wait_seconds = self._turn_or_say()
+            self._answer(questions)
+            if self._ending and not self._copies.rows:
+                break
+            poll.poll(max(1.0, wait_seconds * 1000))
+            _empty(self._waker)
+            questions = self._hear()
+        self._close()
+
+    def _turn_or_say(self) -> float:
+        """A turn; the seconds to wait for the next. A fault (a full disk, a damaged file) is told, and the next turn tries again."""
+        try:
+            return self._turn()
+        except Exception as error:
+            refusal = unforeseen(error)
+            say(" | ".join([refusal.message, *refusal.lines]))
+            return FAULT_SECONDS
+
+    def _turn(self) -> float:
+        member = self._member()
+        if self._watchdog.turn(member, clock.boot_now(), self._serves):
+            member = self._member(changed=True)
+        wanted = self._wanted(member)
+        link = self._align(wanted)
+        busy = self._copies.turn(Turn(wanted.run if not self._ending else frozenset(), link, self._documents, now(), self._ending))
+        self._listen()
+        self._rotate()
+        until = self._watchdog.next_turn(member, clock.boot_now())
+        return min(HURRY_SECONDS if busy else TURN_SECONDS, TURN_SECONDS if until is None else max(0.01, until))
+
+    def _member(self, changed: bool = False) -> Member:
+        """The record, read again only when somebody has written: most turns find everything as it was."""
+        version = self._journal.changes()
+        if changed or version != self._version or self._known is None:
+            self._version, self._known = version, self._journal.member()
+            self._awaited = bool(peers.awaited(self._known, lambda deployment: peers.acknowledgements(self._journal, deployment)))
+        return self._known
+
+    def _wanted(self, member: Member) -> Wants:
+        needed: Set[int] = {*generations_of(member), *(row.generation for row in self._copies.rows)}
+        known = {number: document for number, document in self._documents.items() if number in needed}
+        self._documents = {**generations.documents(self._root, needed - set(known)), **known}
+        return wants(member, self._documents)
+
+    def _align(self, wanted: Wants) -> Optional[int]:
+        """Make the link right, when nobody is at it; where it points."""
+        link = pointed(self._root)
+        if isinstance(wanted.link, Keep) or wanted.link == link:
+            return link
+        try:
+            with self._root.host_lock(0.0):
+                return apply_locked(self._root, self._journal).link
+        except AgentError as error:
+            if error.code == "busy":
+                return link
+            raise
+
+    def _serves(self, attempt: Attempt) -> bool:
+        """Whether this host serves what a decided deployment left: only then the decision is acknowledged."""
+        current = self._known.current if self._known is not None else None
+        return pointed(self._root) == (attempt.target if attempt.stage == COMMITTED else current)
+
+    def _listen(self) -> None:
+        """Open the lead's listener while somebody may ask, and close it when nobody will."""
+        if not self._awaited and self._lead is not None:
+            self._lead.close()
+            self._lead = None
+            self._journal.set_meta(peers.PORT, None)
+        elif self._awaited and self._lead is None and now() >= self._lead_again:
+            self._lead_again = now() + FAULT_SECONDS
+            port = int(self._journal.meta(peers.PORT) or 0)
+            self._lead = Lead(self._root, LOOPBACK if self._is_local() else peers.EVERYWHERE, port, self._wake)
+            self._journal.set_meta(peers.PORT, str(self._lead.port))
+
+    def _is_local(self) -> bool:
+        """Whether this is a root on the operator's machine: such a root has its own proxy."""
+        return os.path.realpath(self._proxy_path).startswith(f"{self._root.path}/")
+
+    def _in_flight(self) -> Optional[Dict[str, int]]:
+        """The proxy's count of requests, asked again two seconds after it did not answer."""
+        if now() < self._asked_proxy_again:
+            return None
+        try:
+            with Root(self._proxy_path) as proxy:
+                counts = drain.in_flight(address_of(proxy))
+        except AgentError:  # there is no proxy here
+            counts = None
+        if counts is None:
+            self._asked_proxy_again = now() + 2.0
+        return counts
+
+    def _rotate(self) -> None:
+        if now() - self._rotated < ROTATE_SECONDS:
+            return
+        self._rotated = now()
+        with self._root.at(logs.FOLDER, create=True, mode=0o700) as folder:
+            logs.rotate(folder)
+
+    # -------------------------------------------------------------- messages
+
+    def _hear(self) -> List[Tuple[Any, Mapping[str, Any]]]:
+        """Take all messages that wait; those that want an answer, with who asked."""
+        questions: List[Tuple[Any, Mapping[str, Any]]] = []
+        while True:
+            try:
+                data, sender = self._socket.recvfrom(MESSAGE_BYTES)
+            except BlockingIOError:
+                return questions
+            try:
+                message = json.loads(data)
+                self._take(message)
+            except (ValueError, TypeError, KeyError, AttributeError):
+                say(f"a message that is none: {data[:80]!r}")
+                continue
+            if sender:
+                questions.append((sender, message))
+
+    def _take(self, message: Mapping[str, Any]) -> None:
+        if "generation" in message:
+            self._copies.try_again(int(message["generation"]))
+        if message.get("end"):
+            self._ending = True
+        if "upgrade" in message:
+            self._upgrade(str(message["upgrade"]), str(message.get("hash", "")))
+
+    def _answer(self, questions: List[Tuple[Any, Mapping[str, Any]]]) -> None:
+        reply = json.dumps({"agent": own_hash(), "pid": os.getpid()}).encode()
+        for sender, _ in questions:
+            try:
+                self._socket.sendto(reply, sender)
+            except OSError:
+                pass  # whoever asked waits no more
+
+    def _upgrade(self, path: str, wanted: str) -> None:
+        """Become another agent: same process, same children, the lock never free."""
+        if not os.path.isfile(path) or wanted == own_hash():
+            return
+        say(f"becomes the agent {wanted[:16]} at {path}")
+        os.set_inheritable(self._lock.fd, True)
+        argv = _argv(path, self._root.path, self._proxy_path)
+        try:
+            os.execve(argv[0], argv, {**_environment(), LOCK_VARIABLE: str(self._lock.fd)})  # noqa: S606  # no shell is the point
+        except OSError as error:
+            os.set_inheritable(self._lock.fd, False)
+            say(f"could not become {path}: {error}")
+
+    def _wake(self) -> None:
+        try:
+            os.write(self._wakes, b"\0")
+        except OSError:
+            pass  # it is full: the daemon wakes anyway
+
+    def _stop(self, *_: object) -> None:
+        self._stopping = True
+
+    def _close(self) -> None:
+        say("ends; no process is left" if self._ending else "ends; its processes go on")
+        if self._lead is not None:
+            self._lead.close()
+        self._socket.close()
+        with self._root.at("run", create=True, mode=0o700) as run:
+            run.unlink(SOCKET)
+        self._lock.release()
+
+
+def say(words: str) -> None:
+    """A line for the daemon's log."""
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    os.write(2, f"{stamp} {words}\n".encode("utf-8", "backslashreplace"))
+
+
+def _detach() -> bool:
+    """Leave the caller, its session and its terminal behind: True in the process that goes on, False in the one that called."""
+    first = os.fork()
+    if first:
+        os.waitpid(first, 0)
+        return False
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    os.chdir("/")
+    return True
+
+
+def _speak_into_log(root: Root) -> None:
+    with root.at(logs.FOLDER, create=True, mode=0o700) as folder:
+        log_fd = logs.open_log(folder, LOG)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(log_fd, 1)
+    os.dup2(log_fd, 2)
+    os.close(null)
+    os.close(log_fd)
+
+
+def _start(root: Root, path: Optional[str], proxy_path: Optional[str]) -> None:
+    """Start `supervise` in a process of its own, which leaves us behind; whether it came up, `ensure` sees."""
+    argv = _argv(path, root.path, proxy_path)
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    with root.at(logs.FOLDER, create=True, mode=0o700) as folder:
+        log_fd = logs.open_log(folder, LOG)
+    try:
+        actions = [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, log_fd, 1), (os.POSIX_SPAWN_DUP2, log_fd, 2)]
+        pid = os.posix_spawn(argv[0], argv, _environment(), file_actions=actions)
+    except OSError as error:
+        raise AgentError("supervisor", f"{argv[0]} cannot be started: {error.strerror}") from error
+    finally:
+        os.close(null)
+        os.close(log_fd)
+    os.waitpid(pid, 0)
+
+
+def _argv(path: Optional[str], root_path: str, proxy_path: Optional[str]) -> List[str]:
+    options = ["supervise", "--root", root_path, *(["--proxy", proxy_path] if proxy_path else [])]
+    if path is not None:
+        return [sys.executable, "-I", "-S", "-X", "utf8", path, *options]
+    sources = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    run = "import sys; sys.path.insert(0, sys.argv.pop(1)); from shipway_agent.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    return [sys.executable, "-I", "-S", "-X", "utf8", "-c", run, sources, *options]
+
+
+def _environment() -> Dict[str, str]:
+    """Nothing of the login, and above all no marker of an app whose process may have called us."""
+    account = pwd.getpwuid(os.geteuid())
+    found = {"PATH": PATH, "HOME": account.pw_dir, "USER": account.pw_name, "LANG": "C.UTF-8"}
+    return {**found, **{name: os.environ[name] for name in ("SHIPWAY_BOOT_ID",) if name in os.environ}}
+
+
+def _silent(root: Root, answer: Optional[Mapping[str, Any]], wanted: str) -> AgentError:
+    with root.at(logs.FOLDER, create=True, mode=0o700) as folder:
+        lines = logs.last(folder, LOG, 10)
+    if answer is not None:
+        return AgentError("supervisor", f"the supervisor of {root.path} stays with agent {answer['agent'][:16]}, not {wanted[:16]}", lines)
+    return AgentError(
+        "supervisor",
+        f"the supervisor of {root.path} did not answer within {READY_SECONDS:g} s (its log: {root.path}/{logs.FOLDER}/{LOG})",
+        lines,
+    )
+
+
+def _pipe() -> Tuple[int, int]:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    return reader, writer
+
+
+def _empty(reader: int) -> None:
+    try:
+        while os.read(reader, 4096):
+            pass
+    except BlockingIOError:
+        pass
