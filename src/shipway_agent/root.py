@@ -24,6 +24,7 @@ COMMON_PLACE = "/tmp"  # noqa: S108  # what we make in it is 0700, ours, and ref
 
 HOST_LOCK = "host.lock"
 SUPERVISOR_LOCK = "supervisor.lock"
+PROXY_LOCK = "proxy.lock"
 
 
 class Root(Folder):
@@ -57,6 +58,15 @@ class Root(Folder):
     def host_lock(self, timeout_seconds: float = 30.0) -> Iterator[None]:
         """Held around "decide and apply". Not re-entrant. Raises AgentError `busy` when another holds it longer than `timeout_seconds`."""
         lock = self._lock(HOST_LOCK, timeout_seconds)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def proxy_lock(self, timeout_seconds: float = 30.0) -> Iterator[None]:
+        """Held while the sites of the proxy that has this root change. Raises AgentError `busy`."""
+        lock = self._lock(PROXY_LOCK, timeout_seconds)
         try:
             yield
         finally:

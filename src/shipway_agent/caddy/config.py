@@ -1,0 +1,49 @@
+"""Sites in, the whole configuration of Caddy out. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping, Sequence
+
+from shipway_agent.caddy.sites import EVERYBODY, Site, check_listen
+
+HTTPS = 443
+
+LONG = "1h"
+"""How long requests that were under way at a reload may take to end; at the end of the process the daemon's drain time bounds them."""
+
+NOBODY = {"handle": [{"handler": "static_response", "status_code": 404, "body": "there is no site of this name here\n"}]}
+"""Without it Caddy answers 200 to names that nobody claims."""
+
+
+def assemble(sites: Sequence[Site], admin: str, storage: str) -> Dict[str, Any]:
+    """The configuration that serves exactly these sites. `admin` is the path of the admin socket, `storage` a directory for certificates.
+
+    Nothing of it depends on a release. Sites with domains come before those that take every request.
+    """
+    listens = sorted({door.listen for site in sites for door in site.doors})
+    return {
+        "admin": {"listen": f"unix/{admin}|0600", "config": {"persist": False}},
+        "logging": {"logs": {"default": {"level": "WARN"}}},
+        "storage": {"module": "file_system", "root": storage},
+        "apps": {"http": {"grace_period": LONG, "servers": {listen: _server(sites, listen) for listen in listens}}},
+    }
+
+
+def listens_of(config: Mapping[str, Any]) -> List[str]:
+    """The addresses that a configuration listens at."""
+    servers = config.get("apps", {}).get("http", {}).get("servers", {})
+    return sorted(listen for server in servers.values() for listen in server["listen"])
+
+
+def _server(sites: Sequence[Site], listen: str) -> Dict[str, Any]:
+    doors = [door for site in sorted(sites, key=lambda site: site.id) for door in site.doors if door.listen == listen]
+    doors.sort(key=lambda door: EVERYBODY in door.domains())
+    server: Dict[str, Any] = {
+        "listen": [listen],
+        "routes": [*(route for door in doors for route in door.routes), NOBODY],
+        "read_header_timeout": "30s",
+    }
+    secure = check_listen(listen)[1] == HTTPS and any(door.domains() - {EVERYBODY} for door in doors)
+    if not secure:
+        server["automatic_https"] = {"disable": True}
+    return server

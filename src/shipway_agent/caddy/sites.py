@@ -1,0 +1,162 @@
+"""A site as the operator sends it in; out, the sites that a proxy keeps, one file each, so that applications do not touch each other's.
+
+A site has doors: where it takes requests, and by which routes. Until a deployment is decided the old doors stay open beside the new ones,
+for a domain that goes must answer until nobody can go back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Set, Tuple
+
+from shipway_agent.errors import AgentError
+from shipway_agent.root import Root
+
+FOLDER = "sites"
+SUFFIX = ".json"
+
+ROOT = "{SHIPWAY_ROOT}"
+PROBE = "{SHIPWAY_PROBE}"
+"""Placeholders of the operator's routes, filled in here."""
+
+EVERYBODY = ""
+"""Stands for the domain of a route that takes every request."""
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*):([0-9]{1,5})")
+_UNFIT = re.compile(r"[\x00-\x1f\x7f{}*?\[\]\\\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where requests come in ("127.0.0.1:8081", ":8080"), and the routes they take there, in Caddy's JSON with nothing left to fill in."""
+
+    listen: str
+    routes: Sequence[Mapping[str, Any]]
+
+    def domains(self) -> FrozenSet[str]:
+        """The names it answers to, EVERYBODY among them where a route asks for none."""
+        found: Set[str] = set()
+        for route in self.routes:
+            for matcher in route.get("match") or [{}]:
+                found.update(name.lower() for name in matcher.get("host") or [EVERYBODY])
+        return frozenset(found)
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a proxy keeps of one application. `digest` names the routes as they were sent; the newest door comes first."""
+
+    id: str
+    root: str
+    digest: str
+    doors: Tuple[Door, ...]
+
+    @property
+    def listen(self) -> str:
+        return self.doors[0].listen
+
+
+def wanted(sent: Mapping[str, Any], listen: str, root: str, token: str) -> Site:
+    """The site that the operator sent, filled in for this host. Raises AgentError: `site`, `listen`, `root`."""
+    name = str(sent["id"])
+    if not _ID.fullmatch(name):
+        raise AgentError("site", f"{name!r} cannot be the name of a site")
+    check_listen(listen)
+    check_path(root)
+    routes = _fill(list(sent["routes"]), {ROOT: root, PROBE: token})
+    return Site(name, root, digest_of(sent["routes"]), (Door(listen, routes),))
+
+
+def beside(before: Optional[Site], after: Site, decided: bool) -> Site:
+    """The site to serve from now on: `after`, and until the decision also the doors that stood open before."""
+    if before is None or decided:
+        return after
+    return replace(after, doors=(*after.doors, *(door for door in before.doors if door not in after.doors)))
+
+
+def check_free(site: Site, others: Sequence[Site], before: Optional[Site]) -> None:
+    """Raises AgentError `site-taken` when requests for this site would go to another one, or another root has the site."""
+    if before is not None and before.root != site.root and os.path.lexists(f"{before.root}/current"):
+        message = f"the site {site.id} of this proxy belongs to {before.root}, not to {site.root}; give one of them another environment"
+        raise AgentError("site-taken", message, site=site.id, root=before.root)
+    for other in others:
+        for theirs in other.doors:
+            for ours in site.doors:
+                both = theirs.domains() & ours.domains() if theirs.listen == ours.listen else frozenset()
+                if both:
+                    what = "requests without a domain of their own" if EVERYBODY in both else f"requests for {', '.join(sorted(both))}"
+                    message = f"{what} at {ours.listen} go to {other.id} already; give {site.id} domains or a listen address of its own"
+                    raise AgentError("site-taken", message, site=other.id, root=other.root, domains=sorted(both))
+
+
+def read(proxy: Root) -> List[Site]:
+    """All sites of a proxy, by name. Raises AgentError `damaged` for a file that is not one of ours."""
+    return [_read(proxy, name) for name in proxy.names(FOLDER) if name.endswith(SUFFIX)]
+
+
+def write(proxy: Root, site: Site) -> None:
+    """Keep a site, durable when it returns."""
+    proxy.at(FOLDER, create=True, mode=0o700).close()
+    proxy.write(f"{FOLDER}/{site.id}{SUFFIX}", json.dumps(asdict(site), sort_keys=True, indent=1).encode() + b"\n")
+
+
+def forget(proxy: Root, name: str) -> bool:
+    """Remove a site; False where it was not kept."""
+    if not _ID.fullmatch(name):
+        raise AgentError("site", f"{name!r} cannot be the name of a site")
+    return proxy.stat(FOLDER) is not None and proxy.unlink(f"{FOLDER}/{name}{SUFFIX}")
+
+
+def digest_of(routes: Any) -> str:
+    """The name of routes as they were sent: a proxy that has it serves exactly these."""
+    text = json.dumps(routes, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
+
+
+def check_listen(listen: str) -> Tuple[str, int]:
+    """Host ("" for every interface) and port of an address to listen at. Raises AgentError `listen`."""
+    found = _LISTEN.fullmatch(listen)
+    if not found or not 0 < int(found[2]) < 65536:
+        raise AgentError("listen", f"{listen!r} is no address to listen at; write 127.0.0.1:8080, [::1]:8080 or :8080 for every interface")
+    return found[1].strip("[]"), int(found[2])
+
+
+def check_path(path: str) -> None:
+    """Raises AgentError `root` for a path that Caddy would not take literally."""
+    found = _UNFIT.search(path)
+    if found:
+        shown, what = (text.encode("utf-8", "backslashreplace").decode() for text in (path, found[0]))
+        message = f"the path {shown!r} has {what!r} in it, which the proxy would not take literally; give the host another root"
+        raise AgentError("root", message, path=shown)
+
+
+def _read(proxy: Root, name: str) -> Site:
+    data = proxy.read(f"{FOLDER}/{name}")
+    try:
+        value = json.loads(data)
+        doors = tuple(Door(str(door["listen"]), list(door["routes"])) for door in value["doors"])
+        site = Site(str(value["id"]), str(value["root"]), str(value["digest"]), doors)
+        if not doors or f"{site.id}{SUFFIX}" != name:
+            raise ValueError("no doors, or another name")
+    except (ValueError, KeyError, TypeError) as error:
+        path = proxy.full(f"{FOLDER}/{name}")
+        raise AgentError("damaged", f"{path} does not hold what was written there: {error}", path=path) from None
+    return site
+
+
+def _fill(value: Any, texts: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        for placeholder, text in texts.items():
+            value = value.replace(placeholder, text)
+        return value
+    if isinstance(value, list):
+        return [_fill(inner, texts) for inner in value]
+    if isinstance(value, dict):
+        filled: Dict[str, Any] = {name: _fill(inner, texts) for name, inner in value.items()}
+        return filled
+    return value

@@ -1,0 +1,28 @@
+"""A proxy's root in, its secret token out: who sends it in the header Shipway-Probe is told which release and which address answered."""
+
+from __future__ import annotations
+
+import secrets
+
+from shipway_agent.errors import AgentError, Missing
+from shipway_agent.root import Root
+
+FILE = "probe-token"
+HEADER = "Shipway-Probe"
+
+
+def read(proxy: Root) -> str:
+    """The token. Raises Missing where no site was ever served, AgentError `damaged`."""
+    found = proxy.read(FILE, 64).decode("ascii", "replace").strip()
+    if len(found) != 32 or not found.isalnum():
+        raise AgentError("damaged", f"{proxy.full(FILE)} does not hold what was written there", path=proxy.full(FILE))
+    return found
+
+
+def keep(proxy: Root) -> str:
+    """The token, made where there is none yet."""
+    try:
+        return read(proxy)
+    except Missing:
+        proxy.write(FILE, secrets.token_hex(16).encode())
+        return read(proxy)

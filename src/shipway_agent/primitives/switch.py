@@ -1,0 +1,63 @@
+"""A generation that is ready in, the one that serves out: the intent journalled, one rename, the fact journalled."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Dict, Mapping
+
+from shipway_agent import clock, front
+from shipway_agent.apply import apply_locked, point, pointed, poke
+from shipway_agent.decide import Attempt, Reply
+from shipway_agent.errors import AgentError
+from shipway_agent.journal import Journal
+from shipway_agent.primitives import Context, generations
+from shipway_agent.root import Root
+from shipway_agent.states import ARMED, SWITCHED
+
+
+def switch(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
+    """Make the generation of this deployment current: {"base", "seconds", "at_boot"}.
+
+    `seconds` is how long the rename took until it was on disk, `at_boot` when it was, on the boot clock. Killed anywhere and
+    called again, it goes on where it was. Raises AgentError: `no-generation`, `slots`, or the code of a refusal of the record
+    (order, expired, unsettled, settled, fenced, unknown); nothing has changed then.
+    """
+    document = generations.read(context.root, context.fence)
+    if document is None:
+        raise AgentError("no-generation", f"generation {context.fence} is not on this host", generation=context.fence)
+    front.lay(context.root, context.fence, document)
+    return perform(context.root, context.journal, context.deployment, context.fence)
+
+
+def perform(root: Root, journal: Journal, deployment: str, fence: int) -> Dict[str, Any]:
+    """The switch itself, under the host's lock, for a generation whose `front/` is laid."""
+    with root.host_lock():
+        attempt = _armed(journal, deployment, fence)
+        began = time.monotonic()
+        if pointed(root) != fence:
+            point(root, fence)
+        seconds, at_boot = time.monotonic() - began, clock.boot_now()
+        if attempt.stage != SWITCHED:
+            reply = journal.decide({"do": "switched", "deployment": deployment, "fence": fence}, clock.boot_now())
+            if not reply["ok"]:
+                apply_locked(root, journal)  # the decision came first; the link goes where it says
+                raise _refused("switch", reply)
+    poke(root)
+    return {"base": attempt.base, "seconds": round(seconds, 6), "at_boot": round(at_boot, 6)}
+
+
+def _armed(journal: Journal, deployment: str, fence: int) -> Attempt:
+    """The attempt with its intent journalled: now, or by an earlier try that was killed before it was done."""
+    attempt = journal.member().attempt(deployment)
+    if attempt is None or attempt.stage not in (ARMED, SWITCHED):
+        reply = journal.decide({"do": "arm", "deployment": deployment, "fence": fence}, clock.boot_now())
+        if not reply["ok"]:
+            raise _refused("arm", reply)
+        attempt = journal.member().attempt(deployment)
+    assert attempt is not None and attempt.target == fence
+    return attempt
+
+
+def _refused(what: str, reply: Reply) -> AgentError:
+    facts = {name: value for name, value in reply.items() if name not in ("ok", "code")}
+    return AgentError(str(reply["code"]), f"the host's record refuses to {what}: {reply.get('message') or reply['code']}", **facts)
