@@ -1,0 +1,90 @@
+"""argv in, the exit code of the command that it names out. Faults of the command line end as every error does: with what to type next."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+
+import click
+
+from shipway import __version__
+from shipway.cli.screen import Screen
+from shipway.model.verdict import Verdict
+
+COMMANDS: Mapping[str, str] = {
+    "deploy": "Take a commit live on every host, or undo it on every host.",
+    "prepare": "Do the half of a deployment that nobody can see.",
+    "rollback": "Make an earlier generation current again.",
+    "resume": "Settle what an interrupted driver left.",
+    "abort": "Undo what an interrupted driver left.",
+    "status": "What serves on each host, read from the hosts.",
+    "plan": "What a deployment would do and change.",
+    "history": "The deployments that are remembered.",
+    "show": "One deployment, step by step.",
+    "verify": "Whether every host proves that it serves a release.",
+    "remove": "Take the application off its hosts.",
+}
+
+
+class Commands(click.Group):
+    """The group `shipway`: knows its commands by name and imports only the one that runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = importlib.import_module(f"shipway.cli.{cmd_name}").command
+        return found
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f"there is no command {args[0]!r}{_nearest(args[0])}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="shipway %(version)s")
+def shipway() -> None:
+    """Takes a git commit live on one host or many without failing a request, and brings any earlier state back."""
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command and answer its exit code. Prints every fault of the command line with what to type next."""
+    try:
+        code = shipway.main(list(argv), prog_name="shipway", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 2
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        return _faulty(error, argv)
+    except click.exceptions.Abort:
+        return _say(Verdict("refused", 3, "interrupted before anything began; nothing was touched"), argv)
+    return code if isinstance(code, int) else 0
+
+
+def _faulty(error: click.ClickException, argv: Sequence[str]) -> int:
+    ctx = getattr(error, "ctx", None)
+    command = ctx.command_path if ctx is not None else "shipway"
+    message = error.format_message().rstrip(".")
+    return _say(Verdict("refused", 2, f"{message}; nothing was touched", f"{command} --help"), argv)
+
+
+def _say(verdict: Verdict, argv: Sequence[str]) -> int:
+    with Screen(json="--json" in argv) as screen:
+        screen.verdict(verdict)
+    return verdict.exit_code
+
+
+def _nearest(word: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, COMMANDS, n=1)
+    return f"; the nearest is {near[0]}" if near else ""

@@ -1,0 +1,68 @@
+"""Signals in, a cancelled flow out: the first one undoes, the second leaves it to the hosts and says what they will do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from shipway.model.verdict import Verdict
+from shipway.reports.fold import State
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+INTENT = ("switch", "verify", "commit")
+"""Phases in which a host may have switched and does not know the decision."""
+
+
+@contextmanager
+def interruptible(task: asyncio.Task[Any], say: Callable[[str], None], leave: Callable[[], None]) -> Iterator[None]:
+    """While the block lasts, the first signal cancels `task` and says so, the second calls `leave`, which does not return."""
+    loop = asyncio.get_running_loop()
+    seen: list[int] = []
+
+    def on_signal(number: int) -> None:
+        seen.append(number)
+        if len(seen) > 1:
+            leave()
+            return
+        say(f"{signal.Signals(number).name}: undoing; once more leaves it to the hosts")
+        task.cancel()
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, on_signal, number)
+    try:
+        yield
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+def left_alone(state: State) -> Verdict:
+    """What is true, and what the hosts do by themselves, when the driver goes now."""
+    environment = str(state.began.get("environment", "")) or "ENV"
+    deployment = state.deployment
+    if not state.touched:
+        return Verdict("refused", 3, "interrupted before anything began; nothing was touched", "", deployment)
+    hint = f"shipway resume {environment}"
+    if state.decision:
+        what = f"the decision is {state.decision} and stands; a host that has not heard it asks the lead by itself"
+    elif state.phases and any(phase.name in INTENT for phase in state.phases):
+        confirm = _seconds(state, "confirm_seconds")
+        what = f"every host goes back to what it served by itself{confirm}, unless the lead has committed by then"
+    else:
+        what = "what served serves on; each host discards what was prepared when its lease runs out, and nothing stays locked"
+    return Verdict("interrupted", 4, f"left to the hosts: {what}", hint, deployment)
+
+
+def end_now(exit_code: int) -> None:
+    """End this process at once. Its ssh processes see their stdin close and end as well."""
+    os._exit(exit_code)
+
+
+def _seconds(state: State, key: str) -> str:
+    value = state.began.get(key)
+    return f" within {value:g} s" if isinstance(value, (int, float)) else ""

@@ -1,0 +1,34 @@
+"""A command in, the same with the words that every command has out: the environment, --json, --debug, --project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def everywhere(command: F) -> F:
+    """--json, --debug and --project, which mean the same for every command."""
+    command = click.option("--debug", is_flag=True, help="Show where in the program an error came from.")(command)
+    command = click.option("--json", "json", is_flag=True, help="One object a line: every event, and the verdict last.")(command)
+    return click.option(
+        "-C",
+        "--project",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        default=Path(),
+        help="Where the project is, instead of this directory.",
+    )(command)
+
+
+def environment(command: F) -> F:
+    """The argument ENV, which may be left out where there is only one."""
+    return click.argument("environment", metavar="[ENV]", required=False)(command)
+
+
+def ref(command: F) -> F:
+    """--ref, which names the commit."""
+    return click.option("--ref", metavar="REF", help="A branch, tag or commit; without it HEAD, and the tree must be clean.")(command)

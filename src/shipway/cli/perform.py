@@ -1,0 +1,119 @@
+"""The name of a flow and its words in, its exit code out: the flow runs, is shown while it runs, and every ending is put in words."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from shipway.cli.interrupt import end_now, interruptible, left_alone
+from shipway.cli.screen import Screen
+from shipway.flows.words import Words
+from shipway.model.errors import HostError, ShipwayError
+from shipway.model.event import Event
+from shipway.model.verdict import Verdict
+
+VERDICT_OF_CODE = {1: "undone", 2: "refused", 3: "refused", 4: "unsettled"}
+
+
+class Flow(Protocol):
+    """What every file of flows/ has: an async function of the file's own name."""
+
+    async def __call__(self, words: Words, on_event: Callable[[Event], None]) -> Verdict:
+        """Run to a verdict. Raises ShipwayError."""
+        ...
+
+
+def perform(name: str, words: Words, *, debug: bool = False, screen: Screen | None = None, alone: str = "") -> int:
+    """Run the flow `name` and answer its exit code.
+
+    `debug` prints the traceback of an error. With --json, `alone` names the part of the verdict's data that is printed instead of
+    the verdict, for commands whose answer is one object.
+    """
+    with screen or Screen(json=words.json) as shown:
+        try:
+            verdict = asyncio.run(_run(find_flow(name), words, shown))
+        except Exception as error:  # a person sees words, never a traceback
+            if debug:
+                _print_traceback(error, shown)
+            verdict, situation, details = worded(error, shown, words)
+            shown.verdict(verdict, situation=situation, details=details)
+            return verdict.exit_code
+        _show(verdict, shown, alone)
+        return verdict.exit_code
+
+
+def find_flow(name: str) -> Flow:
+    """The flow of that name, imported now."""
+    flow: Flow = getattr(importlib.import_module(f"shipway.flows.{name}"), name)
+    return flow
+
+
+def worded(error: Exception, screen: Screen, words: Words) -> tuple[Verdict, str, Sequence[str]]:
+    """An error as a verdict, the state things are in, and lines of detail."""
+    deployment = screen.state.deployment if screen.state.touched else ""
+    if isinstance(error, ShipwayError):
+        verdict = Verdict(VERDICT_OF_CODE[error.exit_code], error.exit_code, error.message, error.hint, deployment, _data(error))
+        return verdict, error.state, error.details
+    environment = words.environment or str(screen.state.began.get("environment", "")) or "ENV"
+    hint = f"shipway status {environment} tells what each host serves; --debug shows where it happened"
+    touched = screen.state.touched
+    what = (
+        f"{error.host}: {error.message}" if isinstance(error, HostError) else f"a fault of shipway itself, {type(error).__name__}: {error}"
+    )
+    state = "hosts were touched; they settle by themselves" if touched else "nothing was touched"
+    lines = error.lines if isinstance(error, HostError) else ()
+    return Verdict("unsettled" if touched else "refused", 4 if touched else 3, what, hint, deployment, {"state": state}), state, lines
+
+
+async def _run(flow: Flow, words: Words, screen: Screen) -> Verdict:
+    async def work() -> Verdict:
+        return await flow(words, screen.on_event)
+
+    def leave() -> None:
+        verdict = left_alone(screen.state)
+        screen.verdict(verdict)
+        end_now(verdict.exit_code)
+
+    task = asyncio.ensure_future(work())
+    with interruptible(task, lambda text: _aside(text, screen), leave):
+        try:
+            return await task
+        except asyncio.CancelledError:
+            return left_alone(screen.state)
+
+
+def _aside(text: str, screen: Screen) -> None:
+    """Something the program says of itself: on stderr, so that lines of JSON stay whole."""
+    import sys
+
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        pass  # nobody is there to read it
+
+
+def _show(verdict: Verdict, screen: Screen, alone: str) -> None:
+    lines = verdict.data.get("lines")
+    data = {key: value for key, value in verdict.data.items() if key != "lines"}
+    told = Verdict(verdict.verdict, verdict.exit_code, verdict.message, verdict.hint, verdict.deployment, data)
+    if screen.json:
+        screen.object(data[alone]) if alone and alone in data else screen.verdict(told)
+        return
+    if lines is not None:
+        screen.lines(lines)
+    if lines is None or verdict.exit_code or verdict.hint:
+        screen.verdict(told)
+
+
+def _data(error: ShipwayError) -> dict[str, object]:
+    return {"code": error.code, "state": error.state, "details": list(error.details)}
+
+
+def _print_traceback(error: Exception, screen: Screen) -> None:
+    import traceback
+
+    screen.lines([])
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        _aside(line, screen)

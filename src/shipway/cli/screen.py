@@ -1,0 +1,159 @@
+"""Events and a verdict in, what a person or a program sees out: a live table, plain lines, or JSON, decided once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from shipway.model.event import Event
+from shipway.model.verdict import Verdict
+from shipway.reports.fold import State
+
+
+class Progress(Protocol):
+    """How a running flow is shown."""
+
+    state: State
+
+    def on_event(self, event: Event) -> None:
+        """Show one event."""
+        ...
+
+
+class Screen:
+    """Where a command speaks. `json` makes every line an object; else a terminal gets a live table and everything else plain lines.
+
+    A reader that went away (a closed pipe, a lost terminal) silences it and stops nothing: a deployment does not end with its watcher.
+    """
+
+    def __init__(self, *, json: bool = False) -> None:
+        self.json = json
+        self._gone = False
+        self._stack = ExitStack()
+        self._progress: Progress | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._end_progress()
+        self._flush()
+
+    @property
+    def state(self) -> State:
+        """The attempt as far as it was told."""
+        return self._progress.state if self._progress is not None else State()
+
+    def on_event(self, event: Event) -> None:
+        """Show what happens."""
+        if self._progress is None:
+            self._progress = self._begin_progress()
+        try:
+            self._progress.on_event(event)
+        except OSError:
+            self._gone = True
+
+    def line(self, text: str = "") -> None:
+        """Print one line."""
+        if self._gone:
+            return
+        try:
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+        except OSError:
+            self._gone = True
+
+    def lines(self, texts: Sequence[str]) -> None:
+        """Print some lines, below whatever was shown so far."""
+        self._end_progress()
+        for text in texts:
+            self.line(text)
+
+    def object(self, value: Any) -> None:
+        """Print one JSON object on one line."""
+        from shipway.reports.json import object_line
+
+        self.line(object_line(value))
+
+    def verdict(self, verdict: Verdict, *, situation: str = "", details: Sequence[str] = ()) -> None:
+        """Print how it ended, as the last thing."""
+        self._end_progress()
+        if self.json:
+            from shipway.reports.json import verdict_line
+
+            self.line(verdict_line(verdict))
+            return
+        from shipway.reports.timeline import timeline
+        from shipway.reports.verdict import verdict_text
+
+        state = self.state
+        if any(phase.name == "switch" for phase in state.phases):
+            self.lines(["", *timeline(state, self.width), ""])
+        self.lines(verdict_text(verdict, state, situation=situation, details=details, report=str(verdict.data.get("report", ""))))
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal, 100 where there is none."""
+        from shutil import get_terminal_size
+
+        return min(120, get_terminal_size((100, 24)).columns)
+
+    @property
+    def terminal(self) -> bool:
+        """Whether a person watches on a terminal that can move its cursor."""
+        try:
+            return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        except ValueError:
+            return False
+
+    def _begin_progress(self) -> Progress:
+        if self.json:
+            return _Lines(self.line)
+        if self.terminal:
+            from rich.console import Console
+
+            from shipway.reports.live import LiveReport
+
+            return self._stack.enter_context(LiveReport(Console(file=sys.stdout, highlight=False, markup=False)))
+        from shipway.reports.text import TextReport
+
+        return TextReport(self.line)
+
+    def _end_progress(self) -> None:
+        try:
+            self._stack.close()
+        except OSError:
+            self._gone = True
+
+    def _flush(self) -> None:
+        """Python flushes stdout once more when it ends; a reader that is gone must not be an error then."""
+        try:
+            sys.stdout.flush()
+        except (OSError, ValueError):
+            self._gone = True
+        if self._gone:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            try:
+                os.dup2(nowhere, sys.stdout.fileno())
+            except (OSError, ValueError):
+                pass  # no descriptor behind this stdout: nothing will be flushed to it
+            finally:
+                os.close(nowhere)
+
+
+class _Lines:
+    """Every event as a line of JSON."""
+
+    def __init__(self, line: Any) -> None:
+        self._line = line
+        self.state = State()
+
+    def on_event(self, event: Event) -> None:
+        from shipway.reports.json import event_line
+
+        self.state.add(event)
+        self._line(event_line(event))

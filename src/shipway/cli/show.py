@@ -1,0 +1,29 @@
+"""`shipway show [ENV] [DEPLOYMENT]`: one deployment, step by step."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from shipway.cli.options import environment, everywhere
+from shipway.cli.perform import perform
+from shipway.flows.words import ShowWords
+
+NAMES_A_DEPLOYMENT = r"@.*|[0-9]+(-[0-9a-f]+)?|refused-[0-9a-f-]+"
+"""A single argument of this form is no environment."""
+
+
+@click.command("show")
+@environment
+@click.argument("deployment", default="@last", metavar="[DEPLOYMENT]")
+@everywhere
+def command(environment: str | None, deployment: str, project: Path, json: bool, debug: bool) -> int:
+    """One deployment on a page: its timeline, and every step of every host with its seconds.
+
+    DEPLOYMENT is an id, the beginning of one, a generation's number, or @last.
+    """
+    named = environment is not None and re.fullmatch(NAMES_A_DEPLOYMENT, environment)
+    where, which = (None, environment or "") if named else (environment, deployment)
+    return perform("show", ShowWords(project=project, environment=where, deployment=which, json=json), debug=debug)
