@@ -1,0 +1,188 @@
+"""Three real hosts over ssh, as an unprivileged user: the same promises, and what only real hosts can do: reboot, vanish, refuse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from load import Load
+from tests.hosts import Hosts
+from tests.stories.project import FOUR, Project, eventually, sample
+
+pytestmark = pytest.mark.hosts
+PROJECT = "/home/deploy/.shipway/apps/shop-live"
+
+
+class Fleet:
+    """The sample application on the hosts, in the environment `live`."""
+
+    def __init__(self, place: Path, hosts: Hosts, more: str = "watch_seconds = 2") -> None:
+        self.hosts = hosts
+        lines = "\n".join(f'  {{ name = "{name}", address = "deploy@{hosts.address(name)}" }},' for name in hosts.names)
+        repository = sample(place / "shop", f"[environment.live]\n{more}\nhosts = [\n{lines}\n]\n", versions={**FOUR, "v5": {}})
+        self.project = Project(repository, "live", hosts.env)
+
+    @property
+    def doors(self) -> list[str]:
+        return [f"{address}:{port}" for address, port in map(self.hosts.front, self.hosts.names)]
+
+    def version(self) -> str:
+        """What every front door answers with."""
+        said = {self.about(name)["version"] for name in self.hosts.names}
+        assert len(said) == 1, said
+        return str(said.pop())
+
+    def about(self, name: str) -> dict[str, str]:
+        asked = self.hosts.run(name, ["python3", "-c", ASK])
+        said: dict[str, str] = json.loads(asked.stdout)
+        return said
+
+
+ASK = "import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:8080/version', timeout=10).read().decode())"
+
+
+@pytest.fixture
+def fleet(place: Path) -> Iterator[Fleet]:
+    with Hosts(3) as hosts:
+        yield Fleet(place, hosts)
+
+
+@pytest.mark.alone
+def test_the_whole_story_under_load(fleet: Fleet) -> None:
+    fleet.project.deploy("v1")
+    with Load(*fleet.doors, scale=0.4) as load:
+        fleet.project.deploy("v2")
+        assert fleet.version() == "2"
+        broken = fleet.project.deploy("v3", code=1)
+        assert "cannot start: behaviour.json says so" in broken.text
+        assert fleet.version() == "2"
+        fleet.project.deploy("v4", code=1)
+        assert fleet.project.serving() == "v2"
+        fleet.project.rollback()
+        assert fleet.project.serving() == "v1"
+        outcome = load.stop()
+    assert outcome.failures == (), str(outcome)
+    assert set(outcome.versions) <= {"1", "2", "4"}
+
+
+def test_nothing_needs_root_and_nothing_is_written_outside(fleet: Fleet) -> None:
+    fleet.project.deploy("v1")
+    written = fleet.hosts.run(
+        "a", ["find", "/", "-xdev", "-newer", "/run/sshd", "-user", "deploy", "-not", "-path", "/proc/*"], user="root"
+    )
+    outside = [path for path in written.stdout.decode().splitlines() if not path.startswith(("/home/deploy", "/tmp/shipway-"))]
+    assert outside == []
+    owners = fleet.hosts.run("a", ["ps", "-eo", "user,args"], user="root").stdout.decode().splitlines()
+    ours = [line for line in owners if "shipway" in line or "app.py" in line or "caddy" in line]
+    assert ours
+    assert all(line.startswith("deploy") for line in ours), ours
+
+
+def test_a_rebooted_host_serves_what_it_served(fleet: Fleet) -> None:
+    fleet.project.deploy("v1")
+    fleet.hosts.reboot("b")
+
+    def back() -> bool:
+        status = fleet.project.run("status", "live", "--json", code=None)
+        return bool(status.code == 0 and all(process["healthy"] for host in status.lines[0]["hosts"] for process in host["processes"]))
+
+    fleet.project.run("deploy", "live", "--ref", "v1")
+    eventually(back, "the processes of the rebooted host are healthy")
+    assert fleet.version() == "1"
+
+
+def test_a_host_that_reboots_after_the_switch_does_not_split_the_fleet(fleet: Fleet) -> None:
+    fleet.project.deploy("v1")
+    driver = fleet.project.start("deploy", "live", "--ref", "v2", "--json")
+    assert driver.stdout is not None
+    for line in driver.stdout:
+        if json.loads(line).get("event") == "switched":
+            break
+    fleet.hosts.reboot("c")
+    out, err = driver.communicate(timeout=110)
+    assert driver.returncode in (1, 4), out + err
+    fleet.project.run("resume", "live")
+    assert fleet.project.status()["agrees"] is True
+    fleet.project.deploy("v5")
+    assert fleet.version() == "5"
+
+
+def test_an_unreachable_host_is_named_before_anything_is_touched(fleet: Fleet) -> None:
+    fleet.project.deploy("v1")
+    fleet.hosts.cut("c")
+    said = fleet.project.deploy("v2", code=3)
+    assert "c" in said.text
+    fleet.hosts.heal("c")
+    fleet.project.deploy("v2")
+    assert fleet.version() == "2"
+
+
+def test_a_host_that_vanishes_after_the_switch_is_settled_when_it_is_back(place: Path) -> None:
+    with Hosts(3) as hosts:
+        fleet = Fleet(place, hosts, "watch_seconds = 2\nconfirm_seconds = 6\nlease_seconds = 4")
+        fleet.project.deploy("v1")
+        driver = fleet.project.start("deploy", "live", "--ref", "v2", "--json")
+        assert driver.stdout is not None
+        for line in driver.stdout:
+            if json.loads(line).get("event") == "switched":
+                break
+        hosts.cut("c")
+        out, err = driver.communicate(timeout=110)
+        assert driver.returncode == 4, out + err
+        assert "c" in json.loads(out.splitlines()[-1])["message"]
+        hosts.heal("c")
+        fleet.project.run("resume", "live")
+        assert fleet.project.status()["agrees"] is True
+        assert fleet.version() == "1"
+
+
+def test_an_unknown_or_changed_host_key_is_never_trusted(fleet: Fleet) -> None:
+    known = fleet.hosts.directory / "known_hosts"
+    right = known.read_text()
+    lines = right.splitlines(keepends=True)
+    known.write_text("".join(lines[1:]))
+    unknown = fleet.project.deploy("v1", code=3)
+    assert "key" in unknown.text
+    assert known.read_text() == "".join(lines[1:])
+    swapped = [lines[0].split(" ", 1)[0] + " " + lines[1].split(" ", 1)[1], *lines[1:]]
+    known.write_text("".join(swapped))
+    changed = fleet.project.deploy("v1", code=3)
+    assert "key" in changed.text
+    known.write_text(right)
+    fleet.project.deploy("v1")
+    assert fleet.version() == "1"
+
+
+def test_a_host_without_python_is_named_with_what_to_install(fleet: Fleet) -> None:
+    fleet.hosts.run("b", ["sh", "-c", "rm /usr/bin/python3*"], user="root")
+    said = fleet.project.deploy("v1", code=3)
+    assert "python3" in said.text
+    assert "b" in said.text
+
+
+def test_what_a_login_prints_disturbs_nothing(fleet: Fleet) -> None:
+    fleet.hosts.run("a", ["sh", "-c", "echo 'echo welcome; echo to this host >&2' > ~/.bashrc"])
+    fleet.project.deploy("v1")
+    assert fleet.version() == "1"
+
+
+def test_a_full_disk_is_refused_or_undone_and_named(place: Path) -> None:
+    with Hosts(1, home_size="4m") as hosts:
+        fleet = Fleet(place, hosts)
+        said = fleet.project.deploy("v1", code=None)
+        assert said.code in (1, 3), said.text
+        assert "a" in said.text
+        assert "space" in said.text or "disk" in said.text, said.text
+
+
+def test_a_link_that_is_cut_when_the_work_is_done_changes_nothing(fleet: Fleet) -> None:
+    fleet.project.deploy("v1")
+    fleet.hosts.cut("a", "operator")
+    try:
+        assert fleet.version() == "1", "hosts need nobody between deployments"
+    finally:
+        fleet.hosts.heal("a")
+    assert fleet.project.serving() == "v1"
