@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import traceback
 
 from shipway_agent.errors import AgentError, from_os
 
@@ -17,6 +16,8 @@ def unforeseen(error: BaseException) -> AgentError:
     if isinstance(error, OSError):
         name: object = error.filename
         return from_os(error, os.fsdecode(name) if isinstance(name, (str, bytes)) else "a file")
+    import traceback  # costs 10 ms, and is needed only for what should not happen
+
     frames = traceback.extract_tb(error.__traceback__)[-LINES:]
     where = [f"{os.path.basename(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames]
     return AgentError("internal", f"a fault in the agent itself: {type(error).__name__}: {error}", where)

@@ -6,10 +6,9 @@ import os
 import signal
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any, BinaryIO, Dict, List, Mapping, Optional
+from typing import Any, BinaryIO, Dict, Mapping, Optional, Tuple
 
 from shipway_agent.body import Body
 from shipway_agent.calls import Call, Place, call_named
@@ -31,7 +30,7 @@ from shipway_agent.protocol import (
 )
 
 MOST_CALLS = 256
-"""Calls under way at once on one channel; more are refused. As many threads, so that no call with a body waits behind another."""
+"""Calls under way at once on one channel, each with a thread; more are refused."""
 
 FLUSH_SECONDS = 5.0
 
@@ -64,17 +63,16 @@ class Session:
     stream: BinaryIO
     outbox: Outbox
     _ended: threading.Event = field(default_factory=threading.Event)
-    _bodies: Dict[int, Body] = field(default_factory=dict)
+    _calls: Dict[int, Tuple[Body, threading.Thread]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _last: int = 0
 
     def run(self) -> int:
         """Read requests until the end. 0, or 1 when the other end broke the protocol or the channel broke."""
-        threads = ThreadPoolExecutor(MOST_CALLS, thread_name_prefix="call")
         try:
             frame = read_frame(self.stream)
             while frame is not None:
-                self._take(frame, threads)
+                self._take(frame)
                 frame = read_frame(self.stream)
             return 0
         except ProtocolError as error:
@@ -84,24 +82,27 @@ class Session:
             return 1
         finally:
             self._ended.set()
-            for body in self._open_bodies():
+            with self._lock:
+                calls = list(self._calls.values())
+            for body, _ in calls:
                 body.cut()
-            threads.shutdown(wait=True)
+            for _, thread in calls:
+                thread.join()
 
-    def _take(self, frame: Frame, threads: ThreadPoolExecutor) -> None:
+    def _take(self, frame: Frame) -> None:
         if frame.kind == REQUEST:
-            self._begin(frame.number, load(frame.payload), threads)
+            self._begin(frame.number, load(frame.payload))
         elif frame.kind != BODY:
             raise ProtocolError(f"an operator never sends frames of kind {frame.kind}")
         elif not 0 < frame.number <= self._last:
             raise ProtocolError(f"a body for request {frame.number}, which was never made")
         else:
             with self._lock:
-                body = self._bodies.get(frame.number)
-            if body is not None:
-                body.feed(frame.payload)
+                call = self._calls.get(frame.number)
+            if call is not None:
+                call[0].feed(frame.payload)
 
-    def _begin(self, number: int, request: Mapping[str, Any], threads: ThreadPoolExecutor) -> None:
+    def _begin(self, number: int, request: Mapping[str, Any]) -> None:
         if number <= self._last:
             raise ProtocolError(f"request {number} after request {self._last}")
         name, args = request.get("call"), request.get("args", {})
@@ -109,14 +110,15 @@ class Session:
             raise ProtocolError("a request without call and args")
         self._last = number
         body = Body()
+        thread = threading.Thread(target=self._answer, args=(number, name, args, body), name=f"call {number} {name}")
         with self._lock:
-            crowded = len(self._bodies) >= MOST_CALLS
+            crowded = len(self._calls) >= MOST_CALLS
             if not crowded:
-                self._bodies[number] = body
+                self._calls[number] = body, thread
         if crowded:
             self._say(REFUSAL, number, AgentError("crowded", f"{MOST_CALLS} calls are under way on this channel already").to_json())
-            return
-        threads.submit(self._answer, number, name, args, body)
+        else:
+            thread.start()
 
     def _answer(self, number: int, name: str, args: Dict[str, Any], body: Body) -> None:
         def emit(event: Mapping[str, Any]) -> None:
@@ -131,7 +133,7 @@ class Session:
             kind, answer = REFUSAL, unforeseen(error).to_json()
         body.drop()
         with self._lock:
-            del self._bodies[number]
+            del self._calls[number]
         self._say(kind, number, answer)
 
     def _say(self, kind: int, number: int, value: Mapping[str, Any]) -> None:
@@ -150,10 +152,6 @@ class Session:
             self.outbox.offer(frame)
         else:
             self.outbox.send(frame)
-
-    def _open_bodies(self) -> List[Body]:
-        with self._lock:
-            return list(self._bodies.values())
 
 
 def _ignore_hang_up() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional, Tuple
@@ -110,7 +110,7 @@ def _memory_of(call: Call, run_of: RunOf, step: Order) -> Tuple[str, str]:
         return run_of.deployment, step.key
     salt = call.journal.meta("salt")
     if salt is None:
-        salt = secrets.token_hex(16)
+        salt = os.urandom(16).hex()
         call.journal.set_meta("salt", salt)
     deployment, key = remembered_as(call.root, salt, step.args)
     known = call.journal.step(deployment, key)

@@ -83,10 +83,10 @@ class FramedChannel:
         if self._closing:
             return
         self._closing = True
+        self._fail("closed", "the channel was closed")
         await self._link.close()
         self._reading.cancel()
         await asyncio.gather(self._reading, return_exceptions=True)
-        self._fail("closed", "the channel was closed")
 
     async def _exchange(
         self, number: int, answer: asyncio.Future[dict[str, Any]], request: dict[str, Any], body: AsyncIterator[bytes] | None
@@ -152,7 +152,7 @@ class FramedChannel:
     async def _break(self, code: str, message: str) -> None:
         """Nothing more comes on this channel. A lying agent is cut off at once; else the child's own words say why."""
         if code == "protocol":
-            self._link.writer.transport.abort()
+            self._link.cut()
         else:
             await self._link.ended(1.0)
             said = self._link.complaints(3)

@@ -72,9 +72,9 @@ class Link:
             except OSError:
                 pass  # the other end is gone already
         if await self.ended(CLOSE_SECONDS / 2) is None and self._kill:
-            self.end(signal.SIGTERM)
+            self._end(signal.SIGTERM)
             if await self.ended(CLOSE_SECONDS / 4) is None:
-                self.end(signal.SIGKILL)
+                self._end(signal.SIGKILL)
                 await self.ended(CLOSE_SECONDS / 4)
         self.writer.transport.abort()
         self._listening.cancel()
@@ -82,8 +82,13 @@ class Link:
         if self._child.poll() is None:
             _lingering.append(self._child)
 
-    def end(self, number: signal.Signals) -> None:
-        """Send a signal to the child and its group."""
+    def cut(self) -> None:
+        """Hear and say nothing more, at once."""
+        self.writer.transport.abort()
+        if self._kill:
+            self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> None:
         if self._child.poll() is None:
             try:
                 os.killpg(self._child.pid, number)

@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Optional
 from shipway_agent import clock, decide, logs, peers
 from shipway_agent.apply import pointed
 from shipway_agent.calls import Place
+from shipway_agent.daemon import AGENT
 from shipway_agent.errors import AgentError
 from shipway_agent.folder import Folder, plain
 from shipway_agent.journal import Journal
@@ -61,7 +62,7 @@ def look(place: Place, journal: Journal, *, verify: bool) -> Dict[str, Any]:
         "shared": shared_paths(root),
         "drift": _drift(place, journal, live) if verify and live is not None else [],
         "busy": [{"deployment": step.deployment, "key": step.key, "since": step.at} for step in journal.busy()],
-        "supervisor": {"running": root.supervised(), "agent": journal.meta("supervisor_agent") or ""},
+        "supervisor": {"running": root.supervised(), "agent": journal.meta(AGENT) or ""},
         "root_bytes": bytes_below(root) if verify else 0,
         "peer_port": int(journal.meta(peers.PORT) or 0) or None,
     }
