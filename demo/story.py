@@ -51,7 +51,7 @@ class Played:
 
 def tell(stage: Stage) -> bool:
     """Plays all acts; True when no request failed. Raises Unexpected."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     console.print("[bold]Shipway[/bold]: three hosts on this machine, a Caddy in front of each, and visitors all the time\n")
     for host, address in zip(stage.ports, stage.addresses, strict=True):
         console.print(f"  host {host}  http://{address}")
