@@ -25,6 +25,8 @@ def explain(exit_code: int | None, said: Sequence[str], noise: str, address: str
     """Sort a failed login. `exit_code` is ssh's, None while it still ran at the bound; `said` its stderr; `noise` what came on stdout."""
     text = "\n".join(said)
     last = _last(said)
+    if "more than 64 KiB" in noise:
+        return Complaint("noise", f"the login shell of {address} writes {noise} before our agent can speak; silence its start-up files.")
     if exit_code == 255 or exit_code is None:
         for pattern, sort in _CLIENT:
             if re.search(pattern, text):
@@ -36,8 +38,6 @@ def explain(exit_code: int | None, said: Sequence[str], noise: str, address: str
     if exit_code in (126, 127) or re.search(r"python3?\b.*(not found|No such file|SyntaxError)|invalid syntax", text):
         advice = "Install python3 (3.9 or newer) there."
         return Complaint("no-python", f"{address} cannot run python3 when logged in without a terminal{_after(last)}. {advice}")
-    if "more than 64 KiB" in noise:
-        return Complaint("noise", f"the login shell of {address} writes {noise} before our agent can speak; silence its start-up files.")
     ended = f"the login shell of {address} ended with {exit_code} before our agent could start{_after(last or noise)}"
     return Complaint("login", f"{ended}. Try: ssh {address} true")
 
