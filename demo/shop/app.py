@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import html
 import json
 import os
 import signal
@@ -31,6 +32,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 HERE = Path(__file__).resolve().parent
 GRACE_SECONDS = 60.0
+PAGE = """<!doctype html><title>version {version}</title>
+<body style="margin: 0; height: 100vh; display: grid; place-items: center; font: 6vw system-ui; background: hsl({hue} 60% 85%)">
+<p>version {version}<br><small style="font-size: 2vw">process {pid}</small></p>
+"""
 WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -187,7 +192,9 @@ class Sample:
 
     async def home(self, request: Request) -> bool:
         await request.body()
-        return await self.answer(request, 200, f"<!doctype html><title>sample</title><p>version {self.version}\n".encode(), "text/html")
+        hue = int(hashlib.sha256(self.version.encode()).hexdigest(), 16) % 360
+        page = PAGE.format(version=html.escape(self.version), hue=hue, pid=os.getpid())
+        return await self.answer(request, 200, page.encode(), "text/html; charset=utf-8")
 
     async def say_version(self, request: Request) -> bool:
         said = {"version": self.version, "pid": os.getpid(), "generation": os.environ.get("SHIPWAY_GENERATION", "")}
