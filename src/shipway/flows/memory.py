@@ -1,0 +1,67 @@
+"""A project and an environment in, all that is remembered of its deployments out: the ledger here, taught by the hosts' journals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from shipway.execute.fleet import Fleet
+from shipway.flows.project import Project
+from shipway.flows.transact import reach
+from shipway.ledger.store import Ledger
+from shipway.model.errors import HostError
+from shipway.model.event import Event
+from shipway.model.facts import Attempt
+from shipway.model.history import History
+from shipway.model.intent import Intent
+from shipway.plan.facts import read_facts
+
+AT_A_TIME = 1000
+"""Events of a journal in one answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """`silent` are hosts whose journals could not be read, and why."""
+
+    history: History
+    silent: Mapping[str, str]
+    told: Mapping[str, Sequence[Event]] = field(default_factory=dict)
+
+    def events(self, deployment: str) -> Sequence[Event]:
+        """What a driver here told of a deployment."""
+        return self.told.get(deployment, ())
+
+
+async def remembered(project: Project, intent: Intent, *, limit: int | None = None) -> Memory:
+    """Read every host's journal into the ledger, then tell from it. A host that is silent takes nothing away."""
+    name = intent.environment.name
+    attempts: dict[str, Sequence[Attempt]] = {}
+    with Ledger(project.directory) as ledger:
+        async with reach(intent) as fleet:
+            opened = await fleet.connect()
+
+            async def learn(host: str) -> None:
+                journal = await _journal(fleet, host)
+                facts = read_facts(host, await fleet.call(host, "look", {"verify": False}))
+                attempts[host] = facts.member.attempts
+                ledger.learn(name, host, journal)
+
+            learned = await fleet.each(learn, fleet.reached)
+        errors: dict[str, HostError] = {**opened.errors, **learned.errors}
+        records = ledger.history(name, limit=limit, attempts=attempts)
+        told: dict[str, list[Event]] = {}
+        for event in ledger.events():
+            told.setdefault(event.deployment, []).append(event)
+    return Memory(records, {host: error.message for host, error in errors.items()}, told)
+
+
+async def _journal(fleet: Fleet, host: str) -> list[Mapping[str, object]]:
+    found: list[Mapping[str, object]] = []
+    since = 0
+    while True:
+        events = (await fleet.call(host, "events", {"since": since, "deployment": None}))["events"]
+        found += events
+        if len(events) < AT_A_TIME:
+            return found
+        since = int(events[-1]["seq"])

@@ -1,0 +1,61 @@
+"""`shipway plan`: what a deployment would do on each host, and what it would change. Nothing is touched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from shipway.execute.ask import next_number
+from shipway.execute.fleet import Fleet
+from shipway.execute.telling import Tell
+from shipway.flows.begin import read, who
+from shipway.flows.front import caddy_for
+from shipway.flows.project import open_project
+from shipway.flows.transact import reach, typed
+from shipway.flows.want import make, want
+from shipway.flows.words import PlanWords
+from shipway.model.event import Event
+from shipway.model.facts import HostFacts
+from shipway.model.intent import Host
+from shipway.model.release import Entry
+from shipway.model.verdict import Verdict
+from shipway.plan.deploy import plan_deploy
+from shipway.plan.difference import difference
+from shipway.reports.plan import difference_json, plan_json, plan_text
+
+
+async def plan(words: PlanWords, on_event: Callable[[Event], None]) -> Verdict:
+    """Make the plan that `deploy` would make now. Raises what `deploy` would raise before it touched anything."""
+    project = open_project(words.project)
+    tell = Tell(on_event, time.time)
+    wanted = want(project, words.environment, words.ref)
+    made = await make(project, wanted, tell)
+    caddy = caddy_for(wanted.intent)
+    async with reach(wanted.intent) as fleet:
+        raw = await read(fleet)
+        facts = typed(raw)
+        made_plan = plan_deploy(
+            wanted.intent,
+            made.release,
+            facts,
+            deployment="plan",
+            who=who(),
+            number=next_number(raw),
+            caddy_digest=caddy and caddy[0],
+            peer_key="",
+        )
+        first = min(wanted.intent.environment.hosts, key=lambda host: host.name)
+        changes = difference(wanted.intent, made.release, first, facts[first.name].live, await _live_entries(fleet, first, facts))
+    lines = plan_text(made_plan, changes, files=words.files)
+    data = {"plan": plan_json(made_plan), "difference": difference_json(changes), "lines": lines}
+    message = "nothing to do" if made_plan.nothing_to_do else f"{len(made_plan.waves)} waves, then the switch"
+    return Verdict("answer", 0, message, "", "", data)
+
+
+async def _live_entries(fleet: Fleet, host: Host, facts: Mapping[str, HostFacts]) -> list[Entry] | None:
+    """The manifest of what is live on a host; None where nothing is."""
+    live = facts[host.name].live
+    if live is None:
+        return None
+    answer = await fleet.call(host.name, "manifest", {"release": str(live["release"])}, timeout_seconds=60.0)
+    return [Entry(path=e[1].encode("latin-1").decode("utf-8", "surrogateescape"), kind=e[0], digest=e[2], size=e[3], target=e[4]) for e in answer["entries"]]

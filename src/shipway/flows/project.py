@@ -1,0 +1,47 @@
+"""A directory in, the project out: its repository, and the shipway.toml that HEAD holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from shipway.config.load import load
+from shipway.config.locate import Place, locate
+from shipway.model.errors import WrongInput
+from shipway.release.refs import resolve_ref
+from shipway.release.source import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """`directory` is where shipway.toml lies, and where `.shipway/` keeps reports; `head` is the configuration at HEAD."""
+
+    place: Place
+    repository: Repository
+    head: bytes
+
+    @property
+    def directory(self) -> Path:
+        return self.place.repository / self.place.directory
+
+    def environment(self, name: str | None) -> str:
+        """The environment that is meant: the one named, or the only one. Raises WrongInput naming them all."""
+        if name is not None:
+            return name
+        names = list(load(self.head, self.place.file).document.environment)
+        if len(names) == 1:
+            return names[0]
+        raise WrongInput(
+            "no environment was named, and the configuration has " + (f"several: {', '.join(names)}" if names else "none"),
+            state="nothing was touched",
+            hint=f"name it: shipway deploy {names[0]}" if names else f"add [environment.NAME] with its hosts to {self.place.file}",
+            code="environment",
+        )
+
+
+def open_project(directory: Path) -> Project:
+    """Find shipway.toml upward from `directory` and read it at HEAD. Raises WrongInput, Refused."""
+    place = locate(directory)
+    repository = Repository.open(place.repository)
+    head = resolve_ref(repository, "HEAD")
+    return Project(place, repository, repository.read_file(head.commit, place.file))

@@ -1,0 +1,48 @@
+"""`shipway status`: what serves on each host, read from the hosts, and what is not as recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from shipway.execute import ask
+from shipway.flows.project import open_project
+from shipway.flows.transact import reach
+from shipway.flows.want import intent_of_head
+from shipway.flows.words import StatusWords
+from shipway.model.errors import HostError
+from shipway.model.event import Event
+from shipway.model.facts import HostFacts
+from shipway.model.verdict import Verdict
+from shipway.plan.facts import read_facts, recorded_members
+from shipway.reports.status import drift, status_text
+from shipway.reports.status import status as status_of
+
+
+async def status(words: StatusWords, on_event: Callable[[Event], None]) -> Verdict:
+    """Ask every host at once. Exit 0 when all members serve one release as recorded; 4 when a host is silent, differs or has drifted."""
+    project = open_project(words.project)
+    intent = intent_of_head(project, words.environment)
+    name = intent.environment.name
+    async with reach(intent) as fleet:
+        opened = await fleet.connect()
+        looked = await ask.look(fleet, verify=not words.quick, hosts=fleet.reached)
+    errors: dict[str, HostError] = {**opened.errors, **looked.errors}
+    facts: dict[str, HostFacts | None] = {host.name: None for host in intent.environment.hosts}
+    for host, answer in looked.answers.items():
+        try:
+            facts[host] = read_facts(host, answer)
+        except HostError as error:
+            errors[host] = error
+    heard = {host: fact for host, fact in facts.items() if fact is not None}
+    said = status_of(name, facts, recorded_members(heard))
+    silent = {host: error.message for host, error in errors.items()}
+    data = {"status": said, "drift": drift(facts), "unreachable": silent, "lines": status_text(said, facts, silent)}
+    if silent:
+        return Verdict("answer", 4, f"cannot read {', '.join(sorted(silent))}", f"shipway status {name} again, when it can be reached", "", data)
+    if any(fact.member.unsettled for fact in heard.values()):
+        return Verdict("answer", 4, "a deployment is not decided yet", f"shipway resume {name} settles it now", "", data)
+    if not said["agrees"]:
+        return Verdict("answer", 4, "the hosts do not agree on a release", f"shipway deploy {name} makes them serve one", "", data)
+    if drift(facts):
+        return Verdict("answer", 4, "not everything is as recorded", f"shipway deploy {name} repairs it", "", data)
+    return Verdict("answer", 0, "all members serve one release, as recorded", "", "", data)

@@ -1,0 +1,66 @@
+"""`shipway verify`: whether every member serves a release, proved now by its processes and its front door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from shipway.flows.begin import read
+from shipway.flows.project import open_project
+from shipway.flows.transact import reach, typed
+from shipway.flows.want import intent_of_head
+from shipway.flows.words import VerifyWords
+from shipway.model.errors import HostError
+from shipway.model.event import Event
+from shipway.model.facts import HostFacts, serves
+from shipway.model.intent import Intent
+from shipway.model.verdict import Verdict
+from shipway.plan.activation import proof_pages
+from shipway.plan.front import front_door
+from shipway.plan.target import fits
+
+PROVE_SECONDS = 60.0
+
+
+async def verify(words: VerifyWords, on_event: Callable[[Event], None]) -> Verdict:
+    """Exit 0 only if every member proves the release; 1 with the reason of each that does not."""
+    project = open_project(words.project)
+    intent = intent_of_head(project, words.environment)
+    name = intent.environment.name
+    async with reach(intent) as fleet:
+        facts = typed(await read(fleet, verify=True))
+        wrong = {host: why for host, fact in facts.items() if (why := _otherwise(fact, words.release))}
+
+        async def prove(host: str) -> dict[str, Any]:
+            return await fleet.call(host, "prove", _proof(intent, host, facts), timeout_seconds=PROVE_SECONDS)
+
+        proved = await fleet.each(prove, [host for host in facts if host not in wrong])
+    wrong |= {host: _reason(error) for host, error in proved.errors.items()}
+    probes = {host: answer.get("probes", []) for host, answer in proved.answers.items()}
+    data = {"wrong": wrong, "probes": probes, "lines": [f"{host}: {wrong.get(host, 'proved')}" for host in sorted(facts)]}
+    if wrong:
+        hosts = ", ".join(sorted(wrong))
+        return Verdict("answer", 1, f"{words.release} is not proved on {hosts}", f"shipway status {name} shows each host", "", data)
+    return Verdict("answer", 0, f"{words.release} serves on {', '.join(sorted(facts))}, proved now", "", "", data)
+
+
+def _otherwise(fact: HostFacts, words: str) -> str:
+    if fact.live is None:
+        return "nothing is current"
+    if not fits(fact.live, words) and words != str(fact.member.current):
+        return f"serves {fact.live.get('version') or str(fact.live['release'])[:12]}"
+    if fact.member.unsettled:
+        return f"serves it, but deployment {fact.member.unsettled[-1].deployment} is not decided"
+    return "; ".join(fact.wrongs)
+
+
+def _proof(intent: Intent, host: str, facts: Mapping[str, HostFacts]) -> dict[str, Any]:
+    fact = facts[host]
+    document = fact.live or {}
+    machine = next(h for h in intent.environment.hosts if h.name == host)
+    door = front_door(intent, machine, fact) if serves(document) else None
+    return {"watch_seconds": 0.0, "pages": proof_pages(document) if door is not None else [], "front": door}
+
+
+def _reason(error: HostError) -> str:
+    return "; ".join([error.message, *error.lines[-3:]])
