@@ -19,6 +19,7 @@ from shipway_agent.primitives import Context, blobs, generations, member
 from shipway_agent.primitives.switch import perform
 from shipway_agent.root import Root
 from shipway_agent.spawn import PATH
+from shipway_agent.states import SWITCHED
 from shipway_agent.text import last_lines
 
 NAME = "caddy"
@@ -76,9 +77,11 @@ def validate(proxy: Root, digest: str, name: str) -> None:
 
 
 def want(context: Context, journal: Journal, digest: str) -> None:
-    """Make this binary the process that the proxy's root wants. `context` is of that root. Raises AgentError with the code of a refusal."""
+    """Make this binary the process that the proxy's root wants. `context` is of that root, whose record is settled.
+
+    Raises AgentError with the code of a refusal.
+    """
     root = context.root
-    settle(root, journal)
     number = journal.member().fence + 1
     deployment = f"caddy-{number}"
     order = {"deployment": deployment, "fence": number}
@@ -95,12 +98,13 @@ def want(context: Context, journal: Journal, digest: str) -> None:
 
 
 def settle(root: Root, journal: Journal) -> None:
-    """Undo what a killed `want` left open. The caller holds the proxy's lock, so nobody is at work on it."""
+    """Finish what a killed `want` left open: forward where it had switched, else back. The caller holds the proxy's lock."""
     if not journal.member().name:
         journal.name_member(MEMBER)
     record = journal.member()
     for attempt in record.open():
-        _tell(root, journal, {"do": "undo", "deployment": attempt.deployment, "fence": record.fence})
+        decision = "commit" if attempt.stage == SWITCHED else "undo"
+        _tell(root, journal, {"do": decision, "deployment": attempt.deployment, "fence": record.fence})
     if record.lease is not None:
         _tell(root, journal, {"do": "finish", "deployment": record.lease.deployment, "fence": record.fence})
 

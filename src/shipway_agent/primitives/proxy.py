@@ -36,6 +36,7 @@ def ensure(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """
     with Root(context.proxy, create=True) as proxy, proxy.proxy_lock(), Journal(proxy) as journal:
         sites.check_path(proxy.path)
+        process.settle(proxy, journal)
         known = {site.id: site for site in sites.read(proxy)}
         sent = sites.wanted(args["site"], str(args["listen"]), context.root.path, token.keep(proxy))
         before = known.pop(sent.id, None)
@@ -74,6 +75,7 @@ def remove_site(path: str, name: str, timeout_seconds: float = 30.0) -> bool:
         if name not in known:
             return False
         del known[name]
+        process.settle(proxy, journal)
         if known:
             context = Context(proxy, path, journal, "", 0, "", time.monotonic() + timeout_seconds, emit=lambda _: None)
             _serve(context, journal, list(known.values()), process.binary_of(proxy, journal) or "")
@@ -128,8 +130,6 @@ def _keep_running(context: Context, journal: Journal, wanted: Mapping[str, Any],
     proxy = context.root
     if process.binary_of(proxy, journal) != binary:
         process.want(context, journal, binary)
-    else:
-        process.settle(proxy, journal)
     daemon.ensure(proxy)
     poke(proxy, {"generation": journal.member().current})
     addresses = [ports.reachable(listen) for listen in config.listens_of(wanted)]
