@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Dict, Iterable, Mapping, Optional
 
 from shipway_agent import clock
@@ -12,6 +13,10 @@ from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
 from shipway_agent.primitives import Context
 from shipway_agent.root import Root
+
+
+REMOVE_SECONDS = 290.0
+"""Bound of taking an application off this host: its processes end as they ask to be ended."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +137,26 @@ def _put_many(call: Call) -> Dict[str, Any]:
     return blobs.put_many(call.context(), call.args, call.body)
 
 
+def _prove(call: Call) -> Dict[str, Any]:
+    from shipway_agent.primitives import prove
+
+    return prove.prove(call.context(), call.args)
+
+
+def _manifest(call: Call) -> Dict[str, Any]:
+    from shipway_agent import manifest
+    from shipway_agent.primitives import blobs
+
+    entries = manifest.read(blobs.read(call.root, manifest.digest_of(call.args.get("release"))))
+    return {"entries": [[entry.kind, entry.path.decode("latin-1"), entry.digest, entry.size, entry.target.decode("latin-1")] for entry in entries]}
+
+
+def _remove(call: Call) -> Dict[str, Any]:
+    from shipway_agent.primitives import remove
+
+    return remove.remove(replace(call.context(), until=time.monotonic() + REMOVE_SECONDS), call.args)
+
+
 CALLS: Dict[str, Answer] = {
     "hello": _hello,
     "look": _look,
@@ -143,5 +168,8 @@ CALLS: Dict[str, Answer] = {
     "events": _events,
     "log": _log,
     "fresh": _fresh,
+    "prove": _prove,
+    "manifest": _manifest,
+    "remove": _remove,
 }
 """Every call."""

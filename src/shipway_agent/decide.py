@@ -300,6 +300,13 @@ def _boot(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
     return member, {"ok": True}
 
 
+def _remove(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+    """The application was taken off this host: nothing serves. The highest number seen stays, so that no old driver counts again."""
+    if member.lease is None or member.lease.deployment != message["deployment"] or not live(member.lease, now):
+        return _refuse(member, "expired")
+    return replace(member, lease=None, current=None, attempts=()), {"ok": True}
+
+
 RULES: Dict[str, Callable[[Member, Mapping[str, Any], float], Outcome]] = {
     "lease": _lease,
     "renew": _renew,
@@ -316,6 +323,7 @@ RULES: Dict[str, Callable[[Member, Mapping[str, Any], float], Outcome]] = {
     "alone": _alone,
     "tick": _tick,
     "boot": _boot,
+    "remove": _remove,
 }
 """Every message a host understands."""
 

@@ -43,9 +43,11 @@ async def remove(words: RemoveWords, on_event: Callable[[Event], None]) -> Verdi
                 tell = trying.named(held.claim.deployment)
                 tell("began", kind="remove", app=intent.app, environment=name, who=held.claim.owner, members=list(plan.members))
 
+                args = {"deployment": held.claim.deployment, "fence": held.claim.number, "keep_shared": not words.shared}
+
                 async def one(host: str) -> None:
                     tell("step", host=host, key="remove", title=f"take {intent.app} off {host}", state="started")
-                    answer = await fleet.call(host, "remove", {"keep_shared": not words.shared}, timeout_seconds=REMOVE_SECONDS)
+                    answer = await fleet.call(host, "remove", args, timeout_seconds=REMOVE_SECONDS)
                     tell("step", host=host, key="remove", title=f"take {intent.app} off {host}", state="done", answer=answer)
 
                 outcomes = await fleet.each(one, plan.switch)

@@ -50,7 +50,7 @@ def verifications(
     for host in intent.environment.hosts:
         document = documents[host.name]
         door = front_door(intent, host, facts[host.name]) if serves(document) else None
-        pages = _pages(document) if door is not None else []
+        pages = proof_pages(document) if door is not None else []
         proof = steps.prove(intent.environment.watch_seconds, pages, door)
         workers = steps.workers_settled(number, _drain_seconds(document, facts[host.name].live))
         found[host.name] = (workers, proof) if _workers(document) else (proof,)
@@ -86,7 +86,7 @@ def _host_part(address: str) -> str:
     return name.partition(":")[0] if name.count(":") == 1 else name
 
 
-def _pages(document: Json) -> list[dict[str, Any]]:
+def proof_pages(document: Json) -> list[dict[str, Any]]:
     """What the front door is asked: the key pages, else the pages of health, else whether anything answers at all."""
     if document.get("key_pages"):
         return [dict(page) for page in document["key_pages"]]

@@ -50,7 +50,7 @@ def lacking(facts: Mapping[str, HostFacts], number: int) -> tuple[str, ...]:
 def _named(environment: str, facts: Mapping[str, HostFacts], good: Mapping[int, Json], words: str) -> int:
     if words.isdigit() and (int(words) in good or any(int(words) in fact.generations for fact in facts.values())):
         return int(words)
-    fitting = [number for number, document in good.items() if _fits(document, words)]
+    fitting = [number for number, document in good.items() if fits(document, words)]
     releases = {good[number]["release"] for number in fitting}
     if not fitting:
         raise _refuse(environment, "target-unknown", f"no good generation of {environment} is called {words!r}", good)
@@ -93,7 +93,7 @@ def _good(facts: Mapping[str, HostFacts]) -> dict[int, Json]:
     return dict(sorted(found.items(), reverse=True))
 
 
-def _fits(document: Json, words: str) -> bool:
+def fits(document: Json, words: str) -> bool:
     if words == document.get("version"):
         return True
     prefixes = (str(document["release"]), str(document.get("commit", "")))

@@ -1,0 +1,63 @@
+"""A project and what was typed in, what is wanted and the release that is it out."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import dataclass
+
+from shipway.config.resolve import resolve
+from shipway.execute.telling import Tell
+from shipway.flows.project import Project
+from shipway.model.intent import Intent
+from shipway.model.release import Source
+from shipway.release.checks import pass_checks
+from shipway.release.refs import resolve_ref
+from shipway.release.release import Made, make_release
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The intent, and the commit that it is about, resolved once. `named` when the commit was named by --ref."""
+
+    intent: Intent
+    source: Source
+    named: bool
+
+
+def want(project: Project, environment: str | None, ref: str | None) -> Wanted:
+    """Hosts and settings from HEAD, processes and tasks from the shipped commit. Raises WrongInput, Refused."""
+    name = project.environment(environment)
+    source = resolve_ref(project.repository, ref or "HEAD")
+    shipped = project.repository.read_file(source.commit, project.place.file)
+    intent = resolve(
+        project.head, shipped, name, directory=project.place.directory, name=project.place.file, commit=source.commit if ref else ""
+    )
+    return Wanted(intent, source, ref is not None)
+
+
+def intent_of_head(project: Project, environment: str | None) -> Intent:
+    """What HEAD wants, for commands that ship nothing."""
+    name = project.environment(environment)
+    return resolve(project.head, project.head, name, directory=project.place.directory, name=project.place.file)
+
+
+async def make(project: Project, wanted: Wanted, tell: Tell) -> Made:
+    """Pass the requirements of the environment, then read and build the commit. An interruption ends a running build."""
+    loop = asyncio.get_running_loop()
+    stop = threading.Event()
+
+    def on_line(line: str) -> None:
+        loop.call_soon_threadsafe(lambda: tell("output", key="build", line=line))
+
+    def work() -> Made:
+        pass_checks(project.repository, wanted.source, wanted.intent, named=wanted.named, on_line=on_line, stop=stop)
+        return make_release(project.repository, wanted.source, wanted.intent, on_line, stop=stop)
+
+    running = loop.run_in_executor(None, work)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        stop.set()
+        await asyncio.gather(running, return_exceptions=True)
+        raise

@@ -1,0 +1,61 @@
+"""A root in, nothing of the application left on this host out, except what is shared unless that is to go too."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Dict, List, Mapping
+
+from shipway_agent import clock, daemon
+from shipway_agent.apply import LINK
+from shipway_agent.decide import Member, live
+from shipway_agent.errors import AgentError
+from shipway_agent.journal import Journal
+from shipway_agent.primitives import Context, proxy
+from shipway_agent.root import Root
+
+EVERYTHING = ("releases", "generations", "outputs", "blobs", "logs")
+LOOK_SECONDS = 0.1
+
+
+def remove(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
+    """Close the front door, end the processes as they ask to be ended, then remove the files: {"removed": [names], "kept": [names]}.
+
+    The front door goes first, so that no request is sent to a process that ends. The journal and this agent stay: the record of what
+    was here, and the highest number seen, outlive the application. Idempotent.
+    Raises AgentError: `lease` for a driver that does not hold it, `stuck`.
+    """
+    root, journal = context.root, context.journal
+    driver = {"deployment": str(args["deployment"]), "fence": int(args["fence"])}
+    _refuse_others(journal.member(), driver["deployment"])
+    for site in _sites(journal):
+        proxy.remove_site(context.proxy, site, max(1.0, context.left(time.monotonic())))
+    _end(context)
+    removed: List[str] = [LINK] if root.unlink(LINK) else []
+    names = EVERYTHING if args.get("keep_shared", True) else (*EVERYTHING, "shared")
+    removed += [name for name in names if root.remove(name)]
+    journal.decide({"do": "remove", **driver}, clock.boot_now())
+    journal.event("removed", driver["deployment"], {"removed": removed})
+    return {"removed": removed, "kept": [name for name in ("shared",) if root.stat(name) is not None]}
+
+
+def _refuse_others(member: Member, deployment: str) -> None:
+    """Only the driver that holds this host's lease may remove what is on it."""
+    if member.lease is None or member.lease.deployment != deployment or not live(member.lease, clock.boot_now()):
+        raise AgentError("lease", f"{deployment} does not hold the lease of this host")
+
+
+def _sites(journal: Journal) -> List[str]:
+    documents = [attempt.document for attempt in journal.member().attempts]
+    return sorted({f"{document['app']}-{document['environment']}" for document in documents if "app" in document})
+
+
+def _end(context: Context) -> None:
+    """End the supervisor, which ends its processes first."""
+    root: Root = context.root
+    if not root.supervised():
+        daemon.ensure(root, None, context.proxy)
+    daemon.poke(root, {"end": True})
+    while root.supervised():
+        if context.left(time.monotonic()) <= 0:
+            raise AgentError("stuck", "the processes of the application do not end; the supervisor goes on ending them")
+        time.sleep(LOOK_SECONDS)
