@@ -14,6 +14,9 @@ from shipway.model.errors import HostError, ShipwayError
 from shipway.model.event import Event
 from shipway.model.verdict import Verdict
 
+READS = frozenset({"status", "plan", "history", "show", "verify"})
+"""Flows that touch nothing: what they print is their answer."""
+
 VERDICT_OF_CODE = {1: "undone", 2: "refused", 3: "refused", 4: "unsettled"}
 
 
@@ -31,7 +34,7 @@ def perform(name: str, words: Words, *, debug: bool = False, screen: Screen | No
     `debug` prints the traceback of an error. With --json, `alone` names the part of the verdict's data that is printed instead of
     the verdict, for commands whose answer is one object.
     """
-    with screen or Screen(json=words.json) as shown:
+    with screen or Screen(json=words.json, reads=name in READS, alone=bool(alone)) as shown:
         try:
             verdict = asyncio.run(_run(find_flow(name), words, shown))
         except Exception as error:  # a person sees words, never a traceback

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -27,11 +27,15 @@ class Progress(Protocol):
 class Screen:
     """Where a command speaks. `json` makes every line an object; else a terminal gets a live table and everything else plain lines.
 
+    `reads` is for commands that only read: their plain lines begin with the answer. `alone` is for an answer of one object: with
+    `json` nothing else is printed.
+
     A reader that went away (a closed pipe, a lost terminal) silences it and stops nothing: a deployment does not end with its watcher.
     """
 
-    def __init__(self, *, json: bool = False) -> None:
+    def __init__(self, *, json: bool = False, reads: bool = False, alone: bool = False) -> None:
         self.json = json
+        self._silent = alone if json else reads
         self._gone = False
         self._stack = ExitStack()
         self._progress: Progress | None = None
@@ -112,7 +116,7 @@ class Screen:
 
     def _begin_progress(self) -> Progress:
         if self.json:
-            return _Lines(self.line)
+            return _Lines(_nowhere if self._silent else self.line)
         if self.terminal:
             from rich.console import Console
 
@@ -121,7 +125,7 @@ class Screen:
             return self._stack.enter_context(LiveReport(Console(file=sys.stdout, highlight=False, markup=False)))
         from shipway.reports.text import TextReport
 
-        return TextReport(self.line)
+        return TextReport(_nowhere if self._silent else self.line)
 
     def _end_progress(self) -> None:
         try:
@@ -145,10 +149,14 @@ class Screen:
                 os.close(nowhere)
 
 
+def _nowhere(line: str) -> None:
+    """Where the lines of a silent screen go."""
+
+
 class _Lines:
     """Every event as a line of JSON."""
 
-    def __init__(self, line: Any) -> None:
+    def __init__(self, line: Callable[[str], None]) -> None:
         self._line = line
         self.state = State()
 

@@ -1,0 +1,103 @@
+"""What stands in the way is said all at once, and nothing is touched then. tests/plans/refused-* are the texts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+
+from shipway.model.errors import Refused
+from shipway.model.facts import HostFacts, Lack
+from shipway.model.release import Entry
+from shipway.plan.facts import read_facts
+from shipway.plan.gates import BLOCK_BYTES, RESERVE_BYTES, RESERVE_INODES, pass_gates
+from tests.plan.fleet import changed, facts, fresh, intent, release, serving
+
+FILES = (
+    Entry("a/b/one", "file", "1" * 64, 1_000_000),
+    Entry("a/two", "executable", "2" * 64, 2_000_000),
+    Entry("link", "link", target="a"),
+)
+
+
+def host(free_bytes: int | None, free_inodes: int | None, lack: Lack | None = None, releases: tuple[str, ...] = ()) -> dict[str, HostFacts]:
+    said = changed(fresh("a"), disk={"free_bytes": free_bytes, "free_inodes": free_inodes}, releases=list(releases))
+    return {"a": read_facts("a", said, lack=lack)}
+
+
+def passes(found: dict[str, HostFacts]) -> bool:
+    try:
+        pass_gates(intent(("a",)), release(1, FILES), found, "1-x")
+    except Refused as error:
+        assert error.code == "disk-full" and "a has" in error.message and error.hint
+        return False
+    return True
+
+
+def test_a_host_needs_room_for_what_it_lacks_and_not_for_what_it_has() -> None:
+    whole = 3_000_000 + 2 * BLOCK_BYTES + RESERVE_BYTES
+    assert passes(host(whole, None)) and not passes(host(whole - 1, None))
+    assert passes(host(RESERVE_BYTES, None, Lack(0, 0))) and not passes(host(RESERVE_BYTES - 1, None, Lack(0, 0)))
+    assert passes(host(RESERVE_BYTES + 10 + BLOCK_BYTES, None, Lack(1, 10)))
+    assert passes(host(RESERVE_BYTES, None, releases=("another",))), "not asked yet, and it may have nearly everything"
+
+
+def test_inodes_are_counted_for_blobs_and_folders_where_the_file_system_counts_them() -> None:
+    assert passes(host(None, 2 + 2 + RESERVE_INODES)) and not passes(host(None, 2 + 2 + RESERVE_INODES - 1))
+    assert passes(host(None, None))
+
+
+@pytest.mark.parametrize(("python", "good"), [("3.9.0", True), ("3.13.0rc1", True), ("3.8.18", False), ("2.7.18", False), ("", False)])
+def test_python_on_the_host_is_3_9_or_newer(python: str, good: bool) -> None:
+    found = facts({"a": changed(fresh("a"), hello={"python": python})})
+    if good:
+        pass_gates(intent(("a",)), release(1), found, "1-x")
+    else:
+        with pytest.raises(Refused, match=r"3\.9 or newer"):
+            pass_gates(intent(("a",)), release(1), found, "1-x")
+
+
+def test_a_step_of_this_very_deployment_may_run() -> None:
+    busy = [{"deployment": "1-x", "key": "task:install", "since": 1.0}]
+    found = facts({"a": changed(fresh("a"), busy=busy)})
+    pass_gates(intent(("a",)), release(1), found, "1-x")
+    with pytest.raises(Refused, match="task:install of deployment 1-x still runs on a"):
+        pass_gates(intent(("a",)), release(1), found, "2-y")
+
+
+@pytest.mark.parametrize(
+    ("shared", "path", "kind", "hidden"),
+    [
+        ("media", "media", "file", True),
+        ("media", "media/a.png", "file", True),
+        ("var/media", "var", "link", True),
+        ("var/media", "var/other", "file", False),
+        ("media", "media2/a", "file", False),
+        ("media", "media", "shared", False),
+    ],
+)
+def test_a_file_that_would_hide_a_shared_path_is_refused(
+    shared: str, path: str, kind: Literal["file", "link", "shared"], hidden: bool
+) -> None:
+    wanted = intent(("a",), shared=(shared,))
+    entry = Entry(path, kind, "1" * 64)
+    if not hidden:
+        pass_gates(wanted, release(1, [entry]), facts({"a": fresh("a")}), "1-x")
+        return
+    with pytest.raises(Refused) as raised:
+        pass_gates(wanted, release(1, [entry]), facts({"a": fresh("a")}), "1-x")
+    assert raised.value.code == "shadowed"
+
+
+def test_a_shared_path_may_be_given_up_once_nothing_lives_there() -> None:
+    before = intent(("a", "b"), shared=("media",))
+    said = serving(before, [release(1)])
+    with pytest.raises(Refused, match="no longer shares 'media', which lives on a and b"):
+        pass_gates(intent(("a", "b")), release(2), facts(said), "2-x")
+    for name in said:
+        said[name]["shared"] = []
+    pass_gates(intent(("a", "b")), release(2), facts(said), "2-x")
+    for name in said:
+        said[name]["shared"] = ["media/uploads"]
+    with pytest.raises(Refused):
+        pass_gates(intent(("a", "b")), release(2), facts(said), "2-x")
