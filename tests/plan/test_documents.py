@@ -12,7 +12,7 @@ from shipway.plan.documents import SAME, env_digests, env_document, generation_d
 from tests.plan.fleet import WEB, WHO, host, intent, release
 
 HOST = host("a")
-values = st.dictionaries(st.from_regex(r"[A-Z]{1,8}", fullmatch=True), st.text(min_size=6, max_size=20), max_size=4)
+values = st.dictionaries(st.from_regex(r"[A-Z]{1,8}", fullmatch=True), st.text(min_size=6, max_size=20).map("canary {}".format), max_size=4)
 
 
 def document(wanted_env: dict[str, str], deployment: str = "1-x") -> dict[str, object]:

@@ -97,7 +97,7 @@ def _waves(
     prepare: dict[str, tuple[Step, ...]] = {}
     for host in sorted(intent.environment.hosts, key=lambda h: h.name):
         document = documents[host.name]
-        tree = steps.tree_verify(str(document["release"]))
+        tree = steps.tree_again(str(document["release"]))
         copy = steps.generation_copy(number, source, overrides)
         proxy = (proxy_step(intent, host, facts[host.name], document, caddy_digest),) if serves(document) else ()
         prepare[host.name] = (tree, copy, *proxy, *vote[host.name])

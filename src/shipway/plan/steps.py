@@ -32,8 +32,9 @@ def tree_make(release: Release) -> Step:
     return Step("tree", "tree.make", {"release": release.digest, "manifest": release.digest}, "build and verify the tree", round(bound, 1))
 
 
-def tree_verify(release: str) -> Step:
-    return Step("tree", "tree.verify", {"release": release}, "verify the tree", 600.0)
+def tree_again(release: str) -> Step:
+    """The tree of a release that is there: read byte by byte, and built anew from blobs where it was changed."""
+    return Step("tree", "tree.make", {"release": release, "manifest": release}, "verify the tree", 600.0)
 
 
 def generation_make(number: int, document: Mapping[str, Any], env: Mapping[str, Any]) -> Step:
