@@ -29,40 +29,12 @@ seconds = st.one_of(st.integers(1, 3600), st.floats(1, 3600))
 domains = st.from_regex(r"[a-z]{1,5}(-[a-z]{1,3})?(\.[a-z]{2,5}){1,2}", fullmatch=True)
 page_paths = st.from_regex(r"/[a-z0-9/?=&%._-]{0,12}", fullmatch=True)
 
-hostile = st.sampled_from(
-    [
-        "-oProxyCommand=touch /tmp/x",
-        "a;id",
-        "$(id)",
-        "`id`",
-        "x\ny",
-        "../x",
-        ".",
-        "..",
-        "",
-        "a" * 256,
-        "%h%n",
-        "-a",
-        "localhost\n",
-        "a b",
-        "/abs",
-    ]
-    + [
-        "~/x",
-        "a//b",
-        "a/./b",
-        "a/../b",
-        ".git",
-        "a/.GIT/b",
-        "\x00",
-        "\x1b[31mred",
-        "\u202eevil",
-        "sh\u043ep",
-        "\u00e9",
-        "e\u0301",
-        "A",
-        "a\u200b",
-    ]
+hostile = st.one_of(
+    st.sampled_from(
+        ["-oProxyCommand=touch /tmp/x", "a;id", "$(id)", "`id`", "x\ny", "localhost\n", "%h%n", "-a", "a b", "A", "", "a" * 256]
+    ),
+    st.sampled_from([".", "..", "../x", "/abs", "~/x", "a//b", "a/./b", "a/../b", ".git", "a/.GIT/b"]),
+    st.sampled_from(["\x00", "\x1b[31mred", "\u202eevil", "sh\u043ep", "\u00e9", "e\u0301", "a\u200b"]),
 )
 
 

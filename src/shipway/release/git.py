@@ -1,0 +1,130 @@
+"""Arguments in, what git's plumbing answers out: nothing of the caller's environment, no hook, no prompt, no network, no write."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+CHUNK_BYTES = 1 << 20
+BOUND_SECONDS = 600.0
+
+_SETTINGS = (
+    "protocol.allow=never",
+    "protocol.ext.allow=never",
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.untrackedCache=keep",
+    "core.pager=cat",
+    "gc.auto=0",
+    "maintenance.auto=false",
+)
+
+
+class GitFailed(Exception):
+    """git ended with another code than was expected. `lines` is what it said."""
+
+    def __init__(self, arguments: tuple[str, ...], code: int, said: bytes) -> None:
+        self.lines = tuple(said.decode("utf-8", "replace").splitlines())
+        self.code = code
+        super().__init__(
+            f"git {arguments[0] if arguments else ''} ended with {code}: {self.lines[-1] if self.lines else 'it said nothing'}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """One object that git streams. `chunks` must be read before the next object is asked for."""
+
+    oid: str
+    kind: str
+    size: int
+    chunks: Iterator[bytes]
+
+    def content(self) -> bytes:
+        """All of it."""
+        return b"".join(self.chunks)
+
+
+@dataclass(frozen=True, slots=True)
+class Git:
+    """git for one repository. `where` says which: `-C directory` or `--git-dir directory`; `settings` come on top of ours."""
+
+    where: tuple[str, ...]
+    settings: tuple[str, ...] = ()
+
+    def run(self, *arguments: str, sent: bytes = b"", answers: Collection[int] = (0,)) -> tuple[int, bytes]:
+        """Its code and output. Raises GitFailed when the code is not one of `answers`, FileNotFoundError when there is no git."""
+        done = subprocess.run(
+            self._command(arguments), input=sent, capture_output=True, env=clean_environment(), timeout=BOUND_SECONDS, check=False
+        )
+        if done.returncode not in answers:
+            raise GitFailed(arguments, done.returncode, done.stderr)
+        return done.returncode, done.stdout
+
+    def ask(self, *arguments: str, sent: bytes = b"") -> bytes:
+        """Its output; the code must be 0."""
+        return self.run(*arguments, sent=sent)[1]
+
+    def word(self, *arguments: str) -> str:
+        """Its output as one line of text."""
+        return os.fsdecode(self.ask(*arguments)).rstrip("\n")
+
+    def blobs(self, oids: Iterable[str]) -> Iterator[Blob]:
+        """Objects in bulk, in order, through one process. Raises GitFailed for one that is not there."""
+        with tempfile.TemporaryFile() as wanted:
+            wanted.writelines(f"{oid}\n".encode() for oid in oids)
+            wanted.seek(0)
+            command = self._command(("cat-file", "--batch", "--buffer"))
+            with subprocess.Popen(
+                command, stdin=wanted, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=clean_environment()
+            ) as process:
+                assert process.stdout is not None
+                try:
+                    while header := process.stdout.readline():
+                        oid, _, rest = header.decode("ascii", "replace").rstrip("\n").partition(" ")
+                        kind, _, size = rest.partition(" ")
+                        if not size:
+                            raise GitFailed(("cat-file",), 128, f"object {oid} is {rest}".encode())
+                        chunks = _chunks(process.stdout, int(size))
+                        yield Blob(oid, kind, int(size), chunks)
+                        for _ in chunks:
+                            pass
+                        process.stdout.read(1)
+                finally:
+                    process.kill()
+
+    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+        options = [word for setting in (*_SETTINGS, *self.settings) for word in ("-c", setting)]
+        return ["git", "--no-pager", "--literal-pathspecs", *self.where, *options, *arguments]
+
+
+def clean_environment() -> dict[str, str]:
+    """The caller's environment without what steers git, and with what keeps git quiet, local and read-only."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") and name != "SSH_ASKPASS"}
+    return kept | {
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_ASKPASS": "/bin/false",
+        "LC_ALL": "C",
+    }
+
+
+def is_git_directory(path: Path) -> bool:
+    """Whether this looks like a repository without a checkout."""
+    return (path / "HEAD").is_file() and (path / "objects").is_dir()
+
+
+def _chunks(stream: IO[bytes], size: int) -> Iterator[bytes]:
+    while size:
+        chunk = stream.read(min(size, CHUNK_BYTES))
+        if not chunk:
+            raise GitFailed(("cat-file",), 128, b"the object ends early")
+        size -= len(chunk)
+        yield chunk

@@ -1,0 +1,99 @@
+"""A directory in, a git repository that can be read out; what a person's checkout holds is never written to."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from shipway.model.errors import Refused
+from shipway.release.git import Git, GitFailed, is_git_directory
+
+UNTOUCHED = "Nothing was touched."
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """`top` is the checkout's directory, or the repository itself when it is bare; `common` holds objects, refs and modules."""
+
+    top: Path
+    directory: Path
+    common: Path
+    bare: bool
+    git: Git
+
+    @classmethod
+    def open(cls, path: Path) -> Repository:
+        """The repository whose top is `path`: a checkout, a worktree, or a bare repository. Raises Refused."""
+        path = path.resolve()
+        checkout = os.path.lexists(path / ".git")
+        if not checkout and not is_git_directory(path):
+            raise refused("no-repository", f"{path} is not a git repository", "Shipway ships commits: type `git init` there and commit.")
+        # A repository that hides among somebody's files would bring its own configuration, so only the one at the top counts.
+        git = Git(("-C", str(path)), ("safe.bareRepository=explicit",) if checkout else ())
+        try:
+            directory, common = git.word("rev-parse", "--absolute-git-dir"), git.word("rev-parse", "--git-common-dir")
+            bare = git.word("rev-parse", "--is-bare-repository")
+            if checkout and Path(git.word("rev-parse", "--show-toplevel")) != path:
+                raise refused(
+                    "repository",
+                    f"the repository in {path} says that its checkout is elsewhere (core.worktree)",
+                    "Look at `git config -l`.",
+                )
+        except FileNotFoundError:
+            raise refused("no-git", "git is not installed", "Install git 2.30 or newer.") from None
+        except GitFailed as error:
+            raise _unreadable(path, error) from None
+        return cls(path, Path(directory), (path / common).resolve(), bare == "true", git)
+
+    @classmethod
+    def module(cls, directory: Path) -> Repository:
+        """The repository of a submodule, inside the one that it belongs to: only its objects are read."""
+        return cls(directory, directory, directory, True, Git(("--git-dir", str(directory))))
+
+    def read_file(self, commit: str, path: str) -> bytes:
+        """The content of one file at a commit. Raises Refused when it is not there, or is not a plain file."""
+        kind, oid = self.find(commit, path)
+        if kind in ("100644", "100755", "100664"):
+            (content,) = [blob.content() for blob in self.git.blobs([oid])]
+            return content
+        hint = (
+            f"It is there, but not committed: type `git add {path}` and commit."
+            if (self.top / path).is_file()
+            else f"Write {path} and commit it."
+        )
+        what = "is not in" if not kind else "is not a plain file in"
+        raise refused("no-file", f"{path} {what} commit {commit[:12]}", hint)
+
+    def find(self, commit: str, path: str) -> tuple[str, str]:
+        """Mode and object of a path at a commit; two empty strings when it is not there. "." is the whole tree."""
+        mode, oid = "040000", self.git.word("rev-parse", "--verify", "--end-of-options", f"{commit}^{{tree}}")
+        for part in path.split("/") if path != "." else ():
+            if mode != "040000":
+                return "", ""
+            mode, oid = next(((mode, oid) for mode, oid, name in self.entries(oid) if name == os.fsencode(part)), ("", ""))
+        return mode, oid
+
+    def entries(self, tree: str, *options: str) -> list[tuple[str, str, bytes]]:
+        """Mode, object and name of what is in a tree, exactly as git has it."""
+        found = []
+        for record in self.git.ask("ls-tree", "-z", "--full-tree", *options, tree).split(b"\0")[:-1]:
+            facts, _, name = record.partition(b"\t")
+            mode, _, oid = facts.decode("ascii").split(" ")
+            found.append((mode, oid, name))
+        return found
+
+
+def refused(code: str, message: str, hint: str, details: tuple[str, ...] = ()) -> Refused:
+    """A refusal of this stage: it comes before anything is touched."""
+    return Refused(message, state=UNTOUCHED, hint=hint, code=code, details=details)
+
+
+def _unreadable(path: Path, error: GitFailed) -> Refused:
+    if any("dubious ownership" in line for line in error.lines):
+        return refused(
+            "foreign-repository",
+            f"the repository {path} belongs to another user, so its settings could run that user's commands as you",
+            f"If you trust it, type: git config --global --add safe.directory {path}",
+        )
+    return refused("repository", f"git cannot read the repository {path}", "Type `git status` there.", error.lines)

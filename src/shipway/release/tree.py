@@ -1,0 +1,170 @@
+"""A commit in, every path of its tree out, exactly, and where its content is; or one refusal that names all that cannot be shipped."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shipway.model.release import Entry
+from shipway.release.content import chunks_of, digest_of
+from shipway.release.git import Blob
+from shipway.release.large_files import Pointer, read_pointer
+from shipway.release.source import Repository, refused
+from shipway.release.submodules import find_module, module_names
+from shipway_agent import manifest
+from shipway_agent.errors import AgentError
+
+HINTS = {
+    "submodule": "Type `git submodule update --init --recursive`.",
+    "large file": "Type `git lfs fetch` (with the commit's name), so that the files themselves are here.",
+    "link": "Make the links relative and keep them inside the tree, or declare what they lead to as shared.",
+    "name": "Such a name cannot be written on a host: rename it and commit.",
+}
+TOLD = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What a commit holds below one directory. `blobs` maps the digest of a content to where it can be read."""
+
+    oid: str
+    entries: tuple[Entry, ...]
+    blobs: dict[str, str]
+
+
+@dataclass(slots=True)
+class Faults:
+    """What cannot be shipped, by kind; told all at once."""
+
+    found: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, kind: str, path: str, why: str) -> None:
+        """`path` is shown so that nothing in it reaches a terminal raw."""
+        self.found.append((kind, f"{shown(path)}: {why}"))
+
+    def settle(self, commit: str) -> None:
+        """Raises Refused when there is any."""
+        if not self.found:
+            return
+        lines = [line for _, line in self.found[:TOLD]] + ([f"and {len(self.found) - TOLD} more"] if len(self.found) > TOLD else [])
+        hints = [HINTS[kind] for kind in HINTS if kind in {kind for kind, _ in self.found}]
+        raise refused("tree", f"{len(self.found)} paths of commit {commit[:12]} cannot be shipped", " ".join(hints), tuple(lines))
+
+
+def read_tree(repository: Repository, commit: str, subdirectory: str = ".") -> Tree:
+    """All paths below `subdirectory`, with submodules and large files in place of what stands for them. Raises Refused."""
+    mode, oid = repository.find(commit, subdirectory)
+    if mode != "040000":
+        what = "is not a directory" if mode else "is not there"
+        raise refused(
+            "subdirectory", f"{subdirectory} {what} in commit {commit[:12]}", "Correct `subdirectory` in shipway.toml and commit it."
+        )
+    faults = Faults()
+    prefix = b"" if subdirectory == "." else os.fsencode(subdirectory) + b"/"
+    items = list(_walk(repository, commit, oid, prefix, b"", faults))
+    check_names([item.path for item in items], faults)
+    faults.settle(commit)
+    tree = Tree(oid, *_contents(items, repository, faults))
+    faults.settle(commit)
+    if not tree.entries:
+        raise refused("empty", f"{subdirectory} is empty in commit {commit[:12]}", "Commit what is to be shipped.")
+    return tree
+
+
+def shown(path: str) -> str:
+    """A path for a person, whatever bytes are in it."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    repository: Repository
+    mode: str
+    oid: str
+    path: str
+
+
+def _walk(repository: Repository, commit: str, tree: str, prefix: bytes, base: bytes, faults: Faults) -> Iterator[_Item]:
+    """Everything but directories. `prefix` is where the tree lies in its repository, `base` where it lies in the release."""
+    names: dict[bytes, str] | None = None
+    for mode, oid, name in repository.entries(tree, "-r"):
+        path = os.fsdecode(base + name)
+        if mode != "160000":
+            yield _Item(repository, mode, oid, path)
+            continue
+        names = module_names(repository, commit) if names is None else names
+        module = find_module(repository, names.get(prefix + name), prefix + name, oid)
+        if module is None:
+            faults.add("submodule", path, f"is a submodule, and its commit {oid[:12]} is not on this machine")
+        else:
+            yield from _walk(module, oid, f"{oid}^{{tree}}", b"", base + name + b"/", faults)
+
+
+def check_names(paths: list[str], faults: Faults) -> None:
+    """No path may lead elsewhere, be there twice or lie below a file: git's own checks are not what keeps a host safe."""
+    for path in paths:
+        parts = path.split("/")
+        if any(part.lower() == ".git" for part in parts):
+            faults.add("name", path, "is named .git, and git would take it for a repository")
+        elif any(part in ("", ".", "..") for part in parts):
+            faults.add("name", path, "is not a plain path below the tree")
+    if faults.found:
+        return
+    try:
+        manifest.read(manifest.write([Entry(path, "file", manifest.digest(b"")) for path in paths]))
+    except AgentError as error:
+        for line in error.lines:
+            faults.found.append(("name", line.rpartition("line ")[2].partition(": ")[2] if line.startswith("line ") else line))
+
+
+def _contents(items: list[_Item], home: Repository, faults: Faults) -> tuple[tuple[Entry, ...], dict[str, str]]:
+    """Read every object once, in bulk, and name it by its content."""
+    known: dict[tuple[Path, str], _Content] = {}
+    for directory, repository in {item.repository.directory: item.repository for item in items}.items():
+        oids = dict.fromkeys(item.oid for item in items if item.repository.directory == directory)
+        place = "" if repository is home else f":{directory}"
+        for blob in repository.git.blobs(oids):
+            known[directory, blob.oid] = _read(blob, place)
+    entries: list[Entry] = []
+    blobs: dict[str, str] = {}
+    for item in items:
+        content = known[item.repository.directory, item.oid]
+        if item.mode == "120000":
+            if not content.head:
+                faults.add("link", item.path, "is a link to nothing that a host could follow")
+            entries.append(Entry(item.path, "link", target=os.fsdecode(content.head)))
+            continue
+        if content.pointer is not None:
+            content = _resolve(item, content.pointer, faults)
+        entries.append(Entry(item.path, "executable" if item.mode == "100755" else "file", content.digest, content.size))
+        blobs[content.digest] = content.place
+    return tuple(entries), blobs
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    digest: str
+    size: int
+    place: str
+    head: bytes = b""
+    pointer: Pointer | None = None
+
+
+def _read(blob: Blob, place: str) -> _Content:
+    """Its digest; of what is small, which links and pointers are, its content too."""
+    if blob.size <= manifest.MOST_PATH_BYTES:
+        content = blob.content()
+        return _Content(manifest.digest(content), blob.size, f"git:{blob.oid}{place}", content, read_pointer(content))
+    return _Content(digest_of(blob.chunks), blob.size, f"git:{blob.oid}{place}")
+
+
+def _resolve(item: _Item, pointer: Pointer, faults: Faults) -> _Content:
+    path = pointer.find(item.repository)
+    if path is None or not pointer.describes(path):
+        state = "is not on this machine" if path is None else f"is damaged in {path}"
+        faults.add("large file", item.path, f"is a pointer of Git LFS, and its file {pointer.oid[:12]} {state}")
+        return _Content("", 0, "")
+    return _Content(digest_of(chunks_of(path)), pointer.size, str(path))
