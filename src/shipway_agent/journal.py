@@ -105,8 +105,10 @@ class Journal:
     def __init__(self, root: Root) -> None:
         self.root = root
         self.path = root.full(FILE)
-        # SQLite creates with the umask and follows links; so we make the file, and see that it is a plain one of ours.
-        os.close(root.file(FILE, os.O_RDWR | os.O_CREAT, 0o600))
+        # SQLite creates with the umask and follows links; so we make the file, and see that it is a plain one of ours. It is not
+        # opened for that: to close any descriptor of it drops the locks that SQLite holds on it elsewhere in this process (fcntl's
+        # rule). Another process then takes itself for the last one and deletes the log under our feet, and we read the past.
+        root.ensure_file(FILE, 0o600)
         with self._told():
             name = f"/proc/self/fd/{root.fd}/{FILE}"
             self._db = sqlite3.connect(name, timeout=BUSY_SECONDS, isolation_level=None)

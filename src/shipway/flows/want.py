@@ -11,7 +11,7 @@ from shipway.execute.telling import Tell
 from shipway.flows.project import Project
 from shipway.model.intent import Intent
 from shipway.model.release import Source
-from shipway.release.checks import pass_checks
+from shipway.release.checks import check_requires
 from shipway.release.refs import resolve_ref
 from shipway.release.release import Made, make_release
 
@@ -51,7 +51,16 @@ async def make(project: Project, wanted: Wanted, tell: Tell) -> Made:
         loop.call_soon_threadsafe(lambda: tell("output", key="build", line=line))
 
     def work() -> Made:
-        pass_checks(project.repository, wanted.source, wanted.intent, named=wanted.named, on_line=on_line, stop=stop)
+        check_requires(
+            project.repository,
+            wanted.source,
+            wanted.intent.environment.requires,
+            on_line,
+            subdirectory=wanted.intent.subdirectory,
+            paths=(project.place.file,),
+            chosen=wanted.named,
+            stop=stop,
+        )
         return make_release(project.repository, wanted.source, wanted.intent, on_line, stop=stop)
 
     running = loop.run_in_executor(None, work)
