@@ -52,5 +52,7 @@ class FrontDoor:
 
 
 def _plain(upstream: str) -> str:
-    """The address as it stands in a slot: Caddy says tcp/ before a port."""
+    """The address as it stands in a slot: Caddy says tcp/ before a port. Where a file answered, Caddy leaves its placeholder as it is."""
+    if upstream.startswith("{"):
+        return ""
     return upstream[len("tcp/") :] if upstream.startswith("tcp/") else upstream
