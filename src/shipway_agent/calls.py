@@ -94,7 +94,13 @@ def _decide(call: Call) -> Dict[str, Any]:
 
     if call.args.get("do") not in RULES:
         raise AgentError("message", f"no message {call.args.get('do')!r} is known here")
-    return decide(call.root, call.named(), call.args)
+    reply = decide(call.root, call.named(), call.args)
+    if call.args["do"] == "lease" and reply["ok"]:
+        # From here on somebody must end the lease if its driver does not, and the lead must be there for questions.
+        from shipway_agent import daemon
+
+        daemon.ensure(call.root, None, call.place.proxy)
+    return reply
 
 
 def _run(call: Call) -> Dict[str, Any]:

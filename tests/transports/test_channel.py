@@ -67,7 +67,13 @@ take()
 
 
 def test_events_reach_whoever_asked_before_the_answer() -> None:
-    program = "kind, number, payload = take()\nevent(number, event='output', line='one')\nevent(number, event='output', line='two')\nanswer(number)\ntake()"
+    program = """
+kind, number, payload = take()
+event(number, event="output", line="one")
+event(number, event="output", line="two")
+answer(number)
+take()
+"""
     seen: list[Any] = []
     over(program, lambda channel: channel.call("run", on_event=seen.append))
     assert [event["line"] for event in seen] == ["one", "two"]

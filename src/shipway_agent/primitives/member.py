@@ -35,7 +35,7 @@ def tell(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """The same as a step: a refusal fails it with its own code."""
     reply = decide(context.root, context.journal, args)
     if not reply["ok"]:
-        facts = {name: value for name, value in reply.items() if name not in ("ok", "code")}
-        says = f"the host's record refuses to {args['do']}: {reply['code']}"
+        facts = {name: value for name, value in reply.items() if name not in ("ok", "code", "message")}
+        says = f"the host's record refuses to {args['do']}: {reply.get('message', reply['code'])}"
         raise AgentError(str(reply["code"]), says, **facts)
     return reply

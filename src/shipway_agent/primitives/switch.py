@@ -59,5 +59,5 @@ def _armed(journal: Journal, deployment: str, fence: int) -> Attempt:
 
 
 def _refused(what: str, reply: Reply) -> AgentError:
-    facts = {name: value for name, value in reply.items() if name not in ("ok", "code")}
+    facts = {name: value for name, value in reply.items() if name not in ("ok", "code", "message")}
     return AgentError(str(reply["code"]), f"the host's record refuses to {what}: {reply.get('message') or reply['code']}", **facts)

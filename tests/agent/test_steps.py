@@ -1,0 +1,293 @@
+"""A list of steps: journalled before and after, done once, refused where it is too late, and settled where nobody knows."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shipway_agent import clock
+from shipway_agent.errors import AgentError
+from shipway_agent.journal import Journal
+from tests.agent.workshop import DEPLOYMENT, NUMBER, RELEASE, Workshop, step, task, workshop
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Workshop]:
+    with workshop(tmp_path / "root") as one:
+        yield one
+
+
+def touching(shop: Workshop, name: str, **more: Any) -> dict[str, Any]:
+    """A step that adds a line to a file each time it really runs."""
+    return step(f"task:{name}", "task.run", task(f"echo x >> {shop.home}/{name}", name=name, **more))
+
+
+def runs(shop: Workshop, name: str) -> int:
+    """How often it really ran."""
+    path = shop.home / name
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def events_of(shop: Workshop, key: str) -> list[str]:
+    """What the journal's chain says of a step."""
+    return [e["data"]["state"] for e in shop.journal.events() if e["kind"] == "step" and e["data"]["key"] == key]
+
+
+def test_steps_run_in_order_and_answer_by_key(shop: Workshop) -> None:
+    answer = shop.run(step("task:one", "task.run", task("echo 1")), step("task:two", "task.run", task("echo 2")))
+    assert answer["failed"] is None
+    assert [(done["key"], done["answer"]["lines"], done["reused"]) for done in answer["done"]] == [
+        ("task:one", ["1"], False),
+        ("task:two", ["2"], False),
+    ]
+    assert shop.states("task:one") == shop.states("task:two") == ["started", "done"]
+
+
+def test_the_first_failure_ends_the_list(shop: Workshop) -> None:
+    answer = shop.run(touching(shop, "one"), step("task:bad", "task.run", task("echo why; exit 3")), touching(shop, "never"))
+    assert [done["key"] for done in answer["done"]] == ["task:one"]
+    assert answer["failed"] == {
+        "key": "task:bad",
+        "code": "task-failed",
+        "message": "task t ended with exit code 3",
+        "lines": ["why"],
+        "facts": {"task": "t", "exit": 3},
+    }
+    assert runs(shop, "never") == 0
+    assert shop.states("task:bad") == ["started", "failed"]
+
+
+def test_intent_and_outcome_are_in_the_journal(shop: Workshop) -> None:
+    shop.run(touching(shop, "one"), step("task:bad", "task.run", task("exit 3")))
+    assert events_of(shop, "task:one") == ["intent", "done"]
+    assert events_of(shop, "task:bad") == ["intent", "failed"]
+    shop.journal.verify()
+
+
+def test_a_step_that_was_done_is_not_done_again(shop: Workshop) -> None:
+    first = shop.run(touching(shop, "one"))
+    again = shop.run(touching(shop, "one"))
+    assert runs(shop, "one") == 1
+    assert again["done"][0]["reused"]
+    assert again["done"][0]["answer"] == first["done"][0]["answer"]
+
+
+def test_a_step_that_failed_may_be_tried_again(shop: Workshop) -> None:
+    failing = step("task:t", "task.run", task(f"echo x >> {shop.home}/t; test -e {shop.home}/ready"))
+    assert shop.run(failing)["failed"]["code"] == "task-failed"
+    (shop.home / "ready").touch()
+    assert shop.run(failing)["failed"] is None
+    assert runs(shop, "t") == 2
+
+
+@pytest.mark.parametrize("code", ["unknown", "settled", "fenced", "expired"])
+def test_nothing_begins_once_it_is_too_late(shop: Workshop, code: str) -> None:
+    deployment = DEPLOYMENT
+    if code == "unknown":
+        deployment = "d-other"
+    elif code == "settled":
+        assert shop.decide({"do": "undo", "deployment": DEPLOYMENT, "fence": NUMBER})["ok"]
+    else:
+        assert shop.decide({"do": "finish", "deployment": DEPLOYMENT, "fence": NUMBER})["ok"]
+        assert shop.lease(DEPLOYMENT if code == "expired" else "d-2", 2, seconds=300.0)["ok"] is (code == "fenced")
+        if code == "expired":
+            code = "settled"  # the lease was given back, and what was prepared under it discarded
+    answer = shop.run(touching(shop, "one"), deployment=deployment)
+    assert answer["failed"]["code"] == code
+    assert runs(shop, "one") == 0
+
+
+def test_a_lease_that_runs_out_in_the_middle_of_a_list_stops_it(tmp_path: Path) -> None:
+    with workshop(tmp_path / "root") as shop:
+        message = {"do": "renew", "deployment": DEPLOYMENT, "fence": NUMBER, "seconds": 0.3}
+        assert shop.decide(message)["ok"]
+        answer = shop.run(step("task:slow", "task.run", task("sleep 0.5")), touching(shop, "never"))
+        assert [done["key"] for done in answer["done"]] == ["task:slow"]
+        assert answer["failed"]["code"] == "expired"
+        assert runs(shop, "never") == 0
+
+
+def test_steps_behind_the_decision_say_so_and_only_their_number_counts(shop: Workshop) -> None:
+    assert shop.decide({"do": "undo", "deployment": DEPLOYMENT, "fence": NUMBER})["ok"]
+    assert shop.run(touching(shop, "undo"), decided=True)["failed"] is None
+    assert shop.run(touching(shop, "undo2"), decided=True, fence=0)["failed"]["code"] == "fenced"
+    assert (runs(shop, "undo"), runs(shop, "undo2")) == (1, 0)
+
+
+def test_a_list_with_a_mistake_in_it_does_nothing_at_all(shop: Workshop) -> None:
+    for wrong in ({"key": "k"}, step("k", "no.such", {}), {**step("k", "task.run", {}), "timeout_seconds": "soon"}):
+        with pytest.raises(AgentError) as caught:
+            shop.run(touching(shop, "one"), wrong)
+        assert caught.value.code in ("steps", "unknown-step")
+    assert runs(shop, "one") == 0
+
+
+def test_no_step_begins_once_the_channel_has_ended_but_the_running_one_is_finished(shop: Workshop) -> None:
+    timer = threading.Timer(0.2, shop.ended.set)
+    timer.start()
+    answer = shop.run(step("task:slow", "task.run", task("sleep 0.6; echo whole")), touching(shop, "never"))
+    timer.join()
+    assert answer["done"][0]["answer"]["lines"] == ["whole"]
+    assert answer["failed"]["code"] == "ended"
+    assert events_of(shop, "task:slow") == ["intent", "done"]
+    assert runs(shop, "never") == 0
+
+
+def test_the_same_step_on_a_second_channel_waits_for_the_first_and_takes_its_answer(shop: Workshop) -> None:
+    slow = step("task:slow", "task.run", task(f"echo x >> {shop.home}/slow; sleep 0.5; echo whole"))
+    answers: list[dict[str, Any]] = []
+    first = threading.Thread(target=lambda: answers.append(_on_its_own(shop, slow)))
+    first.start()
+    until = time.monotonic() + 30
+    while runs(shop, "slow") == 0 and time.monotonic() < until:
+        time.sleep(0.01)
+    second = shop.run(slow)
+    first.join(30)
+    assert runs(shop, "slow") == 1
+    assert second["done"][0]["reused"]
+    assert second["done"][0]["answer"] == answers[0]["done"][0]["answer"]
+
+
+def test_a_message_to_the_record_is_a_step_that_fails_with_the_record_s_own_code(shop: Workshop) -> None:
+    vote = {"do": "vote", "deployment": DEPLOYMENT, "fence": NUMBER}
+    assert shop.run(step("member:vote", "member", vote))["done"][0]["answer"]["stage"] == "prepared"
+    too_early = {"do": "ready", "deployment": DEPLOYMENT, "fence": NUMBER}
+    assert shop.run(step("member:ready", "member", too_early))["failed"]["code"] == "order"
+
+
+def test_a_fault_of_ours_is_told_as_one_and_the_step_has_an_ending(shop: Workshop) -> None:
+    failed = shop.run(step("task:t", "task.run", {"generation": "not a number"}))["failed"]
+    assert failed["code"] == "internal"
+    assert any("tasks.py" in line for line in failed["lines"])
+    assert events_of(shop, "task:t") == ["intent", "failed"]
+
+
+# --------------------------------------------------------- once per release
+
+
+def test_a_task_of_prepare_is_done_once_per_release_whatever_deployment_asks(shop: Workshop) -> None:
+    prepared = touching(shop, "install", per_release=True)
+    shop.run(prepared)
+    shop.decide({"do": "finish", "deployment": DEPLOYMENT, "fence": NUMBER})
+    assert shop.lease("d-2", 2)["ok"]
+    shop.generation(2, {})
+    again = step(prepared["key"], "task.run", {**prepared["args"], "generation": 2})
+    answer = shop.run(again, deployment="d-2", fence=2)
+    assert answer["done"][0]["reused"]
+    assert runs(shop, "install") == 1
+
+
+def test_it_is_done_again_when_its_command_or_its_environment_is_another(shop: Workshop) -> None:
+    shop.run(touching(shop, "install", per_release=True))
+    shop.decide({"do": "finish", "deployment": DEPLOYMENT, "fence": NUMBER})
+    assert shop.lease("d-2", 2)["ok"]
+    shop.generation(2, {"common": {"COLOUR": "blue"}})
+    shop.run(
+        step("task:install", "task.run", {**touching(shop, "install", per_release=True)["args"], "generation": 2}),
+        deployment="d-2",
+        fence=2,
+    )
+    assert runs(shop, "install") == 2
+
+
+def test_it_is_done_again_when_what_it_wrote_is_gone(shop: Workshop) -> None:
+    build = touching(shop, "build", per_release=True, outputs=["public"])
+    shop.run(build)
+    (shop.home / "outputs" / RELEASE / "public").rmdir()
+    shop.run(build)
+    assert runs(shop, "build") == 2
+
+
+# ------------------------------------------------- the agent is killed mid-way
+
+KILLED = """
+import json, sys, threading
+from shipway_agent.calls import Call, Place
+from shipway_agent.root import Root
+from shipway_agent.steps import run
+root = Root(sys.argv[1])
+args = {"deployment": "d-1", "fence": 1, "steps": [{"key": "task:t", "do": "task.run", "timeout_seconds": 60.0, "args": json.loads(sys.argv[2])}]}
+with Call(Place(root, "", "a", "test"), args, (), lambda event: None, threading.Event()) as call:
+    run(call)
+"""
+
+
+def killed_while(shop: Workshop, args: dict[str, Any]) -> None:
+    """Begin a task in an agent of its own, and kill that agent once the task has written its first line."""
+    child = subprocess.Popen([sys.executable, "-c", KILLED, shop.root.path, json.dumps(args)], env={**os.environ, "PYTHONPATH": _sources()})
+    try:
+        until = time.monotonic() + 30
+        while runs(shop, "t") == 0 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert runs(shop, "t") == 1
+    finally:
+        child.kill()
+        child.wait(30)
+
+
+def test_a_task_whose_agent_was_killed_holds_the_lease_until_its_own_timeout_and_is_then_ended(shop: Workshop) -> None:
+    killed_while(shop, task(f"echo x >> {shop.home}/t; sleep 600", timeout_seconds=2.0))
+    assert shop.decide({"do": "finish", "deployment": DEPLOYMENT, "fence": NUMBER})["ok"]
+    held = shop.lease("d-2", 2)
+    assert (held["ok"], held["code"], held["key"], held["deployment"]) == (False, "busy", "task:t", DEPLOYMENT)
+    assert 0 < held["seconds_left"] <= 2
+    until = time.monotonic() + 30
+    while not (reply := shop.lease("d-2", 2))["ok"] and time.monotonic() < until:
+        time.sleep(0.05)
+    assert reply["ok"]
+    assert shop.living() == []
+
+
+def test_the_step_of_a_killed_agent_is_unknown_and_waits_for_what_still_runs_before_its_check_decides(shop: Workshop) -> None:
+    args = task(f"echo x >> {shop.home}/t; sleep 0.7; touch {shop.home}/migrated", check=f"test -e {shop.home}/migrated")
+    killed_while(shop, args)
+    answer = shop.run(step("task:t", "task.run", args))
+    assert answer["done"][0]["answer"]["skipped"]
+    assert runs(shop, "t") == 1
+
+
+def test_without_a_check_it_stays_unknown(shop: Workshop) -> None:
+    args = task(f"echo x >> {shop.home}/t; sleep 0.2")
+    killed_while(shop, args)
+    assert shop.run(step("task:t", "task.run", args))["failed"]["code"] == "unknown-outcome"
+    assert shop.run(step("task:t", "task.run", args))["failed"]["code"] == "unknown-outcome"
+    assert runs(shop, "t") == 1
+
+
+def _on_its_own(shop: Workshop, order: dict[str, Any]) -> dict[str, Any]:
+    from shipway_agent.calls import Call, Place
+    from shipway_agent.steps import run
+
+    args = {"deployment": DEPLOYMENT, "fence": NUMBER, "steps": [order]}
+    with Call(Place(shop.root, "", "a", "test"), args, (), lambda event: None, threading.Event()) as call:
+        return run(call)
+
+
+def _sources() -> str:
+    return str(Path(clock.__file__).parent.parent)
+
+
+def test_the_journal_can_be_read_by_another_connection_while_a_step_runs(shop: Workshop) -> None:
+    seen: list[str] = []
+
+    def look() -> None:
+        with Journal(shop.root) as journal:
+            until = time.monotonic() + 30
+            while not (busy := journal.busy()) and time.monotonic() < until:
+                time.sleep(0.01)
+            seen.extend(step.key for step in busy)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    shop.run(step("task:slow", "task.run", task("sleep 0.5")))
+    thread.join(30)
+    assert seen == ["task:slow"]
