@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from shipway.model.release import Release
-from shipway.release.git import Blob, GitFailed
+from shipway.release.git import Blob
 from shipway.release.source import Repository, refused
 from shipway_agent import manifest
 
@@ -51,7 +51,7 @@ class BlobSource:
             if place.startswith("git:"):
                 return next(streams[_directory(place)]).content()
             return Path(place).read_bytes()
-        except (OSError, GitFailed, StopIteration):
+        except (OSError, StopIteration):
             raise self._changed(digest) from None
 
     def _streams(self, digests: list[str]) -> dict[str, Iterator[Blob]]:

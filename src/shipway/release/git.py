@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from shipway.model.errors import Refused
+
 CHUNK_BYTES = 1 << 20
 BOUND_SECONDS = 600.0
 
@@ -25,14 +27,17 @@ _SETTINGS = (
 )
 
 
-class GitFailed(Exception):
-    """git ended with another code than was expected. `lines` is what it said."""
+class GitFailed(Refused):
+    """git ended as it should not have: the repository is damaged, or lacks objects. `lines` is what git said."""
 
-    def __init__(self, arguments: tuple[str, ...], code: int, said: bytes) -> None:
-        self.lines = tuple(said.decode("utf-8", "replace").splitlines())
-        self.code = code
+    def __init__(self, verb: str, code: int, said: bytes) -> None:
+        self.lines = tuple(said.decode("utf-8", "backslashreplace").splitlines())
         super().__init__(
-            f"git {arguments[0] if arguments else ''} ended with {code}: {self.lines[-1] if self.lines else 'it said nothing'}"
+            f"git {verb} ended with {code}",
+            state="Nothing was touched.",
+            hint="Type `git fsck`; where objects are missing, `git fetch` may bring them.",
+            code="git",
+            details=self.lines[-10:],
         )
 
 
@@ -59,11 +64,14 @@ class Git:
 
     def run(self, *arguments: str, sent: bytes = b"", answers: Collection[int] = (0,)) -> tuple[int, bytes]:
         """Its code and output. Raises GitFailed when the code is not one of `answers`, FileNotFoundError when there is no git."""
-        done = subprocess.run(
-            self._command(arguments), input=sent, capture_output=True, env=clean_environment(), timeout=BOUND_SECONDS, check=False
-        )
+        try:
+            done = subprocess.run(
+                self._command(arguments), input=sent, capture_output=True, env=clean_environment(), timeout=BOUND_SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise GitFailed(arguments[0], -9, f"it took longer than {BOUND_SECONDS:g} s".encode()) from None
         if done.returncode not in answers:
-            raise GitFailed(arguments, done.returncode, done.stderr)
+            raise GitFailed(arguments[0], done.returncode, done.stderr)
         return done.returncode, done.stdout
 
     def ask(self, *arguments: str, sent: bytes = b"") -> bytes:
@@ -75,28 +83,31 @@ class Git:
         return os.fsdecode(self.ask(*arguments)).rstrip("\n")
 
     def blobs(self, oids: Iterable[str]) -> Iterator[Blob]:
-        """Objects in bulk, in order, through one process. Raises GitFailed for one that is not there."""
-        with tempfile.TemporaryFile() as wanted:
+        """Objects in bulk, in order, through one process. Raises GitFailed for one that is not there or is damaged."""
+        with tempfile.TemporaryFile() as wanted, tempfile.TemporaryFile() as said:
             wanted.writelines(f"{oid}\n".encode() for oid in oids)
+            left = wanted.tell()
             wanted.seek(0)
             command = self._command(("cat-file", "--batch", "--buffer"))
-            with subprocess.Popen(
-                command, stdin=wanted, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=clean_environment()
-            ) as process:
+            with subprocess.Popen(command, stdin=wanted, stdout=subprocess.PIPE, stderr=said, env=clean_environment()) as process:
                 assert process.stdout is not None
                 try:
                     while header := process.stdout.readline():
                         oid, _, rest = header.decode("ascii", "replace").rstrip("\n").partition(" ")
                         kind, _, size = rest.partition(" ")
                         if not size:
-                            raise GitFailed(("cat-file",), 128, f"object {oid} is {rest}".encode())
+                            raise GitFailed("cat-file", 128, f"object {oid} is {rest}".encode())
                         chunks = _chunks(process.stdout, int(size))
                         yield Blob(oid, kind, int(size), chunks)
                         for _ in chunks:
                             pass
                         process.stdout.read(1)
+                        left -= len(oid) + 1
                 finally:
                     process.kill()
+            if left:
+                said.seek(0)
+                raise GitFailed("cat-file", 128, said.read())
 
     def _command(self, arguments: tuple[str, ...]) -> list[str]:
         options = [word for setting in (*_SETTINGS, *self.settings) for word in ("-c", setting)]
@@ -125,6 +136,6 @@ def _chunks(stream: IO[bytes], size: int) -> Iterator[bytes]:
     while size:
         chunk = stream.read(min(size, CHUNK_BYTES))
         if not chunk:
-            raise GitFailed(("cat-file",), 128, b"the object ends early")
+            raise GitFailed("cat-file", 128, b"an object ends early")
         size -= len(chunk)
         yield chunk

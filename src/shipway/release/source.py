@@ -49,7 +49,8 @@ class Repository:
     @classmethod
     def module(cls, directory: Path) -> Repository:
         """The repository of a submodule, inside the one that it belongs to: only its objects are read."""
-        return cls(directory, directory, directory, True, Git(("--git-dir", str(directory))))
+        # Its settings name a checkout that may be gone; git would want to go there.
+        return cls(directory, directory, directory, True, Git(("--git-dir", str(directory), "--work-tree", str(directory))))
 
     def read_file(self, commit: str, path: str) -> bytes:
         """The content of one file at a commit. Raises Refused when it is not there, or is not a plain file."""

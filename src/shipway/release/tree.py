@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from shipway.release.large_files import Pointer, read_pointer
 from shipway.release.source import Repository, refused
 from shipway.release.submodules import find_module, module_names
 from shipway_agent import manifest
-from shipway_agent.errors import AgentError
 
 HINTS = {
     "submodule": "Type `git submodule update --init --recursive`.",
@@ -50,7 +49,8 @@ class Faults:
             return
         lines = [line for _, line in self.found[:TOLD]] + ([f"and {len(self.found) - TOLD} more"] if len(self.found) > TOLD else [])
         hints = [HINTS[kind] for kind in HINTS if kind in {kind for kind, _ in self.found}]
-        raise refused("tree", f"{len(self.found)} paths of commit {commit[:12]} cannot be shipped", " ".join(hints), tuple(lines))
+        count = f"{len(self.found)} path{'s' if len(self.found) > 1 else ''}"
+        raise refused("tree", f"{count} of commit {commit[:12]} cannot be shipped", " ".join(hints), tuple(lines))
 
 
 def read_tree(repository: Repository, commit: str, subdirectory: str = ".") -> Tree:
@@ -103,21 +103,26 @@ def _walk(repository: Repository, commit: str, tree: str, prefix: bytes, base: b
             yield from _walk(module, oid, f"{oid}^{{tree}}", b"", base + name + b"/", faults)
 
 
-def check_names(paths: list[str], faults: Faults) -> None:
+def check_names(paths: Collection[str], faults: Faults) -> None:
     """No path may lead elsewhere, be there twice or lie below a file: git's own checks are not what keeps a host safe."""
+    seen: set[str] = set()
     for path in paths:
         parts = path.split("/")
         if any(part.lower() == ".git" for part in parts):
             faults.add("name", path, "is named .git, and git would take it for a repository")
         elif any(part in ("", ".", "..") for part in parts):
             faults.add("name", path, "is not a plain path below the tree")
-    if faults.found:
-        return
-    try:
-        manifest.read(manifest.write([Entry(path, "file", manifest.digest(b"")) for path in paths]))
-    except AgentError as error:
-        for line in error.lines:
-            faults.found.append(("name", line.rpartition("line ")[2].partition(": ")[2] if line.startswith("line ") else line))
+        elif len(path) > 63 and (len(os.fsencode(path)) > manifest.MOST_PATH_BYTES or any(len(os.fsencode(p)) > 255 for p in parts)):
+            faults.add("name", path, "is longer than a host can have it")
+        elif path in seen:
+            faults.add("name", path, "is there twice")
+        seen.add(path)
+    for path in seen:
+        above = path.rpartition("/")[0]
+        while above:
+            if above in seen:
+                faults.add("name", path, f"lies below {shown(above)}, which is a file")
+            above = above.rpartition("/")[0]
 
 
 def _contents(items: list[_Item], home: Repository, faults: Faults) -> tuple[tuple[Entry, ...], dict[str, str]]:
