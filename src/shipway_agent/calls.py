@@ -14,7 +14,6 @@ from shipway_agent.journal import Journal
 from shipway_agent.primitives import Context
 from shipway_agent.root import Root
 
-
 REMOVE_SECONDS = 290.0
 """Bound of taking an application off this host: its processes end as they ask to be ended."""
 
@@ -154,7 +153,11 @@ def _manifest(call: Call) -> Dict[str, Any]:
     from shipway_agent.primitives import blobs
 
     entries = manifest.read(blobs.read(call.root, manifest.digest_of(call.args.get("release"))))
-    return {"entries": [[entry.kind, entry.path.decode("latin-1"), entry.digest, entry.size, entry.target.decode("latin-1")] for entry in entries]}
+    return {
+        "entries": [
+            [entry.kind, entry.path.decode("latin-1"), entry.digest, entry.size, entry.target.decode("latin-1")] for entry in entries
+        ]
+    }
 
 
 def _remove(call: Call) -> Dict[str, Any]:

@@ -58,4 +58,7 @@ async def _live_entries(fleet: Fleet, host: Host, facts: Mapping[str, HostFacts]
     if live is None:
         return None
     answer = await fleet.call(host.name, "manifest", {"release": str(live["release"])}, timeout_seconds=60.0)
-    return [Entry(path=e[1].encode("latin-1").decode("utf-8", "surrogateescape"), kind=e[0], digest=e[2], size=e[3], target=e[4]) for e in answer["entries"]]
+    return [
+        Entry(path=e[1].encode("latin-1").decode("utf-8", "surrogateescape"), kind=e[0], digest=e[2], size=e[3], target=e[4])
+        for e in answer["entries"]
+    ]

@@ -45,3 +45,13 @@ def open_project(directory: Path) -> Project:
     repository = Repository.open(place.repository)
     head = resolve_ref(repository, "HEAD")
     return Project(place, repository, repository.read_file(head.commit, place.file))
+
+
+def release_meant(project: Project, words: str) -> str:
+    """What a person calls an earlier release, as hosts know it: a name that git knows here becomes its commit, all else stays."""
+    if words.startswith("@") or words.isdigit():
+        return words
+    try:
+        return resolve_ref(project.repository, words).commit
+    except WrongInput:
+        return words

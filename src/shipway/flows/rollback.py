@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from shipway.flows.attempt import Attempt, attempt
-from shipway.flows.project import open_project
+from shipway.flows.project import open_project, release_meant
 from shipway.flows.transact import Transaction, transact
 from shipway.flows.want import intent_of_head
 from shipway.flows.words import RollbackWords
@@ -21,11 +21,10 @@ async def rollback(words: RollbackWords, on_event: Callable[[Event], None]) -> V
     project = open_project(words.project)
     with attempt(project.directory, on_event) as trying:
         intent = intent_of_head(project, words.environment)
+        target = release_meant(project, words.target)
 
         def planner(facts: Mapping[str, HostFacts], *, deployment: str, who: str, number: int, peer_key: str) -> Plan:
-            return plan_rollback(
-                intent, facts, words.target, deployment=deployment, who=who, number=number, caddy_digest=None, peer_key=peer_key
-            )
+            return plan_rollback(intent, facts, target, deployment=deployment, who=who, number=number, caddy_digest=None, peer_key=peer_key)
 
         verdict = await transact(trying, Transaction(intent, planner, lambda plan: None, _back))
         return trying.ended(verdict)

@@ -38,7 +38,9 @@ async def status(words: StatusWords, on_event: Callable[[Event], None]) -> Verdi
     silent = {host: error.message for host, error in errors.items()}
     data = {"status": said, "drift": drift(facts), "unreachable": silent, "lines": status_text(said, facts, silent)}
     if silent:
-        return Verdict("answer", 4, f"cannot read {', '.join(sorted(silent))}", f"shipway status {name} again, when it can be reached", "", data)
+        return Verdict(
+            "answer", 4, f"cannot read {', '.join(sorted(silent))}", f"shipway status {name} again, when it can be reached", "", data
+        )
     if any(fact.member.unsettled for fact in heard.values()):
         return Verdict("answer", 4, "a deployment is not decided yet", f"shipway resume {name} settles it now", "", data)
     if not said["agrees"]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from shipway.flows.begin import read
-from shipway.flows.project import open_project
+from shipway.flows.project import open_project, release_meant
 from shipway.flows.transact import reach, typed
 from shipway.flows.want import intent_of_head
 from shipway.flows.words import VerifyWords
@@ -29,7 +29,8 @@ async def verify(words: VerifyWords, on_event: Callable[[Event], None]) -> Verdi
     name = intent.environment.name
     async with reach(intent) as fleet:
         facts = typed(await read(fleet, verify=True))
-        wrong = {host: why for host, fact in facts.items() if (why := _otherwise(fact, words.release))}
+        meant = release_meant(project, words.release)
+        wrong = {host: why for host, fact in facts.items() if (why := _otherwise(fact, meant))}
 
         async def prove(host: str) -> dict[str, Any]:
             return await fleet.call(host, "prove", _proof(intent, host, facts), timeout_seconds=PROVE_SECONDS)
