@@ -16,7 +16,7 @@ from shipway_agent.daemon import AGENT
 from shipway_agent.errors import AgentError
 from shipway_agent.folder import Folder, plain
 from shipway_agent.journal import Journal
-from shipway_agent.primitives import Context, generations, trees
+from shipway_agent.primitives import Context, generations, proxy, trees
 from shipway_agent.primitives.reboot import starts_after_reboot
 from shipway_agent.root import Root
 
@@ -58,7 +58,7 @@ def look(place: Place, journal: Journal, *, verify: bool) -> Dict[str, Any]:
         "good": journal.good(),
         "releases": trees.complete(root),
         "processes": [asdict(row) for row in journal.processes()],
-        "proxy": _proxy(place.proxy),
+        "proxy": proxy.facts(place.proxy),
         "shared": shared_paths(root),
         "drift": _drift(place, journal, live) if verify and live is not None else [],
         "busy": [{"deployment": step.deployment, "key": step.key, "since": step.at} for step in journal.busy()],
@@ -122,14 +122,6 @@ def _drift(place: Place, journal: Journal, live: Dict[str, Any]) -> List[str]:
     except AgentError as error:
         return [error.message]
     return [f"{difference['path'] or 'release ' + release[:12]}: {difference['what']}" for difference in found]
-
-
-def _proxy(path: str) -> Dict[str, Any]:
-    try:
-        from shipway_agent.primitives import proxy
-    except ImportError:
-        return {"running": False, "binary": None, "listen": None, "sites": {}}
-    return proxy.facts(path)
 
 
 def _exists(root: Root, relative: str) -> bool:
