@@ -215,7 +215,8 @@ from shipway_agent.calls import Call, Place
 from shipway_agent.root import Root
 from shipway_agent.steps import run
 root = Root(sys.argv[1])
-args = {"deployment": "d-1", "fence": 1, "steps": [{"key": "task:t", "do": "task.run", "timeout_seconds": 60.0, "args": json.loads(sys.argv[2])}]}
+step = {"key": "task:t", "do": "task.run", "timeout_seconds": 60.0, "args": json.loads(sys.argv[2])}
+args = {"deployment": "d-1", "fence": 1, "steps": [step]}
 with Call(Place(root, "", "a", "test"), args, (), lambda event: None, threading.Event()) as call:
     run(call)
 """

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import shipway_agent
 from shipway_agent.protocol import ANSWER, BODY, EVENT, REFUSAL, REQUEST, START, Frame, load, pack, pack_json, read_frame
@@ -59,7 +59,7 @@ class Wire:
         assert self.child.stdout is not None
         ready, _, _ = select.select([self.child.stdout], [], [], BOUND_SECONDS)
         assert ready, "nothing was heard"
-        return read_frame(self.child.stdout)
+        return read_frame(cast(BinaryIO, self.child.stdout))
 
     def call(self, name: str, args: Mapping[str, Any] | None = None) -> dict[str, Any]:
         return self.hear(self.ask(name, args))
