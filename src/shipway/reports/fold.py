@@ -9,6 +9,9 @@ from typing import Any
 
 from shipway.model.event import Event
 from shipway.reports.clean import clean, clean_lines
+from shipway.reports.reading import duration, listed, mapped, number, text, whole
+
+ENDINGS = ("done", "failed", "skipped")
 
 LAST_LINES = 20
 """Lines of output that are remembered per host."""
@@ -41,6 +44,46 @@ class Work:
     reused: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """What reached a host: blobs, bytes of content, bytes on the wire."""
+
+    blobs: int = 0
+    bytes: int = 0
+    sent: int = 0
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One question to what serves, and its answer in words."""
+
+    what: str
+    ok: bool
+    seconds: float | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """An old process that still finishes, and how long it may."""
+
+    host: str
+    name: str
+    generation: int | None = None
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the driver said it ended."""
+
+    verdict: str
+    exit_code: int | None
+    message: str
+    hint: str
+
+
 @dataclass(slots=True)
 class HostState:
     """One host. `stage` is a word for people; bytes are of content and on the wire."""
@@ -49,11 +92,12 @@ class HostState:
     stage: str = "unknown"
     steps: list[Work] = field(default_factory=list)
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
-    probes: list[Mapping[str, Any]] = field(default_factory=list)
+    probes: list[Probe] = field(default_factory=list)
     connected_seconds: float | None = None
     leased_seconds: float | None = None
-    shipped: Mapping[str, Any] | None = None
-    switched: Mapping[str, Any] | None = None
+    shipped: Shipped | None = None
+    switched_seconds: float | None = None
+    switched_at_boot: float | None = None
     downtime_seconds: float | None = None
     decision: str | None = None
     went_back: str | None = None
@@ -73,20 +117,20 @@ class HostState:
 
 @dataclass(slots=True)
 class State:
-    """A deployment as far as its events tell. Add events in order; reading never changes it."""
+    """A deployment as far as its events tell. Add events in order; reading never changes it. `settled` has deployments and decisions."""
 
     deployment: str = ""
     began: Mapping[str, Any] = field(default_factory=dict)
     began_at: float | None = None
-    ended: Mapping[str, Any] | None = None
+    ended: Ended | None = None
     ended_at: float | None = None
     last_at: float = 0.0
     phases: list[Phase] = field(default_factory=list)
     hosts: dict[str, HostState] = field(default_factory=dict)
     decision: str | None = None
     notes: list[str] = field(default_factory=list)
-    settled: list[Mapping[str, Any]] = field(default_factory=list)
-    draining: list[Mapping[str, Any]] = field(default_factory=list)
+    settled: list[tuple[str, str]] = field(default_factory=list)
+    draining: list[Draining] = field(default_factory=list)
     waiting: str | None = None
 
     @property
@@ -120,19 +164,18 @@ def fold(events: Iterable[Event]) -> State:
 
 def _began(state: State, host: HostState | None, event: Event) -> None:
     state.began = dict(event.data)
-    state.began_at = event.at
-    for name in event.data.get("members", ()):
+    for name in listed(event.data, "members"):
         state.hosts.setdefault(str(name), HostState(str(name)))
 
 
 def _connected(state: State, host: HostState | None, event: Event) -> None:
     if host is not None:
-        host.stage, host.connected_seconds, host.lost = "connected", _number(event, "seconds"), None
+        host.stage, host.connected_seconds, host.lost = "connected", duration(event.data, "seconds"), None
 
 
 def _leased(state: State, host: HostState | None, event: Event) -> None:
     if host is not None:
-        host.stage, host.leased_seconds, host.waiting = "leased", _number(event, "seconds") or 0.0, None
+        host.stage, host.leased_seconds, host.waiting = "leased", duration(event.data, "seconds") or 0.0, None
 
 
 def _phase(state: State, host: HostState | None, event: Event) -> None:
@@ -147,7 +190,8 @@ def _barrier(state: State, host: HostState | None, event: Event) -> None:
 
 def _shipped(state: State, host: HostState | None, event: Event) -> None:
     if host is not None:
-        host.stage, host.shipped = "shipped", dict(event.data)
+        blobs, content, sent = (max(0, whole(event.data, key) or 0) for key in ("blobs", "bytes", "sent"))
+        host.stage, host.shipped = "shipped", Shipped(blobs, content, sent, duration(event.data, "seconds"))
 
 
 def _step(state: State, host: HostState | None, event: Event) -> None:
@@ -160,12 +204,11 @@ def _step(state: State, host: HostState | None, event: Event) -> None:
         work = Work(key, _text(event, "title") or key, phase.name, phase.wave, event.at)
         host.steps.append(work)
     host.stage = work.phase
-    if kind == "started":
+    if kind not in ENDINGS:
         return
     work.state, work.ended = kind, event.at
-    work.seconds, work.reused = _number(event, "seconds"), bool(event.data.get("reused"))
-    answer = event.data.get("answer")
-    work.answer = dict(answer) if isinstance(answer, Mapping) else {}
+    work.seconds, work.reused = duration(event.data, "seconds"), bool(event.data.get("reused"))
+    work.answer = mapped(event.data, "answer")
     if work.seconds is not None and work.began == work.ended:
         work.began = work.ended - work.seconds
     if kind == "failed":
@@ -175,15 +218,12 @@ def _step(state: State, host: HostState | None, event: Event) -> None:
 
 def _learn(host: HostState, work: Work) -> None:
     """What the answers of some steps say about the host."""
-    if isinstance(work.answer.get("probes"), (list, tuple)):
-        host.probes = [p for p in work.answer["probes"] if isinstance(p, Mapping)]
     facts = work.error.get("facts", {}) if work.error else {}
-    if work.error and isinstance(facts.get("probes"), (list, tuple)):
-        host.probes = [p for p in facts["probes"] if isinstance(p, Mapping)]
+    host.probes = _probes(work.answer) or _probes(facts) or host.probes
     for said in (work.answer, facts):
-        downtime = said.get("downtime_seconds")
-        if isinstance(downtime, (int, float)):
-            host.downtime_seconds = max(host.downtime_seconds or 0.0, float(downtime))
+        downtime = duration(said, "downtime_seconds")
+        if downtime is not None:
+            host.downtime_seconds = max(host.downtime_seconds or 0.0, downtime)
     if work.state == "done":
         host.stage = _STAGES.get(work.key, host.stage)
 
@@ -195,22 +235,24 @@ def _output(state: State, host: HostState | None, event: Event) -> None:
 
 def _switched(state: State, host: HostState | None, event: Event) -> None:
     if host is not None:
-        host.stage, host.switched = "switched", dict(event.data)
+        host.stage = "switched"
+        host.switched_seconds, host.switched_at_boot = duration(event.data, "seconds"), number(event.data, "at_boot")
 
 
 def _proved(state: State, host: HostState | None, event: Event) -> None:
     if host is not None:
         host.stage = "proved"
-        host.probes = [p for p in event.data.get("probes", ()) if isinstance(p, Mapping)] or host.probes
+        host.probes = _probes(event.data) or host.probes
 
 
 def _decided(state: State, host: HostState | None, event: Event) -> None:
-    state.decision = _text(event, "decision")
+    state.decision = _decision(event) or state.decision
 
 
 def _told(state: State, host: HostState | None, event: Event) -> None:
     if host is not None:
-        host.decision = host.stage = _text(event, "decision")
+        host.decision = _decision(event)
+        host.stage = host.decision or host.stage
 
 
 def _went_back(state: State, host: HostState | None, event: Event) -> None:
@@ -231,12 +273,14 @@ def _waiting(state: State, host: HostState | None, event: Event) -> None:
 
 
 def _draining(state: State, host: HostState | None, event: Event) -> None:
-    state.draining.append({"host": event.host, **event.data})
+    state.draining.append(
+        Draining(event.host, text(event.data, "name"), whole(event.data, "generation"), duration(event.data, "seconds_left"))
+    )
 
 
 def _settled(state: State, host: HostState | None, event: Event) -> None:
     other = _text(event, "deployment_settled") or _text(event, "deployment")
-    state.settled.append({"deployment": other, "decision": _text(event, "decision")})
+    state.settled.append((other, _text(event, "decision")))
 
 
 def _note(state: State, host: HostState | None, event: Event) -> None:
@@ -245,7 +289,8 @@ def _note(state: State, host: HostState | None, event: Event) -> None:
 
 def _ended(state: State, host: HostState | None, event: Event) -> None:
     _end_phase(state, event.at)
-    state.ended, state.ended_at, state.waiting = dict(event.data), event.at, None
+    state.ended = Ended(_text(event, "verdict"), whole(event.data, "exit_code"), _text(event, "message"), _text(event, "hint"))
+    state.ended_at, state.waiting = event.at, None
 
 
 _TAKE = {
@@ -282,21 +327,26 @@ def _error(data: Mapping[str, Any]) -> dict[str, Any]:
     """A failure in one shape, whether the agent sent an object or its fields."""
     error = data.get("error")
     said: Mapping[str, Any] = error if isinstance(error, Mapping) else data
-    facts = said.get("facts")
-    lines = said.get("lines", ())
     return {
-        "code": clean(said.get("code", "failed")),
-        "message": clean(error if isinstance(error, str) else said.get("message", "failed")),
-        "lines": [clean(line) for line in lines] if isinstance(lines, (list, tuple)) else [],
-        "facts": dict(facts) if isinstance(facts, Mapping) else {},
+        "code": text(said, "code") or "failed",
+        "message": clean(error) if isinstance(error, str) else text(said, "message") or "failed",
+        "lines": [clean(line) for line in listed(said, "lines")],
+        "facts": mapped(said, "facts"),
     }
 
 
+def _probes(data: Mapping[str, Any]) -> list[Probe]:
+    return [
+        Probe(text(probe, "what"), probe.get("ok") is True, duration(probe, "seconds"), text(probe, "detail"))
+        for probe in listed(data, "probes")
+        if isinstance(probe, Mapping)
+    ]
+
+
+def _decision(event: Event) -> str | None:
+    said = _text(event, "decision")
+    return said if said in ("committed", "reverted") else None
+
+
 def _text(event: Event, key: str) -> str:
-    value = event.data.get(key)
-    return "" if value is None else clean(value)
-
-
-def _number(event: Event, key: str) -> float | None:
-    value = event.data.get(key)
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    return text(event.data, key)

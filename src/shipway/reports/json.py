@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from typing import Any
 from shipway import __version__
 from shipway.model.event import Event
 from shipway.model.verdict import Verdict
-from shipway.reports.fold import HostState, Phase, State, Work, fold
+from shipway.reports.fold import Ended, HostState, Phase, State, Work, fold
+from shipway.reports.reading import mapped, text, whole
 from shipway.reports.schemas import REPORT_FORMAT
 
 ACTIVATION = ("switch", "verify")
@@ -48,34 +50,34 @@ def object_line(value: Mapping[str, Any]) -> str:
 def report(events: Iterable[Event]) -> dict[str, Any]:
     """The report of an attempt, as docs/reference/report.schema.json says."""
     state = fold(events)
-    began, ended = state.began, state.ended or {}
+    began, ended = state.began, state.ended or Ended("interrupted", None, "", "")
     start = state.began_at or 0.0
-    source = began.get("source")
-    sources = source if isinstance(source, Mapping) else {}
-    lead = str(began.get("lead", ""))
+    sources = mapped(began, "source")
+    lead = text(began, "lead")
+    shipped = [host.shipped for host in state.hosts.values() if host.shipped]
     downtimes = [host.downtime_seconds for host in state.hosts.values() if host.downtime_seconds is not None]
     return {
         "format": REPORT_FORMAT,
         "shipway": __version__,
         "deployment": state.deployment,
-        "kind": str(began.get("kind", "")),
-        "app": str(began.get("app", "")),
-        "environment": str(began.get("environment", "")),
-        "who": str(began.get("who", "")),
+        "kind": text(began, "kind"),
+        "app": text(began, "app"),
+        "environment": text(began, "environment"),
+        "who": text(began, "who"),
         "began": _time(start),
         "ended": _time(state.ended_at) if state.ended_at is not None else None,
         "seconds": _seconds(state.last_at - start),
-        "verdict": str(ended.get("verdict", "interrupted")),
-        "exit_code": ended.get("exit_code"),
-        "message": str(ended.get("message", "")),
-        "hint": str(ended.get("hint", "")),
+        "verdict": ended.verdict,
+        "exit_code": ended.exit_code,
+        "message": ended.message,
+        "hint": ended.hint,
         "release": {
-            "digest": str(began.get("release", "")),
-            "commit": str(began.get("commit", "")),
-            "tree": str(began.get("tree", "")),
-            "version": str(began.get("version", "")),
+            "digest": text(began, "release"),
+            "commit": text(began, "commit"),
+            "tree": text(began, "tree"),
+            "version": text(began, "version"),
         },
-        "generation": {"before": sources.get(lead), "after": began.get("target")},
+        "generation": {"before": whole(sources, lead), "after": whole(began, "target")},
         "lead": lead,
         "decision": state.decision or None,
         "phases": [
@@ -89,10 +91,10 @@ def report(events: Iterable[Event]) -> dict[str, Any]:
         ],
         "activation_seconds": activation_seconds(state),
         "downtime_seconds": max(downtimes) if downtimes else None,
-        "bytes_moved": {"content": _moved(state, "bytes"), "sent": _moved(state, "sent")},
+        "bytes_moved": {"content": sum(one.bytes for one in shipped), "sent": sum(one.sent for one in shipped)},
         "hosts": {name: _host(host, start, sources) for name, host in sorted(state.hosts.items())},
-        "settled": [dict(settled) for settled in state.settled],
-        "draining": [dict(draining) for draining in state.draining],
+        "settled": [{"deployment": other, "decision": decision} for other, decision in state.settled],
+        "draining": [asdict(draining) for draining in state.draining],
         "notes": state.notes,
     }
 
@@ -124,15 +126,15 @@ def _host(host: HostState, start: float, sources: Mapping[str, Any]) -> dict[str
     return {
         "connected_seconds": host.connected_seconds,
         "leased_seconds": host.leased_seconds,
-        "shipped": {key: host.shipped.get(key) for key in ("blobs", "bytes", "sent", "seconds")} if host.shipped else None,
+        "shipped": asdict(host.shipped) if host.shipped else None,
         "steps": [_step(work, start) for work in host.steps],
-        "switched": {key: host.switched.get(key) for key in ("seconds", "at_boot")} if host.switched else None,
-        "probes": [dict(probe) for probe in host.probes],
+        "switched": {"seconds": host.switched_seconds, "at_boot": host.switched_at_boot} if host.switched_at_boot is not None else None,
+        "probes": [asdict(probe) for probe in host.probes],
         "downtime_seconds": host.downtime_seconds,
         "decision": host.decision,
         "went_back": host.went_back,
         "lost": host.lost,
-        "generation_before": sources.get(host.name),
+        "generation_before": whole(sources, host.name),
         "last_output": list(host.lines),
     }
 
@@ -155,10 +157,6 @@ def _step(work: Work, start: float) -> dict[str, Any]:
 def _phase(phase: Phase, start: float) -> dict[str, Any]:
     lasted = 0.0 if phase.ended is None else phase.ended - phase.began
     return {"name": phase.name, "wave": phase.wave, "began_seconds": _seconds(phase.began - start), "seconds": _seconds(lasted)}
-
-
-def _moved(state: State, key: str) -> int:
-    return sum(int(host.shipped.get(key, 0)) for host in state.hosts.values() if host.shipped)
 
 
 def _file_name(deployment: str) -> str:

@@ -41,7 +41,7 @@ def least(required: Mapping[str, Schema], **more: Schema) -> Schema:
     return {"type": "object", "properties": {**required, **more}, "required": list(required)}
 
 
-PROBE = least({"what": TEXT, "ok": TRUTH}, seconds=SECONDS, detail=TEXT)
+PROBE = least({"what": TEXT, "ok": TRUTH}, seconds=maybe(SECONDS), detail=TEXT)
 DECISION: Schema = {"enum": ["committed", "reverted"]}
 PHASES = ("begin", "ship", "prepare", "activate", "start", "switch", "verify", "commit", "undo", "finish")
 VERDICT: Schema = {"enum": [*VERDICTS, "answer"]}
@@ -146,7 +146,7 @@ def report_schema() -> Schema:
         bytes_moved=fixed(content=WHOLE, sent=WHOLE),
         hosts={"type": "object", "additionalProperties": host},
         settled=listed(fixed(deployment=TEXT, decision=TEXT)),
-        draining=listed({"type": "object"}),
+        draining=listed(fixed(host=TEXT, name=TEXT, generation=maybe(WHOLE), seconds_left=maybe(SECONDS))),
         notes=listed(TEXT),
     )
     return {"$schema": DIALECT, "title": "A report of shipway", **report}

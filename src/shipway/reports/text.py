@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from shipway.model.event import Event
 from shipway.reports.clean import clean
 from shipway.reports.fold import State
+from shipway.reports.reading import duration, listed, mapped, text, whole
 from shipway.reports.sizes import seconds, size
+
+Data: TypeAlias = Mapping[str, Any]
 
 QUIET_SECONDS = 1.0
 """Steps of the machinery that take less are not worth a line; tasks, starts, proofs and failures always are."""
@@ -38,103 +41,93 @@ def words(event: Event) -> list[str]:
     return say(event.data) if say is not None else []
 
 
-def _began(data: Mapping[str, Any]) -> list[str]:
-    version = clean(data.get("version", ""))
-    commit = clean(data.get("commit", ""))[:12]
-    what = f"{version} (commit {commit})" if commit else version
-    members = ", ".join(clean(name) for name in data.get("members", ()))
-    return [f"{clean(data.get('kind', ''))} {what} in {clean(data.get('environment', ''))} on {members}".replace("  ", " ")] + [
-        f"note: {clean(note)}" for note in data.get("notes", ())
-    ]
+def _began(data: Data) -> list[str]:
+    commit = text(data, "commit")[:12]
+    version = f"{text(data, 'version')} (commit {commit})" if commit else text(data, "version")
+    what = " ".join(word for word in (text(data, "kind"), version) if word)
+    members = ", ".join(clean(name) for name in listed(data, "members"))
+    return [f"{what} in {text(data, 'environment')} on {members}", *(f"note: {clean(note)}" for note in listed(data, "notes"))]
 
 
-def _connected(data: Mapping[str, Any]) -> list[str]:
+def _connected(data: Data) -> list[str]:
     return [f"connected in {_seconds(data)}"]
 
 
-def _barrier(data: Mapping[str, Any]) -> list[str]:
-    return [f"-- {clean(data.get('name', ''))} -- all hosts, after {_seconds(data)}"]
+def _barrier(data: Data) -> list[str]:
+    return [f"-- {text(data, 'name')} -- all hosts, after {_seconds(data)}"]
 
 
-def _shipped(data: Mapping[str, Any]) -> list[str]:
-    blobs = int(data.get("blobs", 0))
+def _shipped(data: Data) -> list[str]:
+    blobs = whole(data, "blobs")
     if not blobs:
         return ["has every file already"]
-    return [f"received {blobs} files, {size(data.get('bytes', 0))} ({size(data.get('sent', 0))} on the wire)"]
+    return [f"received {blobs} files, {size(whole(data, 'bytes') or 0)} ({size(whole(data, 'sent') or 0)} on the wire)"]
 
 
-def _step(data: Mapping[str, Any]) -> list[str]:
-    key, state = str(data.get("key", "")), data.get("state")
-    title = clean(data.get("title") or key)
+def _step(data: Data) -> list[str]:
+    key, state = text(data, "key"), data.get("state")
+    title = text(data, "title") or key
     if state == "failed":
         error = data.get("error")
-        said: Mapping[str, Any] = error if isinstance(error, Mapping) else data
-        return [f"FAILED: {title}: {clean(said.get('message', error if isinstance(error, str) else ''))}"]
-    if state == "skipped" or data.get("reused"):
+        return [f"FAILED: {title}: {clean(error) if isinstance(error, str) else text(mapped(data, 'error') or data, 'message')}"]
+    if state == "skipped" or data.get("reused") is True:
         return [f"{title}: already done"] if key.startswith("task:") else []
-    lasted = data.get("seconds")
-    slow = isinstance(lasted, (int, float)) and lasted >= QUIET_SECONDS
-    if state == "done" and (slow or key.startswith(ALWAYS)):
+    if state == "done" and ((duration(data, "seconds") or 0.0) >= QUIET_SECONDS or key.startswith(ALWAYS)):
         return [f"{title}: {_seconds(data)}"]
     return [f"{title} …"] if state == "started" and key.startswith(("task:", "undo:")) else []
 
 
-def _output(data: Mapping[str, Any]) -> list[str]:
-    return [f"| {clean(data.get('line', ''))}"]
+def _output(data: Data) -> list[str]:
+    return [f"| {text(data, 'line')}"]
 
 
-def _switched(data: Mapping[str, Any]) -> list[str]:
-    return []  # the step `switch` has said it
+def _decided(data: Data) -> list[str]:
+    return [f"decided: {text(data, 'decision')}"]
 
 
-def _decided(data: Mapping[str, Any]) -> list[str]:
-    return [f"decided: {clean(data.get('decision', ''))}"]
+def _went_back(data: Data) -> list[str]:
+    return [f"went back by itself: {text(data, 'reason')}"]
 
 
-def _went_back(data: Mapping[str, Any]) -> list[str]:
-    return [f"went back by itself: {clean(data.get('reason', ''))}"]
+def _lost(data: Data) -> list[str]:
+    return ["; ".join(part for part in (f"link lost: {text(data, 'reason')}", text(data, "will")) if part)]
 
 
-def _lost(data: Mapping[str, Any]) -> list[str]:
-    return [f"link lost: {clean(data.get('reason', ''))}; {clean(data.get('will', ''))}".rstrip("; ")]
+def _waiting(data: Data) -> list[str]:
+    return [f"waiting for {text(data, 'what')}, at most {seconds(duration(data, 'bound_seconds') or 0.0)}"]
 
 
-def _waiting(data: Mapping[str, Any]) -> list[str]:
-    return [f"waiting for {clean(data.get('what', ''))}, at most {seconds(float(data.get('bound_seconds', 0)))}"]
+def _draining(data: Data) -> list[str]:
+    left = duration(data, "seconds_left")
+    bound = f", at most {seconds(left)} more" if left is not None else ""
+    return [f"{text(data, 'name')} of generation {text(data, 'generation')} still finishes{bound}"]
 
 
-def _draining(data: Mapping[str, Any]) -> list[str]:
-    left = data.get("seconds_left")
-    bound = f", at most {seconds(float(left))} more" if isinstance(left, (int, float)) else ""
-    return [f"{clean(data.get('name', 'processes'))} of generation {clean(data.get('generation', '?'))} still finishes{bound}"]
+def _settled(data: Data) -> list[str]:
+    return [f"deployment {text(data, 'deployment_settled')}, left open by another driver, is {text(data, 'decision')} now"]
 
 
-def _settled(data: Mapping[str, Any]) -> list[str]:
-    other = data.get("deployment_settled", data.get("deployment", ""))
-    return [f"deployment {clean(other)}, left open by another driver, is {clean(data.get('decision', ''))} now"]
-
-
-def _note(data: Mapping[str, Any]) -> list[str]:
+def _note(data: Data) -> list[str]:
     return [f"note: {clean(line)}" for line in str(data.get("message", "")).split("\n") if line]
 
 
-def _phase(data: Mapping[str, Any]) -> list[str]:
+def _phase(data: Data) -> list[str]:
     return ["undoing"] if data.get("name") == "undo" else []
 
 
-def _seconds(data: Mapping[str, Any]) -> str:
-    value = data.get("seconds")
-    return seconds(float(value)) if isinstance(value, (int, float)) else "?"
+def _seconds(data: Data) -> str:
+    value = duration(data, "seconds")
+    return "?" if value is None else seconds(value)
 
 
-_SAY: Mapping[str, Callable[[Mapping[str, Any]], list[str]]] = {
+# `switched`, `leased`, `proved` and `told` are said by the steps and barriers around them.
+_SAY: Mapping[str, Callable[[Data], list[str]]] = {
     "began": _began,
     "connected": _connected,
     "barrier": _barrier,
     "shipped": _shipped,
     "step": _step,
     "output": _output,
-    "switched": _switched,
     "phase": _phase,
     "decided": _decided,
     "went back": _went_back,

@@ -67,9 +67,8 @@ def _paint(host: HostState, state: State, columns: int, cell: Callable[[float], 
         _fill(cells, cell(phase.began), cell(phase.ended if phase.ended is not None else state.last_at), WAITING)
     if host.shipped is not None:
         ship = next((p for p in state.phases if p.name == "ship"), None)
-        lasted = host.shipped.get("seconds")
-        if ship is not None and isinstance(lasted, (int, float)):
-            _fill(cells, cell(ship.began), cell(ship.began + lasted), LETTERS["ship"])
+        if ship is not None and host.shipped.seconds is not None:
+            _fill(cells, cell(ship.began), cell(ship.began + host.shipped.seconds), LETTERS["ship"])
     for work in host.steps:
         _fill(cells, cell(work.began), cell(work.ended if work.ended is not None else state.last_at), LETTERS.get(work.phase, "?"))
     for work in host.steps:

@@ -7,7 +7,7 @@ from typing import Any
 
 from shipway.model.verdict import Verdict
 from shipway.reports.clean import clean
-from shipway.reports.fold import HostState, State
+from shipway.reports.fold import Draining, HostState, State
 from shipway.reports.json import activation_seconds
 from shipway.reports.sizes import seconds, size
 
@@ -54,9 +54,9 @@ def _measures(state: State) -> list[str]:
     if downtimes:
         said.append(f"downtime measured {seconds(max(downtimes))}")
     shipped = [host.shipped for host in state.hosts.values() if host.shipped]
-    content = sum(int(one.get("bytes", 0)) for one in shipped)
+    content, sent = sum(one.bytes for one in shipped), sum(one.sent for one in shipped)
     if content:
-        said.append(f"moved {size(content)} ({size(sum(int(one.get('sent', 0)) for one in shipped))} on the wire)")
+        said.append(f"moved {size(content)} ({size(sent)} on the wire)")
     return [f"  {', '.join(said)}"] if said else []
 
 
@@ -70,21 +70,15 @@ def _failure(host: HostState, shown: Sequence[str]) -> list[str]:
     lines = [f"  {clean(host.name)}: {work.title} failed{lasted}: {work.error['message']}"]
     output = list(work.error["lines"]) or list(host.lines)
     lines += [f"    | {line}" for line in output[-LINES // 2 :] if line not in told]
-    lines += [f"    probe: {_probe(probe)}" for probe in host.probes if not probe.get("ok")]
+    lines += [f"    probe: {probe.what}: {clean(probe.detail or 'no', most=300)}" for probe in host.probes if not probe.ok]
     facts: Mapping[str, Any] = work.error.get("facts", {})
     lines += [f"    {key}: {clean(facts[key], most=300)}" for key in ("answer", "exit", "log") if facts.get(key) is not None]
     return lines
 
 
-def _probe(probe: Mapping[str, Any]) -> str:
-    return f"{clean(probe.get('what', ''))}: {clean(probe.get('detail', 'no'), most=300)}"
-
-
-def _drain(draining: Mapping[str, Any]) -> str:
-    left = draining.get("seconds_left")
-    bound = f", at most {seconds(float(left))} more" if isinstance(left, (int, float)) else ""
-    name, generation = clean(draining.get("name", "")), clean(draining.get("generation", "?"))
-    return f"{name} of generation {generation} on {clean(draining.get('host', ''))}{bound}"
+def _drain(draining: Draining) -> str:
+    bound = f", at most {seconds(draining.seconds_left)} more" if draining.seconds_left is not None else ""
+    return f"{draining.name} of generation {draining.generation} on {clean(draining.host)}{bound}"
 
 
 def _shortened(lines: Sequence[str]) -> list[str]:

@@ -1,0 +1,154 @@
+"""The status of an environment: the one object of the design, from what hosts say and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from shipway.model.facts import HostFacts
+from shipway.reports.schemas import STATES, status_schema
+from shipway.reports.status import drift, status, status_text
+from tests.plan.fleet import WEB, changed, facts, fresh, intent, release, serving
+
+SCHEMA = Draft202012Validator(status_schema())
+WANTED = intent(("a", "b"), processes=(replace(WEB, instances=2),))
+
+
+def told(said: dict[str, Any], recorded: tuple[str, ...] = ("a", "b")) -> dict[str, Any]:
+    heard: dict[str, HostFacts | None] = {name: None for name, value in said.items() if value is None}
+    heard |= facts({name: value for name, value in said.items() if value is not None})
+    made = status("production", heard, recorded)
+    SCHEMA.validate(made)
+    return made
+
+
+def test_a_fleet_that_agrees() -> None:
+    made = told(serving(WANTED, [release(1), release(2)]))
+    assert made == {
+        "environment": "production",
+        "agrees": True,
+        "release": release(2).digest,
+        "deployment": "2-abcdef",
+        "hosts": [
+            {
+                "host": name,
+                "reachable": True,
+                "release": release(2).digest,
+                "commit": release(2).source.commit,
+                "version": "1.2",
+                "generation": 2,
+                "state": "live",
+                "processes": [{"name": "web", "instance": i, "healthy": True, "release": release(2).digest} for i in (1, 2)],
+            }
+            for name in ("a", "b")
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "agrees", "state"),
+    [
+        ({}, True, "live"),
+        ({"drift": ["app.py is changed"]}, True, "drifted"),
+        ({"processes": []}, True, "drifted"),
+        ({"supervisor": {"running": False}}, True, "drifted"),
+    ],
+)
+def test_drift_is_a_state_of_its_host_and_no_disagreement(change: dict[str, Any], agrees: bool, state: str) -> None:
+    said = serving(WANTED, [release(1)])
+    said["b"] = changed(said["b"], **change)
+    made = told(said)
+    assert made["agrees"] is agrees and made["hosts"][1]["state"] == state and made["hosts"][0]["state"] == "live"
+
+
+def test_a_process_that_does_not_run_is_listed_as_such() -> None:
+    said = serving(WANTED, [release(1)])
+    said["b"]["processes"][1] |= {"state": "crashed", "healthy": False}
+    del said["a"]["processes"][0]
+    made = told(said)
+    assert made["hosts"][0]["processes"][0] == {"name": "web", "instance": 1, "healthy": False, "release": None}
+    assert made["hosts"][1]["processes"][1] == {"name": "web", "instance": 2, "healthy": False, "release": None}
+
+
+def test_two_releases_are_no_agreement_and_no_release_is_named() -> None:
+    said = serving(WANTED, [release(1), release(2)])
+    said["a"] = serving(WANTED, [release(1)])["a"]
+    made = told(said)
+    assert made["agrees"] is False and made["release"] is None and made["deployment"] is None
+    assert [host["version"] for host in made["hosts"]] == ["1.1", "1.2"]
+
+
+def test_a_host_that_cannot_be_read_is_no_agreement() -> None:
+    made = told({**serving(WANTED, [release(1)]), "b": None})
+    assert made["agrees"] is False and made["release"] is None
+    assert made["hosts"][1] == {
+        "host": "b",
+        "reachable": False,
+        "release": None,
+        "commit": None,
+        "version": None,
+        "generation": None,
+        "state": "unreachable",
+        "processes": [],
+    }
+
+
+def test_a_recorded_member_that_nobody_asks_is_named() -> None:
+    said = serving(WANTED, [release(1)])
+    made = told({"a": said["a"]})
+    assert made["agrees"] is False and made["hosts"][1]["state"] == "unconfigured"
+
+
+def test_a_host_that_was_just_added_does_not_disturb_the_members() -> None:
+    said = serving(WANTED, [release(1)], only=["a"])
+    made = told(said, recorded=("a",))
+    assert made["agrees"] is True and made["release"] == release(1).digest and made["hosts"][1]["state"] == "empty"
+
+
+def test_an_open_deployment_is_undecided_and_its_processes_are_told_of_their_own_release() -> None:
+    said = serving(WANTED, [release(1), release(2)])
+    for name in said:
+        said[name]["member"]["attempts"][-1]["stage"] = "switched"
+        said[name]["processes"].append({**said[name]["processes"][0], "generation": 1})
+        said[name]["processes"].append({**said[name]["processes"][0], "generation": 1, "instance": 2, "state": "draining"})
+    made = told(said)
+    assert made["agrees"] is False and {host["state"] for host in made["hosts"]} == {"undecided"}
+    assert [p["release"][:2] for p in made["hosts"][0]["processes"]] == ["2d", "2d", "1d"], "what drains takes no part any more"
+
+
+def test_nothing_anywhere_is_an_agreement_about_nothing() -> None:
+    made = told({"a": fresh("a"), "b": fresh("b")}, recorded=())
+    assert made["agrees"] is True and made["release"] is None and {host["state"] for host in made["hosts"]} == {"empty"}
+
+
+def test_the_text_names_what_is_wrong_what_goes_on_and_what_happens_if_left_alone() -> None:
+    said = serving(WANTED, [release(1), release(2)])
+    lease = {"deployment": "3-x", "owner": "bob@\x1b[31mdesk", "fence": 3, "since": 990.0, "until": 1020.0}
+    said["a"]["member"]["lease"] = lease
+    said["a"]["member"]["attempts"].append({**said["a"]["member"]["attempts"][-1], "deployment": "3-x", "stage": "switched", "base": 1})
+    said["b"]["drift"] = ["app.py\x1b[2J is changed"]
+    said["b"]["processes"].append({**said["b"]["processes"][0], "generation": 1, "state": "draining"})
+    heard: dict[str, HostFacts | None] = {**facts(said), "c": None}
+    lines = status_text(status("production", heard, ("a", "b")), heard, {"c": "no route to host"})
+    assert lines == [
+        "production serves 1.2, release 2ddddddddddd, deployment 2-abcdef, not decided yet",
+        "",
+        "host  state        version  release       generation  processes",
+        "a     undecided    1.2      2ddddddddddd  2           2 of 2 healthy",
+        "b     drifted      1.2      2ddddddddddd  2           2 of 2 healthy",
+        "c     unreachable  -        -             -           -",
+        "",
+        "c: no route to host",
+        "b: app.py is changed",
+        "a: bob@desk is deploying 3-x since 10 s; its lease runs out in 20 s",
+        "a: deployment 3-x is switched and not decided; this host goes back to generation 1 by itself unless it is confirmed",
+        "b: web.1 of generation 1 still finishes (draining)",
+    ]
+    assert drift(heard) == {"b": ("app.py\x1b[2J is changed",)}
+
+
+def test_every_state_is_explained() -> None:
+    assert set(STATES) == {"live", "drifted", "undecided", "empty", "unreachable", "unconfigured"}

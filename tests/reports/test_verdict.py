@@ -1,0 +1,55 @@
+"""The last screen: what happened, what state things are in, the command to type next."""
+
+from __future__ import annotations
+
+from shipway.model.verdict import Verdict
+from shipway.reports.fold import Probe, State, fold
+from shipway.reports.verdict import LINES, verdict_text
+from tests.reports.story import live, undone
+
+
+def test_good_news_with_its_measures() -> None:
+    verdict = Verdict("live", 0, "1.2 is live in production, proved on a, b in 10.0 s")
+    assert verdict_text(verdict, fold(live()), report=".shipway/reports/7-abc123.json") == [
+        "LIVE: 1.2 is live in production, proved on a, b in 10.0 s",
+        "  first switch to last proof 4.0 s, downtime measured 0 ms, moved 3.0 MB (1.0 MB on the wire)",
+        "  still finishing: web.1 of generation 6 on b, at most 20.0 s more",
+        "  report: .shipway/reports/7-abc123.json",
+    ]
+
+
+def test_bad_news_name_the_host_the_last_output_the_state_and_the_next_command() -> None:
+    verdict = Verdict("undone", 1, "b: web.1 ended with 3", "shipway deploy production")
+    assert verdict_text(verdict, fold(undone()), situation="undone on every host: 1.1 serves everywhere") == [
+        "UNDONE: b: web.1 ended with 3",
+        "  undone on every host: 1.1 serves everywhere",
+        "  moved 3.0 MB (1.0 MB on the wire)",
+        "  b: start web × 1 and wait for health failed after 1.0 s: web.1 ended with 3",
+        "    | importing",
+        "    | no module shop",
+        "    exit: 3",
+        "  next: shipway deploy production",
+    ]
+
+
+def test_what_the_error_has_told_is_not_told_twice() -> None:
+    verdict = Verdict("undone", 1, "b: web.1 ended with 3", "shipway deploy production")
+    lines = verdict_text(verdict, fold(undone()), details=["b: importing", "b: no module shop"])
+    assert sum("no module shop" in line for line in lines) == 1
+
+
+def test_a_probe_that_failed_says_what_it_saw() -> None:
+    state = fold(undone())
+    state.hosts["b"].probes = [
+        Probe("front door /", False, detail="500: \x1b[31mboom"),
+        Probe("web.1 owns its address", True),
+    ]
+    lines = verdict_text(Verdict("undone", 1, "not proved"), state)
+    assert "    probe: front door /: 500: boom" in lines and not any("owns its address" in line for line in lines)
+
+
+def test_the_whole_verdict_fits_on_a_screen_and_a_host_cannot_spoil_it() -> None:
+    details = [f"\x1b[2Jline {i}" for i in range(500)]
+    lines = verdict_text(Verdict("undone", 1, "it\x1b[2J failed\nbadly"), State(), details=details)
+    assert len(lines) <= LINES + 5 and lines[0] == "UNDONE: it failed badly"
+    assert all(line.isprintable() for line in lines) and "  line 0" in lines and "  line 499" in lines
