@@ -1,0 +1,142 @@
+"""Ctrl-C: the first undoes, the second leaves it to the hosts; in real processes with real signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from shipway.cli.interrupt import left_alone
+from shipway.reports.fold import fold
+from tests.reports.story import START, live
+
+ROOT = Path(__file__).parent.parent.parent
+
+PROGRAM = textwrap.dedent(
+    """
+    import asyncio, sys
+    from shipway.cli import perform
+    from shipway.cli.commands import run
+    from shipway.model.errors import Failed
+    from tests.reports.story import START, live
+
+    async def flow(words, on_event):
+        for event in live():
+            if event.at <= START + float(sys.argv[1]):
+                on_event(event)
+        try:
+            await asyncio.sleep(600)
+        except asyncio.CancelledError:
+            if sys.argv[2] == "undoes":
+                raise Failed("interrupted in verify", state="undone on every host: 1.1 serves everywhere", hint="shipway deploy production")
+            if sys.argv[2] == "hangs":
+                await asyncio.sleep(600)
+            raise
+
+    perform.find_flow = lambda name: flow
+    sys.exit(run(["deploy", "production", *sys.argv[3:]]))
+    """
+)
+
+
+@contextmanager
+def running(until: float, then: str, *argv: str) -> Iterator[subprocess.Popen[str]]:
+    """The program with a flow that has told its story until then and waits."""
+    command = [sys.executable, "-c", PROGRAM, str(until), then, *argv]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=ROOT) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def says(process: subprocess.Popen[str], text: str, stream: str = "stdout") -> None:
+    """Wait until a line with the text was printed."""
+    file = process.stdout if stream == "stdout" else process.stderr
+    assert file is not None
+    for line in file:
+        if text in line:
+            return
+    raise AssertionError(f"{text!r} was never said")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda n: n.name)
+def test_the_first_signal_undoes_and_the_verdict_is_the_flows_own(number: signal.Signals) -> None:
+    with running(8.0, "undoes") as process:
+        says(process, "switched")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "UNDONE: interrupted in verify" in out and "1.1 serves everywhere" in out
+    assert f"{number.name}: undoing" in err and "Traceback" not in out + err
+
+
+def test_the_second_signal_says_what_the_hosts_will_do_and_ends_at_once() -> None:
+    with running(8.0, "hangs") as process:
+        says(process, "switched")
+        process.send_signal(signal.SIGINT)
+        says(process, "undoing", "stderr")
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 4 and time.monotonic() - began < 20
+    assert "every host goes back to what it served by itself within 60 s" in out and "next: shipway resume production" in out
+
+
+def test_a_flow_that_only_ends_is_put_in_words_and_json_stays_json() -> None:
+    with running(8.0, "ends", "--json") as process:
+        says(process, "switched")
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 4
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert lines[-1]["event"] == "verdict" and lines[-1]["verdict"] == "interrupted"
+
+
+def test_before_anything_is_leased_an_interruption_has_touched_nothing() -> None:
+    with running(0.1, "ends") as process:
+        says(process, "connected")
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 3 and "nothing was touched" in out
+
+
+def test_a_watcher_that_goes_away_does_not_end_the_deployment(tmp_path: Path) -> None:
+    mark = tmp_path / "went-on"
+    goes_on = f"await asyncio.sleep(1); on_event(live()[2]); open({str(mark)!r}, 'w').close(); raise Failed('x', hint='y')"
+    program = PROGRAM.replace("await asyncio.sleep(600)", goes_on, 1)
+    command = [sys.executable, "-c", program, "8", "ends"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=ROOT) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        err = process.stderr.read()
+        process.wait(timeout=30)
+    assert mark.exists() and process.returncode == 1, err
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("until", "says", "exit_code"),
+    [
+        (0.1, "nothing was touched", 3),
+        (2.0, "each host discards what was prepared when its lease runs out", 4),
+        (5.1, "every host goes back to what it served by itself within 60 s", 4),
+        (9.1, "the decision is committed and stands", 4),
+    ],
+)
+def test_what_hosts_do_when_they_are_left_alone_depends_on_how_far_it_was(until: float, says: str, exit_code: int) -> None:
+    verdict = left_alone(fold([event for event in live() if event.at <= START + until]))
+    assert says in verdict.message and verdict.exit_code == exit_code
+    assert verdict.hint == ("" if exit_code == 3 else "shipway resume production")

@@ -1,0 +1,140 @@
+"""History from two sides: what a driver here told, and what hosts remember when the driver died or ran elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shipway.ledger.history import Journal, find, history, records_of_driver, records_of_hosts
+from shipway.model.event import Event
+from shipway.model.facts import Attempt
+from shipway_agent import decide
+from tests.reports.story import START, live, undone
+
+DOCUMENT = {
+    "kind": "deploy",
+    "app": "shop",
+    "environment": "production",
+    "release": "2" + "d" * 63,
+    "commit": "2" + "c" * 39,
+    "version": "1.2",
+    "who": "ann@laptop",
+    "number": 7,
+    "before": 6,
+}
+
+
+class Host:
+    """A host's journal as the agent writes it: the real rules of decision, and its events."""
+
+    def __init__(self, name: str) -> None:
+        self.member = decide.Member(name)
+        self.events: list[dict[str, Any]] = []
+
+    def hears(self, at: float, do: str, **more: Any) -> None:
+        message = {"do": do, "deployment": "7-abc123", "fence": 7, **more}
+        self.member, reply = decide.handle(self.member, message, at)
+        assert reply["ok"], reply
+        data = {"message": message, "reply": reply}
+        event = {"seq": len(self.events) + 1, "at": START + at, "deployment": "7-abc123", "kind": "member", "data": data}
+        self.events.append(event)
+
+    @property
+    def journal(self) -> Journal:
+        attempts = [Attempt(a.deployment, a.fence, a.stage, a.lead, a.members, document=a.document) for a in self.member.attempts]
+        return Journal(self.member.name, self.events, attempts)
+
+
+def host(name: str, until: str = "", **document: Any) -> Host:
+    """A host on the way to a commit that has heard everything up to `until`."""
+    made = Host(name)
+    lease = {"owner": "ann@laptop", "seconds": 30.0, "lead": "a", "members": ["a", "b"], "confirm_seconds": 60.0}
+    made.hears(1.0, "lease", **lease, document={**DOCUMENT, **document})
+    for i, do in enumerate(("vote", "start", "ready", "arm", "switched")):
+        if do == until:
+            break
+        made.hears(2.0 + i, do)
+    return made
+
+
+def test_a_deployment_as_its_driver_told_it() -> None:
+    (record,) = records_of_driver(live())
+    assert (record.kind, record.environment, record.version, record.who) == ("deploy", "production", "1.2", "ann@laptop")
+    assert (record.verdict, record.exit_code, record.generation_before, record.generation_after) == ("live", 0, 6, 7)
+    assert record.began == START + 0.1 and record.ended == START + 10.0
+    b = record.hosts["b"]
+    assert b["decision"] == "committed" and b["probes"][0]["ok"] and b["switched_seconds"] == 0.002
+    assert [step["key"] for step in b["steps"]] == ["tree", "task:install", "member:vote", "start", "switch", "prove"]
+
+
+def test_newest_first_whichever_way_they_ended() -> None:
+    found = history([*live(), *undone("8-def456", START + 60)], environment="production")
+    assert [(r.deployment, r.verdict) for r in found.records] == [("8-def456", "undone"), ("7-abc123", "live")]
+    assert [r.deployment for r in history([*live(), *undone("8-def456", START + 60)], limit=1).records] == ["8-def456"]
+
+
+def test_a_refused_attempt_is_remembered_in_every_environment() -> None:
+    ending = {"verdict": "refused", "exit_code": 3, "message": "dirty", "hint": "commit", "seconds": 0.1}
+    refused = [Event("ended", START, "refused-1", "", ending)]
+    (record,) = history(refused, environment="production").records
+    assert record.verdict == "refused" and record.exit_code == 3 and record.environment == ""
+
+
+@pytest.mark.parametrize(("decision", "verdict"), [("commit", "live"), ("undo", "undone"), ("", "interrupted")])
+def test_what_hosts_remember_when_nobody_else_does(decision: str, verdict: str) -> None:
+    a, b = host("a"), host("b")
+    if decision:
+        a.hears(9.0, decision)
+        b.hears(9.5, "tell", decision={"commit": "committed", "undo": "reverted"}[decision])
+    (record,) = records_of_hosts([a.journal, b.journal])
+    assert (record.deployment, record.verdict, record.version, record.who) == ("7-abc123", verdict, "1.2", "ann@laptop")
+    assert (record.generation_before, record.generation_after, record.began) == (6, 7, START + 1.0)
+    assert record.ended == (START + 9.5 if decision else None)
+
+
+def test_a_decision_that_a_host_made_by_itself_is_known_from_its_record() -> None:
+    a = host("a")
+    a.member, _ = decide.handle(a.member, {"do": "tick"}, 500.0)
+    (record,) = records_of_hosts([a.journal])
+    assert record.verdict == "undone"
+
+
+def test_a_driver_that_died_is_completed_by_the_hosts() -> None:
+    a = host("a")
+    a.hears(9.0, "commit")
+    cut = [event for event in live() if event.at < START + 6]
+    (record,) = history(cut, [a.journal]).records
+    assert record.verdict == "live" and record.ended == START + 9.0
+    assert [step["key"] for step in record.hosts["a"]["steps"]][-1] == "switch", "its own steps are kept"
+    (alone,) = history(cut).records
+    assert alone.verdict == "interrupted" and alone.exit_code is None
+
+
+def test_every_cut_of_a_story_gives_one_record_that_never_claims_more_than_was_told() -> None:
+    whole = live()
+    for i in range(1, len(whole)):
+        (record,) = history(whole[:i]).records
+        assert record.verdict == "interrupted"
+    assert history(whole).records[0].verdict == "live"
+
+
+def test_a_preparation_that_was_finished_is_prepared() -> None:
+    a = host("a", until="start", kind="prepare")
+    a.hears(9.0, "finish")
+    assert records_of_hosts([a.journal])[0].verdict == "prepared"
+
+
+def test_a_decision_about_a_deployment_that_nobody_leased_is_no_deployment() -> None:
+    a = Host("a")
+    a.hears(1.0, "tell", decision="reverted")
+    assert records_of_hosts([a.journal]) == ()
+
+
+def test_a_deployment_is_found_by_id_its_beginning_its_generation_or_as_the_last() -> None:
+    records = history([*live(), *live("70-fff", START - 60), *undone("8-def456", START + 60)])
+    assert [r.deployment for r in find(records, "@last")] == ["8-def456"]
+    assert [r.deployment for r in find(records, "7-abc123")] == ["7-abc123"]
+    assert [r.deployment for r in find(records, "8-")] == ["8-def456"]
+    assert len(find(records, "7")) > 1, "several are meant, and the caller names them"
+    assert find(records, "nothing") == ()
