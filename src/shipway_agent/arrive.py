@@ -7,7 +7,6 @@ It is sent as text ahead of the agent, so it imports nothing of ours and runs on
 import hashlib
 import json
 import os
-import shutil
 import stat
 import sys
 
@@ -78,13 +77,14 @@ def newest_python() -> str:
     """This interpreter, or, where it is too old, a newer one of this machine."""
     if sys.version_info >= OLDEST:
         try:
-            import sqlite3
+            __import__("_sqlite3")
         except ImportError:
             raise No("no-python", f"python3 ({sys.executable}) has no sqlite3 module; on Debian, apt install python3 brings it") from None
-        del sqlite3
         return sys.executable
+    from shutil import which  # brings three compressors along, and is needed on few machines
+
     for minor in range(20, OLDEST[1] - 1, -1):
-        found = shutil.which(f"python3.{minor}")
+        found = which(f"python3.{minor}")
         if found:
             return found
     version = sys.version.split()[0]

@@ -7,13 +7,16 @@ import os
 from functools import lru_cache
 from typing import Optional
 
+import shipway_agent
+
 SOURCE = "source"
 """The hash of an agent that runs from a directory of sources and not from its one file."""
 
 
 def own_file() -> Optional[str]:
     """The absolute path of the one file this agent runs from, None where it runs from sources."""
-    archive = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    # The package's first home is the file itself; its compiled form, where there is one, is put in front of it.
+    archive = os.path.dirname(os.path.abspath(shipway_agent.__path__[-1]))
     return archive if os.path.isfile(archive) else None
 
 

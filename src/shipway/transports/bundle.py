@@ -11,7 +11,16 @@ from pathlib import Path
 
 import shipway_agent
 
-ENTRY = b'import runpy\n\nrunpy.run_module("shipway_agent.__main__", run_name="__main__")\n'
+ENTRY = b"""import sys
+
+from shipway_agent import compiled
+
+compiled.use(sys.path[0])
+
+from shipway_agent.__main__ import main
+
+sys.exit(main(sys.argv[1:]))
+"""
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip file can hold; the same for every file, so that the clock is not part of the bytes."""
