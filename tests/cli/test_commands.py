@@ -167,14 +167,14 @@ def test_an_answer_that_is_no_says_what_to_do_below_it(fake: Fake, capsys: pytes
     assert out == "a: proved\nb: serves 1.2\n1.3 is not proved on b\n  next: shipway status production\n"
 
 
-def test_a_deployment_without_a_terminal_is_told_in_lines_and_ends_with_timeline_and_verdict(
-    fake: Fake, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_deployment_without_a_terminal_is_told_in_lines(fake: Fake, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     fake(GOOD, live())
-    assert run(["deploy", "production"]) == 0
+    path = write_report(tmp_path, live())
+    (tmp_path / "server").mkdir()
+    assert run(["deploy", "production", "-C", str(tmp_path / "server")]) == 0
     out = capsys.readouterr().out
     assert "-- switched -- all hosts" in out and "X switch" in out
-    assert out.rstrip().endswith("report: .shipway/reports/7-abc123.json") and "\x1b" not in out
+    assert out.rstrip().endswith(f"report: {path}") and "\x1b" not in out
 
 
 @pytest.mark.parametrize(

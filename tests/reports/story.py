@@ -71,7 +71,7 @@ def live(deployment: str = DEPLOYMENT, start: float = START) -> list[Event]:
     for host in ("a", "b"):
         tell(9.2, "told", host, decision="committed")
     tell(9.2, "phase", name="finish", wave="finish")
-    tell(9.3, "draining", "b", generation=6, name="web.1", seconds_left=20.0)
+    tell(9.3, "draining", "b", generation=6, name="web", instance=1, seconds_left=20.0)
     message = "1.2 is live in production, proved on a, b in 10.0 s"
     tell(10.0, "ended", verdict="live", exit_code=0, message=message, hint="", seconds=10.0)
     return tell.events

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from shipway.cli.interrupt import end_now, interruptible, left_alone
@@ -41,9 +42,9 @@ def perform(name: str, words: Words, *, debug: bool = False, screen: Screen | No
             if debug:
                 _print_traceback(error, shown)
             verdict, situation, details = worded(error, shown, words)
-            shown.verdict(verdict, situation=situation, details=details)
+            shown.verdict(verdict, situation=situation, details=details, report=_report(words.project, shown))
             return verdict.exit_code
-        _show(verdict, shown, alone)
+        _show(verdict, shown, alone, _report(words.project, shown))
         return verdict.exit_code
 
 
@@ -97,7 +98,17 @@ def _aside(text: str, screen: Screen) -> None:
         pass  # nobody is there to read it
 
 
-def _show(verdict: Verdict, screen: Screen, alone: str) -> None:
+def _report(project: Path, screen: Screen) -> str:
+    """Where the flow has written the report of this attempt, "" where it has not. Shown from here when it lies below."""
+    name = f"{screen.state.deployment}.json"
+    for directory in (project.resolve(), *project.resolve().parents):
+        path = directory / ".shipway" / "reports" / name
+        if screen.state.deployment and path.is_file():
+            return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+    return ""
+
+
+def _show(verdict: Verdict, screen: Screen, alone: str, report: str) -> None:
     lines = verdict.data.get("lines")
     data = {key: value for key, value in verdict.data.items() if key != "lines"}
     told = Verdict(verdict.verdict, verdict.exit_code, verdict.message, verdict.hint, verdict.deployment, data)
@@ -107,7 +118,7 @@ def _show(verdict: Verdict, screen: Screen, alone: str) -> None:
     if lines is not None:
         screen.lines(lines)
     if lines is None or verdict.exit_code or verdict.hint:
-        screen.verdict(told)
+        screen.verdict(told, report=report)
 
 
 def _data(error: ShipwayError) -> dict[str, object]:

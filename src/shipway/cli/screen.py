@@ -83,8 +83,8 @@ class Screen:
 
         self.line(object_line(value))
 
-    def verdict(self, verdict: Verdict, *, situation: str = "", details: Sequence[str] = ()) -> None:
-        """Print how it ended, as the last thing."""
+    def verdict(self, verdict: Verdict, *, situation: str = "", details: Sequence[str] = (), report: str = "") -> None:
+        """Print how it ended, as the last thing. `report` is the path of the whole story."""
         self._end_progress()
         if self.json:
             from shipway.reports.json import verdict_line
@@ -97,7 +97,7 @@ class Screen:
         state = self.state
         if any(phase.name == "switch" for phase in state.phases):
             self.lines(["", *timeline(state, self.width), ""])
-        self.lines(verdict_text(verdict, state, situation=situation, details=details, report=str(verdict.data.get("report", ""))))
+        self.lines(verdict_text(verdict, state, situation=situation, details=details, report=report))
 
     @property
     def width(self) -> int:

@@ -47,7 +47,7 @@ def generation_copy(number: int, source: int, overrides: Mapping[str, Any]) -> S
 
 
 def proxy_ensure(binary: str | None, listen: str | None, site: Mapping[str, Any]) -> Step:
-    return Step("proxy", "proxy.ensure", {"binary": binary, "listen": listen, "site": site}, f"proxy takes requests on {listen}", 60.0)
+    return Step("proxy", "proxy.ensure", {"binary": binary, "listen": listen, "site": site}, "the proxy runs and knows the routes", 60.0)
 
 
 def task_run(task: Task, number: int) -> Step:

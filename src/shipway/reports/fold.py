@@ -273,9 +273,9 @@ def _waiting(state: State, host: HostState | None, event: Event) -> None:
 
 
 def _draining(state: State, host: HostState | None, event: Event) -> None:
-    state.draining.append(
-        Draining(event.host, text(event.data, "name"), whole(event.data, "generation"), duration(event.data, "seconds_left"))
-    )
+    instance = whole(event.data, "instance")
+    name = text(event.data, "name") + (f".{instance}" if instance is not None else "")
+    state.draining.append(Draining(event.host, name, whole(event.data, "generation"), duration(event.data, "seconds_left")))
 
 
 def _settled(state: State, host: HostState | None, event: Event) -> None:

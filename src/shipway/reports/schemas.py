@@ -80,7 +80,7 @@ DATA: Mapping[str, Schema] = {
     "went back": least({"reason": TEXT}),
     "lost": least({"reason": TEXT, "will": TEXT}),
     "waiting": least({"what": TEXT, "bound_seconds": SECONDS}),
-    "draining": least({}, generation=WHOLE, name=TEXT, seconds_left={"type": "number"}),
+    "draining": least({"name": TEXT}, generation=WHOLE, instance=WHOLE, state=TEXT, seconds_left={"type": "number"}),
     "settled": least({"deployment_settled": TEXT, "decision": DECISION}),
     "note": least({"message": TEXT}),
     "ended": least({"verdict": VERDICT, "exit_code": WHOLE, "message": TEXT, "hint": TEXT, "seconds": SECONDS}),

@@ -100,7 +100,9 @@ def _waiting(data: Data) -> list[str]:
 def _draining(data: Data) -> list[str]:
     left = duration(data, "seconds_left")
     bound = f", at most {seconds(left)} more" if left is not None else ""
-    return [f"{text(data, 'name')} of generation {text(data, 'generation')} still finishes{bound}"]
+    instance = whole(data, "instance")
+    name = text(data, "name") + (f".{instance}" if instance is not None else "")
+    return [f"{name} of generation {text(data, 'generation')} still finishes{bound}"]
 
 
 def _settled(data: Data) -> list[str]:
