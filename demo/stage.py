@@ -30,7 +30,7 @@ health = {{ path = "/up", contains = "ok", within_seconds = 20 }}
 drain_seconds = 10
 
 [environment.{environment}]
-watch_seconds = 3
+watch_seconds = 2
 hosts = [
 {hosts}
 ]
@@ -40,7 +40,7 @@ BEHAVIOURS = {
     "v1": {},
     "v2": {},
     "v3": {"start": "never"},
-    "v4": {"sick_after_seconds": 1.0},
+    "v4": {"sick_after_seconds": 0.7},
 }
 GIT_IDENTITY = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
 

@@ -56,7 +56,7 @@ def tell(stage: Stage) -> bool:
     for host, address in zip(stage.ports, stage.addresses, strict=True):
         console.print(f"  host {host}  http://{address}")
     first = _play(ACTS[0], stage, console)
-    load = Load(*stage.addresses, scale=0.5)
+    load = Load(*stage.addresses, scale=0.4)
     with load:
         console.print("\n  Visitors now come to all three: short requests, slow ones, uploads, streams, WebSockets. They never try twice.")
         time.sleep(1)

@@ -11,12 +11,14 @@ from typing import Any
 from tests.stories.project import FOUR, Project, local, sample
 
 VERSIONS = {**FOUR, "v5": {}}
+QUICK = "watch_seconds = 1\nlease_seconds = 6\nconfirm_seconds = 12"
+"""Times of a story: short, and long enough for a busy machine."""
 
 
 class Shop:
     """v1, v2 and v5 are good, v3 cannot start, v4 turns sick; HEAD is v5. `doors` are where visitors come, HOST:PORT by host."""
 
-    def __init__(self, place: Path, names: Sequence[str] = ("a",), *, settings: str = "", more: str = "watch_seconds = 2") -> None:
+    def __init__(self, place: Path, names: Sequence[str] = ("a",), *, settings: str = "", more: str = QUICK) -> None:
         self.place = place
         self.roots = {name: place / name for name in names}
         text, self.doors = local(place, names, more=more)

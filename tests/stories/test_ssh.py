@@ -11,6 +11,7 @@ import pytest
 from load import Load
 from tests.hosts import Hosts
 from tests.stories.project import FOUR, Project, eventually, sample
+from tests.stories.shop import QUICK
 
 pytestmark = pytest.mark.hosts
 PROJECT = "/home/deploy/.shipway/apps/shop-live"
@@ -19,7 +20,7 @@ PROJECT = "/home/deploy/.shipway/apps/shop-live"
 class Fleet:
     """The sample application on the hosts, in the environment `live`."""
 
-    def __init__(self, place: Path, hosts: Hosts, more: str = "watch_seconds = 2") -> None:
+    def __init__(self, place: Path, hosts: Hosts, more: str = QUICK) -> None:
         self.hosts = hosts
         lines = "\n".join(f'  {{ name = "{name}", address = "deploy@{hosts.address(name)}" }},' for name in hosts.names)
         repository = sample(place / "shop", f"[environment.live]\n{more}\nhosts = [\n{lines}\n]\n", versions={**FOUR, "v5": {}})
@@ -51,19 +52,21 @@ def fleet(place: Path) -> Iterator[Fleet]:
 
 
 @pytest.mark.alone
-def test_the_whole_story_under_load(fleet: Fleet) -> None:
-    fleet.project.deploy("v1")
-    with Load(*fleet.doors, scale=0.4) as load:
-        fleet.project.deploy("v2")
-        assert fleet.version() == "2"
-        broken = fleet.project.deploy("v3", code=1)
-        assert "cannot start: behaviour.json says so" in broken.text
-        assert fleet.version() == "2"
-        fleet.project.deploy("v4", code=1)
-        assert fleet.project.serving() == "v2"
-        fleet.project.rollback()
-        assert fleet.project.serving() == "v1"
-        outcome = load.stop()
+def test_the_whole_story_under_load(place: Path) -> None:
+    with Hosts(3) as hosts:
+        fleet = Fleet(place, hosts, "watch_seconds = 3")
+        fleet.project.deploy("v1")
+        with Load(*fleet.doors, scale=0.4) as load:
+            fleet.project.deploy("v2")
+            assert fleet.version() == "2"
+            broken = fleet.project.deploy("v3", code=1)
+            assert "cannot start: behaviour.json says so" in broken.text
+            assert fleet.version() == "2"
+            fleet.project.deploy("v4", code=1)
+            assert fleet.project.serving() == "v2"
+            fleet.project.rollback()
+            assert fleet.project.serving() == "v1"
+            outcome = load.stop()
     assert outcome.failures == (), str(outcome)
     assert set(outcome.versions) <= {"1", "2", "4"}
 
@@ -122,7 +125,7 @@ def test_an_unreachable_host_is_named_before_anything_is_touched(fleet: Fleet) -
 
 def test_a_host_that_vanishes_after_the_switch_is_settled_when_it_is_back(place: Path) -> None:
     with Hosts(3) as hosts:
-        fleet = Fleet(place, hosts, "watch_seconds = 2\nconfirm_seconds = 6\nlease_seconds = 4")
+        fleet = Fleet(place, hosts, "watch_seconds = 3\nconfirm_seconds = 6\nlease_seconds = 4")
         fleet.project.deploy("v1")
         driver = fleet.project.start("deploy", "live", "--ref", "v2", "--json")
         assert driver.stdout is not None
