@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,13 +53,10 @@ def test_it_is_used_where_it_was_kept_and_the_agent_stays_the_same_agent(agent: 
     assert version(agent) == bundle().hash
 
 
-@pytest.mark.parametrize(
-    "harm", [lambda data: data[:-1], lambda data: data[:5000] + bytes([data[5000] ^ 1]) + data[5001:], lambda data: b""]
-)
-def test_a_damaged_one_is_not_used(agent: Path, harm: object) -> None:
+@pytest.mark.parametrize("harm", [lambda data: data[:-1], lambda data: data[:5000] + b"?" + data[5001:], lambda data: b""])
+def test_a_damaged_one_is_not_used(agent: Path, harm: Callable[[bytes], bytes]) -> None:
     compiled.keep(str(agent))
     kept = Path(compiled.place(str(agent)))
-    assert callable(harm)
     kept.write_bytes(harm(kept.read_bytes()))
     assert imported_from(agent) == f"{agent}/shipway_agent/journal.py"
     assert version(agent) == bundle().hash
@@ -68,10 +68,7 @@ def test_where_it_cannot_be_kept_nothing_is_lost(agent: Path) -> None:
     assert version(agent) == bundle().hash
 
 
-def test_it_holds_every_module(agent: Path, tmp_path: Path) -> None:
-    import io
-    import zipfile
-
+def test_it_holds_every_module(agent: Path) -> None:
     kept = zipfile.ZipFile(io.BytesIO(compiled.compile_all(str(agent)))).namelist()
     sent = [name for name in zipfile.ZipFile(agent).namelist() if name.startswith("shipway_agent/")]
     assert kept == [f"{name}c" for name in sent]

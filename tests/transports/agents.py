@@ -18,6 +18,14 @@ def serving(root: Path) -> int:
     raise AssertionError(f"no single session serves {root}")
 
 
+def wait_for(path: Path) -> None:
+    """Until the path exists (within 30 s)."""
+    until = time.monotonic() + 30
+    while not path.exists():
+        assert time.monotonic() < until, f"{path} did not appear"
+        time.sleep(0.01)
+
+
 def is_gone(pid: int, within_seconds: float = 30.0) -> bool:
     """Whether the process ends within the bound; a zombie counts as ended."""
     until = time.monotonic() + within_seconds

@@ -20,6 +20,7 @@ from shipway.transports.bundle import bundle
 from shipway.transports.link import start
 
 HOST = Host("a", "local")
+SHELLS = [shell for shell in ("sh", "bash", "dash", "zsh", "fish", "tcsh", "ksh", "busybox") if shutil.which(shell)]
 TOO_OLD = [path for path in ("/root/.pyenv/versions/3.6.15/bin/python3", "/root/.pyenv/versions/3.8.18/bin/python3") if Path(path).exists()]
 
 
@@ -46,9 +47,7 @@ def test_nothing_on_the_command_line_can_be_taken_apart_by_a_login_shell() -> No
     assert re.fullmatch(r"python3 -I -S -c '[^'!\\\n]*'", REMOTE_COMMAND)
 
 
-@pytest.mark.parametrize(
-    "shell", [shell for shell in ("sh", "bash", "dash", "zsh", "fish", "tcsh", "ksh", "busybox") if shutil.which(shell)]
-)
+@pytest.mark.parametrize("shell", SHELLS)
 def test_every_login_shell_of_this_machine_hands_it_on_unchanged(shell: str) -> None:
     command = REMOTE_COMMAND.replace("python3", sys.executable, 1)
     argv = [shell, "sh", "-c", command] if shell == "busybox" else [shell, "-c", command]

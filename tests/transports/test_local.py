@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import os
 import signal
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -102,9 +101,7 @@ def test_a_closed_channel_leaves_the_agent_to_finish_its_step(tmp_path: Path) ->
 
     async def talk(channel: Channel) -> int:
         running = asyncio.ensure_future(channel.call("run", {"deployment": DEPLOYMENT, "fence": NUMBER, "steps": [slow]}))
-        until = time.monotonic() + 30
-        while not (root / "begun").exists() and time.monotonic() < until:
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(agents.wait_for, root / "begun")
         running.cancel()
         return agents.serving(root)
 
