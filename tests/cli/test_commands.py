@@ -29,6 +29,7 @@ from shipway.flows.words import (
 from shipway.model.errors import Failed, HostError, Refused, ShipwayError, Unreachable, Unsettled, WrongInput
 from shipway.model.event import Event
 from shipway.model.verdict import Verdict
+from shipway.reports.json import write_report
 from shipway.reports.schemas import events_schema
 from tests.cli.flow import FakeFlow
 from tests.reports.story import live, undone

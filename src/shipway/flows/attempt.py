@@ -77,6 +77,6 @@ def attempt(directory: Path, on_event: Callable[[Event], None]) -> Iterator[Atte
         yield made
     except ShipwayError as error:
         message = f"{error.message}; {error.state}" if error.state else error.message
-        made.tell("note", message="\n".join(error.details)) if error.details else None
+        made.tell("note", message="\n".join(error.details), of="verdict") if error.details else None
         made.ended(Verdict(VERDICT_OF_CODE[error.exit_code], error.exit_code, message, error.hint, made.tell.deployment))
         raise

@@ -110,6 +110,8 @@ def _settled(data: Data) -> list[str]:
 
 
 def _note(data: Data) -> list[str]:
+    if data.get("of") == "verdict":
+        return []  # for the report; the verdict says it on the screen
     return [f"note: {clean(line)}" for line in str(data.get("message", "")).split("\n") if line]
 
 

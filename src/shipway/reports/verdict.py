@@ -33,10 +33,11 @@ def verdict_text(verdict: Verdict, state: State, *, situation: str = "", details
     if situation:
         lines.append(f"  {clean(situation)}")
     lines += _measures(state)
-    shown = [clean(line) for line in details if clean(line) and not clean(line).endswith(clean(verdict.message))]
+    failed = [host for _, host in sorted(state.hosts.items()) if host.failure is not None] if verdict.exit_code else []
+    told = {line for host in failed for line in _said(host)}
+    shown = [line for line in map(clean, details) if line and line not in told and not line.endswith(clean(verdict.message))]
     lines += [f"  {line}" for line in _shortened(shown)]
-    if verdict.exit_code:
-        lines += [line for _, host in sorted(state.hosts.items()) for line in _failure(host, shown)]
+    lines += [line for host in failed for line in _failure(host)]
     lines += [f"  still finishing: {_drain(draining)}" for draining in state.draining]
     if verdict.hint:
         lines.append(f"  next: {clean(verdict.hint)}")
@@ -60,16 +61,21 @@ def _measures(state: State) -> list[str]:
     return [f"  {', '.join(said)}"] if said else []
 
 
-def _failure(host: HostState, shown: Sequence[str]) -> list[str]:
-    """The step that failed on a host, its last output and the answers of its probes, unless the error has told them."""
+def _said(host: HostState) -> set[str]:
+    """The lines of an error that the failure of the host says as well, and says better."""
+    error = host.failure.error if host.failure is not None and host.failure.error is not None else {}
+    return {clean(f"{host.name}: {line}") for line in (error.get("message", ""), *error.get("lines", ()))}
+
+
+def _failure(host: HostState) -> list[str]:
+    """The step that failed on a host, its last output and the answers of its probes."""
     work = host.failure
     if work is None or work.error is None:
         return []
-    told = "\n".join(shown)
     lasted = f" after {seconds(work.seconds)}" if work.seconds is not None else ""
     lines = [f"  {clean(host.name)}: {work.title} failed{lasted}: {work.error['message']}"]
     output = list(work.error["lines"]) or list(host.lines)
-    lines += [f"    | {line}" for line in output[-LINES // 2 :] if line not in told]
+    lines += [f"    | {line}" for line in output[-LINES // 2 :]]
     lines += [f"    probe: {probe.what}: {clean(probe.detail or 'no', most=300)}" for probe in host.probes if not probe.ok]
     facts: Mapping[str, Any] = work.error.get("facts", {})
     lines += [f"    {key}: {clean(facts[key], most=300)}" for key in ("answer", "exit", "log") if facts.get(key) is not None]
