@@ -28,6 +28,12 @@ def test_a_failure_is_marked_where_it_happened() -> None:
     assert "!" in drawn[2] and "!" not in drawn[1] and "! failed" in drawn[-1]
 
 
+def test_a_step_without_an_ending_lasts_as_long_as_its_phase_and_the_undo_is_seen() -> None:
+    cut = [event for event in undone() if not (event.host == "b" and event.kind == "step" and event.data.get("state") == "failed")]
+    bar = timeline(fold(cut), 80)[2]
+    assert bar.rstrip().endswith("u" * 5) and bar.index("u") > bar.rindex("t") and "u undo" in timeline(fold(cut), 80)[-1]
+
+
 def test_nothing_is_drawn_where_nothing_took_time() -> None:
     assert timeline(fold([]), 80) == []
     assert timeline(fold(live()[:1]), 80) == []

@@ -116,7 +116,9 @@ def write_report(project: Path, events: Iterable[Event]) -> Path:
 
 
 def activation_seconds(state: State) -> float | None:
-    """From the first switch to the last proof, on the operator's clock; None where nothing was switched."""
+    """From the first switch to the last proof, on the operator's clock; None for what did not stay."""
+    if state.decision != "committed":
+        return None
     times = [(p.began, p.ended) for p in state.phases if p.name in ACTIVATION]
     ends = [ended for _, ended in times if ended is not None]
     return _seconds(max(ends) - min(began for began, _ in times)) if ends else None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from shipway.reports.clean import clean
-from shipway.reports.fold import HostState, State
+from shipway.reports.fold import HostState, State, Work
 
 LETTERS = {
     "begin": "b",
@@ -64,19 +64,28 @@ def bars(state: State, columns: int) -> tuple[Bar, ...]:
 def _paint(host: HostState, state: State, columns: int, cell: Callable[[float], int]) -> str:
     cells = [" "] * columns
     for phase in state.phases:
-        _fill(cells, cell(phase.began), cell(phase.ended if phase.ended is not None else state.last_at), WAITING)
+        letter = LETTERS["undo"] if phase.name == "undo" else WAITING
+        _fill(cells, cell(phase.began), cell(phase.ended if phase.ended is not None else state.last_at), letter)
     if host.shipped is not None:
         ship = next((p for p in state.phases if p.name == "ship"), None)
         if ship is not None and host.shipped.seconds is not None:
             _fill(cells, cell(ship.began), cell(ship.began + host.shipped.seconds), LETTERS["ship"])
     for work in host.steps:
-        _fill(cells, cell(work.began), cell(work.ended if work.ended is not None else state.last_at), LETTERS.get(work.phase, "?"))
+        _fill(cells, cell(work.began), cell(_end(work, state)), LETTERS.get(work.phase, "?"))
     for work in host.steps:
         if work.state == "failed" and work.ended is not None:
             cells[cell(work.ended)] = FAILED
         elif work.key == "switch" and work.ended is not None:
             cells[cell(work.ended)] = LETTERS["switch"]
     return "".join(cells)
+
+
+def _end(work: Work, state: State) -> float:
+    """When a step ended; one without an ending lasted as long as its phase."""
+    if work.ended is not None:
+        return work.ended
+    ends = [phase.ended for phase in state.phases if phase.wave == work.wave and phase.began <= work.began and phase.ended is not None]
+    return ends[-1] if ends else state.last_at
 
 
 def _fill(cells: list[str], first: int, last: int, letter: str) -> None:
