@@ -9,7 +9,7 @@ from shipway.model.facts import HostFacts, Json, serves
 from shipway.model.intent import Host, Intent
 from shipway.model.plan import Step, Wave
 from shipway.plan import steps
-from shipway.plan.front import front_door
+from shipway.plan.front import closing_step, front_door
 
 ANY_ANSWER = list(range(200, 500))
 """Status codes that show an application at work where nobody said what a good page is."""
@@ -57,10 +57,16 @@ def verifications(
     return found
 
 
-def finishes(intent: Intent, *, deployment: str, number: int) -> dict[str, tuple[Step, ...]]:
-    """After the decision: what still drains is named, the lease goes back, old generations go."""
-    last = (steps.retire_watch(), steps.member("finish", deployment, number), steps.prune(intent.environment.keep_releases))
-    return {host.name: last for host in intent.environment.hosts}
+def finishes(
+    intent: Intent, documents: Mapping[str, Json], facts: Mapping[str, HostFacts], *, deployment: str, number: int
+) -> dict[str, tuple[Step, ...]]:
+    """After the commit: what still drains is named, old domains are closed, the lease goes back, old generations go."""
+    found: dict[str, tuple[Step, ...]] = {}
+    for host in intent.environment.hosts:
+        close = closing_step(intent, host, facts[host.name], documents[host.name])
+        last = (steps.retire_watch(), steps.member("finish", deployment, number), steps.prune(intent.environment.keep_releases))
+        found[host.name] = last if close is None else (close, *last)
+    return found
 
 
 def peer_addresses(intent: Intent, facts: Mapping[str, HostFacts]) -> list[str]:

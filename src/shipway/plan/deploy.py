@@ -101,7 +101,7 @@ def _filled(
         waves=(*prepare, *activate, start_wave(wanted, deployment=deployment, number=number)),
         switch=switches(wanted),
         verify=verifications(intent, wanted, facts, number),
-        finish=finishes(intent, deployment=deployment, number=number),
+        finish=finishes(intent, wanted, facts, deployment=deployment, number=number),
         undo={name: undo for name in plan.members if (undo := _undo(intent, name, number))},
     )
 

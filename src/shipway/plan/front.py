@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shipway.model.facts import HostFacts, Json
+from shipway.model.facts import HostFacts, Json, serves
 from shipway.model.intent import Host, Intent
 from shipway.model.plan import Step
 from shipway.plan import steps
@@ -27,3 +27,14 @@ def front_door(intent: Intent, host: Host, facts: HostFacts) -> dict[str, Any]:
 def proxy_step(intent: Intent, host: Host, facts: HostFacts, document: Json, caddy_digest: str | None) -> Step:
     """The proxy runs, and has this application's routes. Raises WrongInput where it is not clear which process requests go to."""
     return steps.proxy_ensure(caddy_digest, listen(host, facts), site(intent, document))
+
+
+def closing_step(intent: Intent, host: Host, facts: HostFacts, document: Json) -> Step | None:
+    """Behind the decision: domains and addresses that the site no longer has are closed; None where it has all that it had."""
+    live = facts.live
+    if live is None or not serves(document):
+        return None
+    moved = facts.proxy.listen not in (None, listen(host, facts))
+    if set(live.get("domains", ())) == set(intent.environment.domains) and not moved:
+        return None
+    return steps.proxy_close(listen(host, facts), site(intent, document))

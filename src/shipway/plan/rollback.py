@@ -62,7 +62,7 @@ def plan_rollback(
         waves=() if there else _waves(intent, facts, documents, overrides, found.number, number, deployment, caddy_digest),
         switch={} if there else switches(documents),
         verify={} if there else verifications(intent, documents, facts, number),
-        finish={} if there else finishes(intent, deployment=deployment, number=number),
+        finish={} if there else finishes(intent, documents, facts, deployment=deployment, number=number),
         document=deployment_document(
             kind="rollback",
             app=intent.app,

@@ -50,6 +50,11 @@ def proxy_ensure(binary: str | None, listen: str | None, site: Mapping[str, Any]
     return Step("proxy", "proxy.ensure", {"binary": binary, "listen": listen, "site": site}, "the proxy runs and knows the routes", 60.0)
 
 
+def proxy_close(listen: str, site: Mapping[str, Any]) -> Step:
+    args = {"binary": None, "listen": listen, "site": site, "decided": True}
+    return Step("proxy:close", "proxy.ensure", args, "close what the site no longer has", 60.0)
+
+
 def task_run(task: Task, number: int) -> Step:
     args = {
         "generation": number,
