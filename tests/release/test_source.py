@@ -35,8 +35,8 @@ def test_attributes_do_not_change_what_is_read(checkout: Checkout) -> None:
     [
         ("shipway.toml", "shipway.toml is not in commit", "It is there, but not committed: type `git add shipway.toml` and commit."),
         ("other.toml", "other.toml is not in commit", "Write other.toml and commit it."),
-        ("link.toml", "link.toml is not a plain file in commit", "It is there, but not committed: type `git add link.toml` and commit."),
-        ("directory", "directory is not a plain file in commit", "Write directory and commit it."),
+        ("link.toml", "link.toml is not a plain file in commit", "Put a plain file in the place of link.toml and commit it."),
+        ("directory", "directory is not a plain file in commit", "Put a plain file in the place of directory and commit it."),
         ("a/b", "a/b is not in commit", "Write a/b and commit it."),
     ],
 )
@@ -118,20 +118,26 @@ def test_the_callers_git_variables_steer_nothing(checkout: Checkout, monkeypatch
     assert checkout.repository.read_file(commit, "a") == b"1"
 
 
-def test_an_object_that_is_lost_is_refused_and_not_fetched(checkout: Checkout, tmp_path: Path) -> None:
-    """A partial clone would ask its remote, which here is a command."""
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("url", "ext::sh -c touch% {trap}"), ("uploadpack", "touch {trap};"), ("vcs", "x'`touch {trap}`"), ("proxy", "{trap}")],
+)
+def test_an_object_that_is_lost_is_refused_and_not_fetched(checkout: Checkout, tmp_path: Path, key: str, value: str) -> None:
+    """A partial clone would ask its remote, and how a remote is reached may be a command."""
     commit = checkout.commit(a="1")
     oid = checkout.git("rev-parse", "HEAD:a")
+    trap = tmp_path / "fetched"
     checkout.git("config", "extensions.partialClone", "origin")
     checkout.git("config", "remote.origin.promisor", "true")
-    checkout.git("config", "remote.origin.url", f"ext::sh -c touch% {tmp_path}/fetched")
+    checkout.git("config", "remote.origin.url", str(checkout.path))
+    checkout.git("config", f"remote.origin.{key}", value.format(trap=trap))
     (checkout.path / ".git/objects" / oid[:2] / oid[2:]).unlink()
     with pytest.raises(Refused) as raised:
         checkout.release(commit)
     assert raised.value.code == "git"
     assert "git fetch" in raised.value.hint
     assert oid in "".join(raised.value.details)
-    assert not (tmp_path / "fetched").exists()
+    assert not trap.exists()
 
 
 def test_an_object_that_is_damaged_is_refused(checkout: Checkout) -> None:

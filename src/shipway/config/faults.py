@@ -21,6 +21,11 @@ class Fault(NamedTuple):
     path: Path
     sentence: str
 
+    @property
+    def place(self) -> tuple[int, list[str]]:
+        """What faults are ordered by."""
+        return self.line, [str(part) for part in self.path]
+
     def text(self, name: str) -> str:
         """The line that a person reads."""
         where = f"{path_text(self.path)}: " if self.path else ""
@@ -29,14 +34,15 @@ class Fault(NamedTuple):
 
 def wrong(name: str, faults: Iterable[Fault]) -> WrongInput:
     """The error that lists all faults in the order of the file."""
-    ordered = sorted(set(faults), key=lambda fault: (fault.line, [str(part) for part in fault.path], fault.sentence))
+    ordered = sorted(set(faults), key=lambda fault: (fault.place, fault.sentence))
     details = [fault.text(name) for fault in ordered[:SHOWN]]
     if len(ordered) > SHOWN:
         details.append(f"{name}: and {len(ordered) - SHOWN:,} more")
     return WrongInput(
         f"{name} has {len(ordered)} fault{'s' if len(ordered) > 1 else ''}",
         state="Nothing was touched.",
-        hint="Correct what is listed and commit it, then type the command again. docs/reference/configuration.md lists every key.",
+        hint="Correct what is listed and commit it (what is committed counts), then type the command again. "
+        "docs/reference/configuration.md lists every key.",
         code="config",
         details=details,
     )

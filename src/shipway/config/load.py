@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from shipway.config import known, rules
-from shipway.config.faults import Fault, path_text, shown, wrong
+from shipway.config.faults import SHOWN, Fault, path_text, shown, wrong
 from shipway.config.lines import DEPTH, Lines, Path, TooDeep, scan
 from shipway.config.schema import Document
 from shipway.model.errors import WrongInput
@@ -91,7 +91,7 @@ def _validate(raw: dict[str, Any], lines: Lines) -> tuple[Document | None, list[
         document = Document.model_validate(raw)
     except ValidationError as error:
         problems = error.errors(include_url=False)
-        faults = [_fault(problem, lines) for problem in problems]
+        faults = _faults(problems, lines)
         document = pruned.document(problems)
     if document is not None:
         named = {fault.path for fault in faults}
@@ -105,12 +105,23 @@ def _broken(one: rules.Broken, lines: Lines) -> Fault:
     return Fault(lines.of(one.path), one.path, one.sentence.replace("{other}", path_text(one.other)))
 
 
+def _faults(problems: Sequence[Any], lines: Lines) -> list[Fault]:
+    """Sentences only for what can be among the first: the search for the nearest name takes time."""
+    blank = [Fault(lines.of(_path(problem)), _path(problem), "") for problem in problems]
+    ordered = sorted(zip(blank, problems), key=lambda pair: pair[0].place)
+    return [_fault(problem, lines) for _, problem in ordered[:SHOWN]] + [fault for fault, _ in ordered[SHOWN:]]
+
+
+def _path(problem: Any) -> Path:
+    path: Path = tuple(problem["loc"])
+    return path[:-1] if path[-1:] == ("[key]",) else path
+
+
 def _fault(problem: Any, lines: Lines) -> Fault:
     """One problem of pydantic's as a sentence of ours."""
-    path: Path = tuple(problem["loc"])
+    path = _path(problem)
     found = shown(problem["input"], secret="env" in path[:-1])
-    if path and path[-1] == "[key]":
-        path = path[:-1]
+    if path != tuple(problem["loc"]):
         return Fault(lines.of(path), path, f"{problem['ctx']['sentence']}, found {shown(path[-1])}")
     match problem["type"]:
         case "form":

@@ -38,7 +38,8 @@ class Source:
 class Release:
     """The digest names the manifest blob: the same commit and build give the same digest on every machine.
 
-    `blobs` maps digest to where the operator can read it: a path on disk, or a git object ("git:<oid>").
+    `blobs` maps digest to where the operator can read it: a path on disk, or a git object ("git:OID" of the
+    release's own repository, "git:OID:DIRECTORY" of a submodule's).
     """
 
     digest: str

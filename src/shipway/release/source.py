@@ -58,11 +58,11 @@ class Repository:
         if kind in ("100644", "100755", "100664"):
             (content,) = [blob.content() for blob in self.git.blobs([oid])]
             return content
-        hint = (
-            f"It is there, but not committed: type `git add {path}` and commit."
-            if (self.top / path).is_file()
-            else f"Write {path} and commit it."
-        )
+        hint = f"Write {path} and commit it."
+        if kind:
+            hint = f"Put a plain file in the place of {path} and commit it."
+        elif (self.top / path).is_file():
+            hint = f"It is there, but not committed: type `git add {path}` and commit."
         what = "is not in" if not kind else "is not a plain file in"
         raise refused("no-file", f"{path} {what} commit {commit[:12]}", hint)
 
