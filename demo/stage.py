@@ -93,7 +93,7 @@ class Stage:
     def end(self) -> None:
         """The application is removed from its hosts; what is left all the same ends by its pid, and the directory goes."""
         if any((self.directory / host).exists() for host in HOSTS):
-            self.run("remove", ENVIRONMENT, show=lambda line: None)
+            self.run("remove", ENVIRONMENT, "--yes", show=lambda line: None)
         for number in (signal.SIGTERM, signal.SIGKILL):
             deadline = time.monotonic() + 5
             while (pids := list(self._processes())) and time.monotonic() < deadline:
