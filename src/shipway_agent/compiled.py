@@ -11,8 +11,6 @@ import io
 import marshal
 import os
 import sys
-import zipfile
-from importlib.util import MAGIC_NUMBER
 
 import shipway_agent
 
@@ -60,6 +58,9 @@ def place(agent: str) -> str:
 
 def compile_all(agent: str) -> bytes:
     """A zip file of the agent's modules as bytecode."""
+    import zipfile  # 20 ms with what it brings; each start pays for this module, and few starts compile
+    from importlib.util import MAGIC_NUMBER
+
     written = io.BytesIO()
     with zipfile.ZipFile(agent) as source, zipfile.ZipFile(written, "w") as target:
         for name in source.namelist():

@@ -1,0 +1,93 @@
+"""What a host tells of itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shipway_agent.calls import Place
+from shipway_agent.errors import AgentError
+from shipway_agent.primitives import facts, reboot
+from tests.agent.workshop import RELEASE, Workshop, workshop
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Workshop]:
+    with workshop(tmp_path / "root") as one:
+        yield one
+
+
+def look(shop: Workshop, *, verify: bool = False) -> dict[str, object]:
+    return facts.look(Place(shop.root, shop.root.full("proxy"), "a", "hash"), shop.journal, verify=verify)
+
+
+def test_everything_of_the_contract_is_there(shop: Workshop) -> None:
+    assert list(look(shop)) == [
+        *("hello", "disk", "member", "link", "generations", "good", "releases", "processes", "proxy", "shared", "drift", "busy"),
+        *("supervisor", "root_bytes", "peer_port"),
+    ]
+
+
+def test_shared_paths_are_those_that_exist_declared_or_not(shop: Workshop) -> None:
+    (shop.home / "shared/media/uploads").mkdir(parents=True)
+    (shop.home / "shared/forgotten").mkdir()
+    document = shop.home / "generations/000001/generation.json"
+    document.write_text(document.read_text().replace('"release":', '"shared": ["media/uploads", "var"], "release":'))
+    assert facts.shared_paths(shop.root) == ["forgotten", "media/uploads"]
+
+
+def test_bytes_are_counted_once_for_each_file(shop: Workshop) -> None:
+    folder = shop.home / "blobs"
+    folder.mkdir()
+    before = facts.bytes_below(shop.root)
+    (folder / "one").write_bytes(b"x" * 1_000_000)
+    os.link(folder / "one", folder / "two")
+    assert 1_000_000 <= facts.bytes_below(shop.root) - before < 1_200_000
+
+
+def test_drift_is_told_only_when_asked(shop: Workshop) -> None:
+    assert look(shop)["drift"] == []
+    live = {"release": RELEASE}
+    found = facts._drift(Place(shop.root, "", "a", "hash"), shop.journal, live)
+    assert found == [f"the manifest of release {RELEASE[:12]} is not on this host"]
+
+
+def test_logs_of_all_instances_are_read_with_their_names(shop: Workshop) -> None:
+    logs = shop.home / "logs"
+    logs.mkdir(exist_ok=True)
+    (logs / "web.1.log").write_text("one\n")
+    (logs / "web.2.log").write_text("two\nthree\n")
+    (logs / "supervisor.log").write_text("up\n")
+    assert facts.log(shop.root, "web", 1) == ["web.1: one", "web.2: three"]
+    assert facts.log(shop.root, "supervisor", 5) == ["up"]
+    with pytest.raises(AgentError, match="there is supervisor, web"):
+        facts.log(shop.root, "worker", 5)
+    with pytest.raises(AgentError):
+        facts.log(shop.root, "../../etc/passwd", 5)
+
+
+def test_a_reboot_is_provided_for_by_a_line_in_the_crontab_or_a_unit_that_names_this_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, linger, home = "/srv/shipway/shop", tmp_path / "linger", tmp_path / "home"
+    crontab = tmp_path / "bin/crontab"
+    crontab.parent.mkdir()
+    crontab.write_text(f'#!/bin/sh\necho "# a comment\n@reboot python3 x.pyz supervise --root {root}"\n')
+    crontab.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{crontab.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(reboot, "LINGER", str(linger))
+    assert reboot.starts_after_reboot(root, "ann", str(home))
+    assert not reboot.starts_after_reboot("/srv/shipway/other", "ann", str(home))
+    crontab.write_text("#!/bin/sh\nexit 1\n")
+    wanted = home / ".config/systemd/user/default.target.wants"
+    wanted.mkdir(parents=True)
+    (wanted / "shipway-shop.service").write_text(f"[Service]\nExecStart=/usr/bin/python3 x.pyz supervise --root {root}\n")
+    reboot.starts_after_reboot.cache_clear()
+    assert not reboot.starts_after_reboot(root, "ann", str(home)), "a user unit without lingering does not start at boot"
+    (linger / "ann").mkdir(parents=True)
+    reboot.starts_after_reboot.cache_clear()
+    assert reboot.starts_after_reboot(root, "ann", str(home))
+    reboot.starts_after_reboot.cache_clear()

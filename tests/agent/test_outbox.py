@@ -1,0 +1,45 @@
+"""Frames on their way out: in order, and nobody waits for a reader that is slow or gone."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from shipway_agent.outbox import OFFERED_BYTES, Outbox
+
+
+def test_frames_leave_in_order() -> None:
+    reading, writing = os.pipe()
+    outbox = Outbox(writing)
+    for number in range(100):
+        (outbox.send if number % 2 else outbox.offer)(b"%d\n" % number)
+    outbox.close(30)
+    os.close(writing)
+    with open(reading, "rb") as stream:
+        assert stream.read() == b"".join(b"%d\n" % number for number in range(100))
+
+
+def test_a_reader_that_does_not_read_costs_what_was_offered_and_never_what_was_sent() -> None:
+    reading, writing = os.pipe()
+    outbox = Outbox(writing)
+    began = time.monotonic()
+    taken = sum(outbox.offer(b"o" * 10_000) for _ in range(1000))
+    outbox.send(b"the answer")
+    assert time.monotonic() - began < 10
+    assert taken * 10_000 <= OFFERED_BYTES + 200_000
+    outbox.close(0.1)
+    with open(reading, "rb") as stream:
+        data = stream.read(taken * 10_000 + len(b"the answer"))
+    assert data.endswith(b"the answer")
+    outbox.close(30)
+    os.close(writing)
+
+
+def test_a_reader_that_is_gone_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    outbox = Outbox(writing)
+    for _ in range(100):
+        outbox.send(b"x" * 1000)
+    outbox.close(30)
+    os.close(writing)
