@@ -53,7 +53,12 @@ def test_a_slow_reader_holds_the_writer_back_and_no_memory_grows() -> None:
 
 def test_whoever_has_had_enough_frees_the_writer() -> None:
     body = Body()
-    writer = threading.Thread(target=lambda: [body.feed(b"x" * (1 << 20)) for _ in range(20)])
+
+    def write() -> None:
+        for _ in range(20):
+            body.feed(b"x" * (1 << 20))
+
+    writer = threading.Thread(target=write)
     writer.start()
     body.drop()
     writer.join(30)
