@@ -128,7 +128,7 @@ def test_no_text_takes_it_long(unit: str) -> None:
         scan(text)
     except TooDeep:
         pass
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def _paths(value: Any, path: Path = ()) -> list[Path]:

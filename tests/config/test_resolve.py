@@ -73,6 +73,8 @@ def test_every_valid_document_has_an_intent_for_each_environment(document: dict[
         names = [host.name for host in intent.environment.hosts]
         assert len(set(names)) == len(names)
         assert [one.name for one in intent.shipment.processes] == list(document["process"])
+        assert intent.shipment.env == document.get("env", {})
+        assert [one.env for one in intent.shipment.processes] == [process.get("env", {}) for process in document["process"].values()]
 
 
 # ---------------------------------------------------------- which file counts

@@ -68,7 +68,8 @@ def _read_env_name(value: Any) -> str:
 
 def _read_branch(value: Any) -> str:
     name = matches(value, r"[A-Za-z0-9_][A-Za-z0-9._/+@#-]{0,249}")
-    if ".." in name or "//" in name or "@{" in name or name.endswith(("/", ".", ".lock")):
+    parts = name.split("/")
+    if ".." in name or "@{" in name or any(not part or part.startswith(".") or part.endswith((".", ".lock")) for part in parts):
         raise ValueError
     return name
 
