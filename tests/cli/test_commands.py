@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import io
 import json
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -238,3 +241,23 @@ def test_a_hint_can_be_typed_as_it_stands(fake: Fake, capsys: pytest.CaptureFixt
     fake(KeyError("oops"))
     run(["deploy", "production"])
     assert "next: shipway status production" in capsys.readouterr().out
+
+
+class Typed(io.StringIO):
+    """Somebody at a keyboard."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("typed", "code"), [("production\n", 0), ("prod\n", 3), ("\n", 3)])
+def test_a_removal_goes_on_when_the_name_is_typed_and_only_then(typed: str, code: int, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = fake(Verdict("removed", 0, "shop is off a, b"))
+    monkeypatch.setattr(sys, "stdin", Typed(typed))
+    assert run(["remove", "production", "--shared"]) == code
+    assert flow.words == (RemoveWords(**PRODUCTION, shared=True) if code == 0 else None)
+
+
+def test_every_flow_has_the_name_of_its_command() -> None:
+    for name in COMMANDS:
+        assert inspect.iscoroutinefunction(perform.find_flow(name)), name

@@ -138,3 +138,13 @@ def test_a_deployment_is_found_by_id_its_beginning_its_generation_or_as_the_last
     assert [r.deployment for r in find(records, "8-")] == ["8-def456"]
     assert len(find(records, "7")) > 1, "several are meant, and the caller names them"
     assert find(records, "nothing") == ()
+
+
+def test_work_that_belongs_to_a_release_and_refused_messages_are_no_deployments() -> None:
+    a = host("a", until="vote")
+    late = {"message": {"do": "arm"}, "reply": {"ok": False, "code": "order"}}
+    a.events.append({"seq": 9, "at": START + 3, "deployment": "7-abc123", "kind": "member", "data": late})
+    a.events.append({"seq": 10, "at": START + 4, "deployment": "7-abc123", "kind": "step", "data": {"key": "tree", "state": "done"}})
+    a.events.append({"seq": 11, "at": START + 5, "deployment": "release:2ddd", "kind": "step", "data": {"key": "task", "state": "done"}})
+    (record,) = records_of_hosts([a.journal])
+    assert record.deployment == "7-abc123" and record.verdict == "interrupted"

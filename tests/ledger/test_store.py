@@ -95,3 +95,11 @@ def test_values_that_json_has_no_form_for_are_kept_as_text(tmp_path: Path) -> No
     with Ledger(tmp_path) as ledger:
         ledger.add([Event("note", 1.0, "7-x", "", {"message": Path("/tmp")})])
         assert ledger.events()[0].data == {"message": "/tmp"}
+
+
+def test_what_a_host_sends_that_is_no_event_is_left_out(tmp_path: Path) -> None:
+    good = {"seq": 2, "at": 100.0, "deployment": "7-x", "kind": "member", "data": {"message": 5, "reply": None}}
+    with Ledger(tmp_path) as ledger:
+        ledger.learn("production", "a", [{}, {"seq": "1"}, {**good, "at": None}, {**good, "data": "x"}, good])
+        assert [event["seq"] for event in ledger.journals("production")[0].events] == [2]
+        assert ledger.history("production").records == ()

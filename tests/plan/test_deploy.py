@@ -208,3 +208,21 @@ def test_what_stands_in_the_way_is_said_before_anything_is_planned() -> None:
     with pytest.raises(Refused) as raised:
         plan(intent(("a", "b")), release(1), facts({"a": fresh("a")}))
     assert raised.value.exit_code == 3 and raised.value.hint
+
+
+def test_hosts_that_differ_are_named_with_what_they_serve() -> None:
+    wanted, other = intent(("a", "b")), intent(("a", "b"), env={"LEVEL": "debug"})
+    said = serving(wanted, [release(1)])
+    said["b"] = serving(other, [release(1)])["b"]
+    assert "b: serves this release with another configuration, as generation 1" in plan(wanted, release(1), facts(said)).notes
+    said = serving(wanted, [release(2), release(1)])
+    said["b"] = serving(wanted, [release(1)])["b"]
+    made = plan(wanted, release(1), facts(said))
+    assert made.kind == "repair" and made.notes == ("hosts serve this release as different generations: 1, 2",)
+
+
+def test_a_task_that_no_host_would_run_is_noted() -> None:
+    wanted = intent(("a",), tasks=[Task("index", "index", roles=("search",))])
+    wanted = replace(wanted, environment=replace(wanted.environment, hosts=(host("a", ["web"]),)))
+    made = plan(wanted, release(1), facts({"a": fresh("a")}))
+    assert "index runs nowhere: no host has its roles (search)" in made.notes

@@ -152,3 +152,10 @@ def test_the_text_names_what_is_wrong_what_goes_on_and_what_happens_if_left_alon
 
 def test_every_state_is_explained() -> None:
     assert set(STATES) == {"live", "drifted", "undecided", "empty", "unreachable", "unconfigured"}
+
+
+def test_a_step_that_still_runs_is_told() -> None:
+    said = serving(WANTED, [release(1)])
+    said["a"]["busy"] = [{"deployment": "2-x", "key": "task:install", "since": 1.0}]
+    heard: dict[str, HostFacts | None] = {**facts(said)}
+    assert status_text(status("production", heard, ("a", "b")), heard)[-1] == "a: step task:install of 2-x runs"

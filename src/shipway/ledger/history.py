@@ -135,8 +135,8 @@ class _Seen:
         data = event.get("data")
         if event.get("kind") != "member" or not isinstance(data, Mapping):
             return
-        message, reply = data.get("message", {}), data.get("reply", {})
-        if not reply.get("ok"):
+        message, reply = data.get("message"), data.get("reply")
+        if not isinstance(message, Mapping) or not isinstance(reply, Mapping) or not reply.get("ok"):
             return
         if message.get("do") == "lease":
             self.lease = message

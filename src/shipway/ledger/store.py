@@ -52,10 +52,14 @@ class Ledger:
             self._db.executemany("INSERT OR IGNORE INTO events (deployment, at, kind, host, data) VALUES (?, ?, ?, ?, ?)", rows)
 
     def learn(self, environment: str, host: str, journal: Iterable[Mapping[str, Any]]) -> None:
-        """Keep what a host told, as its call `events` answers it. Known rows change nothing."""
+        """Keep what a host told, as its call `events` answers it. Known rows change nothing; what is no event is left out."""
         rows = [
-            (environment, host, int(e["seq"]), float(e["at"]), str(e.get("deployment", "")), str(e["kind"]), _text(e.get("data", {})))
+            (environment, host, e["seq"], float(e["at"]), str(e.get("deployment", "")), e["kind"], _text(e["data"]))
             for e in journal
+            if isinstance(e.get("seq"), int)
+            and isinstance(e.get("at"), (int, float))
+            and isinstance(e.get("kind"), str)
+            and isinstance(e.get("data"), Mapping)
         ]
         with self._db:
             self._db.executemany("INSERT OR IGNORE INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
