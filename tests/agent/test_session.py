@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,6 @@ from shipway.transports.bundle import bundle
 from shipway_agent.protocol import BODY, HEAD, MAX_BODY_BYTES, REQUEST, load, pack
 from tests.agent.wire import Wire, session, until
 from tests.agent.workshop import DEPLOYMENT, NUMBER, step, task, workshop
-
-PYTHON_39 = "/root/.pyenv/versions/3.9.18/bin/python3"
 
 
 @pytest.fixture
@@ -36,6 +35,12 @@ def run_of(*steps: dict[str, object]) -> dict[str, object]:
     return {"deployment": DEPLOYMENT, "fence": NUMBER, "steps": list(steps)}
 
 
+def python_of(version: str) -> str | None:
+    """An interpreter of this version, of pyenv or on the PATH (where pyenv has only its switches)."""
+    kept = sorted(Path("~/.pyenv/versions").expanduser().glob(f"{version}.*/bin/python3"))
+    return str(kept[-1]) if kept else shutil.which(f"python{version}")
+
+
 def digest(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=32).hexdigest()
 
@@ -49,12 +54,15 @@ def test_it_says_who_it_is(wire: Wire, root: Path) -> None:
     assert wire.call("fresh")["host"] == "a"
 
 
-@pytest.mark.skipif(not Path(PYTHON_39).exists(), reason="there is no Python 3.9 on this machine")
-def test_the_file_that_travels_runs_on_the_oldest_python(root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ["3.9", "3.13"])
+def test_the_file_that_travels_runs_on_old_and_new_python(root: Path, tmp_path: Path, version: str) -> None:
+    python = python_of(version)
+    if python is None:
+        pytest.skip(f"there is no Python {version} on this machine")
     agent = tmp_path / f"{bundle().hash}.pyz"
     agent.write_bytes(bundle().data)
-    with session(root, python=PYTHON_39, agent=agent) as wire:
-        assert wire.call("hello")["python"].startswith("3.9.")
+    with session(root, python=python, agent=agent) as wire:
+        assert wire.call("hello")["python"].startswith(f"{version}.")
         assert wire.call("hello")["agent"] == bundle().hash
         assert wire.call("look", {"verify": True})["member"]["fence"] == NUMBER
         assert wire.call("run", run_of(step("task:t", "task.run", task("echo hi"))))["done"][0]["answer"]["lines"] == ["hi"]
