@@ -82,10 +82,12 @@ def newest_python() -> str:
             raise No("no-python", f"python3 ({sys.executable}) has no sqlite3 module; on Debian, apt install python3 brings it") from None
         return sys.executable
     from shutil import which  # brings three compressors along, and is needed on few machines
+    from subprocess import DEVNULL, call
 
     for minor in range(20, OLDEST[1] - 1, -1):
         found = which(f"python3.{minor}")
-        if found:
+        # It must really run: what pyenv puts on the PATH under such names may only say that nothing is chosen.
+        if found and call([found, "-I", "-S", "-c", ""], stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL) == 0:
             return found
     version = sys.version.split()[0]
     raise No("no-python", f"python3 is version {version} ({sys.executable}), and {OLDEST[0]}.{OLDEST[1]} or newer is needed")

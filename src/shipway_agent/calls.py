@@ -55,7 +55,8 @@ class Call:
 
     def named(self) -> Journal:
         """The journal, once the root bears this host's name. Raises AgentError `name` where it belongs to another host."""
-        self.journal.name_member(self.place.name)
+        if self.journal.member().name != self.place.name:
+            self.journal.name_member(self.place.name)
         return self.journal
 
     def __enter__(self) -> Call:
