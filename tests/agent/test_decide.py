@@ -1,0 +1,558 @@
+"""The rules of decision, one by one; then all of them together, in every order in which drivers, hosts and messages can fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shipway_agent import decide
+from shipway_agent.decide import Attempt, Lease, Member, Outcome
+from shipway_agent.states import ARMED, BACK, COMMITTED, DECISIONS, DISCARDED, LEASED, PREPARED, READY, REVERTED, STARTING, SWITCHED
+from tests.agent.explore import Bounds, Rules, explore, walk
+
+LEASE_SECONDS = 30.0
+CONFIRM_SECONDS = 60.0
+
+
+class Host:
+    """One host's record and its boot clock. `lead` names the host whose record holds the decision."""
+
+    def __init__(self, name: str = "a", lead: str = "a") -> None:
+        self.member = Member(name)
+        self.lead = lead
+        self.now = 1000.0
+
+    def say(self, do: str, number: int | None = 1, **more: Any) -> dict[str, Any]:
+        own = {} if number is None else {"deployment": f"d{number}", "fence": number}
+        before = self.member
+        self.member, reply = decide.handle(self.member, {"do": do, **own, **more}, self.now)
+        if not reply["ok"]:
+            assert self.member == before, "a refused message changes nothing"
+        return reply
+
+    def lease(self, number: int = 1, **more: Any) -> dict[str, Any]:
+        return self.say(
+            "lease",
+            number,
+            **{
+                "owner": "ann@laptop",
+                "seconds": LEASE_SECONDS,
+                "lead": self.lead,
+                "members": ["a", "b"],
+                "confirm_seconds": CONFIRM_SECONDS,
+                **more,
+            },
+        )
+
+    def go(self, to: str, number: int = 1) -> Host:
+        """Through the stages of a deployment, up to `to`."""
+        path = ["lease", "vote", "start", "ready", "arm", "switched"]
+        for do in path[: path.index(to) + 1]:
+            reply = self.lease(number) if do == "lease" else self.say(do, number)
+            assert reply["ok"], reply
+        return self
+
+    def stage(self, number: int = 1) -> str:
+        attempt = self.member.attempt(f"d{number}")
+        assert attempt is not None
+        return attempt.stage
+
+    def at(self, seconds: float) -> Host:
+        self.now += seconds
+        return self
+
+
+# ------------------------------------------------------------------- leases
+
+
+def test_a_lease_excludes_everybody_else_and_says_who_has_it_and_for_how_long() -> None:
+    host = Host()
+    assert host.lease(1) == {"ok": True, "fence": 1}
+    assert host.at(10).lease(2, owner="bob@desk") == {
+        "ok": False,
+        "code": "held",
+        "owner": "ann@laptop",
+        "deployment": "d1",
+        "seconds_held": 10.0,
+        "seconds_left": 20.0,
+    }
+
+
+def test_a_lease_runs_out_by_itself() -> None:
+    host = Host().go("lease")
+    assert host.at(LEASE_SECONDS).lease(2)["ok"]
+
+
+def test_a_lease_that_is_renewed_does_not_run_out() -> None:
+    host = Host().go("vote")
+    for _ in range(10):
+        assert host.at(LEASE_SECONDS - 1).say("renew", seconds=LEASE_SECONDS) == {"ok": True, "stage": PREPARED}
+    assert host.lease(2)["seconds_held"] == 10 * (LEASE_SECONDS - 1)
+
+
+def test_asking_again_for_the_own_lease_is_answered_again() -> None:
+    host = Host()
+    assert host.lease(1) == host.lease(1)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_number_that_is_not_higher_than_any_the_host_has_seen_is_fenced(number: int) -> None:
+    host = Host().go("lease", 2).at(LEASE_SECONDS)
+    assert host.lease(number, deployment="another") == {"ok": False, "code": "fenced", "fence": 2, "term": 0}
+
+
+@pytest.mark.parametrize("do", ["vote", "start", "ready", "arm", "switched", "renew", "commit", "undo"])
+def test_a_driver_with_an_old_number_can_do_nothing(do: str) -> None:
+    host = Host().go("arm").at(LEASE_SECONDS)
+    assert host.lease(2)["ok"]
+    assert host.say(do, 1, seconds=9.0)["code"] == "fenced"
+
+
+def test_a_higher_term_comes_before_any_number() -> None:
+    host = Host().go("lease", 7).at(LEASE_SECONDS)
+    assert host.lease(3, term=1) == {"ok": True, "fence": 3}
+    assert host.at(LEASE_SECONDS).lease(8, term=0)["code"] == "fenced"
+
+
+def test_a_lease_is_given_back_by_finish_and_only_by_its_own_deployment() -> None:
+    host = Host().go("lease")
+    assert host.say("finish", 2)["ok"]
+    assert host.lease(2)["code"] == "held"
+    assert host.say("finish", 1)["ok"]
+    assert host.lease(2)["ok"]
+
+
+def test_finish_is_refused_while_the_deployment_is_open() -> None:
+    assert Host().go("arm").say("finish") == {"ok": False, "code": "unsettled", "deployments": ["d1"]}
+
+
+# -------------------------------------------------------------------- stages
+
+
+def test_a_deployment_goes_through_its_stages_in_order() -> None:
+    host = Host()
+    seen = []
+    for do in ("lease", "vote", "start", "ready", "arm", "switched"):
+        host.lease() if do == "lease" else host.say(do)
+        seen.append(host.stage())
+    assert seen == [LEASED, PREPARED, STARTING, READY, ARMED, SWITCHED]
+
+
+@pytest.mark.parametrize("do", ["start", "ready", "arm", "switched"])
+def test_a_stage_cannot_be_skipped(do: str) -> None:
+    assert Host().go("lease").say(do)["code"] == "order"
+
+
+def test_what_serves_changes_with_the_switch_and_not_before() -> None:
+    host = Host().go("arm")
+    assert host.member.current is None
+    host.say("switched")
+    assert host.member.current == 1
+
+
+def test_nothing_begins_under_a_lease_that_has_run_out_but_a_rename_that_happened_is_recorded() -> None:
+    for do in ("vote", "start", "ready", "arm"):
+        path = {"vote": "lease", "start": "vote", "ready": "start", "arm": "ready"}
+        assert Host().go(path[do]).at(LEASE_SECONDS).say(do)["code"] == "expired"
+    assert Host().go("arm").at(LEASE_SECONDS).say("switched")["ok"]
+
+
+def test_what_never_had_an_intent_is_discarded_when_the_lease_runs_out() -> None:
+    for to in ("lease", "vote", "start", "ready"):
+        host = Host().go(to).at(LEASE_SECONDS)
+        host.say("tick", None)
+        assert host.stage() == DISCARDED
+        assert host.say("renew", seconds=1.0)["code"] == "settled"
+
+
+def test_what_had_an_intent_is_kept_until_the_decision_is_known() -> None:
+    for to in ("arm", "switched"):
+        host = Host("b").go(to).at(LEASE_SECONDS)
+        host.say("tick", None)
+        assert host.stage() in (ARMED, SWITCHED)
+        assert host.lease(2)["ok"], "the next driver gets the lease, and settles it"
+
+
+def test_nothing_is_switched_over_a_deployment_that_is_open() -> None:
+    host = Host("b").go("switched").at(LEASE_SECONDS).go("ready", 2)
+    assert host.say("arm", 2) == {"ok": False, "code": "unsettled", "deployments": ["d1"]}
+    host.say("tell", 2, deployment="d1", decision=COMMITTED)
+    assert host.say("arm", 2) == {"ok": True, "stage": ARMED, "base": 1}
+
+
+def test_members_learn_the_leads_addresses_with_their_vote() -> None:
+    host = Host().go("lease")
+    host.say("vote", peers=["127.0.0.1:4711"])
+    attempt = host.member.attempt("d1")
+    assert attempt is not None and attempt.document["peers"] == ["127.0.0.1:4711"]
+
+
+def test_a_step_may_begin_only_for_a_live_undecided_deployment_that_is_not_fenced() -> None:
+    host = Host().go("vote")
+    assert decide.permits(host.member, "d1", 1, host.now) == {"ok": True}
+    assert decide.permits(host.member, "d0", 1, host.now)["code"] == "unknown"
+    assert decide.permits(host.member, "d1", 1, host.now + LEASE_SECONDS) == {"ok": False, "code": "expired", "stage": PREPARED}
+    host.say("undo")
+    assert decide.permits(host.member, "d1", 1, host.now) == {"ok": False, "code": "settled", "stage": REVERTED}
+    assert decide.permits(host.member, "d1", 1, host.now, decided=True) == {"ok": True}
+    host.at(LEASE_SECONDS).lease(2)
+    assert decide.permits(host.member, "d1", 1, host.now, decided=True) == {"ok": False, "code": "fenced", "fence": 2, "term": 0}
+
+
+# ----------------------------------------------------------------- decisions
+
+
+def test_the_leads_record_is_the_decision_and_the_first_writer_wins() -> None:
+    committed, reverted = Host().go("switched"), Host().go("switched")
+    assert committed.say("commit") == {"ok": True, "decision": COMMITTED}
+    assert committed.say("undo") == {"ok": True, "decision": COMMITTED}
+    assert reverted.say("undo") == {"ok": True, "decision": REVERTED}
+    assert reverted.say("commit") == {"ok": True, "decision": REVERTED}
+    assert (committed.member.current, reverted.member.current) == (1, None)
+
+
+@pytest.mark.parametrize("do", ["commit", "undo", "ask"])
+def test_only_the_lead_decides(do: str) -> None:
+    assert Host("b").go("switched").say(do) == {"ok": False, "code": "lead", "lead": "a"}
+
+
+def test_a_commit_needs_a_lead_that_has_switched() -> None:
+    assert Host().go("arm").say("commit") == {"ok": False, "code": "order", "stage": ARMED}
+
+
+def test_an_undo_of_a_deployment_nobody_has_heard_of_is_remembered_so_that_its_late_steps_are_refused() -> None:
+    host = Host()
+    assert host.say("undo") == {"ok": True, "decision": REVERTED}
+    assert host.lease(1)["ok"] is False
+
+
+def test_a_member_follows_the_decision_it_is_told() -> None:
+    for decision, current in ((COMMITTED, 1), (REVERTED, None)):
+        host = Host("b").go("switched")
+        assert host.say("tell", decision=decision) == {"ok": True, "decision": decision}
+        assert host.member.current == current
+        assert host.say("tell", decision=decision)["ok"], "and may be told again"
+        other = REVERTED if decision == COMMITTED else COMMITTED
+        assert host.say("tell", decision=other) == {"ok": False, "code": "settled", "decision": decision}
+
+
+def test_an_undo_brings_back_exactly_what_was_current() -> None:
+    host = Host("b").go("switched")
+    host.say("tell", decision=COMMITTED)
+    host.say("finish")
+    host.go("switched", 2)
+    assert host.member.current == 2
+    host.say("tell", 2, decision=REVERTED)
+    assert host.member.current == 1
+
+
+def test_to_acknowledge_a_commit_is_to_serve_its_generation_also_after_going_back() -> None:
+    host = Host("b").go("switched").at(CONFIRM_SECONDS)
+    host.say("alone")
+    assert (host.stage(), host.member.current) == (BACK, None)
+    assert host.say("tell", decision=COMMITTED)["ok"]
+    assert host.member.current == 1
+
+
+def test_every_step_of_a_decided_deployment_is_refused() -> None:
+    host = Host("b").go("ready")
+    host.say("tell", decision=REVERTED)
+    for do in ("vote", "start", "ready", "arm", "switched", "renew"):
+        assert host.say(do, seconds=1.0) == {"ok": False, "code": "settled", "decision": REVERTED}
+
+
+# ----------------------------------------------------------------- deadlines
+
+
+def test_past_its_deadline_and_without_a_driver_the_lead_writes_reverted() -> None:
+    host = Host().go("switched").at(CONFIRM_SECONDS)
+    host.say("tick", None)
+    assert (host.stage(), host.member.current) == (REVERTED, None)
+
+
+def test_past_its_deadline_another_host_asks_and_decides_nothing() -> None:
+    host = Host("b").go("switched").at(CONFIRM_SECONDS)
+    assert host.say("tick", None) == {"ok": True, "asks": ["d1"]}
+    assert (host.stage(), host.member.current) == (SWITCHED, 1)
+
+
+def test_the_deadline_counts_from_the_last_renewal() -> None:
+    host = Host("b").go("switched")
+    for _ in range(5):
+        host.at(LEASE_SECONDS - 1).say("renew", seconds=LEASE_SECONDS)
+    assert host.at(CONFIRM_SECONDS - 1).say("tick", None)["asks"] == []
+    assert host.at(1).say("tick", None)["asks"] == ["d1"]
+
+
+def test_asked_the_lead_says_wait_while_its_driver_lives_and_else_writes_reverted_before_it_answers() -> None:
+    host = Host().go("switched")
+    assert host.say("ask") == {"ok": True, "decision": None}
+    assert host.at(LEASE_SECONDS).say("ask") == {"ok": True, "decision": REVERTED}
+    assert host.say("commit", 1)["decision"] == REVERTED
+
+
+def test_a_lease_of_another_deployment_does_not_make_a_member_wait() -> None:
+    host = Host().go("switched").at(LEASE_SECONDS)
+    assert host.lease(2)["ok"]
+    assert host.say("ask") == {"ok": True, "decision": REVERTED}
+
+
+def test_a_host_goes_back_alone_only_past_its_deadline_and_never_when_it_is_the_lead() -> None:
+    member, lead = Host("b").go("switched"), Host().go("switched")
+    assert member.say("alone")["code"] == "order"
+    assert member.at(CONFIRM_SECONDS).say("alone") == {"ok": True, "stage": BACK}
+    assert member.say("tick", None)["asks"] == ["d1"], "and goes on asking"
+    assert lead.at(CONFIRM_SECONDS).say("alone")["code"] == "order"
+
+
+def test_the_answer_of_the_lead_counts_whatever_the_number() -> None:
+    host = Host("b").go("switched").at(LEASE_SECONDS)
+    host.lease(2)
+    assert host.say("tell", 1, decision=COMMITTED)["code"] == "fenced"
+    assert host.say("tell", None, deployment="d1", decision=COMMITTED, answer=True)["ok"]
+
+
+# ------------------------------------------------------------------- reboots
+
+
+def test_after_a_reboot_an_unconfirmed_generation_comes_back_as_the_old_one() -> None:
+    for to in ("arm", "switched"):
+        host = Host("b").go("switched")
+        host.say("tell", decision=COMMITTED)
+        host.say("finish")
+        host.go(to, 2)
+        host.now = 5.0  # the boot clock starts again
+        host.say("boot", None)
+        assert (host.stage(2), host.member.current, host.member.lease) == (BACK, 1, None)
+        assert host.say("tick", None)["asks"] == ["d2"], "and asks at once"
+
+
+def test_after_a_reboot_what_had_no_intent_is_discarded_and_what_was_decided_stays() -> None:
+    host = Host().go("ready")
+    host.say("boot", None)
+    assert host.stage() == DISCARDED
+    host = Host().go("switched")
+    host.say("commit")
+    host.say("boot", None)
+    assert (host.stage(), host.member.current) == (COMMITTED, 1)
+
+
+# -------------------------------------------------------------------- memory
+
+
+def test_a_host_remembers_the_last_decisions_and_whatever_is_open() -> None:
+    host = Host("b").go("switched")
+    for number in range(2, 2 * decide.KEPT_ATTEMPTS):
+        host.at(LEASE_SECONDS).lease(number)
+        host.say("tell", number, decision=REVERTED)
+    assert host.stage(1) == SWITCHED
+    assert len([a for a in host.member.attempts if a.stage in DECISIONS]) == decide.KEPT_ATTEMPTS
+    assert host.member.attempts[-1].fence == 2 * decide.KEPT_ATTEMPTS - 1
+
+
+deployments = st.sampled_from(["d1", "d2", "d3"])
+messages = st.fixed_dictionaries(
+    {
+        "do": st.sampled_from(sorted(decide.RULES)),
+        "deployment": deployments,
+        "fence": st.integers(1, 3),
+        "owner": st.just("ann"),
+        "seconds": st.floats(1, 40),
+        "lead": st.sampled_from("ab"),
+        "members": st.just(["a", "b"]),
+        "confirm_seconds": st.floats(1, 80),
+        "decision": st.sampled_from([COMMITTED, REVERTED]),
+    },
+    optional={"term": st.integers(0, 2), "answer": st.just(True), "peers": st.just(["10.0.0.1:1"]), "document": st.just({"x": [1]})},
+)
+
+
+@given(st.sampled_from("ab"), st.lists(st.tuples(messages, st.floats(0, 50)), max_size=40))
+def test_whatever_arrives_a_host_answers_keeps_its_word_and_its_record_survives_json(
+    name: str, sent: list[tuple[dict[str, Any], float]]
+) -> None:
+    member, now = Member(name), 0.0
+    for message, seconds in sent:
+        now += seconds
+        after, reply = decide.handle(member, message, now)
+        assert reply["ok"] or (after == member and reply["code"])
+        assert (after.term, after.fence) >= (member.term, member.fence)
+        for attempt in member.attempts:
+            if attempt.stage in DECISIONS:
+                assert after.attempt(attempt.deployment) == attempt, "a decision is never changed"
+        assert len(after.open()) <= 1
+        assert decide.from_json(decide.to_json(after)) == after
+        member = after
+
+
+# ------------------------------------------------------------- all together
+
+
+def test_with_a_second_driver_and_a_death_at_any_moment_no_promise_is_broken() -> None:
+    """Every state within these bounds, about 100,000."""
+    explored = explore(Bounds(deaths=1))
+    assert explored.whole
+    assert not explored.faults, "\n".join(map(str, explored.faults))
+    ends = {"exit 0", "exit 1", "dead"}
+    assert {(number, end) for number in (1, 2) for end in ends} <= explored.exits, "what is never reached proves nothing"
+
+
+def test_with_deaths_reboots_lone_reverts_and_late_messages_no_promise_is_broken() -> None:
+    """Too many states to see all; random walks see some tens of thousands of the deeper ones."""
+    explored = walk(Bounds(deaths=2, reboots=2, late=2, alone=2), seed=7, most_seconds=5)
+    assert not explored.faults, "\n".join(map(str, explored.faults))
+    assert {(1, "exit 0"), (1, "exit 1"), (2, "exit 0")} <= explored.exits
+
+
+Rule = Callable[[Member, Mapping[str, Any], float], Outcome]
+
+
+def without_going_forward_again(rule: Callable[[Member, Attempt, str], Member]) -> Callable[[Member, Attempt, str], Member]:
+    def learn(member: Member, attempt: Attempt, decision: str) -> Member:
+        after = rule(member, attempt, decision)
+        return replace(after, current=member.current) if attempt.stage == BACK else after
+
+    return learn
+
+
+def without_the_way_back(rule: Callable[[Member, Attempt, str], Member]) -> Callable[[Member, Attempt, str], Member]:
+    def learn(member: Member, attempt: Attempt, decision: str) -> Member:
+        after = rule(member, attempt, decision)
+        return replace(after, current=member.current) if decision == REVERTED else after
+
+    return learn
+
+
+def members_decide_for_themselves(rule: Rule) -> Rule:
+    def tick(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+        after, reply = rule(member, message, now)
+        for deployment in reply["asks"]:
+            attempt = after.attempt(deployment)
+            assert attempt is not None
+            after = replace(decide._put(after, replace(attempt, stage=REVERTED)), current=attempt.base)
+        return after, {"ok": True, "asks": []}
+
+    return tick
+
+
+def intents_are_discarded_too(rule: Callable[[Member, float], Member]) -> Callable[[Member, float], Member]:
+    def expire(member: Member, now: float) -> Member:
+        after = rule(member, now)
+        if after == member:
+            return member
+        return replace(after, attempts=tuple(replace(a, stage=DISCARDED) if a.stage not in DECISIONS else a for a in after.attempts))
+
+    return expire
+
+
+def last_writer_wins(stage: str) -> Callable[[Rule], Rule]:
+    def mutant(rule: Rule) -> Rule:
+        def written(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+            attempt = member.attempt(message["deployment"])
+            if attempt is None or attempt.stage not in DECISIONS:
+                return rule(member, message, now)
+            current = attempt.target if stage == COMMITTED else attempt.base
+            return replace(decide._put(member, replace(attempt, stage=stage)), current=current), {"ok": True, "decision": stage}
+
+        return written
+
+    return mutant
+
+
+def the_lead_answers_before_it_writes(rule: Rule) -> Rule:
+    return lambda member, message, now: (member, rule(member, message, now)[1])
+
+
+def the_lead_waits_for_a_dead_driver(rule: Rule) -> Rule:
+    def ask(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+        attempt = member.attempt(message["deployment"])
+        undecided = attempt is not None and attempt.stage not in DECISIONS
+        return (member, {"ok": True, "decision": None}) if undecided else rule(member, message, now)
+
+    return ask
+
+
+def the_base_is_forgotten(rule: Rule) -> Rule:
+    def arm(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+        after, reply = rule(member, message, now)
+        attempt = after.attempt(message["deployment"])
+        return (decide._put(after, replace(attempt, base=None)) if reply["ok"] and attempt is not None else after), reply
+
+    return arm
+
+
+def the_open_one_is_switched_over(rule: Rule) -> Rule:
+    def arm(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+        attempt = member.attempt(message["deployment"])
+        alone = replace(member, attempts=() if attempt is None else (attempt,))
+        after, reply = rule(alone, message, now)
+        armed = after.attempt(message["deployment"])
+        return (decide._put(member, armed) if reply["ok"] and armed is not None else member), reply
+
+    return arm
+
+
+MUTANTS: Mapping[str, tuple[str, Callable[[Any], Any], Bounds, Rules]] = {
+    "a commit is acknowledged by a host that went back": ("_learn", without_going_forward_again, Bounds(0, 1), Rules()),
+    "an undo leaves the new generation": ("_learn", without_the_way_back, Bounds(0), Rules()),
+    "a member decides past its deadline": ("_tick", members_decide_for_themselves, Bounds(0), Rules()),
+    "an intent is discarded with the lease": ("_expire", intents_are_discarded_too, Bounds(1), Rules()),
+    "a commit overwrites a reverted": ("_commit", last_writer_wins(COMMITTED), Bounds(0), Rules()),
+    "an undo overwrites a committed": ("_undo", last_writer_wins(REVERTED), Bounds(0), Rules()),
+    "the lead answers before it writes": ("_ask", the_lead_answers_before_it_writes, Bounds(0), Rules()),
+    "the lead waits for a dead driver": ("_ask", the_lead_waits_for_a_dead_driver, Bounds(1), Rules()),
+    "what was current is not remembered": ("_arm", the_base_is_forgotten, Bounds(0), Rules()),
+    "a careless driver may switch over what is open": ("_arm", the_open_one_is_switched_over, Bounds(1), Rules(settle_what_is_open=False)),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_exploration_sees_what_each_rule_is_for(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    function, mutant, bounds, rules = MUTANTS[name]
+    rule = getattr(decide, function)
+    monkeypatch.setattr(decide, function, mutant(rule))
+    for do, known in decide.RULES.items():
+        if known is rule:
+            monkeypatch.setitem(decide.RULES, do, mutant(rule))
+    assert explore(bounds, rules, first_fault=True).faults
+
+
+def test_a_driver_must_write_its_undo_on_the_lead_before_it_tells_anybody() -> None:
+    assert explore(Bounds(deaths=1), Rules(undo_at_the_lead_first=False), first_fault=True).faults
+
+
+@pytest.mark.slow
+def test_a_driver_that_does_not_settle_what_is_open_is_stopped_by_the_hosts() -> None:
+    explored = explore(Bounds(deaths=0), Rules(settle_what_is_open=False), most_seconds=3)
+    assert not explored.faults, "\n".join(map(str, explored.faults))
+
+
+def test_a_record_can_be_read_by_people() -> None:
+    lease = Lease("d1", "ann@laptop", 1, since=10.0, until=40.0)
+    attempt = Attempt("d1", 1, SWITCHED, "a", ("a", "b"), 60.0, base=None, deadline=70.0, document={"commit": "abc"})
+    assert decide.to_json(Member("a", 0, 1, lease, 1, (attempt,))) == {
+        "name": "a",
+        "term": 0,
+        "fence": 1,
+        "lease": {"deployment": "d1", "owner": "ann@laptop", "fence": 1, "since": 10.0, "until": 40.0},
+        "current": 1,
+        "attempts": (
+            {
+                "deployment": "d1",
+                "fence": 1,
+                "stage": "switched",
+                "lead": "a",
+                "members": ("a", "b"),
+                "confirm_seconds": 60.0,
+                "base": None,
+                "deadline": 70.0,
+                "document": {"commit": "abc"},
+            },
+        ),
+    }
