@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shipway.model.errors import Refused
@@ -59,6 +60,8 @@ targets = st.lists(st.sampled_from(["a", "b", "c", "x", "y", "z", "..", "."]), m
 
 
 @settings(max_examples=300, deadline=None)
+@example(links={"a": "a/../.."})
+@example(links={"a": "../b"})
 @given(links=st.dictionaries(names, targets, max_size=5))
 def test_what_is_not_refused_the_kernel_keeps_inside(links: dict[str, str]) -> None:
     """In a real directory, every link that passes resolves below it."""
@@ -73,9 +76,17 @@ def test_what_is_not_refused_the_kernel_keeps_inside(links: dict[str, str]) -> N
             (tree / path).parent.mkdir(parents=True, exist_ok=True)
             (tree / path).symlink_to(target)
         for path in kept:
-            real = os.path.realpath(tree / path)
-            inside = real == str(tree) or real.startswith(str(tree) + os.sep)
-            assert path in refused or inside
+            assert path in refused or _stays_inside(tree, path)
+
+
+def _stays_inside(tree: Path, path: str) -> bool:
+    try:
+        (tree / path).stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return True
+    real = os.path.realpath(tree / path)
+    return real == str(tree) or real.startswith(str(tree) + os.sep)
 
 
 def test_all_links_that_leave_are_refused_by_name(checkout: Checkout) -> None:
