@@ -10,7 +10,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass, replace
-from typing import AbstractSet, Any, Callable, Dict, Iterable, Mapping, Optional, Sequence, Tuple
+from typing import AbstractSet, Any, Callable, Dict, Iterable, Mapping, Optional, Sequence, Set, Tuple
 
 from shipway_agent import clock, drain, group, logs, ownership, reconcile, spawn
 from shipway_agent.address import path_of, port_of
@@ -48,13 +48,14 @@ class Copies:
     def __init__(
         self, root: Root, journal: Journal, wake: Callable[[], None], in_flight: Callable[[], Optional[Dict[str, int]]], say: Say
     ) -> None:
-        """`in_flight` asks the proxy, None where it does not tell."""
+        """`in_flight` asks the proxy, None where it does not tell. `living` are the first processes that lived in the last turn."""
         self._root = root
         self._journal = journal
         self._pulse = Pulse(wake)
         self._in_flight = in_flight
         self._say = say
         self._boot = clock.boot_id()
+        self.living: Set[int] = set()
         self._memories: Dict[Key, Memory] = {}
         self._exits: Dict[int, int] = {}
         self._families: Dict[str, Tuple[Known, ...]] = {}
@@ -105,11 +106,17 @@ class Copies:
                 self._memories[key] = Memory()
                 self._put(replace(row, state="starting", since=clock.wall_now()))
 
+    def end_all(self) -> None:
+        """SIGKILL everything at once: for a root that is no more."""
+        for row in self.rows:
+            group.kill_whole(self._instance(row), reconcile.LEAST_STOP_SECONDS)
+
     # ---------------------------------------------------------------- seeing
 
     def _look(self, turn: Turn, rules: Mapping[Key, Rule]) -> Dict[Key, Seen]:
         begun = [row for row in self.rows if row.pid is not None]
         dead = [row for row in begun if not group.alive(row.pid, row.pid_start)]
+        self.living = {row.pid for row in begun if row.pid is not None and row not in dead}
         families = self._look_for_families(dead)
         drains = any(row.state == "draining" and row.address for row in begun)
         counts = self._in_flight() if drains else None

@@ -1,8 +1,8 @@
 """A root in; its processes kept as the record wants them, and its decisions made in time, until somebody ends it. One daemon a root.
 
-`supervise` is the daemon, `ensure` starts or upgrades it, `ask` and `poke` speak with it. It waits for a poke, the death of a child or a
-quarter of a second, and then takes a turn: decide, link, processes, the lead's listener, logs. No step of a turn waits for a network or
-a process.
+`supervise` is the daemon, `ensure` starts or upgrades it, `ask` and `poke` speak with it. It waits for a poke, the death of a process or
+a quarter of a second (a second while nothing is on its way), and then takes a turn: decide, link, processes, the lead's listener, logs.
+No step of a turn waits for a network or a process.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from shipway_agent.address import LOOPBACK
 from shipway_agent.apply import SOCKET, apply_locked, pointed, poke
 from shipway_agent.caddy.admin import address_of
 from shipway_agent.copies import Copies, Turn, now
+from shipway_agent.deaths import Deaths
 from shipway_agent.decide import Attempt, Member
 from shipway_agent.errors import AgentError
 from shipway_agent.faults import unforeseen
@@ -39,11 +40,20 @@ TURN_SECONDS = 0.25
 HURRY_SECONDS = 0.1
 """The wait between two turns while a process starts or ends."""
 
+CALM_SECONDS = 1.0
+"""The wait while nothing is on its way and the kernel reports every death: a turn costs up to 1 ms on a machine with cold caches."""
+
 FAULT_SECONDS = 1.0
 ROTATE_SECONDS = 1.0
-LOCK_SECONDS = 5.0
+LOCK_SECONDS = 0.5
+START_SECONDS = 3.0
+"""Until another start is tried."""
+
 READY_SECONDS = 15.0
 ANSWER_SECONDS = 5.0
+IMPATIENT_SECONDS = 0.5
+"""Until the question is repeated: the daemon that got it may just have been killed."""
+
 MESSAGE_BYTES = 65536
 LOG = "supervisor.log"
 LOCK_VARIABLE = "SHIPWAY_SUPERVISOR_LOCK"
@@ -88,14 +98,15 @@ def ensure(root: Root, agent_path: Optional[str] = None, proxy_path: Optional[st
     path = agent_path or own_file()
     wanted = own_hash() if path == own_file() else os.path.basename(path or "").partition(".")[0]
     until = time.monotonic() + READY_SECONDS
-    asked_to_change = started = False
+    asked_to_change, start_again = False, 0.0
     while True:
-        answer = ask(root, {"hello": True})
+        answer = ask(root, {"hello": True}, IMPATIENT_SECONDS)
         if answer is not None and answer["agent"] == wanted:
             return answer
-        if answer is None and not started:
+        # One that holds the lock and does not answer is starting, ending or becoming another agent: a second would outlive its end.
+        if answer is None and time.monotonic() >= start_again and not root.supervised():
             _start(root, path, proxy_path)
-            started = True
+            start_again = time.monotonic() + START_SECONDS
         elif answer is not None and not asked_to_change and path is not None:
             poke(root, {"upgrade": path, "hash": wanted})
             asked_to_change = True
@@ -153,16 +164,25 @@ class Daemon:
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         poll.register(self._waker, select.POLLIN)
+        deaths = Deaths(poll)
         questions: List[Tuple[Any, Mapping[str, Any]]] = []
         while not self._stopping:
             wait_seconds = self._turn_or_say()
             self._answer(questions)
             if self._ending and not self._copies.rows:
                 break
-            poll.poll(max(1.0, wait_seconds * 1000))
+            if self._root_is_gone():
+                self._copies.end_all()
+                break
+            reported = deaths.watch(self._copies.living)
+            poll.poll(max(1.0, min(wait_seconds, CALM_SECONDS if reported else TURN_SECONDS) * 1000))
             _empty(self._waker)
             questions = self._hear()
         self._close()
+
+    def _root_is_gone(self) -> bool:
+        """Whether somebody removed the directory under us: then nobody can ever ask for its processes again."""
+        return os.fstat(self._root.fd).st_nlink == 0
 
     def _turn_or_say(self) -> float:
         """A turn; the seconds to wait for the next. A fault (a full disk, a damaged file) is told, and the next turn tries again."""
@@ -183,7 +203,9 @@ class Daemon:
         self._listen()
         self._rotate()
         until = self._watchdog.next_turn(member, clock.boot_now())
-        return min(HURRY_SECONDS if busy else TURN_SECONDS, TURN_SECONDS if until is None else max(0.01, until))
+        if busy:
+            return HURRY_SECONDS
+        return CALM_SECONDS if until is None else max(0.01, min(TURN_SECONDS, until))
 
     def _member(self, changed: bool = False) -> Member:
         """The record, read again only when somebody has written: most turns find everything as it was."""
@@ -315,8 +337,9 @@ class Daemon:
         if self._lead is not None:
             self._lead.close()
         self._socket.close()
-        with self._root.at("run", create=True, mode=0o700) as run:
-            run.unlink(SOCKET)
+        if not self._root_is_gone():
+            with self._root.at("run", create=True, mode=0o700) as run:
+                run.unlink(SOCKET)
         self._lock.release()
 
 

@@ -51,10 +51,14 @@ class Folder:
         Without `sync` the caller makes the new names durable.
         """
         folder = Folder(self.path, os.dup(self.fd))
-        for name in _parts(relative):
-            inner = _enter(folder, name, mode if create else None, sync)
+        try:
+            for name in _parts(relative):
+                inner = _enter(folder, name, mode if create else None, sync)
+                folder.close()
+                folder = inner
+        except BaseException:
             folder.close()
-            folder = inner
+            raise
         return folder
 
     def file(self, relative: Name, flags: int = os.O_RDONLY, mode: int = 0o600) -> int:

@@ -10,9 +10,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
-from typing import Dict, FrozenSet, Iterable, List, Optional, Tuple
-
-from shipway_agent.clock import process_start
+from typing import Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
 
 MARKER = "SHIPWAY_INSTANCE"
 """Name of the environment variable that every process of an app carries: "<root key>/<generation>/<process>/<instance>/<token>"."""
@@ -47,12 +45,15 @@ def known(pid: int) -> Optional[Known]:
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = text[text.rindex(b")") + 2 :].split()
-    return Known(pid, int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19]), fields[0] in (b"Z", b"X"))
+    # A leader whose first thread has ended shows as a zombie while its other threads go on.
+    dead = fields[0] in (b"Z", b"X") and int(fields[17]) <= 1
+    return Known(pid, int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19]), dead)
 
 
 def alive(pid: Optional[int], start: Optional[int]) -> bool:
     """Whether this very process still runs: not a zombie, and not another one that got its pid."""
-    return pid is not None and start is not None and process_start(pid) == start
+    found = known(pid) if pid is not None else None
+    return found is not None and not found.dead and found.start == start
 
 
 def everyone() -> List[Known]:
@@ -90,16 +91,15 @@ def members(instance: Instance) -> Tuple[Known, ...]:
 
 
 def members_of(instances: Iterable[Instance]) -> Dict[str, Tuple[Known, ...]]:
-    """As `members`, for several copies with one look at /proc: marker → its living processes."""
+    """As `members`, for several copies with one look at /proc: marker → its living processes.
+
+    A copy of which nothing is found is looked for once more: the list of /proc misses a process whose parent forked it and ended while
+    the list was read.
+    """
     wanted = {instance.marker: instance for instance in instances}
-    found: Dict[str, List[Known]] = {marker: [] for marker in wanted}
-    processes = [process for process in everyone() if not process.dead and process.pid != os.getpid()]
-    leaders = _leaders(wanted.values(), processes)
-    for process in processes:
-        marker = leaders.get(process.group) or leaders.get(process.session) or marker_of(process.pid)
-        if marker in found:
-            found[marker].append(process)
-    return {marker: tuple(sorted(family, key=lambda one: (one.start, one.pid))) for marker, family in found.items()}
+    found = _look(wanted)
+    empty = {marker: wanted[marker] for marker, processes in found.items() if not processes}
+    return {**found, **_look(empty)} if empty else found
 
 
 def end(processes: Iterable[Known], number: int) -> None:
@@ -126,6 +126,17 @@ def kill_whole(instance: Instance, within_seconds: float) -> Tuple[Known, ...]:
 def pids(processes: Iterable[Known]) -> FrozenSet[int]:
     """Their pids."""
     return frozenset(process.pid for process in processes)
+
+
+def _look(wanted: Mapping[str, Instance]) -> Dict[str, Tuple[Known, ...]]:
+    found: Dict[str, List[Known]] = {marker: [] for marker in wanted}
+    processes = [process for process in everyone() if not process.dead and process.pid != os.getpid()]
+    leaders = _leaders(wanted.values(), processes)
+    for process in processes:
+        marker = leaders.get(process.group) or leaders.get(process.session) or marker_of(process.pid)
+        if marker in found:
+            found[marker].append(process)
+    return {marker: tuple(sorted(family, key=lambda one: (one.start, one.pid))) for marker, family in found.items()}
 
 
 def _leaders(instances: Iterable[Instance], processes: Iterable[Known]) -> Dict[int, str]:

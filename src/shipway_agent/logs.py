@@ -78,8 +78,9 @@ def _rotate(logs: Folder, name: str, most_bytes: int) -> None:
     try:
         copy = logs.file(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            offset = max(0, os.fstat(source).st_size - most_bytes)
-            while True:
+            size = os.fstat(source).st_size
+            offset = max(0, size - most_bytes)
+            while offset < size + most_bytes:  # one that writes faster than we copy loses lines instead of filling the disk
                 sent = os.sendfile(copy, source, offset, 1 << 20)
                 if sent == 0:
                     break

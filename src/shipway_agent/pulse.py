@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Mapping, Optional
 
 from shipway_agent.probes import healthy
 
-STARTING_SECONDS = 0.2
+STARTING_SECONDS = 0.1
 """Between two questions to a copy that was not healthy the last time."""
 
 STEADY_SECONDS = 5.0

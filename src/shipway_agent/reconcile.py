@@ -43,6 +43,9 @@ SETTLE_SECONDS = 0.3
 CALM_LOOKS = 2
 """Looks in a row that find nobody who needs a listener, before it is told to end."""
 
+DAEMONISE_SECONDS = 0.5
+"""How long a process that daemonises may take from the end of its first process to the end of its second."""
+
 STEADY_SECONDS = 1.0
 """A copy without a listener counts as up when it has lived this long."""
 
@@ -76,7 +79,7 @@ class Memory:
     """What the daemon remembers of a copy between turns; times are seconds of one steady clock.
 
     `began`: when the row's state began; `told`: when SIGTERM was sent; `deaths`: the latest; `again`: when a pause ends.
-    `short` counts lives of less than CRASH_SECONDS in a row.
+    `short` counts lives of less than CRASH_SECONDS in a row; `gone`: since when the first process is gone and others live on.
     """
 
     began: float = 0.0
@@ -85,6 +88,7 @@ class Memory:
     deaths: Tuple[float, ...] = ()
     short: int = 0
     again: float = 0.0
+    gone: Optional[float] = None
 
 
 Next = Tuple[str, Memory]
@@ -141,8 +145,11 @@ def _left_behind(row: ProcessRow, wanted: bool, rule: Rule, seen: Seen, memory: 
         return _stopping(rule, memory, now)
     if row.state == "draining" or not wanted:
         return TERMINATE, replace(memory, began=memory.began if row.state == "draining" else now, told=now)
+    gone = now if memory.gone is None else memory.gone
+    if seen.exit in (None, 0) and memory.told is None and now - gone < DAEMONISE_SECONDS:
+        return NOTHING, replace(memory, gone=gone)
     if seen.leader is not None:
-        return ADOPT, memory
+        return ADOPT, replace(memory, gone=None)
     if memory.told is None:
         return SWEEP, replace(memory, told=now)
     return (KILL, memory) if now - memory.told >= LEAST_STOP_SECONDS else (NOTHING, memory)
@@ -174,4 +181,4 @@ def _leaving(row: ProcessRow, rule: Rule, seen: Seen, memory: Memory, now: float
 
 
 def _anew(memory: Memory, now: float) -> Memory:
-    return replace(memory, began=now, told=None, calm=0)
+    return replace(memory, began=now, told=None, calm=0, gone=None)

@@ -1,4 +1,4 @@
-"""A real root on disk with a real daemon, for tests: releases, generations, a record moved by decide messages, and everything ended after."""
+"""A real root with a real daemon, for tests: releases, generations, a record moved by decide messages, and everything ended after."""
 
 from __future__ import annotations
 
@@ -98,7 +98,9 @@ class Lodge:
     def context(self, number: int, seconds: float = BOUND_SECONDS) -> Context:
         """What a primitive is given."""
         until = time.monotonic() + seconds
-        return Context(self.root, self.proxy or self.root.full("proxy"), self.journal, f"d-{number}", number, "step", until, lambda event: None)
+        return Context(
+            self.root, self.proxy or self.root.full("proxy"), self.journal, f"d-{number}", number, "step", until, lambda event: None
+        )
 
     # ------------------------------------------------------------ the record
 
@@ -109,9 +111,24 @@ class Lodge:
         apply(self.root, self.journal)
         return reply
 
-    def lease(self, number: int, seconds: float = 60.0, confirm_seconds: float = 60.0, lead: str = "a", members: tuple[str, ...] = ("a",), **document: Any) -> None:
+    def lease(
+        self,
+        number: int,
+        seconds: float = 60.0,
+        confirm_seconds: float = 60.0,
+        lead: str = "a",
+        members: tuple[str, ...] = ("a",),
+        **document: Any,
+    ) -> None:
         self.decide(
-            "lease", number, owner="ann@laptop", seconds=seconds, lead=lead, members=members, confirm_seconds=confirm_seconds, document=document
+            "lease",
+            number,
+            owner="ann@laptop",
+            seconds=seconds,
+            lead=lead,
+            members=members,
+            confirm_seconds=confirm_seconds,
+            document=document,
         )
 
     def switch(self, number: int, **lease: Any) -> None:
@@ -145,8 +162,9 @@ class Lodge:
         """SIGKILL, and wait until it is gone."""
         pid = self.pid()
         assert pid is not None
+        start = clock.process_start(pid)
         os.kill(pid, signal.SIGKILL)
-        wait(lambda: clock.process_start(pid) is None, what="the daemon is gone")
+        wait(lambda: not group.alive(pid, start), what="the daemon is gone")
 
     def rows(self, generation: int | None = None) -> list[ProcessRow]:
         return self.journal.processes(generation)
@@ -166,20 +184,38 @@ class Lodge:
             return []
         return wait(up, what=f"generation {generation} is up: {self.rows(generation)}")
 
+    def wait_row(
+        self, generation: int, name: str = "web", instance: int = 1, *, state: str = "up", besides: int | None = None
+    ) -> ProcessRow:
+        """The row of a copy once it is in `state`; `besides` is a pid that it must not have any more."""
+
+        def there() -> ProcessRow | None:
+            row = self.row(generation, name, instance)
+            return row if row is not None and row.state == state and (besides is None or row.pid != besides) else None
+
+        return wait(there, what=f"{name}.{instance} of generation {generation} is {state}: {self.rows()}")
+
     def log(self, name: str = "supervisor") -> str:
         path = Path(self.root.path) / "logs" / f"{name}.log"
         return path.read_text() if path.exists() else ""
 
     def living(self) -> dict[int, str]:
         """Pid → marker of every process of this root's app."""
-        return {pid: marker for pid, marker in group.marks().items() if marker.startswith(f"{self.root.digest}/") and clock.process_start(pid)}
+        return {
+            pid: marker for pid, marker in group.marks().items() if marker.startswith(f"{self.root.digest}/") and clock.process_start(pid)
+        }
 
     def close(self) -> None:
         """End the daemon and every process of this root, whatever the test left."""
+        if os.fstat(self.root.fd).st_nlink == 0:
+            self.journal.close()
+            self.root.close()
+            return
         pid = self.pid()
         if pid is not None:
+            start = clock.process_start(pid)
             os.kill(pid, signal.SIGKILL)
-            wait(lambda: clock.process_start(pid) is None)
+            wait(lambda: not group.alive(pid, start))
         instances = [group.Instance(marker) for marker in set(self.living().values())]
         for row in self.rows():
             instances.append(group.Instance("none", row.pid, row.pid_start))

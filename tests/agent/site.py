@@ -62,6 +62,12 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
 class UnixServer(Server):
     address_family = socket.AF_UNIX
 
+    def __init__(self, path: str) -> None:
+        super().__init__((path, 0), Page)
+
+    def server_bind(self) -> None:
+        self.socket.bind(self.server_address[0])
+
 
 def main() -> None:
     print("begins", os.getpid(), flush=True)
@@ -74,7 +80,7 @@ def main() -> None:
         threading.Timer(float(os.environ["DIE_AFTER"]), lambda: os._exit(3)).start()
     time.sleep(float(os.environ.get("DELAY", "0")))
     if os.environ.get("SOCKET"):
-        server: Server = UnixServer(os.environ["SOCKET"], Page)
+        server: Server = UnixServer(os.environ["SOCKET"])
     elif os.environ.get("PORT"):
         server = Server(("127.0.0.1", int(os.environ["PORT"])), Page)
     else:

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,14 +25,14 @@ def inode(listener: socket.socket) -> int:
     return os.fstat(listener.fileno()).st_ino
 
 
-def listen(shelf: contextlib.ExitStack, family: int, where: object) -> socket.socket:
+def listen(shelf: contextlib.ExitStack, family: int, where: Any) -> socket.socket:
     listener = shelf.enter_context(socket.socket(family))
-    listener.bind(where)  # type: ignore[arg-type]  # a path or a pair, as the family wants it
+    listener.bind(where)
     listener.listen(16)
     return listener
 
 
-def connect(shelf: contextlib.ExitStack, family: int, where: object) -> None:
+def connect(shelf: contextlib.ExitStack, family: int, where: Any) -> None:
     client = shelf.enter_context(socket.socket(family))
     client.settimeout(5)
     client.connect(where)

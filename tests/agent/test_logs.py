@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,11 +78,10 @@ def test_a_process_that_goes_on_writing_loses_nothing_but_what_falls_between_cop
     fd = logs.open_log(folder, "web.1.log")
     writer = subprocess.Popen([sys.executable, "-c", "for n in range(200_000): print(n)"], stdout=fd)
     os.close(fd)
-    done = threading.Event()
-    threading.Thread(target=lambda: (writer.wait(), done.set())).start()
     rotations = 0
-    while not done.wait(0.01):
+    while writer.poll() is None:
         rotations += len(logs.rotate(folder, 100_000))
+        time.sleep(0.005)
     assert rotations > 3
     for name in os.listdir(tmp_path):
         numbers = [int(line) for line in (tmp_path / name).read_text().split("\n")[1:-1]]

@@ -10,7 +10,23 @@ from hypothesis import strategies as st
 
 from shipway_agent import reconcile
 from shipway_agent.journal import ProcessRow
-from shipway_agent.reconcile import CRASH, DRAIN, FORGET, KILL, NOTHING, REST, RETURN, START, SWEEP, TERMINATE, UP, Memory, Rule, Seen, next_for
+from shipway_agent.reconcile import (
+    CRASH,
+    DRAIN,
+    FORGET,
+    KILL,
+    NOTHING,
+    REST,
+    RETURN,
+    START,
+    SWEEP,
+    TERMINATE,
+    UP,
+    Memory,
+    Rule,
+    Seen,
+    next_for,
+)
 
 WEB = Rule(listens=True, drain_seconds=30.0)
 WORKER = Rule(listens=False, drain_seconds=5.0)
@@ -81,7 +97,13 @@ def test_a_listener_that_is_needed_is_not_told_to_end_before_its_time() -> None:
 
 def test_one_look_that_finds_nobody_is_not_enough() -> None:
     copy = Copy(WEB, wanted=False, row=row("up"))
-    assert [copy.turn(Seen(alive=True, needed=needed), after=0.4) for needed in (0, 0, 1, 0, 0)] == [DRAIN, NOTHING, NOTHING, NOTHING, TERMINATE]
+    assert [copy.turn(Seen(alive=True, needed=needed), after=0.4) for needed in (0, 0, 1, 0, 0)] == [
+        DRAIN,
+        NOTHING,
+        NOTHING,
+        NOTHING,
+        TERMINATE,
+    ]
 
 
 def test_a_worker_nobody_wants_is_told_at_once_and_killed_when_its_time_is_over() -> None:
@@ -137,15 +159,17 @@ def test_deaths_far_apart_are_no_crash_loop_and_the_pause_does_not_grow() -> Non
 
 def test_what_a_dead_copy_left_behind_ends_before_it_starts_again() -> None:
     copy = Copy(WEB, row=row("up"))
-    assert copy.turn(Seen(left=2)) == SWEEP
+    assert copy.turn(Seen(left=2, exit=1)) == SWEEP
     while KILL not in copy.done:
-        copy.turn(Seen(left=1))
-    assert copy.turn(Seen(left=0)) == REST
+        copy.turn(Seen(left=1, exit=1))
+    assert copy.turn(Seen(left=0, exit=1)) == REST
     assert copy.done == [SWEEP, KILL, REST]
 
 
-def test_a_process_that_daemonised_is_adopted() -> None:
-    assert told("up", Seen(left=1, leader=200), wanted=True) == reconcile.ADOPT
+def test_a_process_that_daemonises_is_given_time_to_do_it_and_is_adopted() -> None:
+    copy = Copy(WEB, row=row("starting"))
+    assert [copy.turn(Seen(left=1, exit=0)) for _ in range(2)] == [NOTHING, NOTHING]
+    assert copy.turn(Seen(left=1, leader=200, exit=0)) == reconcile.ADOPT
     assert told("up", Seen(left=1, leader=200), wanted=False) == TERMINATE
 
 
