@@ -136,6 +136,7 @@ take()
     assert over(program, talk) == {"still": "here"}
 
 
+@pytest.mark.alone
 def test_a_hanging_call_ends_within_its_bound_and_the_channel_lives_on() -> None:
     program = """
 first = take()
@@ -155,6 +156,7 @@ take()
     assert over(program, talk) == {"late": False}
 
 
+@pytest.mark.alone
 def test_a_host_that_takes_nothing_more_ends_an_upload_within_its_bound() -> None:
     async def endless() -> AsyncIterator[bytes]:
         while True:
@@ -269,6 +271,7 @@ def test_an_error_of_whoever_hears_the_events_is_theirs() -> None:
     over("kind, number, payload = take()\nevent(number, event='output')\nanswer(number)\ntake()", talk)
 
 
+@pytest.mark.alone
 def test_closing_takes_two_seconds_at_most_and_ends_a_child_that_does_not_listen() -> None:
     deaf = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntake()\nanswer(1)\ntime.sleep(600)"
 

@@ -174,6 +174,7 @@ def test_a_name_that_does_not_resolve_is_unreachable(server: Sshd) -> None:
     assert "no-such-host.invalid" in error.message
 
 
+@pytest.mark.alone
 def test_a_host_that_accepts_and_never_speaks_ends_at_the_bound(server: Sshd) -> None:
     os.kill(server.process.pid, signal.SIGSTOP)
     try:
@@ -244,6 +245,7 @@ def test_an_agent_killed_in_the_middle_of_a_call_is_a_lost_link_and_the_next_cha
     assert hello(SHOP)["host"] == "a"
 
 
+@pytest.mark.alone
 def test_a_hanging_agent_ends_a_call_within_its_bound(server: Sshd) -> None:
     async def talk(channel: Channel) -> float:
         await channel.call("fresh")
