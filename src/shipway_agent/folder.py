@@ -213,7 +213,10 @@ class Folder:
                 return
 
     def sweep(self) -> int:
-        """Remove what a killed session left half made or half removed here, and nobody holds; how many there were."""
+        """Remove what a killed session left half made or half removed here, and nobody holds; how many there were.
+
+        For directories in which everything unfinished is a workshop: a file that `write` has aside is not held.
+        """
         return sum(self._sweep(name) for name in self.names() if name.startswith((NEW, OLD)))
 
     def room(self) -> Tuple[int, int]:
