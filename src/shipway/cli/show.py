@@ -11,7 +11,7 @@ from shipway.cli.options import environment, everywhere
 from shipway.cli.perform import perform
 from shipway.flows.words import ShowWords
 
-NAMES_A_DEPLOYMENT = r"@.*|[0-9]+(-[0-9a-f]+)?|refused-[0-9a-f-]+"
+NAMES_A_DEPLOYMENT = r"@.*|[0-9]+(-[0-9a-f]+)?|try-[0-9a-f-]+"
 """A single argument of this form is no environment."""
 
 

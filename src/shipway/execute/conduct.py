@@ -24,6 +24,10 @@ UNARMED_SECONDS = 10.0
 """How long an undo asks for the lead when no host can have switched: they discard what was prepared by themselves."""
 
 
+MENDED_BY_SENDING = frozenset({"flipped", "lacking"})
+"""Codes of a host that has thrown damaged content away, or has lost it: the next try brings it anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a plan ended, and what stood in its way: per host the error that broke the barrier `where`."""
@@ -72,14 +76,29 @@ class Conduct:
         return Outcome(ending)
 
     async def _go_forward(self) -> None:
-        if self._blobs is not None:
-            blobs = self._blobs
-            await self._phase("ship", lambda name: ship(self._fleet, blobs, self._tell, name))
+        await self._ship(self._plan.members)
         for wave in self._plan.waves:
-            await self._all(wave.phase, wave.name, wave.steps)
+            try:
+                await self._all(wave.phase, wave.name, wave.steps)
+            except barrier.Broken as broken:
+                await self._send_again(broken)
+                await self._all(wave.phase, wave.name, wave.steps)
         if self._plan.switch:
             await self._all("switch", "switched", self._plan.switch)
             await self._verify()
+
+    async def _ship(self, hosts: tuple[str, ...]) -> None:
+        if self._blobs is not None:
+            blobs = self._blobs
+            await self._phase("ship", lambda name: ship(self._fleet, blobs, self._tell, name), hosts=hosts)
+
+    async def _send_again(self, broken: barrier.Broken) -> None:
+        """Content that a host found damaged or gone is sent once more, only that. Anything else that broke a barrier is raised."""
+        if self._blobs is None or not all(error.code in MENDED_BY_SENDING for error in broken.errors.values()):
+            raise broken
+        for name, error in broken.errors.items():
+            self._tell("note", host=name, message=error.message)
+        await self._ship(tuple(broken.errors))
 
     async def _verify(self) -> None:
         async def one(name: str) -> None:

@@ -28,7 +28,7 @@ class Attempt:
         self.events: list[Event] = []
         self._watch = on_event
         self._began = time.monotonic()
-        self.tell = Tell(self._take, time.time, f"refused-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}")
+        self.tell = Tell(self._take, time.time, f"try-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}")
 
     def _take(self, event: Event) -> None:
         self.events.append(event)

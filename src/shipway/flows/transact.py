@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from shipway.execute.ask import Facts, next_number
 from shipway.execute.conduct import Conduct, Outcome
@@ -16,7 +16,7 @@ from shipway.execute.fleet import Fleet
 from shipway.execute.ship import Blobs
 from shipway.flows.attempt import Attempt
 from shipway.flows.begin import hold, open_deployments, read, who
-from shipway.flows.words_of_failure import failed
+from shipway.flows.words_of_failure import failed, unreachable
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
 from shipway.model.plan import Plan
@@ -57,49 +57,49 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
     peer_key = secrets.token_hex(32)
     async with reach(intent) as fleet:
         facts = await connect_and_read(fleet, attempt)
+        drift: dict[str, object] = {}
 
         def plan_for(now: Mapping[str, Facts], deployment: str, number: int) -> Plan:
-            return transaction.planner(typed(now), deployment=deployment, who=who(), number=number, peer_key=peer_key)
+            drifted = {name: {**fact, "drift": drift.get(name, [])} for name, fact in now.items()}
+            return transaction.planner(typed(drifted), deployment=deployment, who=who(), number=number, peer_key=peer_key)
 
         plan = plan_for(facts, "plan", next_number(facts))
         if plan.nothing_to_do and not open_deployments(facts):
             # Only now is every byte compared: a change costs no reading of what it replaces.
-            facts = await read(fleet, verify=True)
-            plan = plan_for(facts, "plan", next_number(facts))
-            if plan.nothing_to_do:
-                return _unchanged(plan, intent)
+            drift |= {name: fact["drift"] for name, fact in (await read(fleet, verify=True)).items()}
+            if plan_for(facts, "plan", next_number(facts)).nothing_to_do:
+                return _unchanged(plan, intent, attempt)
         documents = facts
         async with hold(fleet, intent.environment, facts, attempt.tell, lambda n, d: plan_for(documents, d, n).document) as held:
             tell = attempt.named(held.claim.deployment)
-            drifted = facts if plan.kind == "repair" else held.facts
-            plan = plan_for(drifted, held.claim.deployment, held.claim.number)
+            plan = plan_for(held.facts, held.claim.deployment, held.claim.number)
             if plan.nothing_to_do:
-                return _unchanged(plan, intent)
+                return _unchanged(plan, intent, attempt)
             before = typed(held.facts)
-            tell(
-                "began",
-                **{key: value for key, value in plan.document.items() if key not in ("peer_key", "who")},
-                who=held.claim.owner,
-                members=list(plan.members),
-                lead=plan.lead,
-                source=_sources(before),
-                target=plan.number,
-                notes=list(plan.notes),
-                confirm_seconds=plan.confirm_seconds,
-                watch_seconds=plan.watch_seconds,
-            )
+            _tell_began(attempt, plan, source=_sources(before), target=plan.number)
             outcome = await Conduct(fleet, plan, held.claim, transaction.cargo(plan), tell).run()
         return _verdict(outcome, plan, intent, attempt, transaction, before)
 
 
 async def connect_and_read(fleet: Fleet, attempt: Attempt) -> dict[str, Facts]:
     """Open every channel and read every host, told one by one. Raises Refused."""
-    from shipway.flows.words_of_failure import unreachable
-
     opened = await fleet.connect(lambda name, seconds: attempt.tell("connected", host=name, seconds=seconds))
     if opened.errors:
         raise unreachable(opened.errors)
     return await read(fleet)
+
+
+def _tell_began(attempt: Attempt, plan: Plan, **more: Any) -> None:
+    attempt.tell(
+        "began",
+        **{key: value for key, value in plan.document.items() if key != "peer_key"},
+        members=list(plan.members),
+        lead=plan.lead,
+        notes=list(plan.notes),
+        confirm_seconds=plan.confirm_seconds,
+        watch_seconds=plan.watch_seconds,
+        **more,
+    )
 
 
 def _verdict(
@@ -113,7 +113,8 @@ def _verdict(
     raise failed(outcome, deployment, intent.environment.name, serving=_serving(before))
 
 
-def _unchanged(plan: Plan, intent: Intent) -> Verdict:
+def _unchanged(plan: Plan, intent: Intent, attempt: Attempt) -> Verdict:
+    _tell_began(attempt, plan)
     version = str(plan.document.get("version", ""))
     hosts = ", ".join(plan.members)
     return Verdict("unchanged", 0, f"nothing to do: {version} is already live in {intent.environment.name}, proved on {hosts}")
