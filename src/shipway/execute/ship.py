@@ -12,6 +12,9 @@ from shipway.execute.telling import Tell
 
 CHUNK_BYTES = 256 * 1024
 
+SMALL_BYTES = 16 * 1024
+"""What is compressed on the spot; more goes to a thread, so that renewals and other hosts do not wait for it."""
+
 PUT_SECONDS = 1800.0
 """Bound of one upload; a channel that carries nothing at all is noticed earlier by ssh's own keep-alive."""
 
@@ -70,10 +73,14 @@ def _packed(blobs: Blobs, rest: Sequence[tuple[str, bool, int]], *, pack: bool) 
         for content in blobs.read([digest for digest, _, _ in rest]):
             for start in range(0, len(content), CHUNK_BYTES):
                 chunk = content[start : start + CHUNK_BYTES]
-                packed = packer.compress(chunk) if packer else chunk
+                packed = await _compressed(packer, chunk) if packer else chunk
                 if packed:
                     yield packed
         if packer:
             yield packer.flush()
 
     return body
+
+
+async def _compressed(packer: zlib._Compress, chunk: bytes) -> bytes:
+    return packer.compress(chunk) if len(chunk) <= SMALL_BYTES else await asyncio.to_thread(packer.compress, chunk)

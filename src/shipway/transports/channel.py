@@ -110,6 +110,7 @@ class FramedChannel:
             async for part in body:
                 for start in range(0, len(part), PART_BYTES):
                     await self._link.send(pack(BODY, number, part[start : start + PART_BYTES]))
+                    await asyncio.sleep(0)  # room in the pipe is no reason to keep a renewal waiting
         finally:
             if self._broken is None and not self._closing:
                 self._link.post(pack(BODY, number, b""))  # also a body that was cut ends: the agent waits for its end, not for ever
