@@ -13,6 +13,7 @@ from shipway_agent.errors import AgentError
 
 FILE, EXECUTABLE, LINK, SHARED, OUTPUT = "file", "executable", "link", "shared", "output"
 KINDS = (FILE, EXECUTABLE, LINK, SHARED, OUTPUT)
+CALLED = {FILE: "a file", EXECUTABLE: "a file", LINK: "a link", SHARED: "shared", OUTPUT: "an output"}
 
 MOST_PATH_BYTES = 4000
 MOST_NAME_BYTES = 255
@@ -166,6 +167,6 @@ def _clashes(entries: List[Entry]) -> List[Tuple[str, str]]:
         while cut > 0:
             above = entry.path[:cut]
             if above in kinds:
-                faults.append((kinds[above], f"{shown(entry.path)!r} lies below {shown(above)!r}, which is a {kinds[above]}"))
+                faults.append((kinds[above], f"{shown(entry.path)!r} lies below {shown(above)!r}, which is {CALLED[kinds[above]]}"))
             cut = entry.path.rfind(b"/", 0, cut)
     return faults

@@ -138,7 +138,7 @@ class _Parts:
     """A stream of bytes, handed out in pieces of the sizes asked for."""
 
     def __init__(self, body: Iterable[bytes]) -> None:
-        self._body = iter(body)
+        self._body = filter(None, body)
         self._rest = memoryview(b"")
 
     def take(self, size: int) -> Iterator[memoryview]:
@@ -154,7 +154,7 @@ class _Parts:
             yield part
 
     def more(self) -> bool:
-        return bool(self._rest) or any(len(part) > 0 for part in self._body)
+        return bool(self._rest) or any(True for _ in self._body)
 
 
 def _unpacked(body: Iterable[bytes]) -> Iterator[bytes]:

@@ -58,7 +58,11 @@ def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def verify(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
-    """Whether the release is, byte for byte, what its manifest says: {"exact", "differences": [{"path", "what"}]}. Changes nothing."""
+    """Whether the release is, byte for byte, what its manifest says: {"exact", "differences": [{"path", "what"}]}.
+
+    The tree stays as it is. A blob that is damaged, for it is the same file as a changed one, is taken away: so the host lacks it,
+    and the next deployment of this release brings it anew and repairs the tree.
+    """
     release = digest_of(args["release"])
     entries = _entries(context.root, release, release)
     try:
@@ -66,6 +70,8 @@ def verify(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
             found = differences(folder, release, entries)
     except Missing:
         found = [Difference("", "missing")]
+    changed = {difference.path for difference in found if difference.what == "changed"}
+    _drop_damaged(context.root, [entry for entry in entries if entry.is_file and shown(entry.path) in changed])
     return {"exact": not found, "differences": [difference._asdict() for difference in found]}
 
 
@@ -224,6 +230,22 @@ def _refuse_flipped(store: Folder, flipped: Sequence[Tuple[str, bool, str]]) -> 
         [f"{digest} {path}" for digest, _, path in flipped[: manifest.TOLD]],
         blobs=[[digest, executable, path] for digest, executable, path in flipped],
     )
+
+
+def _drop_damaged(root: Root, entries: Sequence[Entry]) -> None:
+    for entry in entries:
+        with root.at(blobs.FOLDER, create=True) as store:
+            path = f"{blobs.shelf_of(entry.digest)}/{blobs.name_of(entry.digest, entry.executable)}"
+            try:
+                file = store.file(path)
+            except Missing:
+                continue
+            try:
+                damaged = blobs.digest_of_file(file)[0] != entry.digest
+            finally:
+                os.close(file)
+            if damaged:
+                store.unlink(path)
 
 
 def target_of(entry: Entry, release: str) -> bytes:
