@@ -243,7 +243,7 @@ class Copies:
         words = f"{key[1]}.{key[2]} of generation {key[0]} cannot be started: {error.message}"
         self._say(words)
         verb, self._memories[key] = reconcile.died(self._memories[key], turn.now)
-        row = replace(row or ProcessRow(*key, "", "starting"), pid=None, pid_start=None, state=STATES[verb], exit=127)
+        row = replace(row or ProcessRow(*key, "", "starting"), pid=None, pid_start=None, boot=self._boot, state=STATES[verb], exit=127)
         self._rows[key] = row
         try:
             self._journal.put_process(row)

@@ -92,16 +92,16 @@ def supervise(root_path: str, proxy_path: Optional[str]) -> int:
 def ensure(root: Root, agent_path: Optional[str] = None, proxy_path: Optional[str] = None) -> Dict[str, Any]:
     """Have a daemon of this very agent run, and answer what it says of itself: {"agent", "pid"}. It has taken a turn since the call.
 
-    `agent_path` is the agent's one file, by default the file this runs from. A daemon of another agent becomes this one and keeps its
-    processes. Raises AgentError `supervisor` with the last lines of its log when none answers within 15 s.
+    `agent_path` is the agent's one file, by default the file this runs from; from sources any daemon will do. A daemon of another agent
+    becomes this one and keeps its processes. Raises AgentError `supervisor` with the last lines of its log when none answers within 15 s.
     """
     path = agent_path or own_file()
-    wanted = own_hash() if path == own_file() else os.path.basename(path or "").partition(".")[0]
+    wanted = own_hash() if path is None or path == own_file() else os.path.basename(path).partition(".")[0]
     until = time.monotonic() + READY_SECONDS
     asked_to_change, start_again = False, 0.0
     while True:
         answer = ask(root, {"hello": True}, IMPATIENT_SECONDS)
-        if answer is not None and answer["agent"] == wanted:
+        if answer is not None and (answer["agent"] == wanted or path is None):
             return answer
         # One that holds the lock and does not answer is starting, ending or becoming another agent: a second would outlive its end.
         if answer is None and time.monotonic() >= start_again and not root.supervised():

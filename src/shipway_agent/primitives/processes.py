@@ -119,7 +119,8 @@ class _Wait:
             return False
         if row.token not in self.tokens:
             self.tokens.append(row.token)
-        if row.state == "crashed" or (row.pid is None and row.exit is not None) or len(self.tokens) > 1:
+        rests = row.pid is None and row.boot is not None  # it had begun in this boot; one that is just being started has neither yet
+        if row.state == "crashed" or rests or len(self.tokens) > 1:
             self._died(row)
         if row.state == "up" and row.healthy and row.address is not None:
             self._check_owner(row, row.address)
