@@ -10,8 +10,9 @@ from typing import Protocol
 
 from shipway.cli.interrupt import end_now, interruptible, left_alone
 from shipway.cli.screen import Screen
+from shipway.cli.typed import typed
 from shipway.flows.words import Words
-from shipway.model.errors import HostError, ShipwayError
+from shipway.model.errors import AGAIN, HostError, ShipwayError
 from shipway.model.event import Event
 from shipway.model.verdict import Verdict
 
@@ -41,7 +42,7 @@ def perform(name: str, words: Words, *, debug: bool = False, screen: Screen | No
         except Exception as error:  # a person sees words, never a traceback
             if debug:
                 _print_traceback(error, shown)
-            verdict, situation, details = worded(error, shown, words)
+            verdict, situation, details = worded(error, shown, name, words)
             shown.verdict(verdict, situation=situation, details=details, report=_report(words.project, shown))
             return verdict.exit_code
         _show(verdict, shown, alone, _report(words.project, shown))
@@ -54,11 +55,12 @@ def find_flow(name: str) -> Flow:
     return flow
 
 
-def worded(error: Exception, screen: Screen, words: Words) -> tuple[Verdict, str, Sequence[str]]:
+def worded(error: Exception, screen: Screen, name: str, words: Words) -> tuple[Verdict, str, Sequence[str]]:
     """An error as a verdict, the state things are in, and lines of detail."""
     deployment = screen.state.deployment if screen.state.touched else ""
     if isinstance(error, ShipwayError):
-        verdict = Verdict(VERDICT_OF_CODE[error.exit_code], error.exit_code, error.message, error.hint, deployment, _data(error))
+        hint = error.hint.replace(AGAIN, typed(name, words))
+        verdict = Verdict(VERDICT_OF_CODE[error.exit_code], error.exit_code, error.message, hint, deployment, _data(error))
         return verdict, error.state, error.details
     environment = words.environment or str(screen.state.began.get("environment", "")) or "ENV"
     hint = f"shipway status {environment} tells what each host serves; --debug shows where it happened"

@@ -40,7 +40,7 @@ class Fleet:
     def __init__(self, hosts: Iterable[Host], *, app: str, environment: str, transport_for: Callable[[Host], Transport]) -> None:
         self.hosts = {host.name: host for host in sorted(hosts, key=lambda h: h.name)}
         self._app = app
-        self._environment = environment
+        self.environment = environment
         self._transport_for = transport_for
         self._channels: dict[str, Channel] = {}
         self._opening: dict[str, asyncio.Lock] = {}
@@ -138,7 +138,7 @@ class Fleet:
     async def login(self, name: str) -> None:
         """One new login with an answer of the host: an open channel hides a dead sshd. Raises Unreachable, LinkLost."""
         channel = await self._transport_for(self.hosts[name]).open(
-            self.hosts[name], app=self._app, environment=self._environment, timeout_seconds=CONNECT_SECONDS
+            self.hosts[name], app=self._app, environment=self.environment, timeout_seconds=CONNECT_SECONDS
         )
         try:
             await channel.call("fresh", timeout_seconds=10.0)
@@ -153,7 +153,7 @@ class Fleet:
                 host = self.hosts[name]
                 async with self._room:
                     channel = await self._transport_for(host).open(
-                        host, app=self._app, environment=self._environment, timeout_seconds=CONNECT_SECONDS
+                        host, app=self._app, environment=self.environment, timeout_seconds=CONNECT_SECONDS
                     )
                 self._channels[name] = channel
             return channel

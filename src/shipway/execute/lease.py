@@ -11,7 +11,7 @@ from typing import Any
 
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
-from shipway.model.errors import HostError, Refused
+from shipway.model.errors import AGAIN, HostError, Refused
 
 Json = Mapping[str, Any]
 
@@ -102,7 +102,7 @@ async def _take_one(fleet: Fleet, name: str, claim: Claim, tell: Tell) -> None:
         left = float(reply.get("seconds_left", 0.0))
         renews = left > least + 0.05
         if reply["code"] not in ("held", "busy") or renews or (give_up is not None and loop.time() > give_up):
-            raise _held(name, reply)
+            raise _held(name, reply, fleet.environment)
         if give_up is None:
             bound = left + SLACK_SECONDS if reply["code"] == "held" else float(reply.get("seconds_left", 60.0)) + SLACK_SECONDS
             give_up = loop.time() + bound
@@ -117,25 +117,25 @@ def _what(reply: Json) -> str:
     return f"step {reply.get('key', '?')} of {reply.get('deployment', '?')} to end"
 
 
-def _held(name: str, reply: Json) -> Refused:
+def _held(name: str, reply: Json, environment: str) -> Refused:
     if reply["code"] == "held":
         return Refused(
             f"{reply['owner']} is deploying: {reply['deployment']} holds the lease of {name} for {reply['seconds_held']:.0f} s",
             state="nothing was touched by this command; the other deployment goes on",
-            hint="shipway status ENV shows how far it is; try again when it has ended",
+            hint=f"shipway status {environment} tells what serves; {AGAIN} when the other deployment has ended",
             code="lease-held",
         )
     if reply["code"] == "busy":
         return Refused(
             f"step {reply.get('key', '?')} of deployment {reply.get('deployment', '?')} still runs on {name}",
             state="nothing was touched by this command",
-            hint="it is ended at its own timeout; then repeat the command",
+            hint=f"it is ended at its own timeout; then {AGAIN}",
             code="busy",
         )
     return Refused(
         f"{name} refused the lease: {reply['code']}",
         state="nothing was touched by this command",
-        hint="shipway status ENV shows what the host remembers; shipway resume ENV settles what is open",
+        hint=f"shipway status {environment} shows what the host remembers; shipway resume {environment} settles what is open",
         code="lease-refused",
     )
 

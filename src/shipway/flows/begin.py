@@ -16,7 +16,7 @@ from shipway.execute.fleet import Fleet
 from shipway.execute.lease import Claim, Fenced
 from shipway.execute.telling import Tell
 from shipway.flows.words_of_failure import silent, unreachable
-from shipway.model.errors import HostError, Refused, Unsettled
+from shipway.model.errors import AGAIN, HostError, Refused, Unsettled
 from shipway.model.intent import Environment
 
 INTENT = ("armed", "switched", "back")
@@ -37,10 +37,10 @@ async def read(fleet: Fleet, *, verify: bool = False) -> dict[str, Facts]:
     """The facts of every host. Raises Refused naming all that cannot be reached."""
     connected = await fleet.connect()
     if connected.errors:
-        raise unreachable(connected.errors)
+        raise unreachable(connected.errors, fleet)
     looked = await ask.look(fleet, verify=verify)
     if looked.errors:
-        raise unreachable(looked.errors)
+        raise unreachable(looked.errors, fleet)
     return looked.answers
 
 
@@ -60,7 +60,7 @@ async def hold(
     try:
         claim, told = await _claim(fleet, environment, facts, tell, document)
     except HostError as error:
-        raise unreachable({error.host: error}) from error
+        raise unreachable({error.host: error}, fleet) from error
     async with lease.renewed(fleet, claim):
         try:
             facts = await settled(fleet, claim, told)
@@ -80,12 +80,12 @@ async def settled(fleet: Fleet, claim: Claim, tell: Tell) -> dict[str, Facts]:
             raise Unsettled(
                 f"deployment {deployment} is open and its lead {lead} is not among the hosts of the configuration",
                 state="every host serves what it served before this command",
-                hint=f"put {lead} back into shipway.toml, then shipway resume ENV",
+                hint=f"put {lead} back into shipway.toml and commit, then shipway resume {fleet.environment}",
                 code="lead-missing",
             )
         ending = await decision.settle(fleet, claim, tell, deployment, lead)
         if not ending.settled:
-            raise silent(ending, deployment)
+            raise silent(ending, deployment, fleet.environment)
     return await read(fleet)
 
 
@@ -139,6 +139,6 @@ async def _claim(
     raise Refused(
         "another operator takes leases at the same time and is always quicker",
         state="nothing was touched by this command",
-        hint=f"shipway status {environment.name} names the other deployment; repeat the command when it has ended",
+        hint=f"shipway status {environment.name} tells what serves; {AGAIN} when the other deployment has ended",
         code="lease-raced",
     )

@@ -78,14 +78,14 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
             before = typed(held.facts)
             _tell_began(attempt, plan, source=_sources(before), target=plan.number)
             outcome = await Conduct(fleet, plan, held.claim, transaction.cargo(plan), tell).run()
-        return _verdict(outcome, plan, intent, attempt, transaction, before)
+        return _verdict(outcome, plan, fleet, attempt, transaction, before)
 
 
 async def connect_and_read(fleet: Fleet, attempt: Attempt) -> dict[str, Facts]:
     """Open every channel and read every host, told one by one. Raises Refused."""
     opened = await fleet.connect(lambda name, seconds: attempt.tell("connected", host=name, seconds=seconds))
     if opened.errors:
-        raise unreachable(opened.errors)
+        raise unreachable(opened.errors, fleet)
     return await read(fleet)
 
 
@@ -103,14 +103,14 @@ def _tell_began(attempt: Attempt, plan: Plan, **more: Any) -> None:
 
 
 def _verdict(
-    outcome: Outcome, plan: Plan, intent: Intent, attempt: Attempt, transaction: Transaction, before: Mapping[str, HostFacts]
+    outcome: Outcome, plan: Plan, fleet: Fleet, attempt: Attempt, transaction: Transaction, before: Mapping[str, HostFacts]
 ) -> Verdict:
     deployment = attempt.tell.deployment
     if plan.kind == "prepare" and outcome.ending is None:
-        return Verdict("prepared", 0, transaction.live(plan, attempt), f"shipway deploy {intent.environment.name}", deployment)
+        return Verdict("prepared", 0, transaction.live(plan, attempt), f"shipway deploy {fleet.environment}", deployment)
     if outcome.live and outcome.ending is not None and outcome.ending.settled:
         return Verdict("live", 0, transaction.live(plan, attempt), "", deployment)
-    raise failed(outcome, deployment, intent.environment.name, serving=_serving(before))
+    raise failed(outcome, deployment, fleet, serving=_serving(before))
 
 
 def _unchanged(plan: Plan, intent: Intent, attempt: Attempt) -> Verdict:

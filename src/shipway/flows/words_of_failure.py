@@ -6,39 +6,26 @@ from collections.abc import Mapping
 
 from shipway.execute.conduct import Outcome
 from shipway.execute.decision import Ending
-from shipway.execute.fleet import worst
+from shipway.execute.fleet import Fleet, worst
 from shipway.execute.steps import StepFailed
-from shipway.model.errors import Failed, HostError, LinkLost, Refused, ShipwayError, Unreachable, Unsettled
-
-HINTS: Mapping[str, str] = {
-    "host-key-unknown": "compare the fingerprint with the host's own, add it to known_hosts, then repeat the command",
-    "host-key-changed": "find out why the key changed before you trust it; ssh-keygen -R removes the old one from known_hosts",
-    "login": "check that `ssh ADDRESS true` works as this user, then repeat the command",
-    "unreachable": "check that `ssh ADDRESS true` works from here, then repeat the command",
-    "no-python": "install python3 (3.9 or newer) on the host, then repeat the command",
-    "root": "make the root of this host in shipway.toml a directory that its user may write, then repeat the command",
-    "disk-full": "free space on the host, then repeat the command",
-    "read-only": "make the file system writable, then repeat the command",
-    "denied": "give the deploying user the right to write there, then repeat the command",
-    "port-taken": "end what holds the port or set another `listen` for this host, then repeat the command",
-}
-"""What to do about an error of a host, by its code; other codes are answered by the flow that failed."""
+from shipway.flows.hints import hint
+from shipway.model.errors import AGAIN, Failed, HostError, LinkLost, Refused, ShipwayError, Unreachable, Unsettled
 
 
-def unreachable(errors: Mapping[str, HostError]) -> ShipwayError:
+def unreachable(errors: Mapping[str, HostError], fleet: Fleet) -> ShipwayError:
     """Hosts that could not be reached or read before anything began."""
     first = worst(errors)
     hosts = ", ".join(sorted(errors))
     return Refused(
-        f"cannot reach {hosts}: {first.message}" if len(errors) > 1 else f"cannot reach {first.host}: {first.message}",
+        f"{_verb(first)} {hosts}: {first.message}",
         state="nothing was touched; every host serves what it served",
-        hint=HINTS.get(first.code, "check the host, then repeat the command"),
+        hint=_hint(first, fleet),
         code=first.code,
-        details=[*(f"{name}: {error.message}" for name, error in sorted(errors.items())), *first.lines],
+        details=[*(f"{name}: {error.message}" for name, error in sorted(errors.items()) if len(errors) > 1), *first.lines],
     )
 
 
-def silent(ending: Ending, deployment: str, environment: str = "ENV") -> ShipwayError:
+def silent(ending: Ending, deployment: str, environment: str) -> ShipwayError:
     """A decision that could not be made, or that some members have not acknowledged."""
     hosts = ", ".join(sorted(ending.silent))
     if ending.decision is None:
@@ -58,20 +45,22 @@ def silent(ending: Ending, deployment: str, environment: str = "ENV") -> Shipway
     )
 
 
-def failed(outcome: Outcome, deployment: str, environment: str, *, serving: str) -> ShipwayError:
+def failed(outcome: Outcome, deployment: str, fleet: Fleet, *, serving: str) -> ShipwayError:
     """A plan that did not end live. `serving` names what serves everywhere when it was undone."""
     ending = outcome.ending
     message, details = _why(outcome)
     if ending is not None and not ending.settled:
-        error = silent(ending, deployment, environment)
+        error = silent(ending, deployment, fleet.environment)
         return Unsettled(
             f"{message}; {error.message}", state=error.state, hint=error.hint, code=error.code, details=[*details, *error.details]
         )
     kept = f"; these tasks ran and have no undo: {', '.join(outcome.kept_tasks)}" if outcome.kept_tasks else ""
     undone = f"; undone: {', '.join(outcome.undone_tasks)}" if outcome.undone_tasks else ""
-    code = worst(outcome.errors).code if outcome.errors else "interrupted"
-    hint = HINTS.get(code, f"mend the cause, commit, and shipway deploy {environment}; shipway show tells every step of this attempt")
-    return Failed(message, state=f"undone on every host: {serving}{undone}{kept}", hint=hint, code=code, details=details)
+    state = f"undone on every host: {serving}{undone}{kept}"
+    if not outcome.errors:
+        return Failed(message, state=state, hint=AGAIN, code="interrupted", details=details)
+    first = worst(outcome.errors)
+    return Failed(message, state=state, hint=_hint(first, fleet), code=first.code, details=details)
 
 
 def _why(outcome: Outcome) -> tuple[str, list[str]]:
@@ -89,3 +78,13 @@ def _why(outcome: Outcome) -> tuple[str, list[str]]:
 
 def _lines(errors: Mapping[str, HostError]) -> list[str]:
     return [f"{name}: {line}" for name, error in sorted(errors.items()) for line in (error.message, *error.lines)]
+
+
+def _hint(error: HostError, fleet: Fleet) -> str:
+    return hint(error.code, environment=fleet.environment, host=error.host, address=fleet.hosts[error.host].address)
+
+
+def _verb(error: HostError) -> str:
+    if isinstance(error, Unreachable):
+        return "cannot reach"
+    return "lost the link to" if isinstance(error, LinkLost) else "cannot go on with"

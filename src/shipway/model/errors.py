@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+AGAIN = "the same command again"
+"""In a hint, for a flow does not know how it was called: the command line puts what was typed in its place."""
+
 
 class ShipwayError(Exception):
-    """What happened (`message`), what state things are in (`state`), what to type next (`hint`). `code` names the class of error in docs."""
+    """What happened (`message`), what state things are in (`state`), what to type next (`hint`). docs/reference/errors.md lists each `code`."""
 
     exit_code = 1
     code = "failed"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from shipway.model.errors import Refused
+from shipway.model.errors import AGAIN, Refused
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
 from shipway.model.release import Entry, Release
@@ -66,13 +66,13 @@ def _members(intent: Intent, facts: Mapping[str, HostFacts]) -> Iterator[Refused
 def _host(intent: Intent, name: str, fact: HostFacts, deployment: str) -> Iterator[Refused]:
     environment = intent.environment.name
     if fact.hello.why_not:
-        yield _refuse("host", f"{name} cannot take a release: {fact.hello.why_not}", f"mend that on {name}, then repeat the command")
+        yield _refuse("host", f"{name} cannot take a release: {fact.hello.why_not}", f"mend that on {name}, then {AGAIN}")
     python = _version(fact.hello.python)
     if python < OLDEST_PYTHON:
         yield _refuse(
             "python",
             f"python3 on {name} is {fact.hello.python or 'of an unknown version'}; 3.9 or newer is needed",
-            f"install a newer python3 on {name}, then repeat the command",
+            f"install a newer python3 on {name}, then {AGAIN}",
         )
     if fact.member.name not in ("", name):
         yield _refuse(
@@ -97,7 +97,7 @@ def _room(name: str, fact: HostFacts, release: Release) -> Iterator[Refused]:
         yield _refuse(
             "disk-full",
             f"{name} has {_megabytes(free)} free below {fact.hello.root} and needs {_megabytes(needed)}",
-            f"free {_megabytes(needed - free)} on {name}, then repeat the command",
+            f"free {_megabytes(needed - free)} on {name}, then {AGAIN}",
         )
     folders = 0 if release.digest in fact.releases else len(_folders(release.entries))
     inodes = blobs + folders + RESERVE_INODES
@@ -105,7 +105,7 @@ def _room(name: str, fact: HostFacts, release: Release) -> Iterator[Refused]:
         yield _refuse(
             "disk-full",
             f"{name} has {fact.disk.free_inodes} free inodes below {fact.hello.root} and needs {inodes}",
-            f"remove small files on {name}, then repeat the command",
+            f"remove small files on {name}, then {AGAIN}",
         )
 
 

@@ -1,0 +1,27 @@
+"""The name of a command and its words in, what a person types to say the same again out."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import fields
+
+from shipway.flows.words import Words
+
+FIRST = ("target", "deployment", "release")
+"""Words without an option before them."""
+
+
+def typed(name: str, words: Words) -> str:
+    """`shipway deploy production --ref v2`: with everything that is not as it would be without saying."""
+    argv = ["shipway", name, *([words.environment] if words.environment is not None else [])]
+    for field in fields(words):
+        value = getattr(words, field.name)
+        if field.name in ("environment", "json") or value == field.default:
+            continue
+        if field.name in FIRST:
+            argv.append(str(value))
+        elif field.name == "project":
+            argv += [] if str(value) == "." else ["--project", str(value)]
+        else:
+            argv += [f"--{field.name}", *([] if value is True else [str(value)])]
+    return shlex.join(argv)

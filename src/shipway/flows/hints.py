@@ -1,0 +1,149 @@
+"""The code of a host's error in, what it means and what to type next out. One table: errors, their page in docs and its test read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from shipway.model.errors import AGAIN
+
+
+class Advice(NamedTuple):
+    """`means` completes "the host says no because …"; `next` is for a person, with {host}, {login}, {again} and commands to fill in."""
+
+    means: str
+    next: str
+
+
+MEND = "mend the cause, commit, and {deploy}; {show} tells every step of this attempt"
+REPORT = "this is a fault of Shipway: keep the report of the attempt and tell us; {status} tells what serves"
+VERSIONS = "run the same version of Shipway on every machine that deploys, then {again}"
+SETTLE = "{resume} settles what is open, then {again}"
+
+HOSTS: Mapping[str, Advice] = {
+    # ------------------------------------------------------------ reaching a host
+    "unreachable": Advice("nobody answers at its address", "check that `{login}` works from here, then {again}"),
+    "overdue": Advice("it did not answer within the bound of the question", "check that `{login}` works from here, then {again}"),
+    "lost": Advice("the link broke while it was asked", "check that `{login}` works from here, then {again}"),
+    "closed": Advice("the channel was closed while it was asked", "{again}"),
+    "protocol": Advice("it sent what our agent never sends", "`{login}` shows what its login prints; silence that, then {again}"),
+    "noise": Advice("its login prints more than 64 KiB", "silence the start-up files of its login shell, then {again}"),
+    "cut": Advice("the channel ended in the middle of what was sent", "{again}; what has arrived is kept"),
+    "crowded": Advice("too many questions were under way on one channel", "{again}"),
+    "login": Advice("ssh could not log in, or its login shell ended", "check that `{login}` works as this user, then {again}"),
+    "address": Advice("its address is no address", "correct the address of {host} in shipway.toml, commit, then {again}"),
+    "no-ssh": Advice("there is no ssh client here", "install the OpenSSH client on this machine, then {again}"),
+    "ssh-config": Advice("ssh refuses its own configuration", "correct the line of ssh_config that it names, then {again}"),
+    "host-key-unknown": Advice(
+        "its host key is not known here", "compare the fingerprint with the host's own, record it by `{login}`, then {again}"
+    ),
+    "host-key-changed": Advice(
+        "its host key is not the one on record",
+        "find out why before you trust it; `ssh-keygen -R` removes the old key, `{login}` records the new one, then {again}",
+    ),
+    "host-key-revoked": Advice(
+        "its host key is revoked", "give {host} a new host key (ssh-keygen -A on the host), record it, then {again}"
+    ),
+    "no-python": Advice("it has no python3 of 3.9 or newer", "install python3 (3.9 or newer) on {host}, then {again}"),
+    # -------------------------------------------------------- its disk and its root
+    "root": Advice(
+        "its root is no directory that this user may write",
+        "set `root` of {host} in shipway.toml to one it may write, commit, then {again}",
+    ),
+    "name": Advice("its root belongs to another host", "give {host} a root of its own in shipway.toml, commit, then {again}"),
+    "disk-full": Advice("a file system of it is full", "free space on {host} (df shows where), then {again}"),
+    "read-only": Advice("a file system of it is read-only", "make it writable again on {host} (mount shows it), then {again}"),
+    "denied": Advice("its user may not do that there", "give the deploying user of {host} the right to, then {again}"),
+    "io": Advice("its disk reported an error", "look at the disk of {host} (dmesg shows the error), then {again}"),
+    "foreign": Advice("something at a path of ours is not ours", "look at it on {host}, move it away if nobody needs it, then {again}"),
+    "missing": Advice("a file that should be there is not", "{status} tells what is not as recorded; then {again}"),
+    "exists": Advice(
+        "something is there already that is not the same", "look at it on {host}, move it away if nobody needs it, then {again}"
+    ),
+    "too-long": Advice("a name or an answer is longer than can be", "shorten the names in the release or the root of {host}, then {again}"),
+    "path": Advice("a path leads out of the root, or is none", "correct the path in shipway.toml, commit, then {again}"),
+    "system": Advice("its kernel refused", "look at {host}, then {again}"),
+    "damaged": Advice("a file that we wrote holds something else now", "move the file that is named away on {host}, then {again}"),
+    "journal": Advice("its journal cannot be read or written", "look at the file that is named on {host}, then {again}"),
+    "format": Advice("its journal is of another version of Shipway", VERSIONS),
+    "busy": Advice("a step of an earlier deployment still runs", "it is ended at its own timeout; then {again}"),
+    # ----------------------------------------------------------- what was shipped
+    "flipped": Advice(
+        "content is not what its name says: a damaged disk", "check the disk of {host}, then {again}; the content is sent anew"
+    ),
+    "lacking": Advice("content of the release is not there", "{again} sends what is missing"),
+    "body": Advice("what arrived is not what was announced", "{again}"),
+    "digest": Advice("a digest is none", REPORT),
+    "manifest": Advice("the list of the release's files is not as it must be", "{again}; if it stays, " + REPORT),
+    "packing": Advice("the agent cannot unpack that", VERSIONS),
+    "shadowed": Advice(
+        "the release would hide a shared path", "remove what is named from the commit (git rm --cached), commit, then {deploy}"
+    ),
+    "no-release": Advice("the release is not complete there", "{deploy} brings it"),
+    "no-generation": Advice("the generation is not there", "{deploy} makes a new one"),
+    # ------------------------------------------------------------------- commands
+    "task-failed": Advice("a task ended with another code than 0", MEND),
+    "task-timeout": Advice("a task did not end in time, and was ended with all that it had started", MEND),
+    "unknown-outcome": Advice(
+        "a task began and nobody saw it end", "give the task a `check` in shipway.toml, or look whether it took effect; then {deploy}"
+    ),
+    "directory": Advice("a directory that shipway.toml names is not in the release", MEND),
+    "stuck": Advice(
+        "processes do not end, not even by SIGKILL", "look at them on {host} (they wait for the kernel: ps shows D), then {again}"
+    ),
+    # ------------------------------------------------------------------ processes
+    "died": Advice("a process of the new release ended", MEND),
+    "unhealthy": Advice("a process of the new release is not healthy", MEND),
+    "port": Advice("a process does not have its port: another one answers there", "{again}; another port is chosen"),
+    "waiting": Advice("processes were not settled in time", MEND),
+    "supervisor": Advice("its supervisor does not answer", "its log is named above; {again} starts it anew"),
+    "no-log": Advice("there is no log of that name", "the names are listed above"),
+    # ---------------------------------------------------------------- front door
+    "front": Advice("it is not clear which process requests go to", "call the process that answers requests web, commit, then {deploy}"),
+    "front-door": Advice("the front door does not answer with the new release", MEND),
+    "not-ours": Advice("who listens is no process of this release", MEND),
+    "slots": Advice("a process has no address yet", "{again}"),
+    "not-current": Advice("what should be proved is not current", "{status} tells what serves; then {again}"),
+    "listen": Advice("its proxy cannot listen there", "correct `listen` of {host} in shipway.toml, commit, then {deploy}"),
+    "port-taken": Advice(
+        "another program holds the proxy's address", "end it, or set another `listen` for {host} in shipway.toml and commit; then {again}"
+    ),
+    "site": Advice("the site cannot have that name", "correct `app` in shipway.toml, commit, then {deploy}"),
+    "site-taken": Advice("another application has that domain or address", "give one of the two another domain or `listen`, then {deploy}"),
+    "no-blob": Advice("Caddy has not arrived there", "{again}"),
+    "no-binary": Advice("there is no Caddy yet", "{deploy} brings it"),
+    "proxy-binary": Advice("this Caddy cannot be executed there", "set SHIPWAY_CADDY to one for the platform of {host}, then {again}"),
+    "proxy-died": Advice("Caddy does not stay up", "its last lines are above; mend what they name, then {again}"),
+    "proxy-lost": Advice("Caddy does not answer", "{again}; its supervisor starts it anew"),
+    "proxy-refused": Advice(
+        "Caddy refuses the sites, and goes on with the old ones", "correct the domains in shipway.toml, commit, then {deploy}"
+    ),
+    # ------------------------------------------------------------------ the record
+    "held": Advice("another deployment holds its lease", "{status} tells what serves; {again} when the other one has ended"),
+    "lease": Advice("this deployment does not hold its lease", SETTLE),
+    "expired": Advice("the lease ran out: the driver was not heard in time", SETTLE),
+    "fenced": Advice("a later deployment has begun there", SETTLE),
+    "settled": Advice("the deployment was decided already", SETTLE),
+    "unsettled": Advice("another deployment is not decided there", SETTLE),
+    "unknown": Advice("it never heard of this deployment", SETTLE),
+    "lead": Advice("another host is the lead of this deployment", SETTLE),
+    "order": Advice("the step came before its time", SETTLE),
+    "ended": Advice("the channel ended before this step began", SETTLE),
+    # ---------------------------------------------------------------- the agent
+    "facts": Advice("it answered what this Shipway cannot read", VERSIONS),
+    "message": Advice("the agent does not know that message", VERSIONS),
+    "steps": Advice("the agent cannot read the list of steps", VERSIONS),
+    "unknown-call": Advice("the agent does not know that call", VERSIONS),
+    "unknown-step": Advice("the agent does not know that step", VERSIONS),
+    "internal": Advice("a fault in the agent itself", REPORT),
+}
+"""Every code that a host's error can have."""
+
+OTHER = Advice("it says no", MEND)
+
+
+def hint(code: str, *, environment: str, host: str = "", address: str = "") -> str:
+    """What to type next about a host's error. An unknown code gets the general advice."""
+    login = "python3 -V" if address == "local" else f"ssh {address or 'ADDRESS'} true"
+    commands = {name: f"shipway {name} {environment}" for name in ("deploy", "show", "status", "resume")}
+    return HOSTS.get(code, OTHER).next.format(host=host or "the host", login=login, again=AGAIN, **commands)

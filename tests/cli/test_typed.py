@@ -1,0 +1,46 @@
+"""What is told to be typed again means what was typed before."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from shipway.cli.commands import run
+from shipway.cli.typed import typed
+from shipway.flows.words import Words
+
+COMMANDS = [
+    "shipway deploy",
+    "shipway deploy production",
+    "shipway deploy production --ref v1.2",
+    "shipway deploy production --ref 'a name; with a semicolon'",
+    "shipway prepare production --ref main",
+    "shipway rollback production",
+    "shipway rollback production 1.1",
+    "shipway rollback @previous",
+    "shipway resume production",
+    "shipway abort production",
+    "shipway status production --quick",
+    "shipway plan production --files",
+    "shipway history production --limit 3",
+    "shipway show production 7-abc123",
+    "shipway verify production v1.2",
+    "shipway remove production --shared --yes",
+    "shipway deploy production --project docs",
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_is_typed_again_is_read_as_the_same_words(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[tuple[str, Words]] = []
+
+    def record(name: str, words: Words, **rest: object) -> int:
+        heard.append((name, words))
+        return 0
+
+    for name in ("deploy", "prepare", "rollback", "resume", "abort", "status", "plan", "history", "show", "verify", "remove"):
+        monkeypatch.setattr(f"shipway.cli.{name}.perform", record)
+    assert run(shlex.split(command)[1:]) == 0
+    assert run([*shlex.split(typed(*heard[0]))[1:], *(["--yes"] if "remove" in command else [])]) == 0
+    assert heard[0] == heard[1]
