@@ -1,0 +1,219 @@
+"""A member's question and the lead's answer over TCP, and what a forger gets."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shipway_agent import clock, peers
+from shipway_agent.decide import Attempt, Member
+from shipway_agent.journal import Journal
+from shipway_agent.peers import Lead
+from shipway_agent.root import Root
+
+KEY = "5" * 64
+
+
+class Leading:
+    """A lead with one deployment of three members, and its listener."""
+
+    def __init__(self, home: Path) -> None:
+        self.root = Root(str(home), create=True)
+        self.journal = Journal(self.root)
+        self.journal.name_member("a")
+        self.changed = threading.Event()
+        self.lead = Lead(self.root, "127.0.0.1", 0, self.changed.set)
+        self.document = {"peer_key": KEY, "peers": [f"127.0.0.1:{self.lead.port}"]}
+
+    def decide(self, do: str, **more: Any) -> None:
+        reply = self.journal.decide({"do": do, "deployment": "d-1", "fence": 1, **more}, clock.boot_now())
+        assert reply["ok"], reply
+
+    def lease(self, seconds: float) -> None:
+        self.decide(
+            "lease", owner="ann", seconds=seconds, lead="a", members=["a", "b", "c"], confirm_seconds=60.0, document={"peer_key": KEY}
+        )
+
+    def close(self) -> None:
+        self.lead.close()
+        self.journal.close()
+        self.root.close()
+
+
+@pytest.fixture
+def leading(tmp_path: Path) -> Iterator[Leading]:
+    one = Leading(tmp_path / "a")
+    yield one
+    one.close()
+
+
+def ask(leading: Leading, **more: Any) -> peers.Heard:
+    return peers.ask({**leading.document, **more}, "d-1", "b")
+
+
+def test_while_the_driver_lives_the_lead_says_wait(leading: Leading) -> None:
+    leading.lease(60)
+    assert ask(leading) == peers.Heard(True, None)
+    assert leading.journal.member().attempts[0].stage == "leased"
+
+
+def test_when_the_driver_is_silent_the_lead_writes_reverted_and_then_says_so(leading: Leading) -> None:
+    leading.lease(0.0)
+    assert ask(leading) == peers.Heard(True, "reverted")
+    assert leading.journal.member().attempts[0].stage == "reverted"
+    assert leading.changed.wait(30)
+
+
+def test_a_decision_is_told_to_every_member_that_asks(leading: Leading) -> None:
+    leading.lease(60)
+    for do in ("vote", "start", "ready", "arm", "switched", "commit"):
+        leading.decide(do)
+    assert ask(leading) == peers.Heard(True, "committed")
+    assert peers.ask(leading.document, "d-1", "c") == peers.Heard(True, "committed")
+
+
+def test_a_question_with_another_key_gets_no_answer_and_changes_nothing(leading: Leading) -> None:
+    leading.lease(0.0)
+    heard = ask(leading, peer_key="6" * 64)
+    assert not heard.reached
+    assert "does not take the question" in heard.why
+    assert leading.journal.member().attempts[0].stage == "leased"
+
+
+def test_a_host_that_is_no_member_gets_no_answer(leading: Leading) -> None:
+    leading.lease(0.0)
+    assert not peers.ask(leading.document, "d-1", "mallory").reached
+    assert not peers.ask(leading.document, "d-2", "b").reached
+
+
+def test_an_answer_that_is_not_the_leads_is_not_believed() -> None:
+    """A forger in the lead's place replays an answer with a MAC of its own."""
+    with socket.socket() as forger:
+        forger.bind(("127.0.0.1", 0))
+        forger.listen()
+
+        def answer() -> None:
+            connection, _ = forger.accept()
+            with connection:
+                question = json.loads(connection.recv(4096))
+                mac = peers._mac("6" * 64, ["answer", "ask", "d-1", "b", question["nonce"], "committed"])
+                connection.sendall(json.dumps({"decision": "committed", "mac": mac}).encode() + b"\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        heard = peers.ask({"peer_key": KEY, "peers": [f"127.0.0.1:{forger.getsockname()[1]}"]}, "d-1", "b")
+        thread.join()
+    assert not heard.reached
+    assert "not from the lead" in heard.why
+
+
+def test_an_answer_to_an_earlier_question_is_not_believed(leading: Leading) -> None:
+    leading.lease(60)
+    nonce = "0" * 32
+    mac = peers._mac(KEY, ["question", "ask", "d-1", "b", nonce])
+    line = json.dumps({"do": "ask", "deployment": "d-1", "member": "b", "nonce": nonce, "mac": mac}).encode()
+    recorded = peers.answer(leading.journal, line, clock.boot_now())
+    assert recorded is not None
+    with socket.socket() as replayer:
+        replayer.bind(("127.0.0.1", 0))
+        replayer.listen()
+
+        def answer() -> None:
+            connection, _ = replayer.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(recorded)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        heard = peers.ask({"peer_key": KEY, "peers": [f"127.0.0.1:{replayer.getsockname()[1]}"]}, "d-1", "b")
+        thread.join()
+    assert not heard.reached
+
+
+def test_reaching_the_lead_decides_nothing(leading: Leading) -> None:
+    leading.lease(0.0)
+    assert peers.try_reach(leading.document, "d-1", "b") is None
+    assert leading.journal.member().attempts[0].stage == "leased"
+
+
+def test_a_lead_that_cannot_be_reached_is_named_with_its_address(leading: Leading) -> None:
+    leading.lead.close()
+    why = peers.try_reach(leading.document, "d-1", "b")
+    assert why is not None
+    assert why.startswith(leading.document["peers"][0])
+    assert peers.try_reach({}, "d-1", "b") == "the deployment names no address of its lead"
+    leading.lead = Lead(leading.root, "127.0.0.1", leading.lead.port, leading.changed.set)  # the same port again
+
+
+def test_the_second_address_is_tried_when_the_first_is_silent(leading: Leading) -> None:
+    leading.lease(60)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        assert ask(leading, peers=[f"127.0.0.1:{nobody.getsockname()[1]}", *leading.document["peers"]]).reached
+
+
+def test_slow_callers_and_noise_hold_up_nobody(leading: Leading) -> None:
+    leading.lease(60)
+    idle = [socket.create_connection(("127.0.0.1", leading.lead.port)) for _ in range(100)]
+    try:
+        for one in idle[:20]:
+            one.sendall(b"\xff" * 100)
+        began = time.monotonic()
+        assert ask(leading).reached
+        assert time.monotonic() - began < peers.PATIENCE_SECONDS
+        idle[-1].settimeout(30)
+        assert idle[-1].recv(1) == b""  # and is sent away in the end
+    finally:
+        for one in idle:
+            one.close()
+
+
+def test_an_acknowledgement_is_recorded_once_and_only_of_what_is_decided(leading: Leading) -> None:
+    leading.lease(60)
+    assert not peers.ask(leading.document, "d-1", "b", do=peers.ACKNOWLEDGE).reached
+    for do in ("vote", "start", "ready", "arm", "switched", "commit"):
+        leading.decide(do)
+    for _ in range(2):
+        assert peers.ask(leading.document, "d-1", "b", do=peers.ACKNOWLEDGE) == peers.Heard(True, "committed")
+    assert peers.acknowledgements(leading.journal, "d-1") == {"b"}
+    peers.acknowledge(leading.journal, "d-1", ["b", "c"])
+    assert [e["data"] for e in leading.journal.events(0, "d-1", 100, peers.ACKNOWLEDGED)] == [{"members": ["b"]}, {"members": ["c"]}]
+
+
+# ------------------------------------------------------- when the lead listens
+
+
+def attempt(number: int, stage: str, members: str = "abc", lead: str = "a") -> Attempt:
+    return Attempt(f"d-{number}", number, stage, lead, tuple(members), 60.0)
+
+
+def awaits(*attempts: Attempt, acknowledged: dict[str, str] | None = None, name: str = "a") -> list[str]:
+    member = Member(name, attempts=attempts)
+    return [one.deployment for one in peers.awaited(member, lambda deployment: set((acknowledged or {}).get(deployment, "")))]
+
+
+def test_the_lead_listens_from_the_lease_on_until_all_have_acknowledged() -> None:
+    assert awaits(attempt(1, "leased")) == ["d-1"]
+    assert awaits(attempt(1, "switched")) == ["d-1"]
+    assert awaits(attempt(1, "committed")) == ["d-1"]
+    assert awaits(attempt(1, "committed"), acknowledged={"d-1": "b"}) == ["d-1"]
+    assert awaits(attempt(1, "committed"), acknowledged={"d-1": "bc"}) == []
+    assert awaits(attempt(1, "discarded")) == []
+
+
+def test_a_single_host_and_a_member_that_does_not_lead_never_listen() -> None:
+    assert awaits(attempt(1, "switched", members="a")) == []
+    assert awaits(attempt(1, "switched"), name="b") == []
+
+
+def test_who_acknowledged_a_later_deployment_asks_about_no_earlier_one() -> None:
+    assert awaits(attempt(1, "committed"), attempt(2, "reverted"), acknowledged={"d-2": "bc"}) == []
+    assert awaits(attempt(1, "committed"), attempt(2, "committed", members="ac"), acknowledged={"d-2": "c"}) == ["d-1"]
