@@ -9,7 +9,6 @@ from shipway_agent.errors import Foreign
 from shipway_agent.journal import Journal
 from shipway_agent.primitives import generations
 from shipway_agent.root import Root
-from shipway_agent.states import COMMITTED
 from shipway_agent.wants import Keep, generations_of, wants
 
 LINK = "current"
@@ -39,9 +38,9 @@ def apply_locked(root: Root, journal: Journal) -> Applied:
     wanted = wants(member, generations.documents(root, generations_of(member))).link
     if isinstance(wanted, Keep) or wanted == link:
         return Applied(link, False, False)
-    forward = any(a.target == wanted and a.stage == COMMITTED for a in member.attempts)
-    if forward and link is not None and _serves(root, journal, link) and wanted is not None and not _serves(root, journal, wanted):
-        # This host had gone back when the fleet decided to go on. What serves goes on serving until its successor can.
+    # A higher number is the way forward: this host had gone back when the fleet decided to go on. What serves goes on serving
+    # until its successor can; the way back never waits.
+    if link is not None and wanted is not None and wanted > link and _serves(root, journal, link) and not _serves(root, journal, wanted):
         return Applied(link, False, True)
     point(root, wanted)
     return Applied(wanted, True, False)
