@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
-import socket
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import Any
 from shipway.model.intent import Environment, Intent, Shipment
 from shipway.plan.proxy.caddy import site
 from shipway.transports import caddy as wheel
+from shipway_agent import spawn
 from shipway_agent.primitives import blobs, generations, processes, prove, proxy, switch
 from shipway_agent.root import Root
 from tests.agent.lodge import Lodge, process
@@ -40,10 +40,8 @@ def send_caddy(root: Root) -> None:
 
 
 def free_port() -> int:
-    """A port that nobody has at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody has at this moment, and that the kernel gives to no outgoing connection meanwhile."""
+    return spawn.choose_port(frozenset())
 
 
 def get(port: int, path: str = "/", host: str = "localhost", headers: Mapping[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
@@ -104,9 +102,10 @@ class Shop(Lodge):
         self.decide("ready", number)
         return answer
 
-    def turn(self, number: int) -> dict[str, Any]:
-        """The switch."""
-        return switch.switch(self.context(number), {})
+    def turn(self, number: int, *pages: Mapping[str, Any]) -> dict[str, Any]:
+        """The switch; with pages, under the eyes of a visitor."""
+        front = {"listen": self.listen, "host": ""}
+        return switch.switch(self.context(number), {"front": front, "pages": [dict(page) for page in pages]})
 
     def prove(self, number: int, watch_seconds: float = 0.5, *pages: Mapping[str, Any], **more: Any) -> dict[str, Any]:
         """The proof, with the front door asked for `pages`, by default for one. `more` overrides arguments of the step."""

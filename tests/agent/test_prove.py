@@ -18,6 +18,8 @@ from shipway_agent.primitives import generations, proxy
 from tests.agent.lodge import wait
 from tests.agent.shop import Shop, get, shop
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def open_shop(tmp_path: Path) -> Iterator[Shop]:

@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 BINARY = binary_digest()
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Lodge]:

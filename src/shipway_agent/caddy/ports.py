@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from typing import Optional
 
 from shipway_agent import ownership
 from shipway_agent.caddy.sites import check_listen
 from shipway_agent.errors import AgentError
+from shipway_agent.listeners import listeners
 
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  # compared and tried, never served; the listen address is the operator's choice
 
@@ -53,13 +55,20 @@ def _bind(family: int, host: str, listen: str, port: int, may_lack: bool = False
 def _refusal(error: OSError, listen: str, port: int) -> AgentError:
     if error.errno == errno.EADDRINUSE:
         pid = ownership.holder_of(f"127.0.0.1:{port}")
-        by = f"process {pid} ({ownership.command_of(pid)})" if pid is not None else "a process that this user may not see"
-        return AgentError("port-taken", f"the proxy cannot listen at {listen}: {by} does", listen=listen, pid=pid)
+        return AgentError("port-taken", f"the proxy cannot listen at {listen}: {_who(port, pid)}", listen=listen, pid=pid)
     if error.errno in (errno.EACCES, errno.EPERM):
         return AgentError("denied", f"this user may not listen at {listen}: ports below {_first_free()} are reserved", listen=listen)
     if error.errno == errno.EADDRNOTAVAIL:
         return AgentError("listen", f"{listen} is no address of this host", listen=listen)
     return AgentError("listen", f"the proxy cannot listen at {listen}: {os.strerror(error.errno or 0)}", listen=listen)
+
+
+def _who(port: int, pid: Optional[int]) -> str:
+    if pid is not None:
+        return f"process {pid} ({ownership.command_of(pid)}) does"
+    if listeners(f"127.0.0.1:{port}"):
+        return "a process of another user does"
+    return "another program of this host uses that port (ss -tanp shows it); a port below 32768 is not given to outgoing connections"
 
 
 def _first_free() -> str:
