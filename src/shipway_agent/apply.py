@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any, Mapping, NamedTuple, Optional
 
-from shipway_agent.errors import Foreign
+from shipway_agent.errors import AgentError, Foreign
 from shipway_agent.journal import Journal
 from shipway_agent.primitives import generations
 from shipway_agent.root import Root
@@ -13,6 +14,7 @@ from shipway_agent.wants import Keep, generations_of, wants
 
 LINK = "current"
 SOCKET = "supervisor.sock"
+LOOK_AGAIN_SECONDS = 0.1
 
 
 class Applied(NamedTuple):
@@ -44,6 +46,24 @@ def apply_locked(root: Root, journal: Journal) -> Applied:
         return Applied(link, False, True)
     point(root, wanted)
     return Applied(wanted, True, False)
+
+
+def wait_until_served(root: Root, journal: Journal, timeout_seconds: float) -> None:
+    """Return when the generation of the record serves here: linked, its listeners up. The daemon starts it; this only looks.
+
+    Raises AgentError `behind` after `timeout_seconds`; the record stands, and the daemon goes on.
+    """
+    until = time.monotonic() + timeout_seconds
+    while True:
+        current = journal.member().current
+        if apply(root, journal).link == current and (current is None or _serves(root, journal, current)):
+            return
+        if time.monotonic() >= until:
+            message = (
+                f"generation {current} is committed, and after {timeout_seconds:g} s it does not serve here yet; the host goes on trying"
+            )
+            raise AgentError("behind", message, generation=current)
+        time.sleep(LOOK_AGAIN_SECONDS)
 
 
 def pointed(root: Root) -> Optional[int]:

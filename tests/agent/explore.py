@@ -7,6 +7,9 @@ back alone, a message arrives late or twice. Only the drivers are written here; 
 Time is not counted. Messages come at 0 with deadlines at 1 and leases until 2; a lease runs out by an edit of the record, and what a host
 does past its deadline is asked at 1. Two things keep the number of states small and lose none that matters: a lease runs out together with
 the first thing for which that makes a difference, and the two members are alike, so states that differ in who is who are one.
+
+Seen whole, on 2026-11-28, without a broken promise: one death with one late message 1,922,736 states (15 minutes), with one reboot 356,233,
+with one lone revert 236,849.
 """
 
 from __future__ import annotations

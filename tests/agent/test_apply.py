@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from typing import Any
 import pytest
 
 from shipway_agent.apply import Applied, apply, point, pointed, poke
-from shipway_agent.errors import Foreign
+from shipway_agent.errors import AgentError, Foreign
 from shipway_agent.journal import Journal, ProcessRow
 from shipway_agent.primitives import generations
+from shipway_agent.primitives.member import decide
 from shipway_agent.root import Root
 from shipway_agent.states import COMMITTED, REVERTED
 
@@ -153,3 +155,30 @@ def test_a_directory_in_the_place_of_the_link_is_refused(root: Root, journal: Jo
     go(journal, 1)
     with pytest.raises(Foreign):
         apply(root, journal)
+
+
+def test_to_acknowledge_a_commit_a_host_that_had_gone_back_serves_first(root: Root, journal: Journal) -> None:
+    gone_back(root, journal)
+
+    def daemon() -> None:
+        with Journal(root) as own:
+            up(own, 2)
+
+    later = threading.Timer(0.3, daemon)
+    later.start()
+    try:
+        reply = decide(root, journal, {"do": "tell", "deployment": "d2", "fence": 2, "decision": COMMITTED})
+    finally:
+        later.join()
+    assert reply == {"ok": True, "decision": COMMITTED}
+    assert pointed(root) == 2
+
+
+def test_a_host_that_does_not_get_there_is_behind_and_says_so_again(root: Root, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shipway_agent.primitives.member.SERVE_SECONDS", 0.2)
+    gone_back(root, journal)
+    for _ in range(2):
+        with pytest.raises(AgentError, match="generation 2 is committed, and after 0.2 s it does not serve here yet") as caught:
+            decide(root, journal, {"do": "tell", "deployment": "d2", "fence": 2, "decision": COMMITTED})
+        assert caught.value.code == "behind"
+    assert pointed(root) == 1, "what serves goes on serving"

@@ -5,17 +5,22 @@ from __future__ import annotations
 from typing import Any, Dict, Mapping
 
 from shipway_agent import clock
-from shipway_agent.apply import apply_locked, poke
+from shipway_agent.apply import apply_locked, poke, wait_until_served
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
 from shipway_agent.orphans import end_overdue
 from shipway_agent.primitives import Context
 from shipway_agent.root import Root
+from shipway_agent.states import BACK, COMMITTED
+
+SERVE_SECONDS = 75.0
+"""How long a host that had gone back may take to serve again; less than a driver waits for its acknowledgement."""
 
 
 def decide(root: Root, journal: Journal, message: Mapping[str, Any]) -> Dict[str, Any]:
     """Answer a message; a refusal is an answer. Raises AgentError when what follows cannot be done; the record then says what is wanted.
 
+    To acknowledge a commit is to serve its generation: a host that had gone back starts it again before it answers, or is `behind`.
     A lease is refused (`busy`) also while a task runs on whose agent was killed: at its own timeout it is ended here.
     """
     if message["do"] == "renew":
@@ -25,9 +30,12 @@ def decide(root: Root, journal: Journal, message: Mapping[str, Any]) -> Dict[str
         if running is not None:
             return {"ok": False, "code": "busy", **running}
     with root.host_lock():
+        before = journal.member().attempt(str(message.get("deployment")))
         reply = journal.decide(message, clock.boot_now())
-        apply_locked(root, journal)
+        applied = apply_locked(root, journal)
     poke(root)
+    if reply["ok"] and reply.get("decision") == COMMITTED and (applied.held or (before is not None and before.stage == BACK)):
+        wait_until_served(root, journal, SERVE_SECONDS)
     return reply
 
 
