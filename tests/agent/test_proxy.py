@@ -254,6 +254,16 @@ def test_a_port_that_another_process_has_is_refused_with_its_name(shop: Lodge, s
     assert ensure(shop, port)["changed"]  # and works once the port is free
 
 
+def test_a_port_that_a_connection_of_this_host_has_is_explained(shop: Lodge) -> None:
+    with socket.socket() as server, socket.socket() as client:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        client.connect(server.getsockname())
+        with pytest.raises(AgentError, match="outgoing connections") as refused:
+            ensure(shop, client.getsockname()[1])
+    assert refused.value.code == "port-taken"
+
+
 @pytest.mark.parametrize(
     "listen", ["8080", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:70000", "unix//tmp/x", "{env.HOME}:80", "a b:80", ":80-90"]
 )
