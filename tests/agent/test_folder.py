@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -274,3 +275,41 @@ def test_nothing_is_written_over_by_exists(folder: Folder) -> None:
     folder.write("file", b"")
     with pytest.raises(Exists):
         os.close(folder.file("file", os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a small file system")
+def test_a_file_system_that_is_read_only_is_named_as_that(tmp_path: Path) -> None:
+    place = tmp_path / "mounted"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=700", "tmpfs", place], capture_output=True).returncode != 0:
+        pytest.skip("this machine does not let us mount")
+    try:
+        with Folder(str(place), os.open(place, os.O_RDONLY)) as folder:
+            folder.write("before", b"x")
+            subprocess.run(["mount", "-o", "remount,ro", place], check=True)
+            for work in (
+                lambda: folder.write("after", b""),
+                lambda: folder.link("after", "x"),
+                lambda: folder.remove("before"),
+                lambda: folder.at("after", create=True),
+            ):
+                with pytest.raises(AgentError, match=f"{place}/.*read-only") as caught:
+                    work()
+                assert caught.value.code == "read-only"
+            assert folder.read("before") == b"x"
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
+def test_what_this_user_may_not_do_is_denied_by_path() -> None:
+    def work(place: str) -> None:
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+        with Folder(place, os.open(place, os.O_RDONLY)) as folder, pytest.raises(AgentError, match=f"{place}/x") as caught:
+            folder.write("x", b"")
+        assert caught.value.code == "denied"
+
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        assert in_a_child(lambda: work(place)) == 0
