@@ -97,6 +97,11 @@ class Project:
         assert len(said.lines) == 1, said.text
         return said.lines[0]
 
+    def calm(self) -> dict[str, Any]:
+        """The status once nothing is on its way any more: every host as recorded, what had to end ended."""
+        eventually(lambda: self.run("status", self.environment, "--json", code=None).code == 0, "every host is as recorded", 60.0)
+        return self.status()
+
     def serving(self) -> str:
         """The version label every host agrees on; fails the test where they do not agree."""
         status = self.status()

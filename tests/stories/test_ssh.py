@@ -79,7 +79,7 @@ def test_nothing_needs_root_and_nothing_is_written_outside(fleet: Fleet) -> None
     outside = [path for path in written.stdout.decode().splitlines() if not path.startswith(("/home/deploy", "/tmp/shipway-"))]
     assert outside == []
     owners = fleet.hosts.run("a", ["ps", "-eo", "user,args"], user="root").stdout.decode().splitlines()
-    ours = [line for line in owners if "shipway" in line or "app.py" in line or "caddy" in line]
+    ours = [line for line in owners if ".shipway" in line or "app.py" in line or "caddy" in line]
     assert ours
     assert all(line.startswith("deploy") for line in ours), ours
 
@@ -108,7 +108,7 @@ def test_a_host_that_reboots_after_the_switch_does_not_split_the_fleet(fleet: Fl
     out, err = driver.communicate(timeout=110)
     assert driver.returncode in (1, 4), out + err
     fleet.project.run("resume", "live")
-    assert fleet.project.status()["agrees"] is True
+    assert fleet.project.calm()["agrees"] is True
     fleet.project.deploy("v5")
     assert fleet.version() == "5"
 
@@ -138,7 +138,7 @@ def test_a_host_that_vanishes_after_the_switch_is_settled_when_it_is_back(place:
         assert "c" in json.loads(out.splitlines()[-1])["message"]
         hosts.heal("c")
         fleet.project.run("resume", "live")
-        assert fleet.project.status()["agrees"] is True
+        assert fleet.project.calm()["agrees"] is True
         assert fleet.version() == "1"
 
 
