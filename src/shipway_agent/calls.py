@@ -95,6 +95,11 @@ def _decide(call: Call) -> Dict[str, Any]:
     if call.args.get("do") not in RULES:
         raise AgentError("message", f"no message {call.args.get('do')!r} is known here")
     reply = decide(call.root, call.named(), call.args)
+    if call.args["do"] == "tell" and reply["ok"]:
+        from shipway_agent import visitor
+
+        down = visitor.end(call.root, str(call.args["deployment"]))
+        return reply if down is None else {**reply, "downtime_seconds": down}
     if call.args["do"] == "lease" and reply["ok"]:
         # From here on somebody must end the lease if its driver does not, and the lead must be there for questions.
         from shipway_agent import daemon
@@ -144,9 +149,13 @@ def _put_many(call: Call) -> Dict[str, Any]:
 
 
 def _prove(call: Call) -> Dict[str, Any]:
+    from shipway_agent import visitor
     from shipway_agent.primitives import prove
 
-    return prove.prove(call.context(), call.args)
+    try:
+        return prove.prove(call.context(), call.args)
+    finally:
+        visitor.end(call.root, "")
 
 
 def _manifest(call: Call) -> Dict[str, Any]:

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -51,6 +52,7 @@ class Lodge:
         home.mkdir(parents=True, exist_ok=True)
         self.root = Root(str(home), create=True)
         self.proxy = proxy
+        self.ended = threading.Event()
         self.journal = Journal(self.root)
         self.journal.name_member(name)
         self.name = name
@@ -98,9 +100,8 @@ class Lodge:
     def context(self, number: int, seconds: float = BOUND_SECONDS) -> Context:
         """What a primitive is given."""
         until = time.monotonic() + seconds
-        return Context(
-            self.root, self.proxy or self.root.full("proxy"), self.journal, f"d-{number}", number, "step", until, lambda event: None
-        )
+        proxy = self.proxy or self.root.full("proxy")
+        return Context(self.root, proxy, self.journal, f"d-{number}", number, "step", until, lambda event: None, ended=self.ended)
 
     # ------------------------------------------------------------ the record
 
@@ -116,17 +117,18 @@ class Lodge:
         number: int,
         seconds: float = 60.0,
         confirm_seconds: float = 60.0,
-        lead: str = "a",
-        members: tuple[str, ...] = ("a",),
+        lead: str = "",
+        members: tuple[str, ...] = (),
         **document: Any,
     ) -> None:
+        """A lease for deployment `number`, by default of a fleet of this host alone."""
         self.decide(
             "lease",
             number,
             owner="ann@laptop",
             seconds=seconds,
-            lead=lead,
-            members=members,
+            lead=lead or min(members or (self.name,)),
+            members=members or (self.name,),
             confirm_seconds=confirm_seconds,
             document=document,
         )
@@ -207,6 +209,7 @@ class Lodge:
 
     def close(self) -> None:
         """End the daemon and every process of this root, whatever the test left."""
+        self.ended.set()
         if os.fstat(self.root.fd).st_nlink == 0:
             self.journal.close()
             self.root.close()

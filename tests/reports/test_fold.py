@@ -96,3 +96,14 @@ def test_a_failure_has_one_shape_however_the_agent_sends_it() -> None:
 def test_no_stream_of_events_breaks_the_fold(events: list[Event]) -> None:
     state = fold(events)
     assert set(state.hosts) >= {event.host for event in events if event.host}
+
+
+def test_downtime_is_the_longest_that_was_measured_also_when_it_was_undone() -> None:
+    """A failed proof knows it until then, the acknowledgement of the undo knows the whole."""
+    facts = {"code": "unhealthy", "message": "web.1: sick", "lines": [], "facts": {"downtime_seconds": 0.2}}
+    events = [
+        Event("step", 1.0, "2-a", "a", {"key": "prove", "title": "prove", "state": "failed", "seconds": 1.0, "error": facts}),
+        Event("told", 2.0, "2-a", "a", {"decision": "reverted", "downtime_seconds": 0.8}),
+        Event("told", 2.0, "2-a", "b", {"decision": "reverted"}),
+    ]
+    assert {name: host.downtime_seconds for name, host in fold(events).hosts.items()} == {"a": 0.8, "b": None}

@@ -108,7 +108,8 @@ class Conduct:
                 await login
             finally:
                 login.cancel()
-            self._tell("proved", host=name, probes=[probe for answer in answers.values() for probe in _probes(answer)])
+            proof = answers.get("prove", {})
+            self._tell("proved", host=name, probes=list(proof.get("probes", ())), downtime_seconds=proof.get("downtime_seconds"))
 
         await self._phase("verify", one)
 
@@ -207,7 +208,3 @@ class _Overheard(Tell):
 
     def __call__(self, kind: str, /, *, host: str = "", **data: Any) -> None:
         self._listen(kind, host=host, **data)
-
-
-def _probes(answer: Any) -> list[Any]:
-    return list(answer.get("probes", ())) if isinstance(answer, Mapping) else []

@@ -99,6 +99,7 @@ async def _tell_all(fleet: Fleet, claim: Claim, tell: Tell, deployment: str, dec
         reply = await fleet.call(name, "decide", message, timeout_seconds=ACKNOWLEDGE_SECONDS)
         if not reply["ok"]:
             raise HostRefused(name, str(reply["code"]), f"does not follow the decision {decision}: {reply['code']}", facts=dict(reply))
-        tell("told", host=name, decision=decision)
+        down = {"downtime_seconds": reply["downtime_seconds"]} if "downtime_seconds" in reply else {}
+        tell("told", host=name, decision=decision, **down)
 
     return (await fleet.each(one)).errors

@@ -37,9 +37,9 @@ def start_wave(documents: Mapping[str, Json], *, deployment: str, number: int) -
     )
 
 
-def switches(documents: Mapping[str, Json]) -> dict[str, tuple[Step, ...]]:
+def switches(intent: Intent, documents: Mapping[str, Json], facts: Mapping[str, HostFacts]) -> dict[str, tuple[Step, ...]]:
     """The rename, everywhere at once."""
-    return {host: (steps.switch(),) for host in documents}
+    return {host.name: (steps.switch(*_asked(intent, host, documents, facts)),) for host in intent.environment.hosts}
 
 
 def verifications(
@@ -49,9 +49,7 @@ def verifications(
     found: dict[str, tuple[Step, ...]] = {}
     for host in intent.environment.hosts:
         document = documents[host.name]
-        door = front_door(intent, host, facts[host.name]) if serves(document) else None
-        pages = proof_pages(document) if door is not None else []
-        proof = steps.prove(intent.environment.watch_seconds, pages, door)
+        proof = steps.prove(intent.environment.watch_seconds, *_asked(intent, host, documents, facts))
         workers = steps.workers_settled(number, _drain_seconds(document, facts[host.name].live))
         found[host.name] = (workers, proof) if _workers(document) else (proof,)
     return found
@@ -98,6 +96,14 @@ def proof_pages(document: Json) -> list[dict[str, Any]]:
         return [dict(page) for page in document["key_pages"]]
     healthy = [dict(p["health"]["page"]) for p in document["processes"] if p.get("listens") and p.get("health")]
     return healthy[:1] or [{"path": "/", "status": ANY_ANSWER, "contains": None, "timeout_seconds": 5.0}]
+
+
+def _asked(
+    intent: Intent, host: Host, documents: Mapping[str, Json], facts: Mapping[str, HostFacts]
+) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    """The pages that the front door of a host is asked, and where it is; none where nothing serves."""
+    document = documents[host.name]
+    return (proof_pages(document), front_door(intent, host, facts[host.name])) if serves(document) else ([], None)
 
 
 def _workers(document: Json) -> bool:

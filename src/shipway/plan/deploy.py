@@ -99,7 +99,7 @@ def _filled(
     return replace(
         plan,
         waves=(*prepare, *activate, start_wave(wanted, deployment=deployment, number=number)),
-        switch=switches(wanted),
+        switch=switches(intent, wanted, facts),
         verify=verifications(intent, wanted, facts, number),
         finish=finishes(intent, wanted, facts, deployment=deployment, number=number),
         undo={name: undo for name in plan.members if (undo := _undo(intent, name, number))},

@@ -60,7 +60,7 @@ def plan_rollback(
         lead=lead.name,
         members=tuple(sorted(documents)),
         waves=() if there else _waves(intent, facts, documents, overrides, found.number, number, deployment, caddy_digest),
-        switch={} if there else switches(documents),
+        switch={} if there else switches(intent, documents, facts),
         verify={} if there else verifications(intent, documents, facts, number),
         finish={} if there else finishes(intent, documents, facts, deployment=deployment, number=number),
         document=deployment_document(

@@ -90,8 +90,9 @@ def process_start(number: int, processes: Sequence[Mapping[str, Any]]) -> Step:
     return Step("start", "process.start", {"generation": number}, title, max(waits, default=0.0) + GRACE_SECONDS)
 
 
-def switch() -> Step:
-    return Step("switch", "switch", {}, "switch", 30.0)
+def switch(pages: Sequence[Mapping[str, Any]], front: Mapping[str, Any] | None) -> Step:
+    """The rename; from right before it the first page is asked at the front door, for what a proof says of downtime."""
+    return Step("switch", "switch", {"pages": list(pages[:1]), "front": front}, "switch", 30.0)
 
 
 def workers_settled(number: int, drain_seconds: float) -> Step:

@@ -221,11 +221,16 @@ def _learn(host: HostState, work: Work) -> None:
     facts = work.error.get("facts", {}) if work.error else {}
     host.probes = _probes(work.answer) or _probes(facts) or host.probes
     for said in (work.answer, facts):
-        downtime = duration(said, "downtime_seconds")
-        if downtime is not None:
-            host.downtime_seconds = max(host.downtime_seconds or 0.0, downtime)
+        _was_down(host, said)
     if work.state == "done":
         host.stage = _STAGES.get(work.key, host.stage)
+
+
+def _was_down(host: HostState, said: Mapping[str, Any]) -> None:
+    """What was measured until the decision was followed is the whole; what was measured until the proof, a part of it."""
+    downtime = duration(said, "downtime_seconds")
+    if downtime is not None:
+        host.downtime_seconds = max(host.downtime_seconds or 0.0, downtime)
 
 
 def _output(state: State, host: HostState | None, event: Event) -> None:
@@ -243,6 +248,7 @@ def _proved(state: State, host: HostState | None, event: Event) -> None:
     if host is not None:
         host.stage = "proved"
         host.probes = _probes(event.data) or host.probes
+        _was_down(host, event.data)
 
 
 def _decided(state: State, host: HostState | None, event: Event) -> None:
@@ -252,6 +258,7 @@ def _decided(state: State, host: HostState | None, event: Event) -> None:
 def _told(state: State, host: HostState | None, event: Event) -> None:
     if host is not None:
         host.decision = _decision(event)
+        _was_down(host, event.data)
         host.stage = host.decision or host.stage
 
 

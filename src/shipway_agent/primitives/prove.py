@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
-from shipway_agent import front, group, logs, ownership, probes, spawn
+from shipway_agent import front, group, logs, ownership, probes, spawn, visitor
 from shipway_agent.apply import pointed
 from shipway_agent.caddy import token
 from shipway_agent.errors import AgentError
@@ -28,10 +28,20 @@ def prove(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
 
     Once: the listener at every address the proxy may dial belongs to a process of this generation, and the front door answers every
     page with this release from one of these addresses. For `watch_seconds`, every 0.25 s: every copy is healthy at its address, is
-    alive and was not started anew, and the front door answers its first page. One look that finds otherwise fails the proof, so that
-    `downtime_seconds`, for how long a look found the page failing, is 0 in every proof.
-    Raises AgentError with `probes`, and the last lines of the process concerned: not-current, not-ours, died, unhealthy, front-door.
+    alive and was not started anew, and the front door answers its first page. One look that finds otherwise fails the proof.
+    `downtime_seconds` is what the visitor measured from right before the switch until now (visitor.py), null without a front door.
+    Raises AgentError with `probes`, `downtime_seconds` and the last lines of the process concerned: not-current, not-ours, died,
+    unhealthy, front-door.
     """
+    asks = visitor.begin(context.root, context.deployment, context.ended, args)
+    try:
+        probes_made = _prove(context, args)
+    except AgentError as error:
+        raise AgentError(error.code, error.message, error.lines, **{**error.facts, "downtime_seconds": _so_far(asks)}) from error
+    return {"probes": probes_made, "downtime_seconds": _so_far(asks)}
+
+
+def _prove(context: Context, args: Mapping[str, Any]) -> List[Probe]:
     number, document = _current(context)
     rows = _rows(context.journal, number, document)
     probes_made: List[Probe] = []
@@ -44,7 +54,11 @@ def prove(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
             proof.answers(door, page)
     proof.watched(float(args["watch_seconds"]), door, pages[:1])
     proof.owned()
-    return {"probes": probes_made, "downtime_seconds": 0.0}
+    return probes_made
+
+
+def _so_far(asks: Optional[visitor.Visitor]) -> Optional[float]:
+    return None if asks is None else asks.seconds()
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Dict, Mapping
 
-from shipway_agent import clock, front
+from shipway_agent import clock, front, visitor
 from shipway_agent.apply import apply_locked, point, pointed, poke
 from shipway_agent.decide import Attempt, Reply
 from shipway_agent.errors import AgentError
@@ -16,7 +16,7 @@ from shipway_agent.states import ARMED, SWITCHED
 
 
 def switch(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
-    """Make the generation of this deployment current: {"base", "seconds", "at_boot"}.
+    """Make the generation of this deployment current: {"base", "seconds", "at_boot"}. From right before it, a visitor asks at `front`.
 
     `seconds` is how long the rename took until it was on disk, `at_boot` when it was, on the boot clock. Killed anywhere and
     called again, it goes on where it was. Raises AgentError: `no-generation`, `slots`, or the code of a refusal of the record
@@ -26,6 +26,7 @@ def switch(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     if document is None:
         raise AgentError("no-generation", f"generation {context.fence} is not on this host", generation=context.fence)
     front.lay(context.root, context.fence, document)
+    visitor.begin(context.root, context.deployment, context.ended, args)
     return perform(context.root, context.journal, context.deployment, context.fence)
 
 
