@@ -345,6 +345,17 @@ def test_after_a_reboot_what_had_no_intent_is_discarded_and_what_was_decided_sta
 # -------------------------------------------------------------------- memory
 
 
+def test_a_host_whose_application_was_taken_off_forgets_all_but_the_highest_number() -> None:
+    host = Host().go("switched")
+    host.say("commit")
+    host.say("finish")
+    assert host.say("remove", 2)["code"] == "expired", "only under a lease"
+    host.lease(2)
+    assert host.say("remove", 2)["ok"]
+    assert host.member == Member("a", fence=2)
+    assert host.lease(1)["code"] == "fenced"
+
+
 def test_a_host_remembers_the_last_decisions_and_whatever_is_open() -> None:
     host = Host("b").go("switched")
     for number in range(2, 2 * decide.KEPT_ATTEMPTS):
@@ -383,7 +394,7 @@ def test_whatever_arrives_a_host_answers_keeps_its_word_and_its_record_survives_
         assert reply["ok"] or (after == member and reply["code"])
         assert (after.term, after.fence) >= (member.term, member.fence)
         for attempt in member.attempts:
-            if attempt.stage in DECISIONS:
+            if attempt.stage in DECISIONS and message["do"] != "remove":
                 assert after.attempt(attempt.deployment) == attempt, "a decision is never changed"
         assert len(after.open()) <= 1
         assert decide.from_json(decide.to_json(after)) == after
