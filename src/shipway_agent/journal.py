@@ -328,12 +328,12 @@ class Journal:
                 self._db.execute("INSERT OR IGNORE INTO good VALUES (?, ?)", (attempt.target, attempt.deployment))
 
     def _decide(self, message: Mapping[str, Any], now: float) -> Reply:
-        if message["do"] == "lease":
+        before = self._member()
+        after, reply = decide.handle(before, message, now)
+        if message["do"] == "lease" and reply["ok"]:  # who holds it says more than what runs for him
             others = [step for step in self._busy() if step.deployment != message["deployment"]]
             if others:
                 return {"ok": False, "code": "busy", "deployment": others[0].deployment, "key": others[0].key, "since": others[0].at}
-        before = self._member()
-        after, reply = decide.handle(before, message, now)
         if after != before:
             self._save(after)
         if message["do"] not in QUIET or _stages(after) != _stages(before):

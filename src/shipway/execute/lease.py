@@ -108,13 +108,20 @@ async def _take_one(fleet: Fleet, name: str, claim: Claim, tell: Tell) -> None:
             give_up = loop.time() + bound
             tell("waiting", host=name, what=_what(reply), bound_seconds=bound)
         least = min(least, left)
-        await asyncio.sleep(min(0.5, max(0.05, left)))
+        await asyncio.sleep(min(0.5, max(0.05, left)) if reply["code"] == "held" else 0.25)
 
 
 def _what(reply: Json) -> str:
     if reply["code"] == "held":
         return f"the lease of {reply['owner']} ({reply['deployment']}) to be renewed or to run out"
-    return f"step {reply.get('key', '?')} of {reply.get('deployment', '?')} to end"
+    return f"{_step(reply)} to end"
+
+
+def _step(reply: Json) -> str:
+    """A step as a person knows it: what is done once per release is not of one deployment, and its key has a digest behind the name."""
+    deployment, words = str(reply.get("deployment", "")), str(reply.get("key", "a step")).split(":")
+    name = " ".join(words[:2]) if words[0] == "task" else f"step {words[0]}"
+    return f"{name} of an earlier deployment" if deployment.startswith("release:") else f"{name} of {deployment}"
 
 
 def _held(name: str, reply: Json, environment: str) -> Refused:
@@ -127,7 +134,7 @@ def _held(name: str, reply: Json, environment: str) -> Refused:
         )
     if reply["code"] == "busy":
         return Refused(
-            f"step {reply.get('key', '?')} of deployment {reply.get('deployment', '?')} still runs on {name}",
+            f"{_step(reply)} still runs on {name}",
             state="nothing was touched by this command",
             hint=f"it is ended at its own timeout; then {AGAIN}",
             code="busy",

@@ -9,7 +9,7 @@ AGAIN = "the same command again"
 
 
 class ShipwayError(Exception):
-    """What happened (`message`), what state things are in (`state`), what to type next (`hint`). docs/reference/errors.md lists each `code`."""
+    """What happened (`message`), what state things are in (`state`), what to type next (`hint`); docs/reference/errors.md has all codes."""
 
     exit_code = 1
     code = "failed"

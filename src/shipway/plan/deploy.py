@@ -37,7 +37,7 @@ def plan_deploy(
     kind "repair", a new generation everywhere, with what is wrong in its notes; `repair` names wrongs that the caller saw by itself.
     Raises Refused (plan/gates.py).
     """
-    pass_gates(intent, release, facts, deployment)
+    pass_gates(intent, release, facts)
     hosts = sorted(intent.environment.hosts, key=lambda host: host.name)
     lead = lead_of(hosts)
     made = facts[lead.name].hello.clock

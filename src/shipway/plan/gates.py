@@ -21,9 +21,9 @@ BLOCK_BYTES = 4096
 UNTOUCHED = "nothing was touched; every host serves what it served"
 
 
-def pass_gates(intent: Intent, release: Release | None, facts: Mapping[str, HostFacts], deployment: str) -> None:
-    """Check that `deployment` may begin. `release` is None where none is shipped. Raises Refused with every reason there is."""
-    reasons = list(_reasons(intent, release, facts, deployment))
+def pass_gates(intent: Intent, release: Release | None, facts: Mapping[str, HostFacts]) -> None:
+    """Check that a deployment may begin. `release` is None where none is shipped. Raises Refused with every reason there is."""
+    reasons = list(_reasons(intent, release, facts))
     if len(reasons) == 1:
         raise reasons[0]
     if reasons:
@@ -36,10 +36,10 @@ def pass_gates(intent: Intent, release: Release | None, facts: Mapping[str, Host
         )
 
 
-def _reasons(intent: Intent, release: Release | None, facts: Mapping[str, HostFacts], deployment: str) -> Iterator[Refused]:
+def _reasons(intent: Intent, release: Release | None, facts: Mapping[str, HostFacts]) -> Iterator[Refused]:
     yield from _members(intent, facts)
     for name, fact in sorted(facts.items()):
-        yield from _host(intent, name, fact, deployment)
+        yield from _host(name, fact)
     if release is not None:
         for name, fact in sorted(facts.items()):
             yield from _room(name, fact, release)
@@ -63,8 +63,7 @@ def _members(intent: Intent, facts: Mapping[str, HostFacts]) -> Iterator[Refused
         )
 
 
-def _host(intent: Intent, name: str, fact: HostFacts, deployment: str) -> Iterator[Refused]:
-    environment = intent.environment.name
+def _host(name: str, fact: HostFacts) -> Iterator[Refused]:
     if fact.hello.why_not:
         yield _refuse("host", f"{name} cannot take a release: {fact.hello.why_not}", f"mend that on {name}, then {AGAIN}")
     python = _version(fact.hello.python)
@@ -80,13 +79,6 @@ def _host(intent: Intent, name: str, fact: HostFacts, deployment: str) -> Iterat
             f"the root {fact.hello.root} of {name} belongs to host {fact.member.name} of this environment",
             f"give {name} a root of its own in shipway.toml, or its old name back",
         )
-    for busy in fact.busy:
-        if busy.deployment != deployment:
-            yield _refuse(
-                "busy",
-                f"step {busy.key} of deployment {busy.deployment} still runs on {name}",
-                f"it is ended at its own timeout; shipway status {environment} shows it",
-            )
 
 
 def _room(name: str, fact: HostFacts, release: Release) -> Iterator[Refused]:

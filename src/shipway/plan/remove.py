@@ -21,7 +21,7 @@ def plan_remove(
     `shared` removes the shared paths too. Hosts that hold nothing are left out; nothing to do when none does.
     Raises Refused (plan/gates.py).
     """
-    pass_gates(intent, None, facts, deployment)
+    pass_gates(intent, None, facts)
     lead = lead_of(intent.environment.hosts)
     live = facts[lead.name].live or {}
     return Plan(

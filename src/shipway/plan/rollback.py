@@ -34,7 +34,7 @@ def plan_rollback(
     Nothing to do when the target serves everywhere and is well. Raises Refused: the gates' reasons, a target that is unknown or
     ambiguous (naming the candidates), members that lack it (naming them).
     """
-    pass_gates(intent, None, facts, deployment)
+    pass_gates(intent, None, facts)
     environment = intent.environment
     found = find_target(environment.name, facts, target)
     short = lacking(facts, found.number)
