@@ -75,8 +75,7 @@ def supervise(root_path: str, proxy_path: Optional[str]) -> int:
         return 0
     with Root(root_path) as root:
         lock = Lock(int(inherited)) if inherited else None
-        if lock is not None:
-            os.set_inheritable(lock.fd, False)
+        _keep_descriptors_from_children()
         _speak_into_log(root)
         try:
             lock = lock or root.supervisor_lock(LOCK_SECONDS)
@@ -360,6 +359,16 @@ def _detach() -> bool:
         os._exit(0)
     os.chdir("/")
     return True
+
+
+def _keep_descriptors_from_children() -> None:
+    """What a login left open in us, and the lock across a re-execution: no app gets any of it."""
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2:
+            try:
+                os.set_inheritable(int(name), False)
+            except OSError:  # the one that listed them
+                pass
 
 
 def _speak_into_log(root: Root) -> None:
