@@ -36,6 +36,7 @@ EVERYWHERE = ""
 LINE_BYTES = 4096
 PATIENCE_SECONDS = 3.0
 MOST_AT_ONCE = 64
+BACKLOG = 64
 
 ASK, REACH, ACKNOWLEDGE = "ask", "reach", "acknowledge"
 
@@ -108,13 +109,9 @@ class Lead:
         """`host` is 127.0.0.1 or EVERYWHERE; port 0 lets the kernel choose. Raises AgentError `port` where the port is taken."""
         self._root = root
         self._on_change = on_change
-        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            self._listener.bind((host, port))
-            self._listener.listen(64)
+            self._listener = _listener(host, port)
         except OSError as error:
-            self._listener.close()
             raise AgentError("port", f"cannot listen for the other hosts on {host or '*'}:{port}: {error.strerror}", port=port) from error
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
@@ -177,6 +174,13 @@ class Lead:
                 pass  # it asks again
             self._on_change()
         return True
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """Bound and listening; on everything means IPv4 and, where the kernel has it, IPv6."""
+    if host == EVERYWHERE and socket.has_dualstack_ipv6():
+        return socket.create_server((host, port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True)
+    return socket.create_server((host, port), backlog=BACKLOG)
 
 
 @dataclass

@@ -14,6 +14,7 @@ import pytest
 
 from shipway_agent import clock, peers
 from shipway_agent.decide import Attempt, Member
+from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
 from shipway_agent.peers import Lead
 from shipway_agent.root import Root
@@ -158,6 +159,22 @@ def test_the_second_address_is_tried_when_the_first_is_silent(leading: Leading) 
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         assert ask(leading, peers=[f"127.0.0.1:{nobody.getsockname()[1]}", *leading.document["peers"]]).reached
+
+
+def test_hosts_of_other_machines_reach_the_lead_by_ipv4_and_ipv6(leading: Leading) -> None:
+    leading.lease(60)
+    everywhere = Lead(leading.root, peers.EVERYWHERE, 0, leading.changed.set)
+    try:
+        for host in ["127.0.0.1", *(["[::1]"] if socket.has_dualstack_ipv6() else [])]:
+            assert ask(leading, peers=[f"{host}:{everywhere.port}"]).reached
+    finally:
+        everywhere.close()
+
+
+def test_a_port_that_is_taken_is_named(leading: Leading) -> None:
+    with pytest.raises(AgentError, match="cannot listen for the other hosts on 127") as error:
+        Lead(leading.root, "127.0.0.1", leading.lead.port, leading.changed.set)
+    assert error.value.code == "port"
 
 
 def test_slow_callers_and_noise_hold_up_nobody(leading: Leading) -> None:

@@ -63,7 +63,7 @@ def test_ports_stay_below_those_of_outgoing_connections() -> None:
 
 def test_when_no_port_is_free_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spawn, "is_free", lambda port: False)
-    with pytest.raises(AgentError, match="no free port on .* between 20000") as error:
+    with pytest.raises(AgentError, match=r"no free port on .* between 20000") as error:
         spawn.choose_port(set())
     assert error.value.code == "port"
 

@@ -51,6 +51,8 @@ WHERE: Dict[str, str] = {
     "process.start": "shipway_agent.primitives.processes:start",
     "workers.settled": "shipway_agent.primitives.processes:settled",
     "retire.watch": "shipway_agent.primitives.processes:draining",
+    "peers.reach": "shipway_agent.primitives.peers:reach",
+    "peers.acknowledged": "shipway_agent.primitives.peers:acknowledged",
     "proxy.ensure": "shipway_agent.primitives.proxy:ensure",
     "switch": "shipway_agent.primitives.switch:switch",
     "prove": "shipway_agent.primitives.prove:prove",
