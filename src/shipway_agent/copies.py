@@ -248,7 +248,7 @@ class Copies:
         try:
             self._journal.put_process(row)
             with self._root.at(logs.FOLDER, create=True, mode=0o700) as folder:
-                log_fd = logs.open_log(folder, logs.log_of(row.name, row.instance))
+                log_fd = logs.open_log(folder, logs.log_of(row.name, row.instance, row.generation))
                 os.write(log_fd, f"shipway: {words}\n".encode("utf-8", "backslashreplace"))
                 os.close(log_fd)
         except AgentError:
@@ -265,10 +265,10 @@ class Copies:
         if path:
             _unlink_socket(path)
         environment = spawn.environment_of(
-            document, generations.env_of(self._root, row.generation), row.name, row.address, self._marker(row)
+            self._root.path, document, generations.env_of(self._root, row.generation), row.name, row.address, self._marker(row)
         )
         with self._root.at(logs.FOLDER, create=True, mode=0o700) as folder:
-            log_fd = logs.open_log(folder, logs.log_of(row.name, row.instance))
+            log_fd = logs.open_log(folder, logs.log_of(row.name, row.instance, row.generation))
         return spawn.Launch(spawn.argv_of(process["run"], port, path), directory, environment, log_fd)
 
     def _address(self, key: Key, row: Optional[ProcessRow], listens: Optional[str], token: str) -> Optional[str]:

@@ -31,8 +31,8 @@ from shipway_agent.journal import Journal
 from shipway_agent.peers import Lead
 from shipway_agent.primitives import generations
 from shipway_agent.root import Lock, Root
-from shipway_agent.spawn import PATH
 from shipway_agent.states import COMMITTED
+from shipway_agent.surroundings import PATH
 from shipway_agent.wants import Document, Keep, Wants, generations_of, wants
 from shipway_agent.watchdog import Watchdog
 
@@ -44,6 +44,9 @@ CALM_SECONDS = 1.0
 """The wait while nothing is on its way and the kernel reports every death: a turn costs up to 1 ms on a machine with cold caches."""
 
 FAULT_SECONDS = 1.0
+PROXY_SECONDS = 2.0
+"""Between two looks at whether the proxy has its daemon."""
+
 ROTATE_SECONDS = 1.0
 LOCK_SECONDS = 0.5
 START_SECONDS = 3.0
@@ -147,6 +150,7 @@ class Daemon:
         self._lead: Optional[Lead] = None
         self._lead_again = 0.0
         self._asked_proxy_again = 0.0
+        self._proxy_again = 0.0
         self._rotated = 0.0
         self._ending = False
         self._stopping = False
@@ -200,6 +204,7 @@ class Daemon:
         link = self._align(wanted)
         busy = self._copies.turn(Turn(wanted.run if not self._ending else frozenset(), link, self._documents, now(), self._ending))
         self._listen()
+        self._tend_proxy()
         self._rotate()
         until = self._watchdog.next_turn(member, clock.boot_now())
         if busy:
@@ -266,6 +271,19 @@ class Daemon:
         if counts is None:
             self._asked_proxy_again = now() + 2.0
         return counts
+
+    def _tend_proxy(self) -> None:
+        """Nothing else starts the proxy's own daemon again after a reboot, or after somebody ended it."""
+        if now() < self._proxy_again or self._ending:
+            return
+        self._proxy_again = now() + PROXY_SECONDS
+        try:
+            with Root(self._proxy_path) as proxy:
+                if not proxy.supervised() and pointed(proxy) is not None:
+                    with proxy.proxy_lock(0.0):  # whoever changes or ends it holds this
+                        _start(proxy, own_file(), None)
+        except AgentError:
+            pass  # there is no proxy here, or somebody is at it
 
     def _rotate(self) -> None:
         if now() - self._rotated < ROTATE_SECONDS:

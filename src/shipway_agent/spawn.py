@@ -7,7 +7,6 @@ exec the child holds the daemon's lock, so that no other daemon can look for the
 from __future__ import annotations
 
 import os
-import pwd
 import secrets
 import signal
 import socket
@@ -17,8 +16,8 @@ from typing import AbstractSet, Any, List, Mapping, NoReturn, Optional, Sequence
 from shipway_agent.address import LOOPBACK, of_port, of_socket
 from shipway_agent.errors import AgentError
 from shipway_agent.group import MARKER
+from shipway_agent.surroundings import PATH, defaults, identity
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LOWEST_PORT = 20000
 LONGEST_SOCKET = 107
 """Bytes of a UNIX socket's path that the kernel takes."""
@@ -52,19 +51,10 @@ def argv_of(run: Union[str, Sequence[str]], port: str, path: str) -> Tuple[str, 
 
 
 def environment_of(
-    document: Mapping[str, Any], env: Mapping[str, Any], process: str, address: Optional[str], marked: str
+    root_path: str, document: Mapping[str, Any], env: Mapping[str, Any], process: str, address: Optional[str], marked: str
 ) -> Mapping[str, str]:
-    """The whole environment of a copy: nothing of ours or of the login leaks into it."""
-    account = pwd.getpwuid(os.geteuid())
-    found = {"PATH": PATH, "HOME": account.pw_dir, "USER": account.pw_name, "LANG": "C.UTF-8"}
-    found.update(env.get("common", {}))
-    found.update(env.get("process", {}).get(process, {}))
-    found.update(
-        RELEASE=str(document["version"]),
-        SHIPWAY_ENVIRONMENT=str(document["environment"]),
-        SHIPWAY_RELEASE=str(document["release"]),
-        SHIPWAY_GENERATION=str(document["number"]),
-    )
+    """The whole environment of a copy."""
+    found = {**defaults(root_path, document), **env.get("common", {}), **env.get("process", {}).get(process, {}), **identity(document)}
     if address is not None:
         found.update([("SOCKET", address[len("unix/") :])] if address.startswith("unix/") else [("PORT", address.rpartition(":")[2])])
     found[MARKER] = marked

@@ -18,7 +18,7 @@ from shipway_agent.journal import Journal
 from shipway_agent.primitives import Context, blobs, generations, member
 from shipway_agent.primitives.switch import perform
 from shipway_agent.root import Root
-from shipway_agent.spawn import PATH
+from shipway_agent.surroundings import PATH
 from shipway_agent.states import SWITCHED
 from shipway_agent.text import last_lines
 
@@ -117,7 +117,7 @@ def environment(proxy: Root) -> Dict[str, str]:
 def last_words(proxy: Root, count: int) -> List[str]:
     """The last lines of Caddy's log."""
     with proxy.at(logs.FOLDER, create=True, mode=0o700) as folder:
-        return logs.last(folder, logs.log_of(NAME, 1), count)
+        return [line for name in logs.logs_of(folder, NAME) for line in logs.last(folder, name, count)]
 
 
 def _take(source: Root, path: str, inside: Folder, digest: str) -> None:

@@ -25,16 +25,16 @@ def remove(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     Raises AgentError: `lease` for a driver that does not hold it, `stuck`.
     """
     root, journal = context.root, context.journal
-    driver = {"deployment": str(args["deployment"]), "fence": int(args["fence"])}
-    _refuse_others(journal.member(), driver["deployment"])
+    deployment, fence = str(args["deployment"]), int(args["fence"])
+    _refuse_others(journal.member(), deployment)
     for site in _sites(journal):
         proxy.remove_site(context.proxy, site, max(1.0, context.left(time.monotonic())))
     _end(context)
     removed: List[str] = [LINK] if root.unlink(LINK) else []
     names = EVERYTHING if args.get("keep_shared", True) else (*EVERYTHING, "shared")
     removed += [name for name in names if root.remove(name)]
-    journal.decide({"do": "remove", **driver}, clock.boot_now())
-    journal.event("removed", driver["deployment"], {"removed": removed})
+    journal.decide({"do": "remove", "deployment": deployment, "fence": fence}, clock.boot_now())
+    journal.event("removed", deployment, {"removed": removed})
     return {"removed": removed, "kept": [name for name in ("shared",) if root.stat(name) is not None]}
 
 

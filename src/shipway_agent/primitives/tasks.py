@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pwd
 import select
 import signal
 import subprocess
@@ -23,7 +22,8 @@ from shipway_agent.orphans import end, marker_for, orphans
 from shipway_agent.output import Output
 from shipway_agent.primitives import Context, generations
 from shipway_agent.root import Root
-from shipway_agent.spawn import PATH, argv_of
+from shipway_agent.spawn import argv_of
+from shipway_agent.surroundings import defaults, identity
 
 LOG = "tasks.log"
 LAST_LINES = 20
@@ -144,25 +144,13 @@ def _runner(context: Context, args: Mapping[str, Any]) -> Runner:
     until = clock.boot_now() + timeout_seconds
     marked = marker_for(context.root, context.deployment, context.key, until)
     env = generations.env_of(context.root, number)
-    return Runner(directory, environment_of(document, env, str(args["name"]), marked), timeout_seconds)
+    return Runner(directory, environment_of(context.root.path, document, env, str(args["name"]), marked), timeout_seconds)
 
 
-def environment_of(document: Mapping[str, Any], env: Mapping[str, Any], task: str, marked: str) -> Dict[str, str]:
-    """The whole environment of a task: nothing of ours or of the login leaks into it."""
-    account = pwd.getpwuid(os.geteuid())
-    found = {"PATH": PATH, "HOME": account.pw_dir, "USER": account.pw_name, "LANG": "C.UTF-8"}
-    found.update(env.get("common", {}))
-    found.update(env.get("task", {}).get(task, {}))
-    found.update(
-        {
-            "RELEASE": str(document["version"]),
-            "SHIPWAY_ENVIRONMENT": str(document["environment"]),
-            "SHIPWAY_RELEASE": str(document["release"]),
-            "SHIPWAY_GENERATION": str(document["number"]),
-            MARKER: marked,
-        }
-    )
-    return found
+def environment_of(root_path: str, document: Mapping[str, Any], env: Mapping[str, Any], task: str, marked: str) -> Dict[str, str]:
+    """The whole environment of a task."""
+    given = {**env.get("common", {}), **env.get("task", {}).get(task, {})}
+    return {**defaults(root_path, document), **given, **identity(document), MARKER: marked}
 
 
 def _attend(child: subprocess.Popen[bytes], output: Output, until: float) -> Optional[int]:
