@@ -22,6 +22,7 @@ from shipway_agent.journal import ProcessRow
 from shipway_agent.primitives import generations
 from shipway_agent.root import Root
 from tests.agent.lodge import Lodge, lodge, process, wait
+from tests.agent.test_session import python_of
 
 
 @pytest.fixture
@@ -160,6 +161,7 @@ def test_a_crash_loop_is_given_up_until_somebody_asks_again(home: Lodge) -> None
     wait(lambda: home.log("worker.1").count("says why") > 5)
 
 
+@pytest.mark.slow
 def test_what_a_dead_process_left_behind_is_ended_before_it_starts_again(home: Lodge) -> None:
     """Its child ignores SIGTERM and would hold the port."""
     home.generation(1, process(env={}), env={"web": {"CHILDREN": "1"}})
@@ -190,6 +192,7 @@ def test_a_process_that_daemonises_is_found_by_its_marker_and_ended_with_it(home
 # -------------------------------------------------------- killed and again
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_the_daemon_finds_its_processes(home: Lodge) -> None:
     home.generation(1, process(instances=2), process("sock", "socket"), process("worker", None))
     home.serve(1)
@@ -361,6 +364,7 @@ def test_a_worker_that_may_not_overlap_starts_when_the_old_one_is_gone_and_an_un
     assert not home.rows(2)
 
 
+@pytest.mark.slow
 def test_a_worker_that_ignores_sigterm_is_killed_after_its_drain_time_with_all_its_processes(home: Lodge) -> None:
     home.generation(1, process("worker", None, drain_seconds=5.0), env={"worker": {"STUBBORN": "1", "CHILDREN": "1"}})
     home.generation(2, process("other", None))
@@ -401,6 +405,7 @@ def test_sigterm_ends_the_daemon_alone(home: Lodge) -> None:
 # ------------------------------------------------------------------- itself
 
 
+@pytest.mark.slow
 def test_there_is_one_daemon_however_many_ask_for_it(tmp_path: Path) -> None:
     with lodge(tmp_path / "r") as home:
         run = "import sys; from shipway_agent import daemon; from shipway_agent.root import Root\n"
@@ -411,6 +416,7 @@ def test_there_is_one_daemon_however_many_ask_for_it(tmp_path: Path) -> None:
         assert said == {f"{home.pid()}\n"}
 
 
+@pytest.mark.slow
 def test_another_agent_takes_over_in_the_same_process_and_keeps_its_children(home: Lodge, tmp_path: Path) -> None:
     home.generation(1, process())
     home.serve(1)
@@ -462,6 +468,7 @@ def test_noise_on_its_socket_does_not_hurt_it(home: Lodge) -> None:
     assert home.pid() is not None
 
 
+@pytest.mark.slow
 def test_a_full_speed_writer_neither_fills_the_disk_nor_slows_the_daemon(home: Lodge) -> None:
     """A hundred thousand lines a second and more, for three seconds."""
     writer = "import time\nend = time.time() + 3\nwhile time.time() < end:\n    print(('y' * 99 + '\\n') * 1000, end='', flush=True)\n"
@@ -475,8 +482,8 @@ def test_a_full_speed_writer_neither_fills_the_disk_nor_slows_the_daemon(home: L
         slowest = max(slowest, time.monotonic() - began)
         time.sleep(0.05)
     with home.root.at("logs") as folder:
-        wait(lambda: logs.size_of(folder, "worker.1.log") <= logs.MOST_BYTES)
-        sizes = [logs.size_of(folder, name) for name in folder.names() if name.startswith("worker.1.log.")]
+        wait(lambda: logs.size_of(folder, "worker.1.000001.log") <= logs.MOST_BYTES)
+        sizes = [logs.size_of(folder, name) for name in folder.names() if name.startswith("worker.1.000001.log.")]
         assert sizes
         assert all(size <= 2 * logs.MOST_BYTES for size in sizes)
         assert len(sizes) <= logs.KEPT - 1
@@ -491,3 +498,27 @@ def test_a_root_that_is_another_users_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AgentError) as error:
         Root(str(tmp_path / "r"))
     assert error.value.code == "foreign"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", ["3.9", "3.13"])
+def test_it_runs_on_old_and_new_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    python = python_of(version)
+    if python is None:
+        pytest.skip(f"there is no Python {version} on this machine")
+    with lodge(tmp_path / "r") as home:
+        home.generation(1, process(instances=2), process("sock", "socket"), process("worker", None))
+        home.generation(2, process("worker", None))
+        monkeypatch.setattr(sys, "executable", python)
+        home.ensure()
+        home.serve(1)
+        assert len(home.wait_up(1)) == 3
+        home.wait_row(1, "worker")
+        before = pids(home.rows(1))
+        home.kill_daemon()
+        home.ensure()
+        assert pids(home.rows(1)) == before
+        home.serve(2)
+        wait(lambda: {row.generation for row in home.rows()} == {2})
+        home.wait_row(2, "worker")
+        assert "fault" not in home.log()

@@ -218,6 +218,7 @@ def test_a_request_under_way_is_finished_by_a_server_that_knows_no_graceful_end(
     wait(lambda: not home.rows(1))
 
 
+@pytest.mark.slow
 def test_a_request_that_does_not_end_holds_an_old_listener_no_longer_than_its_drain_time(home: Lodge, front: Front) -> None:
     home.generation(1, process(drain_seconds=2.0))
     home.generation(2, process())

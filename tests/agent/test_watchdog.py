@@ -15,6 +15,7 @@ from shipway_agent.apply import pointed
 from shipway_agent.decide import Attempt, Member
 from shipway_agent.journal import Journal
 from shipway_agent.peers import Heard
+from shipway_agent.primitives import peers as primitive
 from shipway_agent.root import Root
 from shipway_agent.watchdog import TRIES_BEFORE_ALONE, Watchdog, may_decide
 from tests.agent.lodge import Lodge, lodge, process, wait
@@ -90,6 +91,7 @@ def test_a_single_host_needs_nobody(tmp_path: Path) -> None:
         assert host.journal.meta(peers.PORT) is None
 
 
+@pytest.mark.slow
 def test_on_a_first_deployment_nothing_is_current_after_the_deadline(tmp_path: Path) -> None:
     with lodge(tmp_path / "a") as host:
         host.ensure()
@@ -145,6 +147,7 @@ def test_a_member_that_cannot_reach_the_lead_goes_back_alone_and_forward_again_w
     wait(lambda: a.journal.meta(peers.PORT) is None)
 
 
+@pytest.mark.slow
 def test_forward_again_means_that_the_new_listeners_are_up_before_the_old_ones_lose_the_link(pair: tuple[Lodge, Lodge]) -> None:
     """Going forward after having gone back: no instant without a healthy listener behind the link."""
     a, b = pair
@@ -176,6 +179,7 @@ def test_forward_again_means_that_the_new_listeners_are_up_before_the_old_ones_l
     assert not failures
 
 
+@pytest.mark.slow
 def test_a_forged_answer_does_not_move_a_member(pair: tuple[Lodge, Lodge]) -> None:
     """b is told an address where somebody answers who has another key."""
     a, b = pair
@@ -198,6 +202,35 @@ def test_a_forged_answer_does_not_move_a_member(pair: tuple[Lodge, Lodge]) -> No
             wait(lambda: pointed(b.root) == 1)
         finally:
             lead.close()
+
+
+@pytest.mark.slow
+def test_a_member_tries_its_lead_before_it_has_to(pair: tuple[Lodge, Lodge]) -> None:
+    a, b = pair
+    for host in pair:
+        host.lease(2, members=MEMBERS, peer_key=KEY)
+    port = port_of(a)
+    for host in pair:
+        host.decide("vote", 2, peers=[f"127.0.0.1:{port}"])
+    assert primitive.reach(a.context(2), {}) == primitive.reach(b.context(2), {}) == {"reached": True, "why": ""}
+    a.kill_daemon()
+    found = primitive.reach(b.context(2), {})
+    assert not found["reached"]
+    assert found["why"].startswith(f"127.0.0.1:{port}: ")
+    assert stage(b) == "prepared"
+
+
+@pytest.mark.slow
+def test_a_driver_may_say_who_acknowledged(pair: tuple[Lodge, Lodge]) -> None:
+    """b cannot reach the lead, but the driver reaches b."""
+    a, b = pair
+    switch(pair, seconds=60.0, confirm_seconds=60.0)
+    b.kill_daemon()
+    a.decide("commit", 2)
+    b.decide("tell", 2, decision="committed")
+    assert a.journal.meta(peers.PORT) is not None
+    primitive.acknowledged(a.context(2), {"members": ["b"]})
+    wait(lambda: a.journal.meta(peers.PORT) is None)
 
 
 # -------------------------------------------------------- turn by turn
