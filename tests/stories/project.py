@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -120,14 +121,23 @@ class Project:
         return sorted((self.directory / ".shipway/reports").glob("*.json"))
 
 
-def sample(directory: Path, settings: str = "", *, versions: Mapping[str, Mapping[str, Any]]) -> Repository:
+def phase_of(report: Mapping[str, Any], name: str) -> tuple[float, float]:
+    """When the fleet of a report entered a phase and when its last host was through, seconds since the epoch."""
+    phase = next(phase for phase in report["phases"] if phase["name"] == name)
+    began = datetime.fromisoformat(report["began"]).timestamp() + float(phase["began_seconds"])
+    return began, began + float(phase["seconds"])
+
+
+def sample(directory: Path, settings: str = "", *, versions: Mapping[str, Mapping[str, Any]], run: str = "{python} app.py") -> Repository:
     """A repository with the sample application: a commit and a tag for each of `versions`, whose values say how they behave.
 
-    `settings` is the text of shipway.toml beneath `app` and the process; HEAD is the last version.
+    `settings` is the text of shipway.toml beneath `app` and the process, and may begin with more keys of the process; `run` is its
+    command; HEAD is the last version.
     """
     repository = Repository(directory)
     repository.write("app.py", SAMPLE.read_text(encoding="utf-8"))
-    repository.write("shipway.toml", SETTINGS.format(python=sys.executable if settings_are_local(settings) else "python3") + settings)
+    python = sys.executable if settings_are_local(settings) else "python3"
+    repository.write("shipway.toml", SETTINGS.format(run=run.format(python=python)) + settings)
     for tag, behaviour in versions.items():
         repository.write("VERSION", f"{tag.removeprefix('v')}\n")
         repository.write("behaviour.json", json.dumps(behaviour) + "\n")
@@ -143,10 +153,9 @@ app = "shop"
 shared = ["media"]
 
 [process.web]
-run = "{python} app.py"
+run = "{run}"
 health = {{ path = "/up", contains = "ok", within_seconds = 30 }}
 drain_seconds = 15
-
 """
 
 

@@ -1,0 +1,7 @@
+"""The talk that this project began with (its table of steps and seconds), as runs: by scripts as it had them, and by Shipway."""
+
+from tests.stories.talk.deployment import Talk
+from tests.stories.talk.scripts import in_parallel, in_series, in_two_halves
+from tests.stories.talk.table import MEASURED, NUMBERS, Run, Wanted, table
+
+__all__ = ["MEASURED", "NUMBERS", "Run", "Talk", "Wanted", "in_parallel", "in_series", "in_two_halves", "table"]
