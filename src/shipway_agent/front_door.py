@@ -28,10 +28,9 @@ class FrontDoor:
 
     def ask(self, page: Mapping[str, Any]) -> Answer:
         """Ask for a page as a client would, and as one of ours."""
-        host = self.host or self.listen
-        return ask(
-            reachable(self.listen), page["path"], float(page.get("timeout_seconds", 5.0)), host=host, headers={token.HEADER: self.token}
-        )
+        address = reachable(self.listen)
+        name = self.host or address  # never ":8080": an application may refuse what is no name of a host
+        return ask(address, page["path"], float(page.get("timeout_seconds", 5.0)), host=name, headers={token.HEADER: self.token})
 
     def fault(self, answer: Answer, page: Mapping[str, Any]) -> Optional[str]:
         """Why this answer proves nothing; None when it is good and from this generation. A static file needs no address."""

@@ -7,7 +7,8 @@ what is written between the two is lost, and nothing else.
 from __future__ import annotations
 
 import os
-from typing import List, Optional
+import re
+from typing import FrozenSet, List, Optional
 
 from shipway_agent.folder import NEW, Folder
 from shipway_agent.text import last_lines
@@ -21,9 +22,30 @@ KEPT = 3
 TAIL_BYTES = 256 * 1024
 
 
-def log_of(process: str, instance: int) -> str:
-    """The name of an instance's log."""
-    return f"{process}.{instance}{SUFFIX}"
+OF_PROCESS = re.compile(r"(?P<process>.+)\.(?P<instance>[0-9]+)\.(?P<generation>[0-9]{6,})\.log")
+
+
+def log_of(process: str, instance: int, generation: int) -> str:
+    """The name of an instance's log. Each generation has its own: what a candidate says is not lost among the lines of what serves."""
+    return f"{process}.{instance}.{generation:06}{SUFFIX}"
+
+
+def logs_of(logs: Folder, process: str) -> List[str]:
+    """The logs of a process: of its newest generation, by instance; none where it never ran."""
+    found = [match for match in map(OF_PROCESS.fullmatch, logs.names()) if match and match["process"] == process]
+    newest = max((int(match["generation"]) for match in found), default=0)
+    return [match.string for match in sorted(found, key=lambda m: int(m["instance"])) if int(match["generation"]) == newest]
+
+
+def forget(logs: Folder, keep: FrozenSet[int]) -> List[str]:
+    """Remove the logs of every generation but these, the older files too; the names of those removed."""
+    gone = []
+    for name in logs.names():
+        match = OF_PROCESS.fullmatch(name.rstrip("0123456789").rstrip(".") if not name.endswith(SUFFIX) else name)
+        if match and int(match["generation"]) not in keep:
+            logs.unlink(name)
+            gone.append(name)
+    return gone
 
 
 def open_log(logs: Folder, name: str) -> int:

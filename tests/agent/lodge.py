@@ -198,8 +198,10 @@ class Lodge:
         return wait(there, what=f"{name}.{instance} of generation {generation} is {state}: {self.rows()}")
 
     def log(self, name: str = "supervisor") -> str:
-        path = Path(self.root.path) / "logs" / f"{name}.log"
-        return path.read_text() if path.exists() else ""
+        """What "supervisor", or the newest generation of a copy such as "web.1", has written."""
+        folder = Path(self.root.path) / "logs"
+        paths = sorted([*folder.glob(f"{name}.log"), *folder.glob(f"{name}.[0-9]*.log")])
+        return paths[-1].read_text() if paths else ""
 
     def living(self) -> dict[int, str]:
         """Pid → marker of every process of this root's app."""

@@ -490,6 +490,38 @@ def test_a_full_speed_writer_neither_fills_the_disk_nor_slows_the_daemon(home: L
     assert slowest < 2.0, f"the daemon answered after {slowest:.2f} s"
 
 
+@pytest.mark.slow
+def test_a_full_disk_hurts_nothing_that_runs_and_is_got_over_when_there_is_room(tmp_path: Path) -> None:
+    """A file system of 8 MB that fills up. What dies meanwhile starts when there is room again, and the daemon is the same."""
+    place = tmp_path / "small"
+    place.mkdir()
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", place], check=False).returncode:
+        pytest.skip("only root can mount a small file system")
+    try:
+        with lodge(place / "r") as home:
+            pid = home.ensure()
+            home.generation(1, process(), process("worker", None))
+            home.serve(1)
+            (web,) = home.wait_up(1)
+            worker = home.wait_row(1, "worker")
+            assert worker.pid is not None
+            ballast = place / "ballast"
+            with open(ballast, "wb") as file, pytest.raises(OSError):
+                while True:
+                    file.write(b"x" * 4096)
+                    file.flush()
+            os.kill(worker.pid, signal.SIGKILL)
+            wait(lambda: not group.alive(worker.pid, worker.pid_start))
+            for _ in range(5):  # turns of the daemon
+                assert home.pid() == pid
+            assert answers(web.address) == f"ok {web.pid} v1"
+            ballast.unlink()
+            assert home.wait_row(1, "worker", besides=worker.pid).restarts >= 1
+            assert home.pid() == pid
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
+
+
 def test_a_root_that_is_another_users_is_refused(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can make another user's directory")

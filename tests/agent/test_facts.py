@@ -58,8 +58,9 @@ def test_drift_is_told_only_when_asked(shop: Workshop) -> None:
 def test_logs_of_all_instances_are_read_with_their_names(shop: Workshop) -> None:
     logs = shop.home / "logs"
     logs.mkdir(exist_ok=True)
-    (logs / "web.1.log").write_text("one\n")
-    (logs / "web.2.log").write_text("two\nthree\n")
+    (logs / "web.1.000002.log").write_text("one\n")
+    (logs / "web.1.000001.log").write_text("of an earlier generation\n")
+    (logs / "web.2.000002.log").write_text("two\nthree\n")
     (logs / "supervisor.log").write_text("up\n")
     assert facts.log(shop.root, "web", 1) == ["web.1: one", "web.2: three"]
     assert facts.log(shop.root, "supervisor", 5) == ["up"]

@@ -88,3 +88,17 @@ def test_a_process_that_goes_on_writing_loses_nothing_but_what_falls_between_cop
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else True
     write(folder, "end\n")
     assert logs.last(folder, "web.1.log", 1) == ["end"]
+
+
+def test_each_generation_has_its_own_log_so_that_a_candidate_is_heard_beside_what_serves(folder: Folder, tmp_path: Path) -> None:
+    for name in (logs.log_of("web", 1, 2), logs.log_of("web", 2, 2), logs.log_of("web", 1, 10), logs.log_of("worker", 1, 11)):
+        (tmp_path / name).touch()
+    assert logs.logs_of(folder, "web") == ["web.1.000010.log"]
+    assert logs.logs_of(folder, "nothing") == []
+
+
+def test_logs_of_generations_that_are_gone_go_with_them(folder: Folder, tmp_path: Path) -> None:
+    for name in ("web.1.000001.log", "web.1.000001.log.1", "web.1.000002.log", "web.1.000002.log.2", "tasks.log", "supervisor.log.1"):
+        (tmp_path / name).touch()
+    assert logs.forget(folder, frozenset({2})) == ["web.1.000001.log", "web.1.000001.log.1"]
+    assert sorted(os.listdir(tmp_path)) == ["supervisor.log.1", "tasks.log", "web.1.000002.log", "web.1.000002.log.2"]

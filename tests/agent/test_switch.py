@@ -73,11 +73,11 @@ def test_the_proxy_is_not_touched(open_shop: Shop) -> None:
     open_shop.open_door()
     open_shop.deploy(1)
     config = Path(open_shop.root.full("proxy/caddy.json")).stat()
-    log = Path(open_shop.root.full("proxy/logs/caddy.1.log")).read_text()
+    log = Path(open_shop.root.full("proxy/logs/caddy.1.000001.log")).read_text()
     open_shop.deploy(2)
     after = Path(open_shop.root.full("proxy/caddy.json")).stat()
     assert (after.st_ino, after.st_mtime_ns) == (config.st_ino, config.st_mtime_ns)
-    assert Path(open_shop.root.full("proxy/logs/caddy.1.log")).read_text() == log
+    assert Path(open_shop.root.full("proxy/logs/caddy.1.000001.log")).read_text() == log
 
 
 def test_the_first_switch_has_no_base_and_its_undo_leaves_nothing(open_shop: Shop) -> None:

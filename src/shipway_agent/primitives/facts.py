@@ -69,15 +69,15 @@ def look(place: Place, journal: Journal, *, verify: bool) -> Dict[str, Any]:
 
 
 def log(root: Root, process: str, lines: int) -> List[str]:
-    """The last lines of a process (all its instances, one after the other), of "tasks" or of "supervisor". Raises AgentError `no-log`."""
+    """The last lines of a process (every instance of its newest generation), of "tasks" or of "supervisor". Raises AgentError `no-log`."""
     with root.at(logs.FOLDER, create=True, mode=0o700) as folder:
-        names = [name for name in folder.names() if name.endswith(logs.SUFFIX) and name.rsplit(".", 2)[0] == plain(process)]
+        names = logs.logs_of(folder, plain(process))
         names = names or [name for name in folder.names() if name == f"{plain(process)}{logs.SUFFIX}"]
         if not names:
             known = sorted({name.split(".")[0] for name in folder.names() if name.endswith(logs.SUFFIX)})
             raise AgentError("no-log", f"there is no log of {process!r} here; there is {', '.join(known) or 'none yet'}", known=known)
         found = [(name, line) for name in names for line in logs.last(folder, name, lines)]
-    return [f"{name[: -len(logs.SUFFIX)]}: {line}" for name, line in found] if len(names) > 1 else [line for _, line in found]
+    return [f"{'.'.join(name.split('.')[:2])}: {line}" for name, line in found] if len(names) > 1 else [line for _, line in found]
 
 
 def shared_paths(root: Root) -> List[str]:

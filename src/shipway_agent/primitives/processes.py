@@ -63,7 +63,7 @@ def settled(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     number = int(args["generation"])
     document = _document(context, number)
     workers = [p for p in document["processes"] if not p["listens"]]
-    offsets = {(p["name"], i): _log_size(context, (p["name"], i)) for p in workers for i in range(1, p["instances"] + 1)}
+    offsets = {(p["name"], i): _log_size(context, number, (p["name"], i)) for p in workers for i in range(1, p["instances"] + 1)}
     ensure(context.root, proxy_path=context.proxy)
     poke(context.root, {"generation": number})
     while True:
@@ -106,7 +106,7 @@ class _Wait:
     tokens: List[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.offset = _log_size(self.context, self.key)
+        self.offset = _log_size(self.context, self.number, self.key)
         row = self._row()
         if row is not None and (row.pid is not None or row.exit is not None) and not group.alive(row.pid, row.pid_start):
             self.past = row.token  # an earlier try; its death is not ours. One without pid and exit is being started at this moment
@@ -176,7 +176,7 @@ class _Wait:
         return Instance(marked, row.pid, row.pid_start)
 
     def _lines(self) -> List[str]:
-        return _lines(self.context, self.key, self.offset)
+        return _lines(self.context, self.number, self.key, self.offset)
 
     def _name(self) -> str:
         return f"{self.key[0]}.{self.key[1]} of generation {self.number}"
@@ -189,7 +189,7 @@ def _missing(context: Context, number: int, process: Mapping[str, Any], offsets:
     for instance in range(1, process["instances"] + 1):
         row = context.journal.process(number, name, instance)
         if row is not None and row.state == "crashed":
-            lines = _lines(context, (name, instance), offsets[name, instance])
+            lines = _lines(context, number, (name, instance), offsets[name, instance])
             raise AgentError(
                 "died",
                 f"{name}.{instance} of generation {number} does not stay up; it ended with {row.exit}",
@@ -220,14 +220,14 @@ def _document(context: Context, number: int) -> Dict[str, Any]:
     return document
 
 
-def _log_size(context: Context, key: Key) -> int:
+def _log_size(context: Context, number: int, key: Key) -> int:
     with context.root.at(logs.FOLDER, create=True, mode=0o700) as folder:
-        return logs.size_of(folder, logs.log_of(*key))
+        return logs.size_of(folder, logs.log_of(*key, number))
 
 
-def _lines(context: Context, key: Key, offset: int) -> List[str]:
+def _lines(context: Context, number: int, key: Key, offset: int) -> List[str]:
     with context.root.at(logs.FOLDER, create=True, mode=0o700) as folder:
-        return logs.since(folder, logs.log_of(*key), offset, LAST_LINES)
+        return logs.since(folder, logs.log_of(*key, number), offset, LAST_LINES)
 
 
 def _named(pid: int) -> str:

@@ -148,7 +148,7 @@ class _Proof:
 def last_lines(root: Root, row: ProcessRow) -> List[str]:
     """What a copy wrote last."""
     with root.at(logs.FOLDER, create=True, mode=0o700) as folder:
-        return logs.last(folder, logs.log_of(row.name, row.instance), LAST_LINES)
+        return logs.last(folder, logs.log_of(row.name, row.instance, row.generation), LAST_LINES)
 
 
 def _current(context: Context) -> Tuple[int, Mapping[str, Any]]:

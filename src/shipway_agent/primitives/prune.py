@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Set, Tuple
 
+from shipway_agent import logs
 from shipway_agent.decide import Member
 from shipway_agent.errors import naming
 from shipway_agent.journal import Journal
@@ -40,6 +41,8 @@ def prune(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     for folder in (trees.FOLDER, generations.FOLDER):
         with root.at(folder, create=True) as place:
             place.sweep()
+    with root.at(logs.FOLDER, create=True, mode=0o700) as place:
+        removed += [f"{logs.FOLDER}/{name}" for name in logs.forget(place, kept | frozenset(generations.numbers(root)))]
     count, size = _remove_blobs(root)
     return {"removed": removed, "blobs": count, "bytes": size}
 
