@@ -8,6 +8,7 @@ import pytest
 
 from shipway.model.errors import Refused
 from shipway.model.facts import HostFacts, Lack
+from shipway.model.intent import Page
 from shipway.model.release import Entry
 from shipway.plan.facts import read_facts
 from shipway.plan.gates import BLOCK_BYTES, RESERVE_BYTES, RESERVE_INODES, pass_gates
@@ -98,3 +99,35 @@ def test_a_shared_path_may_be_given_up_once_nothing_lives_there() -> None:
         said[name]["shared"] = ["media/uploads"]
     with pytest.raises(Refused):
         pass_gates(intent(("a", "b")), release(2), facts(said))
+
+
+@pytest.mark.parametrize(
+    ("page", "entry", "good"),
+    [
+        ("/", Entry("public/index.html", "file", "1" * 64, 1), True),
+        ("/?from=mail", Entry("public/index.html", "file", "1" * 64, 1), True),
+        ("/about", Entry("public/about/index.html", "file", "1" * 64, 1), True),
+        ("/style.css", Entry("public/style.css", "file", "1" * 64, 1), True),
+        ("/", Entry("public/elsewhere.html", "file", "1" * 64, 1), False),
+        ("/", Entry("index.html", "file", "1" * 64, 1), False),
+        ("/", Entry("public", "output"), True),  # a task makes it; nobody knows yet what it will hold
+        ("/uploads/a.png", Entry("public/uploads", "shared"), True),
+        ("/caf%C3%A9", Entry("public/x", "file", "1" * 64, 1), True),  # not ours to decode: the front door will tell
+    ],
+)
+def test_a_key_page_that_no_file_answers_is_refused_before_visitors_see_it(page: str, entry: Entry, good: bool) -> None:
+    wanted = intent(("a",), processes=(), static="public", key_pages=(Page(page),))
+    found = facts({"a": fresh("a")})
+    if good:
+        pass_gates(wanted, release(1, (entry,)), found)
+    else:
+        with pytest.raises(Refused, match="key page /") as refused:
+            pass_gates(wanted, release(1, (entry,)), found)
+        assert "public/index.html" in refused.value.hint
+
+
+def test_a_key_page_is_the_applications_where_there_is_one() -> None:
+    pass_gates(intent(("a",), static="public", key_pages=(Page("/"),)), release(1), facts({"a": fresh("a")}))
+    moved = Page("/old", status=(404, 410))
+    gone = (Entry("public/index.html", "file", "1" * 64, 1),)
+    pass_gates(intent(("a",), processes=(), static="public", key_pages=(moved,)), release(1, gone), facts({"a": fresh("a")}))

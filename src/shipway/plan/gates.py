@@ -45,6 +45,7 @@ def _reasons(intent: Intent, release: Release | None, facts: Mapping[str, HostFa
             yield from _room(name, fact, release)
         yield from _shadowed(intent.shipment.shared, release.entries)
         yield from _dropped(intent, facts)
+        yield from _unanswered(intent, release.entries)
 
 
 def _members(intent: Intent, facts: Mapping[str, HostFacts]) -> Iterator[Refused]:
@@ -137,6 +138,26 @@ def _dropped(intent: Intent, facts: Mapping[str, HostFacts]) -> Iterator[Refused
             "dropped",
             f"the release no longer shares {path!r}, which lives on {_and(names)}",
             f"put {path!r} back into `shared`; to give it up, move shared/{path} away on {_and(names)} first",
+        )
+
+
+def _unanswered(intent: Intent, entries: Sequence[Entry]) -> Iterator[Refused]:
+    """Where files are all that serves, a key page that is no file is known to fail; asked only after the switch, visitors would see it."""
+    shipment = intent.shipment
+    if shipment.static is None or any(process.listens for process in shipment.processes):
+        return
+    files = {entry.path for entry in entries if entry.kind in ("file", "executable")}
+    unknown = tuple(entry.path for entry in entries if entry.kind not in ("file", "executable"))
+    for page in intent.environment.key_pages:
+        asked = page.path.partition("?")[0].strip("/")
+        path = f"{shipment.static}/{asked}" if asked else shipment.static
+        could = [path, f"{path}/index.html"] if asked else [f"{path}/index.html"]
+        if 200 not in page.status or "%" in asked or files.intersection(could) or any(_touches(path, there) for there in unknown):
+            continue
+        yield _refuse(
+            "key-page",
+            f"nothing in this release would answer the key page {page.path}: it has no {' and no '.join(could)}",
+            f"commit {' or '.join(could)}, or take {page.path} out of key_pages",
         )
 
 
