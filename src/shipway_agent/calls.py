@@ -14,6 +14,9 @@ from shipway_agent.journal import Journal
 from shipway_agent.primitives import Context
 from shipway_agent.root import Root
 
+DRIVEN = frozenset({"lease", "tell", "undo", "commit"})
+"""Messages whose effect needs the supervisor."""
+
 REMOVE_SECONDS = 290.0
 """Bound of taking an application off this host: its processes end as they ask to be ended."""
 
@@ -94,17 +97,17 @@ def _decide(call: Call) -> Dict[str, Any]:
 
     if call.args.get("do") not in RULES:
         raise AgentError("message", f"no message {call.args.get('do')!r} is known here")
-    reply = decide(call.root, call.named(), call.args)
-    if call.args["do"] == "tell" and reply["ok"]:
-        from shipway_agent import visitor
-
-        down = visitor.end(call.root, str(call.args["deployment"]))
-        return reply if down is None else {**reply, "downtime_seconds": down}
-    if call.args["do"] == "lease" and reply["ok"]:
-        # From here on somebody must end the lease if its driver does not, and the lead must be there for questions.
+    if call.args["do"] in DRIVEN:
+        # After a reboot nobody may be there: to end the lease if its driver does not, to answer as the lead, to start what is decided.
         from shipway_agent import daemon
 
-        daemon.ensure(call.root, None, call.place.proxy)
+        if not call.root.supervised():
+            daemon.ensure(call.root, None, call.place.proxy)
+    reply = decide(call.root, call.named(), call.args)
+    if call.args["do"] == "lease" and reply["ok"]:
+        from shipway_agent import daemon
+
+        daemon.ensure(call.root, None, call.place.proxy)  # of this very agent, and it has listened for questions
     return reply
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipway_agent import spawn
+from shipway_agent import spawn, surroundings
 from shipway_agent.errors import AgentError
 from shipway_agent.spawn import LONGEST_SOCKET
 
@@ -83,7 +83,7 @@ def test_each_kind_of_listening_has_its_kind_of_address() -> None:
 def run(tmp_path: Path, *argv: str, **environment: str) -> tuple[int, str]:
     """Start it, wait for its end; exit code and what it wrote."""
     log_fd = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC)
-    pid = spawn.start(spawn.Launch(argv, str(tmp_path), {"PATH": spawn.PATH, **environment}, log_fd))
+    pid = spawn.start(spawn.Launch(argv, str(tmp_path), {"PATH": surroundings.PATH, **environment}, log_fd))
     os.close(log_fd)
     _, status = os.waitpid(pid, 0)
     return os.waitstatus_to_exitcode(status), (tmp_path / "log").read_text()
