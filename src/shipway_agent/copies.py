@@ -57,6 +57,8 @@ class Copies:
         self._boot = clock.boot_id()
         self.living: Set[int] = set()
         self._memories: Dict[Key, Memory] = {}
+        self._failures: Dict[Key, str] = {}
+        self._told: Optional[Tuple[Key, str]] = None
         self._exits: Dict[int, int] = {}
         self._families: Dict[str, Tuple[Known, ...]] = {}
         self._rows: Dict[Key, ProcessRow] = {_key(row): row for row in journal.processes()}
@@ -94,8 +96,15 @@ class Copies:
             free = row is not None or self._is_free(key, turn)
             memory = self._memories.get(key, Memory(began=turn.now))
             verb, self._memories[key] = reconcile.next_for(row, wanted, free, rules[key], seen.get(key, Seen()), memory, turn.now)
-            self._do(verb, key, row, turn, seen.get(key, Seen()))
-            self._mark(key, wanted)
+            try:
+                self._do(verb, key, row, turn, seen.get(key, Seen()))
+                self._mark(key, wanted)
+                self._failures.pop(key, None)
+            except AgentError as error:  # a full disk holds up one copy's row and no other copy; the next turn tries again
+                self._memories[key] = memory
+                if self._failures.get(key) != error.message:
+                    self._say(f"{key[1]}.{key[2]} of generation {key[0]}: {verb} failed: {error.message}")
+                self._failures[key] = error.message
         self._pulse.watch(self._targets(turn))
         return any(row.state in ("starting", "draining", "stopping") for row in self.rows)
 
@@ -186,7 +195,6 @@ class Copies:
             return
         if row is None:
             return
-        self._tell(verb, row, seen)
         if verb in (reconcile.TERMINATE, reconcile.SWEEP):
             self._terminate(row)
         elif verb == reconcile.KILL:
@@ -204,6 +212,9 @@ class Copies:
             if verb in (reconcile.REST, reconcile.CRASH):
                 changed = replace(changed, pid=None, pid_start=None, exit=seen.exit)
             self._put(changed)
+        if (key, verb) != self._told or verb != reconcile.KILL:  # what does not die is killed in every turn, and named once
+            self._tell(verb, row, seen)
+        self._told = (key, verb)
 
     def _start(self, key: Key, row: Optional[ProcessRow], turn: Turn) -> None:
         generation, name, instance = key
@@ -231,12 +242,15 @@ class Copies:
             self._failed(key, row, error, turn)
             return
         try:
-            pid = spawn.start(launch)
+            with naming(launch.argv[0]):
+                pid = spawn.start(launch)
         finally:
             os.close(launch.log_fd)
         began = group.known(pid)
         if began is not None:  # a child stays known, if only as a zombie, until we reap it
-            self._put(self._begun(row, began))
+            # In memory first: should the journal refuse the pid, this copy runs all the same and must not be started again.
+            self._rows[key] = self._begun(row, began)
+            self._put(self._rows[key])
 
     def _failed(self, key: Key, row: Optional[ProcessRow], error: AgentError, turn: Turn) -> None:
         """What cannot even be started counts as a death; its own log says why, where people look."""
@@ -251,7 +265,7 @@ class Copies:
                 log_fd = logs.open_log(folder, logs.log_of(row.name, row.instance, row.generation))
                 os.write(log_fd, f"shipway: {words}\n".encode("utf-8", "backslashreplace"))
                 os.close(log_fd)
-        except AgentError:
+        except (AgentError, OSError):
             pass  # the journal itself may be what cannot be written: the row in memory keeps the pause
 
     def _launch(self, row: ProcessRow, document: Document, process: Mapping[str, Any]) -> spawn.Launch:

@@ -149,6 +149,7 @@ class Daemon:
         self._documents: Dict[int, Document] = {}
         self._lead: Optional[Lead] = None
         self._lead_again = 0.0
+        self._named_port = journal.meta(peers.PORT) is not None
         self._asked_proxy_again = 0.0
         self._proxy_again = 0.0
         self._rotated = 0.0
@@ -245,15 +246,22 @@ class Daemon:
 
     def _listen(self) -> None:
         """Open the lead's listener while somebody may ask, and close it when nobody will."""
-        if not self._awaited and self._lead is not None:
+        if self._lead is not None and not (self._awaited and self._lead.listens):
             self._lead.close()
             self._lead = None
+        if not self._awaited and self._named_port:
             self._journal.set_meta(peers.PORT, None)
-        elif self._awaited and self._lead is None and now() >= self._lead_again:
+            self._named_port = False
+        if self._awaited and self._lead is None and now() >= self._lead_again:
             self._lead_again = now() + FAULT_SECONDS
             port = int(self._journal.meta(peers.PORT) or 0)
-            self._lead = Lead(self._root, LOOPBACK if self._is_local() else peers.EVERYWHERE, port, self._wake)
+            try:
+                self._lead = Lead(self._root, LOOPBACK if self._is_local() else peers.EVERYWHERE, port, self._wake)
+            except AgentError as error:
+                say(error.message)
+                return
             self._journal.set_meta(peers.PORT, str(self._lead.port))
+            self._named_port = True
 
     def _is_local(self) -> bool:
         """Whether this is a root on the operator's machine: such a root has its own proxy."""
@@ -363,7 +371,10 @@ class Daemon:
 def say(words: str) -> None:
     """A line for the daemon's log."""
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    os.write(2, f"{stamp} {words}\n".encode("utf-8", "backslashreplace"))
+    try:
+        os.write(2, f"{stamp} {words}\n".encode("utf-8", "backslashreplace"))
+    except OSError:
+        pass  # a full disk: what the words are about matters more than they do
 
 
 def _detach() -> bool:

@@ -38,11 +38,11 @@ class Instance:
 
 
 def known(pid: int) -> Optional[Known]:
-    """What the kernel knows of `pid`, None where there is no such process."""
+    """What the kernel tells us of `pid`, None where there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             text = file.read()
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError:  # gone, or hidden from us (hidepid)
         return None
     fields = text[text.rindex(b")") + 2 :].split()
     # A leader whose first thread has ended shows as a zombie while its other threads go on.

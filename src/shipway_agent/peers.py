@@ -119,6 +119,11 @@ class Lead:
         self._thread = threading.Thread(target=self._run, name="lead", daemon=True)
         self._thread.start()
 
+    @property
+    def listens(self) -> bool:
+        """Whether it still does; False when its journal could not be opened."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """Stop listening; the port is free when this returns."""
         self._stop_writer.close()
@@ -166,7 +171,10 @@ class Lead:
         caller.said += part
         if b"\n" not in caller.said:
             return not part or len(caller.said) > LINE_BYTES
-        reply = answer(journal, caller.said.partition(b"\n")[0], clock.boot_now())
+        try:
+            reply = answer(journal, caller.said.partition(b"\n")[0], clock.boot_now())
+        except AgentError:
+            reply = None  # the journal cannot be written now; silence makes the member ask again
         if reply is not None:
             try:
                 caller.connection.send(reply)

@@ -506,10 +506,9 @@ def test_a_full_disk_hurts_nothing_that_runs_and_is_got_over_when_there_is_room(
             worker = home.wait_row(1, "worker")
             assert worker.pid is not None
             ballast = place / "ballast"
-            with open(ballast, "wb") as file, pytest.raises(OSError):
+            with open(ballast, "wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
                 while True:
                     file.write(b"x" * 4096)
-                    file.flush()
             os.kill(worker.pid, signal.SIGKILL)
             wait(lambda: not group.alive(worker.pid, worker.pid_start))
             for _ in range(5):  # turns of the daemon
