@@ -97,15 +97,18 @@ class Folder:
     def ensure_file(self, relative: Name, mode: int = 0o600) -> None:
         """Have an empty file there unless one is there already; the file itself is never opened. Raises Foreign for anything else."""
         with self._parent(relative) as (fd, name), naming(self.full(relative)):
-            aside = _aside(NEW)
             try:
-                write_file(fd, aside, b"", mode)
-                os.link(aside, name, src_dir_fd=fd, dst_dir_fd=fd, follow_symlinks=False)
-                os.fsync(fd)
-            except FileExistsError:
-                pass
-            finally:
-                _forget(fd, aside)
+                os.stat(name, dir_fd=fd, follow_symlinks=False)
+            except FileNotFoundError:
+                aside = _aside(NEW)
+                try:
+                    write_file(fd, aside, b"", mode)
+                    os.link(aside, name, src_dir_fd=fd, dst_dir_fd=fd, follow_symlinks=False)
+                    os.fsync(fd)
+                except FileExistsError:
+                    pass  # another was quicker
+                finally:
+                    _forget(fd, aside)
             _ours(os.stat(name, dir_fd=fd, follow_symlinks=False), self.full(relative), stat.S_ISREG, "is not a regular file")
 
     def link(self, relative: Name, target: Name) -> None:
