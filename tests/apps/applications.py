@@ -88,7 +88,7 @@ def static(directory: Path, environments: str) -> Application:
     """Files that the front door serves by itself: no process at all. Its v3 has lost its front page; nothing of it can turn sick."""
     repository = Repository(directory)
     _commits(repository, "static", environments, removed={"v3": ("public/index.html",)})
-    return Application("static", repository, "/", ("v3",), {"v3": "404"}, ("/style.css",))
+    return Application("static", repository, "/", ("v3",), {"v3": "key page /"}, ("/style.css",))
 
 
 APPLICATIONS: dict[str, Callable[[Path, str], Application]] = {
