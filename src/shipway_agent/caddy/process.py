@@ -18,8 +18,8 @@ from shipway_agent.journal import Journal
 from shipway_agent.primitives import Context, blobs, generations, member
 from shipway_agent.primitives.switch import perform
 from shipway_agent.root import Root
-from shipway_agent.surroundings import PATH
 from shipway_agent.states import SWITCHED
+from shipway_agent.surroundings import PATH
 from shipway_agent.text import last_lines
 
 NAME = "caddy"
