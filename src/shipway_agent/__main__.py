@@ -45,7 +45,7 @@ def _do(word: str, options: Dict[str, str]) -> int:
 
 
 def _serve(options: Dict[str, str]) -> int:
-    from shipway_agent.calls import Place
+    from shipway_agent.call import Place
     from shipway_agent.compiled import keep
     from shipway_agent.itself import own_file, own_hash
     from shipway_agent.root import Root

@@ -1,73 +1,23 @@
-"""The name of a call in, what answers it out: everything an operator can ask of this host, and what each answer is given to work with."""
+"""The name of a call in, what answers it out: everything an operator can ask of this host."""
 
 from __future__ import annotations
 
-import threading
 import time
-from dataclasses import dataclass, field, replace
-from typing import Any, Callable, Dict, Iterable, Mapping, Optional
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Callable, Dict
 
 from shipway_agent import clock
-from shipway_agent.decide import RULES
+from shipway_agent.call import Call
 from shipway_agent.errors import AgentError
-from shipway_agent.journal import Journal
-from shipway_agent.primitives import Context
-from shipway_agent.root import Root
+
+if TYPE_CHECKING:
+    pass  # imported when first opened: a login that only says that it works needs none
 
 DRIVEN = frozenset({"lease", "tell", "undo", "commit"})
 """Messages whose effect needs the supervisor."""
 
 REMOVE_SECONDS = 290.0
 """Bound of taking an application off this host: its processes end as they ask to be ended."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a session works: the root, the path of the proxy's root, the host's name, the hash of this agent."""
-
-    root: Root
-    proxy: str
-    name: str
-    agent: str
-
-
-@dataclass
-class Call:
-    """One call. `journal` is this thread's own, opened when first asked for. `emit` streams one event and never raises."""
-
-    place: Place
-    args: Dict[str, Any]
-    body: Iterable[bytes]
-    emit: Callable[[Mapping[str, Any]], None]
-    ended: threading.Event
-    _journal: Optional[Journal] = field(default=None, repr=False)
-
-    @property
-    def root(self) -> Root:
-        return self.place.root
-
-    @property
-    def journal(self) -> Journal:
-        if self._journal is None:
-            self._journal = Journal(self.place.root)
-        return self._journal
-
-    def context(self) -> Context:
-        """For primitives that are calls of their own and no step of a deployment."""
-        return Context(self.root, self.place.proxy, self.journal, "", 0, "", float("inf"), self.emit, ended=self.ended)
-
-    def named(self) -> Journal:
-        """The journal, once the root bears this host's name. Raises AgentError `name` where it belongs to another host."""
-        if self.journal.member().name != self.place.name:
-            self.journal.name_member(self.place.name)
-        return self.journal
-
-    def __enter__(self) -> Call:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._journal is not None:
-            self._journal.close()
 
 
 Answer = Callable[[Call], Dict[str, Any]]
@@ -93,6 +43,7 @@ def _look(call: Call) -> Dict[str, Any]:
 
 
 def _decide(call: Call) -> Dict[str, Any]:
+    from shipway_agent.decide import RULES
     from shipway_agent.primitives.member import decide
 
     if call.args.get("do") not in RULES:

@@ -400,5 +400,3 @@ def _put(member: Member, attempt: Attempt) -> Member:
 
 def _refuse(member: Member, code: str, **facts: Any) -> Outcome:
     return member, {"ok": False, "code": code, **facts}
-
-

@@ -11,7 +11,8 @@ from types import FrameType
 from typing import Any, BinaryIO, Dict, Mapping, Optional, Tuple
 
 from shipway_agent.body import Body
-from shipway_agent.calls import Call, Place, call_named
+from shipway_agent.call import Call, Place
+from shipway_agent.calls import call_named
 from shipway_agent.errors import AgentError
 from shipway_agent.faults import unforeseen
 from shipway_agent.outbox import Outbox

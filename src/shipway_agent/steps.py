@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from shipway_agent import clock
-from shipway_agent.calls import Call
+from shipway_agent.call import Call
 from shipway_agent.errors import AgentError
 from shipway_agent.faults import unforeseen
 from shipway_agent.journal import Step

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shipway_agent.calls import Place
+from shipway_agent.call import Place
 from shipway_agent.errors import AgentError
 from shipway_agent.primitives import facts, reboot
 from tests.agent.workshop import RELEASE, Workshop, workshop

@@ -211,7 +211,7 @@ def test_it_is_done_again_when_what_it_wrote_is_gone(shop: Workshop) -> None:
 
 KILLED = """
 import json, sys, threading
-from shipway_agent.calls import Call, Place
+from shipway_agent.call import Call, Place
 from shipway_agent.root import Root
 from shipway_agent.steps import run
 root = Root(sys.argv[1])
@@ -265,7 +265,7 @@ def test_without_a_check_it_stays_unknown(shop: Workshop) -> None:
 
 
 def _on_its_own(shop: Workshop, order: dict[str, Any]) -> dict[str, Any]:
-    from shipway_agent.calls import Call, Place
+    from shipway_agent.call import Call, Place
     from shipway_agent.steps import run
 
     args = {"deployment": DEPLOYMENT, "fence": NUMBER, "steps": [order]}

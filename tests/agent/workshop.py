@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from shipway_agent import clock, group
-from shipway_agent.calls import Call, Place
+from shipway_agent.call import Call, Place
 from shipway_agent.journal import Journal
 from shipway_agent.primitives import Context, generations
 from shipway_agent.root import Root

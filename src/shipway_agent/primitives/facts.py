@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Optional
 
 from shipway_agent import clock, decide, logs, peers
 from shipway_agent.apply import pointed
-from shipway_agent.calls import Place
+from shipway_agent.call import Place
 from shipway_agent.daemon import AGENT
 from shipway_agent.errors import AgentError
 from shipway_agent.folder import Folder, plain
