@@ -1,6 +1,6 @@
 """A small web application for tests, started as a script: it listens on $PORT or $SOCKET and does what its environment says.
 
-GET /up answers "ok <pid>"; /slow?2 takes 2 s; /die ends the process with exit code 3; /print?N writes N lines.
+GET /up answers "ok <pid>"; /slow?2 takes 2 s; /until?FILE waits until the file is there; /sick answers 500.
 BACKLOG, THREADS: of the server. DELAY: seconds before it listens. DIE_AFTER: seconds until it exits with 3. STUBBORN=1: ignores SIGTERM.
 PATIENT=1: on SIGTERM finishes what it has accepted, then exits. CHILDREN=1: starts a grandchild that ignores SIGTERM.
 """
@@ -29,12 +29,8 @@ class Page(BaseHTTPRequestHandler):
         with THREADS:
             if path == "/slow":
                 time.sleep(float(argument))
-            if path == "/print":
-                for number in range(int(argument)):
-                    print("line", number, "x" * 80, flush=False)
-                sys.stdout.flush()
-            if path == "/die":
-                os._exit(3)
+            while path == "/until" and not os.path.exists(argument):
+                time.sleep(0.01)
             body = f"ok {os.getpid()} {os.environ.get('RELEASE', '')}".encode()
             self.send_response(500 if path == "/sick" else 200)
             self.send_header("Content-Length", str(len(body)))
@@ -74,9 +70,9 @@ class UnixServer(Server):
 
 
 def main() -> None:
-    print("begins", os.getpid(), flush=True)
     if os.environ.get("STUBBORN"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print("begins", os.getpid(), flush=True)
     if os.environ.get("CHILDREN"):
         stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
         subprocess.Popen([sys.executable, "-c", stubborn])

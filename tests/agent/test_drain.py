@@ -141,20 +141,23 @@ def _free_port() -> int:
 
 
 @pytest.mark.parametrize("listens", ["port", "socket"])
-def test_caddy_counts_what_it_has_under_way_by_the_address_that_it_dialled(home: Lodge, front: Front, listens: str) -> None:
+def test_caddy_counts_what_it_has_under_way_by_the_address_that_it_dialled(home: Lodge, front: Front, tmp_path: Path, listens: str) -> None:
     """The upstream is a placeholder, and after the switch the same placeholder names another address."""
     home.generation(1, process(listens=listens), process("other"))
     home.generation(2, process(listens=listens))
     home.serve(1)
     (old,) = [row for row in home.wait_up(1) if row.name == "web"]
     assert old.address is not None
-    with asking(front, "/slow?3", clients=3):
+    first, second = tmp_path / "first", tmp_path / "second"
+    with asking(front, f"/until?{first}", clients=3):
         wait(lambda: drain.needed(str(old.address), front.counts()) == 3)
         home.switch(2)
         (new,) = home.wait_up(2)
-        with asking(front, "/slow?1", clients=2):
+        with asking(front, f"/until?{second}", clients=2):
             wait(lambda: drain.needed(str(new.address), front.counts()) == 2)
             assert drain.needed(old.address, front.counts()) == 3
+            first.touch()
+            second.touch()
     wait(lambda: drain.needed(str(old.address), front.counts()) == drain.needed(str(new.address), front.counts()) == 0)
 
 

@@ -97,12 +97,12 @@ def test_a_candidate_that_is_told_to_try_again_may_come_up_the_second_time(home:
 
 
 def test_a_candidate_that_is_never_healthy_is_named_with_its_last_answer(home: Lodge) -> None:
-    health = {"page": {"path": "/sick", "status": [200], "contains": None, "timeout_seconds": 5}, "within_seconds": 1.0}
+    health = {"page": {"path": "/sick", "status": [200], "contains": None, "timeout_seconds": 5}, "within_seconds": 4.0}
     home.generation(1, process(health=health))
     candidate(home, 1)
     error = refusal(home, 1)
     assert error.code == "unhealthy"
-    assert error.message.startswith("web.1 of generation 1 was not healthy at /sick within 1.")
+    assert error.message.startswith("web.1 of generation 1 was not healthy at /sick within 4.")
     assert "wanted status 200; status 500, body: ok" in error.message
     assert any("begins" in line for line in error.lines)
 
@@ -179,8 +179,9 @@ def test_what_is_waited_for_is_named_when_the_time_is_over(home: Lodge) -> None:
     for number in (1, 2):
         home.generation(number, process("queue", None, overlap=False, drain_seconds=60.0), env={"queue": {"STUBBORN": "1"}})
     home.serve(1)
-    home.wait_row(1, "queue")
+    wait(lambda: "begins" in home.log("queue.1"))
     home.switch(2)
+    home.wait_row(1, "queue", state="stopping")
     with pytest.raises(AgentError) as error:
         processes.settled(home.context(2, seconds=1.0), {"generation": 2})
     assert error.value.code == "waiting"
@@ -191,9 +192,10 @@ def test_what_drains_is_told_with_its_seconds(home: Lodge) -> None:
     home.generation(1, process("queue", None, drain_seconds=600.0), env={"queue": {"STUBBORN": "1"}})
     home.generation(2, process("queue", None))
     home.serve(1)
-    home.wait_row(1, "queue")
+    wait(lambda: "begins" in home.log("queue.1"))
     assert processes.draining(home.context(2), {}) == {"draining": []}
     home.serve(2)
-    (one,) = wait(lambda: processes.draining(home.context(2), {})["draining"])
+    home.wait_row(1, "queue", state="stopping")
+    (one,) = processes.draining(home.context(2), {})["draining"]
     assert (one["generation"], one["name"], one["state"]) == (1, "queue", "stopping")
-    assert 590 < one["seconds_left"] <= 600
+    assert 500 < one["seconds_left"] <= 600
