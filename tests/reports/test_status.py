@@ -159,3 +159,14 @@ def test_a_step_that_still_runs_is_told() -> None:
     said["a"]["busy"] = [{"deployment": "2-x", "key": "task:install", "since": 1.0}]
     heard: dict[str, HostFacts | None] = {**facts(said)}
     assert status_text(status("production", heard, ("a", "b")), heard)[-1] == "a: step task:install of 2-x runs"
+
+
+def test_what_was_prepared_and_serves_nowhere_is_listed() -> None:
+    said = serving(WANTED, [release(1)])
+    said["a"]["releases"].append(release(2).digest)
+    document = {**said["a"]["member"]["attempts"][-1]["document"], "release": release(2).digest, "version": "1.2"}
+    said["a"]["member"]["attempts"].append(
+        {**said["a"]["member"]["attempts"][-1], "deployment": "2-x", "fence": 2, "stage": "discarded", "document": document}
+    )
+    heard: dict[str, HostFacts | None] = {**facts(said)}
+    assert status_text(status("production", heard, ("a", "b")), heard)[-1] == f"a: 1.2 is prepared (release {release(2).digest[:12]})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets
 import sqlite3
@@ -17,6 +18,9 @@ from shipway.model.event import Event
 from shipway.model.verdict import Verdict
 from shipway.reports.json import write_report
 
+LANDMARKS = frozenset({"began", "phase", "decided"})
+"""Events at which an attempt is written down so far: a driver that is killed leaves a report too, which says *interrupted*."""
+
 VERDICT_OF_CODE = {1: "undone", 2: "refused", 3: "refused", 4: "unsettled"}
 
 
@@ -28,11 +32,14 @@ class Attempt:
         self.events: list[Event] = []
         self._watch = on_event
         self._began = time.monotonic()
+        self._kept = 0
         self.tell = Tell(self._take, time.time, f"try-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}")
 
     def _take(self, event: Event) -> None:
         self.events.append(event)
         self._watch(event)
+        if event.kind in LANDMARKS:
+            self._remember()
 
     @property
     def seconds(self) -> float:
@@ -59,14 +66,17 @@ class Attempt:
 
     def _remember(self) -> None:
         """A full disk here must not turn a good deployment into a bad one: it is said, and the hosts remember anyway."""
-        mine = [event for event in self.events if event.deployment in (self.tell.deployment, "")]
+        new, self._kept = self.events[self._kept :], len(self.events)
         try:
             with Ledger(self.directory) as ledger:
-                ledger.add(mine)
-            write_report(self.directory, mine)
+                ledger.add([event for event in new if self._is_mine(event)])
+            write_report(self.directory, [event for event in self.events if self._is_mine(event)])
         except (OSError, sqlite3.Error) as error:
             with contextlib.suppress(OSError):
                 self._watch(Event("note", time.time(), self.tell.deployment, "", {"message": f"the report could not be written: {error}"}))
+
+    def _is_mine(self, event: Event) -> bool:
+        return event.deployment in (self.tell.deployment, "")
 
 
 @contextmanager
@@ -75,6 +85,9 @@ def attempt(directory: Path, on_event: Callable[[Event], None]) -> Iterator[Atte
     made = Attempt(directory, on_event)
     try:
         yield made
+    except asyncio.CancelledError:
+        made.ended(Verdict("refused", 3, "interrupted before anything was touched", "", made.tell.deployment))
+        raise
     except ShipwayError as error:
         message = f"{error.message}; {error.state}" if error.state else error.message
         made.tell("note", message="\n".join(error.details), of="verdict") if error.details else None

@@ -137,6 +137,15 @@ def _doings(fact: HostFacts) -> list[str]:
         before = "nothing" if attempt.base is None else f"generation {attempt.base}"
         alone = f"goes back to {before} by itself unless it is confirmed"
         said.append(f"deployment {clean(attempt.deployment)} is {attempt.stage} and not decided; this host {alone}")
+    said += _prepared(fact)
     draining = [p for p in fact.processes if p.generation != fact.member.current and p.state in ("draining", "stopping")]
     said += [f"{clean(p.name)}.{p.instance} of generation {p.generation} still finishes ({p.state})" for p in draining]
     return said
+
+
+def _prepared(fact: HostFacts) -> list[str]:
+    """Releases that `shipway prepare` brought here and that nothing serves yet."""
+    served = {str(document["release"]) for number, document in fact.generations.items() if number in (*fact.good, fact.member.current)}
+    names = {str(a.document["release"]): str(a.document.get("version", "")) for a in fact.member.attempts if a.document.get("release")}
+    waiting = [release for release in fact.releases if release not in served]
+    return [f"{clean(names.get(release) or 'a release')} is prepared (release {release[:12]})" for release in waiting]
