@@ -77,3 +77,24 @@ def test_its_digest_is_the_one_of_its_blob(tmp_path: Path) -> None:
     path = tmp_path / "caddy"
     path.write_bytes(b"content")
     assert caddy.digest(path) == hashlib.blake2b(b"content", digest_size=32).hexdigest()
+
+
+def test_its_digest_is_remembered_until_the_binary_changes(tmp_path: Path) -> None:
+    path, remembered = tmp_path / "caddy", tmp_path / "cache/caddy.json"
+    path.write_bytes(b"content")
+    right = caddy.digest(path, remembered)
+    assert right == caddy.digest(path)
+    remembered.write_text(remembered.read_text().replace(right, "as it was remembered"))
+    assert caddy.digest(path, remembered) == "as it was remembered"
+    path.write_bytes(b"changed")
+    assert caddy.digest(path, remembered) == caddy.digest(path) != right
+    assert [file.name for file in remembered.parent.iterdir()] == ["caddy.json"]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "null", '{"identity": 1}', "\x00"])
+def test_what_is_remembered_wrongly_is_made_anew(tmp_path: Path, content: str) -> None:
+    path, remembered = tmp_path / "caddy", tmp_path / "caddy.json"
+    path.write_bytes(b"content")
+    remembered.write_text(content)
+    assert caddy.digest(path, remembered) == caddy.digest(path)
+    assert caddy.digest(path, Path("/proc/nowhere/caddy.json")) == caddy.digest(path)

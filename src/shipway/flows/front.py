@@ -6,6 +6,7 @@ from pathlib import Path
 
 from shipway.model.intent import Intent
 from shipway.plan.runtimes.process import fits
+from shipway.release.checkout import cache_directory
 from shipway.transports import caddy
 
 
@@ -23,4 +24,4 @@ def caddy_for(intent: Intent) -> tuple[str, Path] | None:
     if not serving(intent):
         return None
     path = caddy.binary()
-    return caddy.digest(path), path
+    return caddy.digest(path, cache_directory() / "caddy.json"), path

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import json
 import os
 import struct
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from shipway.model.errors import Refused
 
@@ -50,10 +53,35 @@ def platform_of(path: Path) -> str | None:
     return PLATFORMS.get((struct.unpack(f"{order}H", head[18:20])[0], head[4]))
 
 
-def digest(path: Path) -> str:
-    """The name of the binary as a blob."""
+def digest(path: Path, remembered: Path | None = None) -> str:
+    """The name of the binary as a blob. `remembered` is a file that keeps it for as long as the binary is the same one, unchanged."""
+    about = path.stat()
+    identity = [str(path), about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns]
+    if remembered is not None and (known := _recall(remembered, identity)) is not None:
+        return known
     with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
+        made = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
+    if remembered is not None:
+        _remember(remembered, {"identity": identity, "digest": made})
+    return made
+
+
+def _recall(remembered: Path, identity: list[Any]) -> str | None:
+    try:
+        said = json.loads(remembered.read_text())
+        return str(said["digest"]) if said["identity"] == identity else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # a host refuses a blob under a wrong name, so that nothing worse than that can come of it
+
+
+def _remember(remembered: Path, said: Mapping[str, Any]) -> None:
+    aside = remembered.with_name(f"{remembered.name}.{os.getpid()}")
+    try:
+        remembered.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        aside.write_text(json.dumps(said))
+        aside.replace(remembered)
+    except OSError:
+        pass  # it is read again the next time
 
 
 def _installed() -> Path:
