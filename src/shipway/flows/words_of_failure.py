@@ -69,7 +69,7 @@ def _why(outcome: Outcome) -> tuple[str, list[str]]:
     if not outcome.errors:
         return f"failed in {outcome.where}", []
     first = worst(outcome.errors)
-    step = f" in step {first.title}" if isinstance(first, StepFailed) else ""
+    step = f" in step {first.title}" if isinstance(first, StepFailed) else f" in {outcome.where}"
     others = sorted(set(outcome.errors) - {first.host})
     also = f" (also on {', '.join(others)})" if others else ""
     lost = "lost the link to " if isinstance(first, (LinkLost, Unreachable)) else ""
