@@ -17,7 +17,7 @@ from shipway.execute.lease import Claim
 from shipway.execute.ship import Blobs, ship
 from shipway.execute.steps import StepFailed
 from shipway.execute.telling import Tell
-from shipway.model.errors import HostError
+from shipway.model.errors import HostError, HostRefused
 from shipway.model.plan import Plan, Step
 
 UNARMED_SECONDS = 10.0
@@ -70,6 +70,9 @@ class Conduct:
         if not self._plan.switch:
             return Outcome(None)
         ending = await self._shielded(decision.commit(self._fleet, self._claim, self._tell))
+        if ending.decision is None and all(isinstance(error, HostRefused) for error in ending.silent.values()):
+            self._where = "commit"  # the lead hears us and cannot commit: it has rebooted, or gone back
+            return await self._go_back(ending.silent)
         if ending.decision != COMMITTED:
             return Outcome(ending, "commit", ending.silent)
         await self._finish()
@@ -138,7 +141,7 @@ class Conduct:
     async def _go_back(self, errors: Mapping[str, HostError], *, interrupted: bool = False) -> Outcome:
         where = self._where
         self._tell("phase", name="undo", wave=where)
-        bound = self._claim.confirm_seconds if where in ("switched", "verify") else UNARMED_SECONDS
+        bound = self._claim.confirm_seconds if where in ("switched", "verify", "commit") else UNARMED_SECONDS
         ending = await decision.undo(self._fleet, self._claim, self._tell, bound)
         if ending.decision == COMMITTED:
             await self._finish()
