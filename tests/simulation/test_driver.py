@@ -208,6 +208,7 @@ def broken_promises(point: int, kind: str, cuts: tuple[tuple[str, str], ...], *,
     return check(world.history, names, quiet=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", CUTS)
 @pytest.mark.parametrize("kind", ["dies", "sleeps", "goes on"])
 def test_struck_at_every_call_while_links_are_cut(kind: str, cut: str) -> None:
@@ -257,6 +258,7 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_the_checker_catches_a_planted_bug(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = len(calls_of_a_clean_run(("a", "b", "c")))
