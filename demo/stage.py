@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -25,7 +26,7 @@ CONFIGURATION = """\
 app = "demo"
 
 [process.web]
-run = "python3 app.py"
+run = "{python} app.py"
 health = {{ path = "/up", contains = "ok", within_seconds = 20 }}
 drain_seconds = 10
 
@@ -119,7 +120,7 @@ class Stage:
             f'    {{ name = "{name}", address = "local", root = "{self.directory / name}", listen = "127.0.0.1:{port}" }},'
             for name, port in self.ports.items()
         )
-        (self.project / "shipway.toml").write_text(CONFIGURATION.format(environment=ENVIRONMENT, hosts=hosts))
+        (self.project / "shipway.toml").write_text(CONFIGURATION.format(environment=ENVIRONMENT, hosts=hosts, python=shlex.quote(sys.executable)))
         shutil.copy(SHOP / "app.py", self.project)
         self._git("init", "--quiet", "--initial-branch=main")
         for tag, behaviour in BEHAVIOURS.items():
