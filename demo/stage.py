@@ -120,7 +120,9 @@ class Stage:
             f'    {{ name = "{name}", address = "local", root = "{self.directory / name}", listen = "127.0.0.1:{port}" }},'
             for name, port in self.ports.items()
         )
-        (self.project / "shipway.toml").write_text(CONFIGURATION.format(environment=ENVIRONMENT, hosts=hosts, python=shlex.quote(sys.executable)))
+        (self.project / "shipway.toml").write_text(
+            CONFIGURATION.format(environment=ENVIRONMENT, hosts=hosts, python=shlex.quote(sys.executable))
+        )
         shutil.copy(SHOP / "app.py", self.project)
         self._git("init", "--quiet", "--initial-branch=main")
         for tag, behaviour in BEHAVIOURS.items():
