@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 
 from shipway_agent import listeners
 from shipway_agent.address import of_port, of_socket
+
+Look = Callable[[Any], list[listeners.Listener]]
 
 
 @pytest.fixture
@@ -45,19 +48,21 @@ def test_nothing_listens_at_a_free_address(tmp_path: Path, shelf: contextlib.Exi
     assert listeners.listeners(of_socket(f"{tmp_path}/none")) == ()
 
 
-def test_connections_in_the_backlog_of_a_port_are_counted_until_they_are_accepted(shelf: contextlib.ExitStack) -> None:
+@pytest.mark.parametrize("look", [listeners._tcp_asked, listeners._tcp_listed], ids=["netlink", "proc"])
+def test_connections_in_the_backlog_of_a_port_are_counted_until_they_are_accepted(shelf: contextlib.ExitStack, look: Look) -> None:
     listener = listen(shelf, socket.AF_INET, ("127.0.0.1", 0))
-    address = of_port(listener.getsockname()[1])
+    port = listener.getsockname()[1]
+    listen(shelf, socket.AF_INET, ("127.0.0.1", 0))
     for _ in range(3):
         connect(shelf, socket.AF_INET, listener.getsockname())
-    assert listeners.listeners(address) == (listeners.Listener(inode(listener), 3),)
+    assert look(port) == [listeners.Listener(inode(listener), 3)]
     shelf.enter_context(listener.accept()[0])
-    assert listeners.listeners(address) == (listeners.Listener(inode(listener), 2),)
+    assert look(port) == [listeners.Listener(inode(listener), 2)]
 
 
 @pytest.mark.parametrize("look", [listeners._unix_asked, listeners._unix_listed], ids=["netlink", "proc"])
 def test_connections_in_the_backlog_of_a_socket_are_counted_until_they_are_accepted(
-    tmp_path: Path, shelf: contextlib.ExitStack, look: object
+    tmp_path: Path, shelf: contextlib.ExitStack, look: Look
 ) -> None:
     path = str(tmp_path / "s")
     listener = listen(shelf, socket.AF_UNIX, path)
@@ -65,7 +70,6 @@ def test_connections_in_the_backlog_of_a_socket_are_counted_until_they_are_accep
     connect(shelf, socket.AF_UNIX, str(tmp_path / "other"))
     for _ in range(3):
         connect(shelf, socket.AF_UNIX, path)
-    assert callable(look)
     assert look(path) == [listeners.Listener(inode(listener), 3)]
     shelf.enter_context(listener.accept()[0])
     assert look(path) == [listeners.Listener(inode(listener), 2)]
@@ -73,12 +77,11 @@ def test_connections_in_the_backlog_of_a_socket_are_counted_until_they_are_accep
 
 
 @pytest.mark.parametrize("look", [listeners._unix_asked, listeners._unix_listed], ids=["netlink", "proc"])
-def test_a_socket_is_found_whatever_spelling_of_its_path_was_bound(tmp_path: Path, shelf: contextlib.ExitStack, look: object) -> None:
+def test_a_socket_is_found_whatever_spelling_of_its_path_was_bound(tmp_path: Path, shelf: contextlib.ExitStack, look: Look) -> None:
     deep = tmp_path / ("d" * 60)
     deep.mkdir()
     (tmp_path / "link").symlink_to(deep)
     listener = listen(shelf, socket.AF_UNIX, str(tmp_path / "link" / "s"))
-    assert callable(look)
     assert [one.inode for one in look(str(deep / "s"))] == [inode(listener)]
 
 
@@ -100,10 +103,26 @@ def test_a_socket_whose_file_was_replaced_is_not_the_old_listener(tmp_path: Path
         (socket.AF_INET6, "::1", False),
     ],
 )
-def test_only_listeners_that_get_what_is_sent_to_loopback_count(shelf: contextlib.ExitStack, family: int, host: str, counts: bool) -> None:
+@pytest.mark.parametrize("look", [listeners._tcp_asked, listeners._tcp_listed], ids=["netlink", "proc"])
+def test_only_listeners_that_get_what_is_sent_to_loopback_count(
+    shelf: contextlib.ExitStack, family: int, host: str, counts: bool, look: Look
+) -> None:
     try:
         listener = listen(shelf, family, (host, 0))
     except OSError as error:
         pytest.skip(f"no {host} here: {error}")
-    found = listeners.listeners(of_port(listener.getsockname()[1]))
+    found = look(listener.getsockname()[1])
     assert [one.inode for one in found] == ([inode(listener)] if counts else [])
+
+
+def test_where_the_kernel_cannot_be_asked_its_lists_are_read(
+    shelf: contextlib.ExitStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(ask: bytes) -> Iterator[bytes]:
+        raise OSError(errno.ENOENT, "the kernel does not list its sockets over netlink")
+
+    monkeypatch.setattr(listeners, "_dump", refuse)
+    port = listen(shelf, socket.AF_INET, ("127.0.0.1", 0))
+    path = listen(shelf, socket.AF_UNIX, str(tmp_path / "s"))
+    assert [one.inode for one in listeners.listeners(of_port(port.getsockname()[1]))] == [inode(port)]
+    assert [one.inode for one in listeners.listeners(of_socket(str(tmp_path / "s")))] == [inode(path)]
