@@ -46,19 +46,14 @@ def _do(word: str, options: Dict[str, str]) -> int:
 
 def _serve(options: Dict[str, str]) -> int:
     from shipway_agent.call import Place
-    from shipway_agent.compiled import keep
-    from shipway_agent.itself import own_file, own_hash
+    from shipway_agent.itself import own_hash
     from shipway_agent.root import Root
     from shipway_agent.session import serve
 
     path = options["--root"]
     with Root(path, create=True) as root:
         proxy = options.get("--proxy") or root.full("proxy")
-        code = serve(Place(root, proxy, options.get("--name", ""), own_hash()))
-    agent = own_file()
-    if agent is not None:
-        keep(agent)  # so that the next start is a quick one; nobody waits for this one any more
-    return code
+        return serve(Place(root, proxy, options.get("--name", ""), own_hash()))
 
 
 def _options(argv: Sequence[str]) -> Dict[str, str]:

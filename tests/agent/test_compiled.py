@@ -60,12 +60,19 @@ def test_a_damaged_one_is_not_used(agent: Path, harm: Callable[[bytes], bytes]) 
     kept.write_bytes(harm(kept.read_bytes()))
     assert imported_from(agent) == f"{agent}/shipway_agent/journal.py"
     assert version(agent) == bundle().hash
+    assert imported_from(agent) == f"{kept}/shipway_agent/journal.pyc", "the start made it anew"
+
+
+def test_the_first_start_makes_it(agent: Path) -> None:
+    assert version(agent) == bundle().hash
+    assert sorted(file.name for file in agent.parent.iterdir()) == sorted([agent.name, Path(compiled.place(str(agent))).name])
 
 
 def test_where_it_cannot_be_kept_nothing_is_lost(agent: Path) -> None:
     assert not compiled.keep(str(agent.parent / "missing.pyz"))
     Path(compiled.place(str(agent))).mkdir()
     assert version(agent) == bundle().hash
+    assert len(list(agent.parent.iterdir())) == 2, "nothing half made is left"
 
 
 def test_it_holds_every_module(agent: Path) -> None:

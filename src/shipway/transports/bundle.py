@@ -15,7 +15,7 @@ ENTRY = b"""import sys
 
 from shipway_agent import compiled
 
-compiled.use(sys.path[0])
+compiled.use(sys.path[0]) or (compiled.keep(sys.path[0]) and compiled.use(sys.path[0]))
 
 from shipway_agent.__main__ import main
 
