@@ -54,7 +54,7 @@ def environment_of(
     root_path: str, document: Mapping[str, Any], env: Mapping[str, Any], process: str, address: Optional[str], marked: str
 ) -> Mapping[str, str]:
     """The whole environment of a copy."""
-    found = {**defaults(root_path, document), **env.get("common", {}), **env.get("process", {}).get(process, {}), **identity(document)}
+    found = {**defaults(), **env.get("common", {}), **env.get("process", {}).get(process, {}), **identity(document)}
     if address is not None:
         found.update([("SOCKET", address[len("unix/") :])] if address.startswith("unix/") else [("PORT", address.rpartition(":")[2])])
     found[MARKER] = marked

@@ -9,15 +9,19 @@ from typing import Any, Dict, Mapping
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def defaults(root_path: str, document: Mapping[str, Any]) -> Dict[str, str]:
-    """What shipway.toml may override. Bytecode of Python goes beside the release, which is read-only and exact, and goes with it."""
+def defaults() -> Dict[str, str]:
+    """What shipway.toml may override. Python writes no bytecode, for a release stays exact, also where an app runs as root.
+
+    Written to another place it would cost more than it saves: Python then reads none that lies beside its own library either, and
+    compiles all of it for each release.
+    """
     account = pwd.getpwuid(os.geteuid())
     return {
         "PATH": PATH,
         "HOME": account.pw_dir,
         "USER": account.pw_name,
         "LANG": "C.UTF-8",
-        "PYTHONPYCACHEPREFIX": f"{root_path}/outputs/{document['release']}/.bytecode",
+        "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 

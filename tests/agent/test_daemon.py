@@ -75,7 +75,7 @@ def test_a_process_has_a_clean_environment_a_session_of_its_own_and_its_marker(h
     found = dict(line.decode().split("=", 1) for line in lines)
     assert set(found) == {
         "PATH", "HOME", "USER", "LANG", "COLOUR", "RELEASE", "SHIPWAY_ENVIRONMENT", "SHIPWAY_RELEASE", "SHIPWAY_GENERATION", "PORT",
-        "SHIPWAY_INSTANCE", "PYTHONPYCACHEPREFIX",
+        "SHIPWAY_INSTANCE", "PYTHONDONTWRITEBYTECODE",
     }  # fmt: skip
     assert (found["COLOUR"], found["RELEASE"], found["SHIPWAY_GENERATION"]) == ("green $PORT", "v1", "1")
     assert found["SHIPWAY_INSTANCE"] == f"{home.root.digest}/1/web/1/{row.token}"

@@ -57,7 +57,7 @@ def test_its_environment_is_clean_and_holds_what_the_contract_says(shop: Worksho
         "HOME": account.pw_dir,
         "USER": account.pw_name,
         "LANG": "C.UTF-8",
-        "PYTHONPYCACHEPREFIX": f"{shop.root.path}/outputs/{RELEASE}/.bytecode",
+        "PYTHONDONTWRITEBYTECODE": "1",
         "COLOUR": "red",
         "A": "2",
         "RELEASE": "v1",

@@ -150,7 +150,7 @@ def _runner(context: Context, args: Mapping[str, Any]) -> Runner:
 def environment_of(root_path: str, document: Mapping[str, Any], env: Mapping[str, Any], task: str, marked: str) -> Dict[str, str]:
     """The whole environment of a task."""
     given = {**env.get("common", {}), **env.get("task", {}).get(task, {})}
-    return {**defaults(root_path, document), **given, **identity(document), MARKER: marked}
+    return {**defaults(), **given, **identity(document), MARKER: marked}
 
 
 def _attend(child: subprocess.Popen[bytes], output: Output, until: float) -> Optional[int]:
