@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, Iterable, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Mapping, Optional
 
-from shipway_agent.journal import Journal
 from shipway_agent.primitives import Context
 from shipway_agent.root import Root
+
+if TYPE_CHECKING:
+    from shipway_agent.journal import Journal
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Call:
     @property
     def journal(self) -> Journal:
         if self._journal is None:
-            from shipway_agent.journal import Journal
+            from shipway_agent.journal import Journal  # not by a login that only says that it works
 
             self._journal = Journal(self.place.root)
         return self._journal

@@ -9,7 +9,11 @@ from typing import Any, Callable, Dict, Mapping, Optional
 from shipway_agent.probes import healthy
 
 STARTING_SECONDS = 0.1
-"""Between two questions to a copy that was not healthy the last time."""
+"""Between two questions to a copy that was not healthy the last time; shorter at first, for a switch waits for the answer."""
+
+FIRST_SECONDS = 0.01
+LONGER = 1.2
+"""By how much each pause is longer than the one before, up to STARTING_SECONDS: after half a second of questions."""
 
 STEADY_SECONDS = 5.0
 """Between two questions to one that was."""
@@ -59,6 +63,7 @@ class Pulse:
         return None if watch is None else watch.fault
 
     def _ask(self, watch: _Watch) -> None:
+        pause_seconds = FIRST_SECONDS
         while not watch.ended.is_set():
             try:
                 fault = healthy(watch.target.address, watch.target.health)
@@ -68,4 +73,5 @@ class Pulse:
             watch.fault, watch.asked = fault, True
             if differs:
                 self._wake()
-            watch.ended.wait(STARTING_SECONDS if fault is not None else STEADY_SECONDS)
+            pause_seconds = FIRST_SECONDS if fault is None else min(STARTING_SECONDS, pause_seconds * LONGER)
+            watch.ended.wait(STEADY_SECONDS if fault is None else pause_seconds)
