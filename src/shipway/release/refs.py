@@ -76,7 +76,11 @@ def _commit(repository: Repository, name: str, steps: str = "") -> str | None:
 
 def _refuse_twins(repository: Repository, ref: str, name: str) -> None:
     """A name that is a tag, a branch or an id at once is refused when those are different commits: git would choose by its own order."""
-    meant = {full: _commit(repository, full) for full in (f"refs/tags/{name}", f"refs/heads/{name}", f"refs/remotes/{name}")}
+    all_full = [f"refs/{kind}/{name}" for kind in ("tags", "heads", "remotes")]
+    there = repository.git.word("for-each-ref", "--format=%(refname)", *all_full).split("\n")  # with what is below such a name
+    if len(there := [full for full in all_full if full in there]) < 2 and not _HEX.fullmatch(name):
+        return
+    meant = {full: _commit(repository, full) for full in there}
     commits = {full: commit for full, commit in meant.items() if commit}
     if commits and _HEX.fullmatch(name):
         by_id = repository.git.run("rev-parse", "--quiet", f"--disambiguate={name}")[1].decode("ascii").split()

@@ -11,6 +11,8 @@ from shipway.release.git import Git, GitFailed, is_git_directory
 
 UNTOUCHED = "Nothing was touched."
 
+_ASKED = ("--absolute-git-dir", "--git-common-dir", "--is-bare-repository")
+
 
 @dataclass(frozen=True, slots=True)
 class Repository:
@@ -32,9 +34,8 @@ class Repository:
         # A repository that hides among somebody's files would bring its own configuration, so only the one at the top counts.
         git = Git(("-C", str(path)), ("safe.bareRepository=explicit",) if checkout else ())
         try:
-            directory, common = git.word("rev-parse", "--absolute-git-dir"), git.word("rev-parse", "--git-common-dir")
-            bare = git.word("rev-parse", "--is-bare-repository")
-            if checkout and Path(git.word("rev-parse", "--show-toplevel")) != path:
+            directory, common, bare, *top = _about(git, *_ASKED, *(["--show-toplevel"] if checkout else []))
+            if checkout and Path(top[0]) != path:
                 raise refused(
                     "repository",
                     f"the repository in {path} says that its checkout is elsewhere (core.worktree)",
@@ -68,8 +69,10 @@ class Repository:
 
     def find(self, commit: str, path: str) -> tuple[str, str]:
         """Mode and object of a path at a commit; two empty strings when it is not there. "." is the whole tree."""
-        mode, oid = "040000", self.git.word("rev-parse", "--verify", "--end-of-options", f"{commit}^{{tree}}")
-        for part in path.split("/") if path != "." else ():
+        if path == ".":
+            return "040000", self.git.word("rev-parse", "--verify", "--end-of-options", f"{commit}^{{tree}}")
+        mode, oid = "040000", commit
+        for part in path.split("/"):
             if mode != "040000":
                 return "", ""
             mode, oid = next(((mode, oid) for mode, oid, name in self.entries(oid) if name == os.fsencode(part)), ("", ""))
@@ -83,6 +86,12 @@ class Repository:
             mode, _, oid = facts.decode("ascii").split(" ")
             found.append((mode, oid, name))
         return found
+
+
+def _about(git: Git, *questions: str) -> list[str]:
+    """What `rev-parse` says to each question: all in one process, or one by one where a path has a line break in it."""
+    said = git.word("rev-parse", *questions).split("\n")
+    return said if len(said) == len(questions) else [git.word("rev-parse", question) for question in questions]
 
 
 def refused(code: str, message: str, hint: str, details: tuple[str, ...] = ()) -> Refused:
