@@ -22,6 +22,9 @@ SHIPWAY = Path(sys.executable).with_name("shipway")
 SAMPLE = ROOT / "demo/shop/app.py"
 LIMIT_SECONDS = 120.0
 
+BYTECODE = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(ROOT / ".venv/bytecode")}
+"""An installation has its bytecode, also where whoever runs the tests wants none in the sources."""
+
 
 @dataclass(frozen=True)
 class Said:
@@ -75,7 +78,7 @@ class Project:
 
     def start(self, *words: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """The same without waiting, for those who interrupt or kill it."""
-        environment = {**os.environ, **self.env, **(env or {}), "NO_COLOR": "1", "COLUMNS": "160"}
+        environment = {**os.environ, **BYTECODE, **self.env, **(env or {}), "NO_COLOR": "1", "COLUMNS": "160"}
         return subprocess.Popen(
             [SHIPWAY, *words],
             cwd=cwd or self.directory,
