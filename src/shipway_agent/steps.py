@@ -16,6 +16,8 @@ from shipway_agent.primitives import WHERE, Context, primitive
 from shipway_agent.primitives.tasks import outputs_are_there, remembered_as
 
 LOOK_AGAIN_SECONDS = 0.1
+UNDO = "undo:"
+"""What the key of a step begins with that undoes the step of the rest of its key."""
 
 
 def run(call: Call) -> Dict[str, Any]:
@@ -73,6 +75,8 @@ def _orders(args: Mapping[str, Any]) -> Tuple[RunOf, List[Order]]:
 
 def _do(call: Call, run_of: RunOf, step: Order, began: float) -> Dict[str, Any]:
     memory = _memory_of(call, run_of, step)
+    if step.key.startswith(UNDO):
+        _wait_for(call, run_of.deployment, step.key[len(UNDO) :], began + step.timeout_seconds)
     before = _begin(call, run_of, step, memory, began)
     if before is not None and before.state == "done":
         answer = dict(before.data)
@@ -89,6 +93,14 @@ def _do(call: Call, run_of: RunOf, step: Order, began: float) -> Dict[str, Any]:
     call.journal.end_step(*memory, "done", answer)
     _tell(call, step.key, "skipped" if answer.get("skipped") else "done", began, answer=answer)
     return {"key": step.key, "seconds": round(time.monotonic() - began, 4), "answer": answer, "reused": False}
+
+
+def _wait_for(call: Call, deployment: str, key: str, until: float) -> None:
+    """What is undone must have ended: a driver that was interrupted leaves its step to run on. Raises AgentError `busy`."""
+    while (step := call.journal.step(deployment, key)) is not None and step.alive:
+        if time.monotonic() >= until:
+            raise AgentError("busy", f"step {key} still runs, and cannot be undone before it has ended", deployment=deployment, key=key)
+        time.sleep(LOOK_AGAIN_SECONDS)
 
 
 def _begin(call: Call, run_of: RunOf, step: Order, memory: Tuple[str, str], began: float) -> Optional[Step]:
@@ -130,6 +142,7 @@ def _context(call: Call, run_of: RunOf, step: Order, before: Optional[Step], beg
         until=began + step.timeout_seconds,
         emit=call.emit,
         unknown=before is not None and before.state == "unknown",
+        decided=run_of.decided,
         ended=call.ended,
     )
 

@@ -292,3 +292,46 @@ def test_the_journal_can_be_read_by_another_connection_while_a_step_runs(shop: W
     shop.run(step("task:slow", "task.run", task("sleep 0.5")))
     thread.join(30)
     assert seen == ["task:slow"]
+
+
+class Elsewhere:
+    """A list of steps that runs in a thread, as when its driver no longer waits for it."""
+
+    def __init__(self, shop: Workshop, order: dict[str, Any]) -> None:
+        self.answer: dict[str, Any] = {}
+        self._thread = threading.Thread(target=lambda: self.answer.update(_on_its_own(shop, order)))
+        self._thread.start()
+        until = time.monotonic() + 30
+        while runs(shop, "t") == 0 and time.monotonic() < until:
+            time.sleep(0.01)
+
+    def end(self) -> dict[str, Any]:
+        self._thread.join(60)
+        assert not self._thread.is_alive()
+        return self.answer
+
+
+def test_a_task_that_nobody_sees_is_ended_when_its_deployment_is(shop: Workshop) -> None:
+    order = step("task:t", "task.run", task(f"echo x >> {shop.home}/t; sleep 987 & sleep 987", per_release=True))
+    running = Elsewhere(shop, order)
+    shop.decide({"do": "undo", "deployment": DEPLOYMENT, "fence": NUMBER})
+    failed = running.end()["failed"]
+    assert (failed["code"], "ended with all its processes" in failed["message"]) == ("settled", True)
+    assert shop.living() == []
+
+
+def test_an_undo_waits_until_what_it_undoes_has_ended(shop: Workshop) -> None:
+    running = Elsewhere(shop, step("task:t", "task.run", task(f"echo x >> {shop.home}/t; sleep 0.7; echo done >> {shop.home}/told")))
+    shop.decide({"do": "undo", "deployment": DEPLOYMENT, "fence": NUMBER})
+    answer = shop.run(step("undo:task:t", "task.run", task(f"echo undone >> {shop.home}/told", name="t")), decided=True)
+    assert answer["failed"] is None
+    assert (shop.home / "told").read_text() == "done\nundone\n"
+    assert running.end()["failed"] is None
+
+
+def test_an_undo_does_not_wait_for_ever(shop: Workshop) -> None:
+    running = Elsewhere(shop, step("task:t", "task.run", task(f"echo x >> {shop.home}/t; sleep 1.5")))
+    shop.decide({"do": "undo", "deployment": DEPLOYMENT, "fence": NUMBER})
+    answer = shop.run(step("undo:task:t", "task.run", task("true", name="t"), timeout_seconds=0.2), decided=True)
+    assert answer["failed"]["code"] == "busy"
+    running.end()

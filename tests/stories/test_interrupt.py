@@ -31,6 +31,12 @@ PHASES = ("ship", "prepare", "activate", "start", "switch", "verify", "commit")
 
 
 @pytest.fixture(scope="module")
+def told(common_place: Path) -> list[Path]:
+    """What the task `announce` and its undo write on each host."""
+    return [common_place / host / "shared/media/told" for host in ("a", "b")]
+
+
+@pytest.fixture(scope="module")
 def ground(common_place: Path) -> Iterator[Ground]:
     shop = Shop(common_place, ("a", "b"), settings=TASKS, more=QUICK)
     ground = Ground(shop.project, shop.doors, lambda: processes_of(common_place), Author(shop.repository))
@@ -52,7 +58,7 @@ def interrupted(ground: Ground, phase: str, number: signal.Signals) -> tuple[Sai
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_ctrl_c(ground: Ground, phase: str) -> None:
+def test_ctrl_c(ground: Ground, phase: str, told: list[Path]) -> None:
     with ground.visited() as standing:
         said, version = interrupted(ground, phase, signal.SIGINT)
         standing.also = {f"200 {version}"} if phase in ("switch", "verify", "commit") else set()
@@ -64,6 +70,8 @@ def test_ctrl_c(ground: Ground, phase: str) -> None:
     assert said.verdict["verdict"] == "undone", said.text
     assert "interrupted in" in said.verdict["message"], said.text
     ground.stands(standing, said, code=1, names=["SIGINT: undoing", "shipway deploy local"])
+    if phase == "activate":
+        assert [file.read_text().splitlines()[-2:] for file in told] == [["announced", "withdrawn"]] * 2
     ground.goes_on(said, serves=version)
 
 

@@ -14,6 +14,7 @@ from shipway.execute import barrier, decision, steps
 from shipway.execute.decision import COMMITTED, Ending
 from shipway.execute.fleet import Fleet
 from shipway.execute.lease import Claim
+from shipway.execute.ran import tasks_that_ran
 from shipway.execute.ship import Blobs, ship
 from shipway.execute.steps import StepFailed
 from shipway.execute.telling import Tell
@@ -153,23 +154,33 @@ class Conduct:
         """Run the undo of each task that ran, newest first; name those that ran and have none."""
         undone: list[str] = []
         kept: list[str] = []
-        for host in self._plan.members:
+
+        async def one(host: str) -> None:
             undos = {step.key.removeprefix("undo:"): step for step in self._plan.undo.get(host, ())}
-            for key in reversed(self._ran[host]):
-                if not key.startswith("task:"):
-                    continue
+            for key in filter(self._activated, reversed(await self._tasks_of(host))):
+                name = f"{key.removeprefix('task:')} on {host}"
                 step = undos.get(key)
                 if step is None:
-                    if self._activated(key):
-                        kept.append(f"{key.removeprefix('task:')} on {host}")
+                    kept.append(name)
                     continue
                 try:
                     await steps.run(self._fleet, host, self._claim, (step,), self._tell, decided=True)
-                    undone.append(f"{key.removeprefix('task:')} on {host}")
+                    undone.append(name)
                 except (StepFailed, HostError) as error:
                     self._tell("note", host=host, message=f"the undo of {key.removeprefix('task:')} failed: {error.message}")
-                    kept.append(f"{key.removeprefix('task:')} on {host}")
-        return tuple(undone), tuple(kept)
+                    kept.append(name)
+
+        await self._fleet.each(one, self._plan.members)
+        return tuple(sorted(undone)), tuple(sorted(kept))
+
+    async def _tasks_of(self, host: str) -> list[str]:
+        """Tasks that ran on a host: as its journal says, else as it was heard here."""
+        if not any(wave.phase == "activate" and host in wave.steps for wave in self._plan.waves):
+            return []
+        try:
+            return await tasks_that_ran(self._fleet, host, self._claim.deployment)
+        except HostError:
+            return self._ran[host]
 
     def _activated(self, key: str) -> bool:
         """Whether a task belongs to what users can see; what prepare does is invisible and needs no undo."""

@@ -7,6 +7,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping
 
+from shipway_agent.states import DECISIONS, DISCARDED
+
 if TYPE_CHECKING:
     from shipway_agent.journal import Journal
     from shipway_agent.root import Root
@@ -18,8 +20,9 @@ class Context:
 
     `journal` belongs to the thread of the step. `proxy` is the path of the proxy's root. `until` is when the step must have
     ended, on time.monotonic(); the runner does not interrupt a primitive, so each bounds its own waits by `left()`.
-    `unknown` is set when an earlier try of this very step began and has no known ending. `ended` is set when the session's
-    stdin has ended. `emit` streams one event to the driver; it may be called from any thread and never raises.
+    `unknown` is set when an earlier try of this very step began and has no known ending. `decided` is set for what is done behind a
+    decision. `ended` is set when the session's stdin has ended. `emit` streams one event to the driver; it may be called from any
+    thread and never raises.
     """
 
     root: Root
@@ -31,11 +34,17 @@ class Context:
     until: float
     emit: Callable[[Mapping[str, Any]], None]
     unknown: bool = False
+    decided: bool = False
     ended: threading.Event = field(default_factory=threading.Event)
 
     def left(self, now: float) -> float:
         """Seconds until the step must have ended, never negative. `now` is time.monotonic()."""
         return max(0.0, self.until - now)
+
+    def is_moot(self) -> bool:
+        """Whether the deployment was decided or discarded on this host while the step ran: nobody waits for what it prepares."""
+        attempt = self.journal.member().attempt(self.deployment)
+        return not self.decided and attempt is not None and (attempt.stage in DECISIONS or attempt.stage == DISCARDED)
 
 
 Primitive = Callable[[Context, Mapping[str, Any]], Dict[str, Any]]

@@ -32,7 +32,8 @@ def start(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """Have every listener of `generation` run, healthy, with its slots written. Answers {"addresses": {process: [..]}, "seconds"}.
 
     Raises AgentError: `died` (facts exit; its last lines), `unhealthy` (facts answer; its last lines), `port` where another process holds
-    the port or answers in its place, `order` where the record does not let the generation run, `no-generation`, `supervisor`.
+    the port or answers in its place, `settled` when the deployment is decided meanwhile, `order` where the record does not let the
+    generation run, `no-generation`, `supervisor`.
     """
     began = time.monotonic()
     number = int(args["generation"])
@@ -48,6 +49,8 @@ def start(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     open_waits = waits
     while open_waits:
         open_waits = [wait for wait in open_waits if not wait.is_over()]
+        if open_waits and context.is_moot():
+            raise AgentError("settled", f"the deployment was decided while {open_waits[0].name()} was on its way up")
         if open_waits:
             time.sleep(LOOK_SECONDS)
     addresses = {p["name"]: [w.address for w in waits if w.key[0] == p["name"]] for p in document["processes"] if p["listens"]}
@@ -136,13 +139,13 @@ class _Wait:
         if stranger is not None and stranger not in family:
             if row.state != "crashed" and row.restarts < PORT_TRIES:
                 return
-            raise AgentError("port", f"{self._name()} cannot have {row.address}: {_named(stranger)} holds it", self._lines(), pid=stranger)
+            raise AgentError("port", f"{self.name()} cannot have {row.address}: {_named(stranger)} holds it", self._lines(), pid=stranger)
         if row.state != "crashed" and len(self.tokens) > 1 and self._clashed():
             return
         ended = "was ended by signal " + str(-row.exit) if row.exit is not None and row.exit < 0 else f"ended with {row.exit}"
         seconds = time.monotonic() - self.began
         raise AgentError(
-            "died", f"{self._name()} {ended} within {seconds:.1f} s of its start", self._lines(), exit=row.exit, process=self.key[0]
+            "died", f"{self.name()} {ended} within {seconds:.1f} s of its start", self._lines(), exit=row.exit, process=self.key[0]
         )
 
     def _clashed(self) -> bool:
@@ -152,7 +155,7 @@ class _Wait:
     def _check_owner(self, row: ProcessRow, address: str) -> None:
         owner = ownership.owner(address, group.pids(group.members(self._instance(row))))
         if not owner.ours:
-            raise AgentError("port", f"{self._name()} is not who answers: {owner.detail}", self._lines(), pid=owner.pid)
+            raise AgentError("port", f"{self.name()} is not who answers: {owner.detail}", self._lines(), pid=owner.pid)
 
     def _check_time(self, row: Optional[ProcessRow]) -> None:
         health = self.process.get("health")
@@ -161,11 +164,11 @@ class _Wait:
         if waited < bound and self.context.left(time.monotonic()) > 0:
             return
         if row is None:
-            raise AgentError("supervisor", f"the supervisor did not start {self._name()} within {waited:.1f} s", process=self.key[0])
+            raise AgentError("supervisor", f"the supervisor did not start {self.name()} within {waited:.1f} s", process=self.key[0])
         fault = probes.healthy(row.address, health) if row.address is not None else None
         page = f" at {health['page']['path']}" if health else ""
         said = fault or "it became healthy just now, too late"
-        message = f"{self._name()} was not healthy{page} within {waited:.1f} s: {said}"
+        message = f"{self.name()} was not healthy{page} within {waited:.1f} s: {said}"
         raise AgentError("unhealthy", message, self._lines(), answer=said, process=self.key[0], address=row.address)
 
     def _row(self) -> Optional[ProcessRow]:
@@ -178,7 +181,8 @@ class _Wait:
     def _lines(self) -> List[str]:
         return _lines(self.context, self.number, self.key, self.offset)
 
-    def _name(self) -> str:
+    def name(self) -> str:
+        """As a person reads it: web.1 of generation 42."""
         return f"{self.key[0]}.{self.key[1]} of generation {self.number}"
 
 

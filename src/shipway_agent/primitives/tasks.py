@@ -31,12 +31,16 @@ KILL_SECONDS = 5.0
 SETTLE_SECONDS = 0.3
 """How long output is still read after a task has ended while something it left behind holds the pipe open."""
 
+ASK_SECONDS = 0.25
+"""How often a task that runs is asked about: whether anybody still waits for it."""
+
 
 def run(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """Run one task. Answers {"exit", "lines", "skipped"}; a `check` that ends with 0 means that it is done already.
 
-    Raises AgentError: `task-failed` and `task-timeout` with the last lines, `directory`, `no-generation`, and `unknown-outcome` when an
-    earlier try has no known ending and no check can settle it. Nothing that the task started is left running in its session.
+    Raises AgentError: `task-failed` and `task-timeout` with the last lines, `settled` when its deployment ended first, `directory`,
+    `no-generation`, and `unknown-outcome` when an earlier try has no known ending and no check can settle it. Nothing that the task
+    started is left running.
     """
     name, check = str(args["name"]), args.get("check")
     runner = _runner(context, args)
@@ -52,8 +56,12 @@ def run(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     if check is not None and runner.run(check, min(runner.timeout_seconds, 60.0), lambda line: None).exit == 0:
         return {"exit": 0, "lines": [], "skipped": True}
     _make_outputs(context, str(runner.environment["SHIPWAY_RELEASE"]), args.get("outputs") or [])
+    # What users cannot see is ended when nobody waits for it any more; what they can is left to end by itself, and undone then.
+    moot = context.is_moot if args.get("per_release") else _never
     with _Log(context, name) as show:
-        ended = runner.run(args["run"], runner.timeout_seconds, show)
+        ended = runner.run(args["run"], runner.timeout_seconds, show, moot)
+    if ended.exit is None and moot():
+        raise AgentError("settled", f"task {name} was ended with all its processes, for the deployment had ended", ended.lines, task=name)
     if ended.exit is None:
         message = f"task {name} did not end within {runner.timeout_seconds:g} s; it was ended with all its processes"
         raise AgentError("task-timeout", message, ended.lines, task=name)
@@ -85,9 +93,13 @@ def outputs_are_there(root: Root, release: str, args: Mapping[str, Any]) -> bool
     return all(root.stat(f"outputs/{plain(release)}/{path}") is not None for path in args.get("outputs") or [])
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended: its exit code (negative: the signal), None at the timeout."""
+    """How a command ended: its exit code (negative: the signal), None when it was ended at the timeout or for being moot."""
 
     exit: Optional[int]
     lines: List[str]
@@ -101,8 +113,11 @@ class Runner:
     environment: Mapping[str, str]
     timeout_seconds: float
 
-    def run(self, command: Any, timeout_seconds: float, show: Callable[[str], None]) -> Ended:
-        """Run a command to its end or its timeout; afterwards nothing of its session is left. Raises AgentError `task-failed`, `stuck`."""
+    def run(self, command: Any, timeout_seconds: float, show: Callable[[str], None], moot: Callable[[], bool] = _never) -> Ended:
+        """Run a command to its end, to its timeout or until it is moot; afterwards nothing of its session is left.
+
+        Raises AgentError `task-failed`, `stuck`.
+        """
         argv = argv_of(command, "", "")
         try:
             child = subprocess.Popen(
@@ -122,7 +137,7 @@ class Runner:
         leader = known(child.pid)
         output = Output(show)
         try:
-            exit_code = _attend(child, output, time.monotonic() + timeout_seconds)
+            exit_code = _attend(child, output, time.monotonic() + timeout_seconds, moot)
         finally:
             _end_whole(child, Instance(self.environment[MARKER], child.pid, leader.start if leader else None))
         lines = output.end(LAST_LINES)
@@ -153,14 +168,14 @@ def environment_of(root_path: str, document: Mapping[str, Any], env: Mapping[str
     return {**defaults(), **given, **identity(document), MARKER: marked}
 
 
-def _attend(child: subprocess.Popen[bytes], output: Output, until: float) -> Optional[int]:
-    """Read what it writes until it has ended, or None at the deadline."""
+def _attend(child: subprocess.Popen[bytes], output: Output, until: float, moot: Callable[[], bool]) -> Optional[int]:
+    """Read what it writes until it has ended, or None at the deadline and when it is moot."""
     assert child.stdout is not None
     fd = child.stdout.fileno()
     os.set_blocking(fd, False)
     poll = select.poll()
     poll.register(fd, select.POLLIN)
-    open_still, ended_at = True, float("inf")
+    open_still, ended_at, ask_at = True, float("inf"), 0.0
     while True:
         now = time.monotonic()
         if child.poll() is not None:
@@ -169,6 +184,10 @@ def _attend(child: subprocess.Popen[bytes], output: Output, until: float) -> Opt
                 return child.returncode
         if now >= until:
             return None
+        if now >= ask_at:
+            if moot():
+                return None
+            ask_at = now + ASK_SECONDS
         if not open_still:
             time.sleep(0.005)  # it has closed its output and still runs
         elif poll.poll(min(100.0, max(1.0, (until - now) * 1000))):
