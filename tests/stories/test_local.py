@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from load import Load
 from tests.stories.project import eventually, processes_of
 from tests.stories.shop import Shop
 
@@ -42,35 +41,6 @@ def test_two_commands_and_the_commit_is_live(shop: Shop) -> None:
     assert report["exit_code"] == 0
     assert report["release"]["commit"] == shop.repository.git("rev-parse", "HEAD")
     assert report["release"]["digest"] == status["release"]
-
-
-@pytest.mark.alone
-def test_under_load_nothing_is_lost_whatever_is_deployed(place: Path) -> None:
-    shop = Shop(place, more="watch_seconds = 3")
-    shop.project.deploy("v1")
-    with Load(shop.door) as load:
-        shop.project.deploy("v2")
-        assert shop.version() == "2"
-
-        broken = shop.project.deploy("v3", code=1)
-        assert "cannot start: behaviour.json says so" in broken.text
-        assert "shipway" in broken.text
-        assert shop.version() == "2"
-
-        sick = shop.project.deploy("v4", code=1)
-        assert "503" in sick.text
-        assert shop.project.serving() == "v2"
-
-        back = shop.project.rollback()
-        assert shop.project.serving() == "v1"
-        assert back.seconds < 30
-
-        shop.project.rollback()
-        assert shop.project.serving() == "v2", "a rollback can itself be rolled back"
-        outcome = load.stop()
-    assert outcome.failures == (), str(outcome)
-    assert set(outcome.versions) <= {"1", "2", "4"}, "version 3 never serves"
-    assert outcome.sent > 1000
 
 
 def test_a_broken_first_deployment_leaves_nothing_live_and_says_so(shop: Shop) -> None:

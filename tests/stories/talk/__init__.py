@@ -2,6 +2,6 @@
 
 from tests.stories.talk.deployment import Talk
 from tests.stories.talk.scripts import in_parallel, in_series, in_two_halves
-from tests.stories.talk.table import MEASURED, NUMBERS, Run, Wanted, table
+from tests.stories.talk.table import Run, table
 
-__all__ = ["MEASURED", "NUMBERS", "Run", "Talk", "Wanted", "in_parallel", "in_series", "in_two_halves", "table"]
+__all__ = ["Run", "Talk", "in_parallel", "in_series", "in_two_halves", "table"]

@@ -71,14 +71,19 @@ class Talk:
         text, self.doors = local(place, hosts, more="watch_seconds = 0\nconfirm_seconds = 30\nkeep_releases = 9")
         self.scale = scale
         self.roots = {name: place / name for name in hosts}
-        repository = Repository(place / "talk")
+        self.repository = repository = Repository(place / "talk")
+        self._environment = text
         repository.write("app.py", SAMPLE.read_text(encoding="utf-8"))
         repository.write("step.py", STEP.read_text(encoding="utf-8"))
         repository.write("shipway.toml", SETTINGS.format(scale=scale, python=sys.executable, **SECONDS) + text)
         for version in VERSIONS:
-            repository.write("VERSION", f"{version.removeprefix('v')}\n")
-            repository.commit(f"Version {version}", version)
+            self._commit(version)
         self.project = Project(repository, "local")
+
+    def lasts(self, scale: float) -> None:
+        """Commit one more version, v4, in which one of the talk's seconds lasts `scale`."""
+        self.repository.write("shipway.toml", SETTINGS.format(scale=scale, python=sys.executable, **SECONDS) + self._environment)
+        self._commit("v4")
 
     def pace(self, host: str, times: float) -> None:
         """From now on every step takes this many times as long on `host`."""
@@ -97,6 +102,10 @@ class Talk:
         exposed = phase_of(report, "verify")[1] - migration.began
         run = Run(self.scale, did, whole, float(report["activation_seconds"]), exposed, outcome.failed, outcome.sent)
         return Shipped(run, outcome, report, phase_of(report, "switch")[0])
+
+    def _commit(self, version: str) -> None:
+        self.repository.write("VERSION", f"{version.removeprefix('v')}\n")
+        self.repository.commit(f"Version {version}", version)
 
     def noted(self, version: str) -> tuple[Did, ...]:
         """What the hosts' own steps wrote down of this version, in order."""
