@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import select
 import signal
 import socket
@@ -32,7 +31,7 @@ from shipway_agent.peers import Lead
 from shipway_agent.primitives import generations
 from shipway_agent.root import Lock, Root
 from shipway_agent.states import COMMITTED
-from shipway_agent.surroundings import PATH
+from shipway_agent.surroundings import PATH, account
 from shipway_agent.wants import Document, Keep, Wants, generations_of, wants
 from shipway_agent.watchdog import Watchdog
 
@@ -439,8 +438,8 @@ def _argv(path: Optional[str], root_path: str, proxy_path: Optional[str]) -> Lis
 
 def _environment() -> Dict[str, str]:
     """Nothing of the login, and above all no marker of an app whose process may have called us."""
-    account = pwd.getpwuid(os.geteuid())
-    found = {"PATH": PATH, "HOME": account.pw_dir, "USER": account.pw_name, "LANG": "C.UTF-8"}
+    ours = account()
+    found = {"PATH": PATH, "HOME": ours.home, "USER": ours.name, "LANG": "C.UTF-8"}
     return {**found, **{name: os.environ[name] for name in ("SHIPWAY_BOOT_ID",) if name in os.environ}}
 
 

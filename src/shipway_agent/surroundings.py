@@ -4,9 +4,25 @@ from __future__ import annotations
 
 import os
 import pwd
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, Mapping, NamedTuple
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class Account(NamedTuple):
+    """Whom we run as."""
+
+    name: str
+    home: str
+
+
+def account() -> Account:
+    """The account of this process. In a container a user may be no more than a number; then HOME says where its home is."""
+    try:
+        found = pwd.getpwuid(os.geteuid())
+    except KeyError:
+        return Account(str(os.geteuid()), os.environ.get("HOME") or "/")
+    return Account(found.pw_name, found.pw_dir)
 
 
 def defaults() -> Dict[str, str]:
@@ -15,11 +31,11 @@ def defaults() -> Dict[str, str]:
     Written to another place it would cost more than it saves: Python then reads none that lies beside its own library either, and
     compiles all of it for each release.
     """
-    account = pwd.getpwuid(os.geteuid())
+    ours = account()
     return {
         "PATH": PATH,
-        "HOME": account.pw_dir,
-        "USER": account.pw_name,
+        "HOME": ours.home,
+        "USER": ours.name,
         "LANG": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "1",
     }

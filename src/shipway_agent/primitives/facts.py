@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import pwd
 import sys
 from dataclasses import asdict
 from typing import Any, Dict, List, Optional
@@ -19,26 +18,27 @@ from shipway_agent.journal import Journal
 from shipway_agent.primitives import Context, generations, proxy, trees
 from shipway_agent.primitives.reboot import starts_after_reboot
 from shipway_agent.root import Root
+from shipway_agent.surroundings import account
 
 SHARED = "shared"
 
 
 def hello(place: Place) -> Dict[str, Any]:
     """Who answers. `why_not` says why this machine cannot take a release, None when it can."""
-    account = pwd.getpwuid(os.geteuid())
+    ours = account()
     return {
         "host": place.name,
         "agent": place.agent,
         "python": platform.python_version(),
         "platform": f"{sys.platform}-{platform.machine()}",
-        "user": account.pw_name,
+        "user": ours.name,
         "uid": os.geteuid(),
-        "home": account.pw_dir,
+        "home": ours.home,
         "root": place.root.path,
         "boot_id": clock.boot_id(),
         "boot_now": clock.boot_now(),
         "clock": clock.wall_now(),
-        "after_reboot": starts_after_reboot(place.root.path, account.pw_name, account.pw_dir),
+        "after_reboot": starts_after_reboot(place.root.path, ours.name, ours.home),
         "why_not": _why_not(),
     }
 
