@@ -19,6 +19,8 @@ from typing import Any
 
 SHOP = Path(__file__).with_name("shop")
 SHIPWAY = Path(sys.executable).with_name("shipway")
+DEMO = Path(__file__).parents[1] / "bin/demo"
+PREFIX = "shipway-demo-"
 HOSTS = ("a", "b", "c")
 ENVIRONMENT = "local"
 
@@ -49,11 +51,25 @@ GIT_IDENTITY = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull
 class Stage:
     """Everything lies in `directory`: `shop`, the repository, and a root for each host."""
 
-    def __init__(self) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="shipway-demo-"))
-        self.project = self.directory / "shop"
-        self.ports = dict(zip(HOSTS, _free_ports(len(HOSTS)), strict=True))
-        self._write_repository()
+    def __init__(self, directory: Path) -> None:
+        """The stage that stands in `directory`, as `new` made it."""
+        self.directory = directory
+        self.project = directory / "shop"
+        self.ports: dict[str, int] = {}
+
+    @classmethod
+    def new(cls) -> Stage:
+        """A stage in a directory of its own, with ports that are free."""
+        stage = cls(Path(tempfile.mkdtemp(prefix=PREFIX)))
+        stage.ports = dict(zip(HOSTS, _free_ports(len(HOSTS)), strict=True))
+        stage._write_repository()
+        return stage
+
+    @classmethod
+    def kept(cls, directory: Path) -> Stage | None:
+        """The stage that `--keep` left in `directory`; None where there is none."""
+        found = directory.resolve()
+        return cls(found) if found.name.startswith(PREFIX) and found.is_dir() else None
 
     @property
     def addresses(self) -> list[str]:
@@ -88,12 +104,12 @@ class Stage:
         doors = "\n".join(f"  http://{address}" for address in self.addresses)
         return (
             f"\nIt goes on running. Open:\n{doors}\nTry: cd {self.project} && {SHIPWAY} status {ENVIRONMENT}\n"
-            f"End: cd {self.project} && {SHIPWAY} remove {ENVIRONMENT}; cd / && rm -rf {self.directory}"
+            f"End: {DEMO} --end {self.directory}"
         )
 
     def end(self) -> None:
         """The application is removed from its hosts; what is left all the same ends by its pid, and the directory goes."""
-        if any((self.directory / host).exists() for host in HOSTS):
+        if self.project.exists() and any((self.directory / host).exists() for host in HOSTS):
             self.run("remove", ENVIRONMENT, "--yes", show=lambda line: None)
         for number in (signal.SIGTERM, signal.SIGKILL):
             deadline = time.monotonic() + 5
