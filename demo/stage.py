@@ -121,11 +121,12 @@ class Stage:
         shutil.rmtree(self.directory)
 
     def _processes(self) -> Iterator[int]:
-        """Whoever runs from the stage's directory or was started with it in the command line."""
-        place = os.fsencode(self.directory)
+        """Whoever runs in a host's root, or was started with it in the command line; never a shell that stands in the project."""
+        roots = tuple(os.fsencode(self.directory / host) + b"/" for host in HOSTS)
         for entry in Path("/proc").glob("[0-9]*"):
             try:
-                if place in (entry / "cmdline").read_bytes() or os.fsencode((entry / "cwd").readlink()).startswith(place):
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b"/\0")
+                if any(root in command for root in roots) or os.fsencode((entry / "cwd").readlink()).startswith(roots):
                     yield int(entry.name)
             except OSError:
                 continue  # it has ended, or is another user's
