@@ -136,6 +136,9 @@ class SimulatedHost:
             return await self._run(args, emit)
         if call == "look":
             return self.facts()
+        if call == "events":
+            mine = [key for deployment, key in self.steps if deployment == args["deployment"]]
+            return {"events": [{"kind": "step", "data": {"key": key, "state": "done"}} for key in mine]}
         if call in ("hello", "fresh"):
             return {"host": self.name}
         raise AssertionError(call)
