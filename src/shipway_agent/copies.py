@@ -279,7 +279,7 @@ class Copies:
         if path:
             _unlink_socket(path)
         environment = spawn.environment_of(
-            self._root.path, document, generations.env_of(self._root, row.generation), row.name, row.address, self._marker(row)
+            document, generations.env_of(self._root, row.generation), row.name, row.address, self._marker(row)
         )
         with self._root.at(logs.FOLDER, create=True, mode=0o700) as folder:
             log_fd = logs.open_log(folder, logs.log_of(row.name, row.instance, row.generation))

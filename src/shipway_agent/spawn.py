@@ -51,7 +51,7 @@ def argv_of(run: Union[str, Sequence[str]], port: str, path: str) -> Tuple[str, 
 
 
 def environment_of(
-    root_path: str, document: Mapping[str, Any], env: Mapping[str, Any], process: str, address: Optional[str], marked: str
+    document: Mapping[str, Any], env: Mapping[str, Any], process: str, address: Optional[str], marked: str
 ) -> Mapping[str, str]:
     """The whole environment of a copy."""
     found = {**defaults(), **env.get("common", {}), **env.get("process", {}).get(process, {}), **identity(document)}

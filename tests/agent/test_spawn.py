@@ -35,7 +35,7 @@ def test_whatever_else_stands_in_a_list_arrives(run: list[str]) -> None:
 @pytest.mark.parametrize(("address", "name", "value"), [("127.0.0.1:8000", "PORT", "8000"), ("unix//run/s/web", "SOCKET", "/run/s/web")])
 def test_the_environment_says_where_to_listen_and_what_runs(address: str, name: str, value: str) -> None:
     env = {"common": {"A": "1", "B": "common", "RELEASE": "lie"}, "process": {"web": {"B": "own"}, "worker": {"C": "3"}}}
-    found = dict(spawn.environment_of("/root-of-app", DOCUMENT, env, "web", address, "marker"))
+    found = dict(spawn.environment_of(DOCUMENT, env, "web", address, "marker"))
     assert (found["A"], found["B"], found[name]) == ("1", "own", value)
     assert "C" not in found
     assert ("PORT" in found) != ("SOCKET" in found)
@@ -44,7 +44,7 @@ def test_the_environment_says_where_to_listen_and_what_runs(address: str, name: 
 
 
 def test_a_worker_is_told_no_address() -> None:
-    assert not {"PORT", "SOCKET"} & set(spawn.environment_of("/root-of-app", DOCUMENT, {}, "worker", None, "m"))
+    assert not {"PORT", "SOCKET"} & set(spawn.environment_of(DOCUMENT, {}, "worker", None, "m"))
 
 
 def test_a_port_is_free_and_nobody_else_has_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,10 +159,10 @@ def _runner(context: Context, args: Mapping[str, Any]) -> Runner:
     until = clock.boot_now() + timeout_seconds
     marked = marker_for(context.root, context.deployment, context.key, until)
     env = generations.env_of(context.root, number)
-    return Runner(directory, environment_of(context.root.path, document, env, str(args["name"]), marked), timeout_seconds)
+    return Runner(directory, environment_of(document, env, str(args["name"]), marked), timeout_seconds)
 
 
-def environment_of(root_path: str, document: Mapping[str, Any], env: Mapping[str, Any], task: str, marked: str) -> Dict[str, str]:
+def environment_of(document: Mapping[str, Any], env: Mapping[str, Any], task: str, marked: str) -> Dict[str, str]:
     """The whole environment of a task."""
     given = {**env.get("common", {}), **env.get("task", {}).get(task, {})}
     return {**defaults(), **given, **identity(document), MARKER: marked}
