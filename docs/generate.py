@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from docs import errors
 from shipway.config import reference
 from shipway.model.event import KINDS
 from shipway.model.history import VERDICTS
@@ -55,6 +56,7 @@ def schema(make: Callable[[], Mapping[str, Any]]) -> Callable[[], str]:
 PAGES: Mapping[str, Callable[[], str]] = {
     "states.md": states,
     "events.md": events,
+    "errors.md": lambda: NOTE.format(source="docs/errors.py and src/shipway/flows/hints.py") + errors.page(),
     "configuration.md": reference.page,
     "shipway.schema.json": reference.json_schema,
     "report.schema.json": schema(report_schema),

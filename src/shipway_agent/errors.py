@@ -69,7 +69,7 @@ def from_os(error: OSError, path: str) -> AgentError:
         return Foreign(path, "is a symbolic link")
     if number == errno.ENOTDIR:
         return Foreign(path, "is not a directory")
-    code, says = SAYINGS.get(number, ("system", os.strerror(number) if number else str(error)))
+    code, says = SAYINGS.get(number, (SYSTEM, os.strerror(number) if number else str(error)))
     facts: Dict[str, Any] = {"path": path, "errno": errno.errorcode.get(number, str(number))}
     if number == errno.ENOSPC:
         free_bytes, free_inodes = _room(path)
@@ -89,6 +89,9 @@ SAYINGS: Mapping[int, Tuple[str, str]] = {
     errno.ENAMETOOLONG: ("too-long", "the name is longer than the file system allows"),
 }
 """Code and words of the faults that a person can mend."""
+
+SYSTEM = "system"
+"""The code of all others."""
 
 
 def _room(path: str) -> Tuple[int, int]:

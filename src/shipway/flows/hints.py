@@ -65,6 +65,7 @@ HOSTS: Mapping[str, Advice] = {
     "system": Advice("its kernel refused", "look at {host}, then {again}"),
     "damaged": Advice("a file that we wrote holds something else now", "move the file that is named away on {host}, then {again}"),
     "journal": Advice("its journal cannot be read or written", "look at the file that is named on {host}, then {again}"),
+    "tampered": Advice("its journal was changed by somebody else", "find out who writes to {host}; then take the root away, and {deploy}"),
     "format": Advice("its journal is of another version of Shipway", VERSIONS),
     "busy": Advice("a step of an earlier deployment still runs", "it is ended at its own timeout; then {again}"),
     # ----------------------------------------------------------- what was shipped
@@ -125,6 +126,7 @@ HOSTS: Mapping[str, Advice] = {
     "fenced": Advice("a later deployment has begun there", SETTLE),
     "settled": Advice("the deployment was decided already", SETTLE),
     "unsettled": Advice("another deployment is not decided there", SETTLE),
+    "behind": Advice("it does not serve yet what was committed", "it goes on by itself; {resume} tells when it does"),
     "unknown": Advice("it never heard of this deployment", SETTLE),
     "lead": Advice("another host is the lead of this deployment", SETTLE),
     "order": Advice("the step came before its time", SETTLE),

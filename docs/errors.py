@@ -1,0 +1,208 @@
+"""What the code can raise in, the page docs/reference/errors.md out: every code with its class, exit code, meaning and what to type next.
+
+The codes of hosts have their advice in flows/hints.py. What only this machine raises words its own hint where it is raised; here it is
+in short. `raised` finds the codes in the source, so that a code without a line here fails a test.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from shipway.flows.hints import HOSTS
+from shipway.model import errors
+from shipway.model.errors import AGAIN
+from shipway_agent.errors import SAYINGS, SYSTEM
+
+SOURCES = Path(__file__).parents[1] / "src"
+
+
+class Line(NamedTuple):
+    """One code of this machine: what it means, and what to type next in short."""
+
+    means: str
+    next: str
+
+
+OPERATOR: Mapping[str, Line] = {
+    # ------------------------------------------------------- what was typed and written
+    "input": Line("the configuration says something that cannot be done", "correct what is named and commit; then the same command again"),
+    "config": Line("shipway.toml has faults, and all are listed", "correct them and commit; then the same command again"),
+    "no-config": Line("there is no shipway.toml", "write one and commit it"),
+    "no-file": Line("the commit has no such file", "git add and commit what is named"),
+    "environment": Line("no environment of that name, or several and none was named", "name one of those that are listed"),
+    "other-app": Line("the commit is of another application", "ship a commit of this one"),
+    "ref": Line("--ref names no commit, or several", "name one: git log shows them"),
+    "deployment": Line("no deployment of that name, or several", "shipway history ENV lists them"),
+    # -------------------------------------------------------------------- the repository
+    "no-repository": Line("here is no git repository", "go to the checkout, or git init and commit"),
+    "repository": Line("git cannot read the repository", "git fsck says what is wrong"),
+    "foreign-repository": Line("the repository belongs to another user", "git config --global --add safe.directory, or as its owner"),
+    "no-git": Line("git is not installed", "install git 2.30 or newer"),
+    "git": Line("git failed", "git fsck; git fetch where objects are missing"),
+    "filter": Line("a filter of the repository would run a program", "--ref names the commit; then no filter is asked"),
+    "requires": Line("the commit does not meet `requires` of the environment", "do what each line says, or deploy elsewhere"),
+    # ----------------------------------------------------------------------- the release
+    "tree": Line("paths of the commit cannot be shipped", "do what each line says and commit"),
+    "subdirectory": Line("`subdirectory` is no directory of the commit", "correct it in shipway.toml and commit"),
+    "empty": Line("what would be shipped has no file", "commit something, or correct `subdirectory`"),
+    "content-changed": Line("a file changed while it was read", "the same command again"),
+    "cache": Line("the cache of builds cannot be written", "make it writable, or set XDG_CACHE_HOME"),
+    "build": Line("a command of the build failed", "mend it and commit; then the same command again"),
+    "dropped": Line("the release no longer shares a path that has content", "put it back into `shared`, or move the content away"),
+    "key-page": Line("a key page cannot be asked", "correct `key_pages` of the environment and commit"),
+    "caddy-missing": Line("Caddy is not installed here", "install the package that is named"),
+    "caddy-platform": Line("the Caddy installed here is for another platform", "SHIPWAY_CADDY names one for the host"),
+    # ------------------------------------------------------------------ before it begins
+    "refused": Line("something stands in the way", "do what is said"),
+    "unread": Line("a host could not be read", "shipway status ENV says why"),
+    "host": Line("a host says that it cannot take a release", "mend what it says; then the same command again"),
+    "python": Line("python3 of a host is older than 3.9", "install a newer one there; then the same command again"),
+    "root-taken": Line("the root of a host belongs to another host", "give it a root of its own in shipway.toml"),
+    "member-missing": Line("a recorded member is missing from shipway.toml", "put it back"),
+    "lease-held": Line(
+        "somebody else deploys: who, since when, and on which host", "shipway status ENV; the same command again afterwards"
+    ),
+    "lease-raced": Line("another operator is always quicker", "the same command again when the other one has ended"),
+    "lease-refused": Line("a host refuses its lease", "shipway status ENV, shipway resume ENV"),
+    "lead-missing": Line("a deployment is open whose lead is not in shipway.toml", "put the lead back, then shipway resume ENV"),
+    # -------------------------------------------------------------------------- rollback
+    "no-previous": Line("nothing was current before", "shipway history ENV"),
+    "target-unknown": Line("no good generation is called that", "one of the numbers that are listed"),
+    "target-ambiguous": Line("several releases are called that", "one of the numbers that are listed"),
+    "target-lacking": Line("a host has not got that generation", "shipway deploy ENV --ref COMMIT brings it"),
+    # --------------------------------------------------------------------------- endings
+    "failed": Line("it was tried, failed and was undone", "mend the cause; then the same command again"),
+    "interrupted": Line("it was interrupted and was undone", "the same command again"),
+    "undone": Line("what an interrupted driver left was undone", "shipway deploy ENV ships it again"),
+    "committed": Line("it was committed before the abort", "shipway rollback ENV goes back"),
+    "unsettled": Line("something is not settled", "shipway resume ENV"),
+    "lead-silent": Line(
+        "the lead cannot be heard, so nothing is decided", "shipway resume ENV; hosts go back by themselves at their deadline"
+    ),
+    "behind": Line("it is decided, and a host has not acknowledged it", "shipway resume ENV; the host asks the lead by itself"),
+    "not-removed": Line("a host could not be cleared", "shipway remove ENV again"),
+}
+"""Codes that are raised on this machine. Codes of hosts stand in flows/hints.py."""
+
+CLASSES = ("Failed", "WrongInput", "Refused", "Unsettled")
+OF_HOSTS = ("HostError", "Unreachable", "LinkLost", "Overdue", "HostRefused", "Complaint", "AgentError", "No")
+DEFAULTS = {"failed": "Failed", "input": "WrongInput", "refused": "Refused", "unsettled": "Unsettled"}
+
+
+@dataclass(frozen=True)
+class Raised:
+    """A code as the source has it: `by` is one of CLASSES, or "host"."""
+
+    code: str
+    by: str
+    where: str
+
+
+@cache
+def raised() -> tuple[Raised, ...]:
+    """Every code that is written in the source beside an error, with the class of the error."""
+    found = [Raised(code, by, "shipway/model/errors.py") for code, by in DEFAULTS.items()]
+    found += [Raised(code, "host", "shipway_agent/errors.py") for code in {*(code for code, _ in SAYINGS.values()), SYSTEM}]
+    modules = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(SOURCES.rglob("*.py"))}
+    known: dict[str, tuple[int, str]] = {name: (-1, name) for name in CLASSES} | {name: (_place(name), "host") for name in OF_HOSTS}
+    shared = {name: maker for tree in modules.values() for name, maker in _makers(tree, known).items() if not name.startswith("_")}
+    for path, tree in modules.items():
+        makers = known | shared | _makers(tree, known | shared)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and _name(node.func) in makers:
+                place, by = makers[_name(node.func)]
+                found += [Raised(code, by, str(path.relative_to(SOURCES))) for code in _codes(node, place)]
+            elif isinstance(node, ast.ClassDef) and node.bases and _name(node.bases[0]) in makers:
+                place, by = makers[_name(node.bases[0])]
+                calls = [n for n in ast.walk(node) if isinstance(n, ast.Call) and _name(n.func) == "__init__"]
+                found += [Raised(code, by, str(path.relative_to(SOURCES))) for call in calls for code in _codes(call, place)]
+    return tuple(found)
+
+
+def page() -> str:
+    """The text of docs/reference/errors.md."""
+    rows = [f"| `{code}` | {_class(code)} | {line.means} | {line.next} |" for code, line in sorted(OPERATOR.items())]
+    hosts = [f"| `{code}` | {advice.means} | {_shown(advice.next)} |" for code, advice in sorted(HOSTS.items())]
+    exits = [f"| {cls.exit_code} | {cls.__name__} | {(cls.__doc__ or '').splitlines()[0]} |" for cls in _classes()]
+    return "\n".join(
+        [
+            "# Errors",
+            "",
+            "Every error says what happened, what state things are in, and the command to type next. With `--json` the last line has",
+            "`data.code`, one of these. The exit code is the verdict.",
+            "",
+            "| exit code | class | meaning |",
+            "|---|---|---|",
+            "| 0 | | It is as it should be, proved in this very run. |",
+            *exits,
+            "",
+            "## What this machine says",
+            "",
+            "| code | class and exit code | meaning | next |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+            "## What hosts say",
+            "",
+            "Before anything began they refuse the command (exit 3). In a deployment they break its barrier: it is undone (exit 1), or,",
+            "where that cannot be proved on every host, not settled (exit 4).",
+            "",
+            "| code | meaning | next |",
+            "|---|---|---|",
+            *hosts,
+            "",
+        ]
+    )
+
+
+def _classes() -> list[type[errors.ShipwayError]]:
+    return [getattr(errors, name) for name in CLASSES]
+
+
+def _class(code: str) -> str:
+    names = sorted({one.by for one in raised() if one.code == code and one.by in CLASSES})
+    return ", ".join(f"{name} {getattr(errors, name).exit_code}" for name in names)
+
+
+def _shown(advice: str) -> str:
+    commands = {name: f"`shipway {name} ENV`" for name in ("deploy", "show", "status", "resume")}
+    return advice.replace("`{login}`", "{login}").format(host="the host", login="`ssh ADDRESS true`", again=AGAIN, **commands)
+
+
+def _place(name: str) -> int:
+    """Where a class of hosts takes its code: after the host, or first."""
+    return 0 if name in ("Complaint", "AgentError", "No") else 1
+
+
+def _makers(tree: ast.Module, known: Mapping[str, tuple[int, str]]) -> dict[str, tuple[int, str]]:
+    """Functions that are given a code and make an error of it: the place of the code among their arguments, and the error's class."""
+    found = {}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        arguments = [argument.arg for argument in node.args.args if argument.arg != "self"]
+        if "code" not in arguments or node.name == "__init__":
+            continue
+        by = next((known[_name(n.func)][1] for n in ast.walk(node) if isinstance(n, ast.Call) and _name(n.func) in known), None)
+        found[node.name] = (arguments.index("code"), by or "host")
+    return found
+
+
+def _codes(call: ast.Call, place: int) -> Iterator[str]:
+    given = [keyword.value for keyword in call.keywords if keyword.arg == "code"]
+    if not given and 0 <= place < len(call.args):
+        given = [call.args[place]]
+    for value in given:
+        subscripts = {id(n) for node in ast.walk(value) if isinstance(node, ast.Subscript) for n in ast.walk(node.slice)}
+        for node in ast.walk(value):
+            if id(node) not in subscripts and isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+
+
+def _name(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
