@@ -122,7 +122,12 @@ class Task(Table):
     undo: forms.Command | None = Field(
         default=None, description="The command that takes it back when the deployment fails.", examples=["rm -f ready"]
     )
-    outputs: list[forms.RelativePath] = Field(default=[], description="Paths that it writes inside the release.", examples=[[".venv"]])
+    outputs: list[forms.RelativePath] = Field(
+        default=[],
+        description="Directories that it writes inside the release. On a host each is a link to a place beside the release; what wants "
+        "a real directory finds it with readlink: `python3 -m venv $(readlink -f .venv)`.",
+        examples=[[".venv"]],
+    )
 
 
 class Host(Table):
