@@ -201,7 +201,7 @@ def visit(door: str) -> str:
 
 def commands_of(said: Said) -> list[list[str]]:
     """The commands that the words tell to type next, without their first word."""
-    hint = said.verdict["hint"] if "--json" in said.words else said.text.partition("  next: ")[2].partition("\n")[0]
+    hint = said.verdict["hint"] if "--json" in said.words else "".join(re.findall("^  next: (.*)$", said.text, re.M))
     return [shlex.split(found)[1:] for found in COMMAND.findall(hint)]
 
 

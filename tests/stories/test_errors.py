@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.stories.project import processes_of
-from tests.stories.proof import Author, Ground, visit, wait_for
+from tests.stories.proof import Author, Ground, commands_of, visit, wait_for
 from tests.stories.shop import Shop
 
 ROOT_BYTES = 200
@@ -112,3 +112,19 @@ def test_a_second_operator_while_one_deploys(ground: Ground) -> None:
         assert name in second.text, second.text
     assert waited < ground.lease_seconds + 10
     ground.goes_on(second, serves=version)
+
+
+def test_a_release_that_would_drop_what_is_shared(ground: Ground, shop: Shop) -> None:
+    (shop.root / "shared/media/photo").write_text("a memory")
+    ground.author.commit(ground.author.settings.replace('shared = ["media"]', ""))
+    said = ground.fails("deploy", "local", code=3, names=["no longer shares 'media'", "lives on a", "nothing was touched"])
+    ground.author.commit()
+    assert commands_of(said) == [["deploy", "local"]]
+    ground.goes_on(said)
+    assert (shop.root / "shared/media/photo").read_text() == "a memory"
+
+
+def test_a_host_with_another_name_at_the_same_root(ground: Ground) -> None:
+    ground.author.commit(ground.author.settings.replace('name = "a"', 'name = "b"'))
+    said = ground.fails("deploy", "local", code=3, names=["a is a recorded member", "belongs to host a", "nothing was touched"])
+    ground.mended(said)

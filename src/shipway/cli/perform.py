@@ -12,7 +12,7 @@ from shipway.cli.interrupt import end_now, interruptible, left_alone
 from shipway.cli.screen import Screen
 from shipway.cli.typed import typed
 from shipway.flows.words import Words
-from shipway.model.errors import AGAIN, HostError, ShipwayError
+from shipway.model.errors import AGAIN, HostError, ShipwayError, WrongInput
 from shipway.model.event import Event
 from shipway.model.verdict import Verdict
 
@@ -59,9 +59,11 @@ def worded(error: Exception, screen: Screen, name: str, words: Words) -> tuple[V
     """An error as a verdict, the state things are in, and lines of detail."""
     deployment = screen.state.deployment if screen.state.touched else ""
     if isinstance(error, ShipwayError):
-        hint = error.hint.replace(AGAIN, typed(name, words))
-        verdict = Verdict(VERDICT_OF_CODE[error.exit_code], error.exit_code, error.message, hint, deployment, _data(error))
-        return verdict, error.state, error.details
+        again = typed(name, words)
+        details = [line.replace(AGAIN, again) for line in error.details]
+        data: dict[str, object] = {"code": error.code, "state": error.state, "details": details}
+        verdict = Verdict(VERDICT_OF_CODE[error.exit_code], error.exit_code, error.message, _hint(error, again), deployment, data)
+        return verdict, error.state, details
     environment = words.environment or str(screen.state.began.get("environment", "")) or "ENV"
     hint = f"shipway status {environment} tells what each host serves; --debug shows where it happened"
     touched = screen.state.touched
@@ -123,8 +125,12 @@ def _show(verdict: Verdict, screen: Screen, alone: str, report: str) -> None:
         screen.verdict(told, report=report)
 
 
-def _data(error: ShipwayError) -> dict[str, object]:
-    return {"code": error.code, "state": error.state, "details": list(error.details)}
+def _hint(error: ShipwayError, again: str) -> str:
+    """The hint with the command in its place; behind it where it names none, unless the command itself is what was wrong."""
+    hint = error.hint.replace(AGAIN, again)
+    if error.exit_code == WrongInput.exit_code or "shipway " in hint:
+        return hint
+    return f"{hint.rstrip('. ')}; then {again}" if hint else again
 
 
 def _print_traceback(error: Exception, screen: Screen) -> None:

@@ -36,7 +36,7 @@ def resolve(
         raise Refused(
             f"{what.name} is of the app {what.document.app}, {name} of HEAD of {where.document.app}",
             state="Nothing was touched.",
-            hint=f"Ship a commit of {where.document.app}, or go to a checkout of {what.document.app}.",
+            hint=f"Ship a commit of {where.document.app} (shipway deploy --ref COMMIT), or go to a checkout of {what.document.app}.",
             code="other-app",
         )
     broken = list(_idle(what.document, chosen, environment))
