@@ -43,8 +43,8 @@ What is different with Shipway:
   beside it. So *activation* is what is left: from the first switch to the proof of the last host, {activation:.2f} s.
 - Visitors asked both hosts all the time, without ever trying twice: {failed} of {requests} requests failed, and the front doors were down
   for {down:g} s.
-- Fetching the code is shipping it, which took what this small application takes: the whole holds {held:g} of the talk's seconds, without its
-  5 s for that and the 1 s of its switch.
+- Fetching the code is shipping it, which took what this small application takes: the whole holds {held:g} of the talk's seconds, without
+  its 5 s for that and the 1 s of its switch.
 
 What a deployment of tasks that take no time costs on this machine: {empty_whole:.1f} s from the command to its verdict, of which
 {empty_activation:.2f} s from the first switch to the last proof, with `watch_seconds = 0`.
