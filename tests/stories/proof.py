@@ -61,13 +61,17 @@ class Author:
 
 @dataclass(frozen=True)
 class Ground:
-    """A fleet that serves. `doors` are HOST:PORT by host, `pids` finds the processes of all hosts as this machine numbers them."""
+    """A fleet that serves. `doors` are HOST:PORT by host, `pids` finds the processes of all hosts as this machine numbers them.
+
+    `read` are commands that only read and have been typed here before: once is enough.
+    """
 
     project: Project
     doors: Mapping[str, str]
     pids: Callable[[], Iterable[int]]
     author: Author
     lease_seconds: float = 3.0
+    read: set[tuple[str, ...]] = field(default_factory=set)
 
     def fails(self, *words: str, code: int, names: Iterable[str]) -> Said:
         """Run a command that must fail under the eyes of visitors, and prove what must be true afterwards."""
@@ -117,7 +121,8 @@ class Ground:
 
     def goes_on(self, said: Said, *, serves: str | None = None, waits: bool = False) -> list[Said]:
         """Type what the words say. All of it must work, without waiting, or (`waits`) for the lease that a dead driver left."""
-        done = [self.project.run(*command, *self._as_lines(command)) for command in commands_of(said)]
+        done = [self.project.run(*command, *self._as_lines(command)) for command in commands_of(said) if tuple(command) not in self.read]
+        self.read.update(one.words for one in done if one.words[0] == "show")
         assert done, said.text
         for one in done:
             self.unlocked(one, waits=waits)

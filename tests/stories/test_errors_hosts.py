@@ -22,7 +22,7 @@ pytestmark = pytest.mark.hosts
 
 @pytest.fixture(scope="module")
 def hosts() -> Iterator[Hosts]:
-    with Hosts(3) as hosts:
+    with Hosts(2) as hosts:
         yield hosts
 
 
@@ -38,9 +38,9 @@ def ground(hosts: Hosts, common_place: Path) -> Ground:
 
 
 def test_an_address_where_nobody_is(ground: Ground, hosts: Hosts) -> None:
-    nobody = hosts.address("c").rpartition(".")[0] + ".250"
-    ground.author.commit(ground.author.settings.replace(hosts.address("c"), nobody))
-    said = ground.fails("deploy", "live", code=3, names=["cannot reach c", nobody, "nothing was touched", f"ssh deploy@{nobody} true"])
+    nobody = hosts.address("b").rpartition(".")[0] + ".250"
+    ground.author.commit(ground.author.settings.replace(hosts.address("b"), nobody))
+    said = ground.fails("deploy", "live", code=3, names=["cannot reach b", nobody, "nothing was touched", f"ssh deploy@{nobody} true"])
     assert said.seconds < 60
     ground.mended(said)
 
@@ -62,11 +62,11 @@ def test_a_host_key_that_is_another(ground: Ground, hosts: Hosts) -> None:
     right = known.read_text()
     ground.author.commit()
     key = (hosts.directory / "a.key.pub").read_text().split()
-    own = (hosts.directory / "c.key.pub").read_text().split()[1]
+    own = (hosts.directory / "b.key.pub").read_text().split()[1]
     known.write_text(right.replace(own, key[1]))
     assert known.read_text() != right
     try:
-        said = ground.fails("deploy", "live", code=3, names=["cannot reach c", "another host key", "ssh-keygen -R"])
+        said = ground.fails("deploy", "live", code=3, names=["cannot reach b", "another host key", "ssh-keygen -R"])
     finally:
         known.write_text(right)
     ground.mended(said)
@@ -83,9 +83,9 @@ def test_a_host_without_python(ground: Ground, hosts: Hosts) -> None:
 
 
 def test_a_root_that_may_not_be_written(ground: Ground, hosts: Hosts) -> None:
-    there = f'deploy@{hosts.address("c")}"'
+    there = f'deploy@{hosts.address("b")}"'
     ground.author.commit(ground.author.settings.replace(there, f'{there}, root = "/srv/nobody"'))
-    said = ground.fails("deploy", "live", code=3, names=["cannot reach c", "/srv/nobody", "Permission denied", "`root` of c"])
+    said = ground.fails("deploy", "live", code=3, names=["cannot reach b", "/srv/nobody", "Permission denied", "`root` of b"])
     ground.mended(said)
 
 
