@@ -288,3 +288,16 @@ def test_tasks_and_workers_do_their_part(place: Path) -> None:
     shop.project.deploy("v3", code=1)
     assert (media / "migrations").read_text() == "migrated\nmigrated\nmigrated\nundone\n"
     assert workers() == 1
+
+
+def test_a_branch_that_is_not_where_its_remote_is_says_so(shop: Shop, place: Path) -> None:
+    remote = place / "remote.git"
+    shop.repository.git("clone", "--bare", "--quiet", ".", str(remote))
+    shop.repository.git("remote", "add", "origin", str(remote))
+    shop.repository.git("fetch", "--quiet", "origin")
+    branch = shop.repository.git("rev-parse", "--abbrev-ref", "HEAD")
+    shop.repository.git("branch", "--quiet", f"--set-upstream-to=origin/{branch}")
+    shop.repository.write("VERSION", "6\n")
+    shop.repository.commit("Nobody else has this")
+    said = shop.project.run("plan", "local", "--json")
+    assert said.lines[0]["data"]["message"].startswith(f"{branch} is 1 ahead of origin/{branch}")

@@ -14,6 +14,7 @@ from shipway.model.release import Source
 from shipway.release.checks import check_requires
 from shipway.release.refs import resolve_ref
 from shipway.release.release import Made, make_release
+from shipway.release.standing import standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,9 @@ async def make(project: Project, wanted: Wanted, tell: Tell) -> Made:
         loop.call_soon_threadsafe(lambda: tell("output", key="build", line=line))
 
     def work() -> Made:
+        where = "" if wanted.named else standing(project.repository).sentence
+        if where:
+            loop.call_soon_threadsafe(lambda: tell("note", message=f"{where}; what is shipped is HEAD here"))
         check_requires(
             project.repository,
             wanted.source,
