@@ -3,7 +3,8 @@
 One of the talk's seconds lasts 0.02 s here: on a machine with eight processes waiting for two cores, scripts of sleeping steps came out at
 130, 66 and 65 instead of 128, 64 and 64; at half of that they were off by up to 14 %. What Shipway itself needs does not shrink with the
 steps, so it is held against the talk's seconds at full length: nothing that scales lies between the first switch and the last proof
-(asserted), so that these real seconds are what they would be there, too.
+(asserted), so that these real seconds are what they would be there, too. It is the better of two deployments; and where the machine is so
+busy that it takes more than a second only to look at the hosts (`shipway status`), twice that time.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ def test_the_same_steps_by_shipway(place: Path) -> None:
         (backup,), (migration,) = one.run.of("backup_database"), one.run.of("migrate_database")
         assert prepared <= backup.began and backup.ended <= migration.began
         assert max(did.ended for did in one.run.did) <= one.switched_at, "no step of the talk lies behind the first switch"
-    assert min(one.run.activation_seconds for one in shipped) <= 2.0, "the better of two, for this machine does other things as well"
+    only_looking = talk.project.run("status", "local").seconds
+    assert min(one.run.activation_seconds for one in shipped) <= max(2.0, 2 * only_looking)
 
 
 def test_one_host_twice_as_fast_never_serves_new_code_before_the_migration_ended(place: Path) -> None:
