@@ -133,7 +133,8 @@ def test_what_a_killed_driver_left(shop: Shop, command: str, codes: tuple[int, .
     wait_for(driver, "phase", name="verify")
     driver.kill()
     driver.communicate()
-    status = shop.project.run("status", "local", "--json", code=4)
+    status = shop.project.run("status", "local", "--json", code=None)
+    assert status.code in (0, 4), "a slow machine asks when the hosts have settled it by themselves already"
     assert list(STATUS.iter_errors(status.lines[0])) == []
     said = shop.project.run(command, "local", "--json", code=None)
     assert said.code in codes, said.text
