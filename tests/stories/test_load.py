@@ -94,9 +94,12 @@ def answered_in_time(outcome: Outcome, acts: Mapping[str, Act]) -> None:
 
 
 def slow_ones_were_under_way(outcome: Outcome, acts: Mapping[str, Act]) -> None:
-    """At each switch, requests of five seconds were under way that the old release had begun and that it finished."""
+    """At each switch, requests of five seconds were under way that an earlier release had begun and that it finished.
+
+    Not always the release before: version 4 lives for a second, and all that the clients sent then may still be under way after it.
+    """
     slow = [one for one in outcome.samples if one.kind == "slow"]
-    for name, old in (("v2", "1"), ("v4", "2"), ("back to v1", "2"), ("back to v2", "1")):
+    for name, new in (("v2", "2"), ("v4", "4"), ("back to v1", "1"), ("back to v2", "2")):
         switched_at = acts[name][1]
         assert switched_at is not None
-        assert any(one.at < switched_at < one.at + one.seconds and one.version == old for one in slow), name
+        assert any(one.at < switched_at < one.at + one.seconds and one.version != new for one in slow), name
