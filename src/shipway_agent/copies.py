@@ -32,7 +32,8 @@ Say = Callable[[str], None]
 class Turn:
     """What one turn of the daemon goes by: `wanted` copies, the generation that `current` points at, documents.
 
-    `ending` when everything is to be gone; otherwise what serves at the link is never drained.
+    `candidates` are generations that are not decided. `ending` when everything is to be gone; otherwise what serves at the link is
+    never drained.
     """
 
     wanted: AbstractSet[Copy]
@@ -40,6 +41,7 @@ class Turn:
     documents: Mapping[int, Document]
     now: float
     ending: bool = False
+    candidates: AbstractSet[int] = frozenset()
 
 
 class Copies:
@@ -88,7 +90,7 @@ class Copies:
     def turn(self, turn: Turn) -> bool:
         """One thing for each copy. True while something is on its way, so that the next turn should not wait long."""
         keys = sorted({*self._rows, *((copy.generation, copy.process, copy.instance) for copy in turn.wanted)})
-        rules = {key: rule_of(turn.documents.get(key[0]), key[1]) for key in keys}
+        rules = {key: rule_of(turn.documents.get(key[0]), key[1], key[0] in turn.candidates) for key in keys}
         seen = self._look(turn, rules)
         for key in keys:
             row = self._rows.get(key)
@@ -169,7 +171,7 @@ class Copies:
     def _targets(self, turn: Turn) -> Dict[str, Target]:
         targets = {}
         for row in self.rows:
-            if row.pid is not None and row.address is not None and row.state in ("starting", "up"):
+            if row.pid is not None and row.address is not None and row.state in ("starting", "up", "crashed"):
                 targets[row.token] = Target(row.token, row.address, process_of(turn.documents.get(row.generation), row.name).get("health"))
         return targets
 
@@ -229,7 +231,7 @@ class Copies:
                 name,
                 instance,
                 token,
-                "starting",
+                "crashed" if row is not None and row.state == "crashed" else "starting",  # a try of what crashed; not over before it is up
                 address,
                 since=clock.wall_now(),
                 restarts=restarts,
@@ -384,12 +386,13 @@ def reap() -> Dict[int, int]:
         ended[pid] = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
 
 
-def rule_of(document: Optional[Document], name: str) -> Rule:
+def rule_of(document: Optional[Document], name: str, candidate: bool = False) -> Rule:
     """How a process of a generation is run; where the document is gone, how a process is run by default."""
     process = process_of(document, name)
     if not process:
         return Rule()
-    return Rule(process.get("listens") is not None, float(process.get("drain_seconds", 30.0)), bool(process.get("overlap", True)))
+    listens, drain_seconds = process.get("listens") is not None, float(process.get("drain_seconds", 30.0))
+    return Rule(listens, drain_seconds, bool(process.get("overlap", True)), candidate)
 
 
 def process_of(document: Optional[Document], name: str) -> Mapping[str, Any]:

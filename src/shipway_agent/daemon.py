@@ -32,7 +32,7 @@ from shipway_agent.primitives import generations
 from shipway_agent.root import Lock, Root
 from shipway_agent.states import COMMITTED
 from shipway_agent.surroundings import PATH, account
-from shipway_agent.wants import Document, Keep, Wants, generations_of, wants
+from shipway_agent.wants import Document, Keep, Wants, candidates_of, generations_of, wants
 from shipway_agent.watchdog import Watchdog
 
 TURN_SECONDS = 0.25
@@ -202,7 +202,8 @@ class Daemon:
             member = self._member(changed=True)
         wanted = self._wanted(member)
         link = self._align(wanted)
-        busy = self._copies.turn(Turn(wanted.run if not self._ending else frozenset(), link, self._documents, now(), self._ending))
+        run = wanted.run if not self._ending else frozenset()
+        busy = self._copies.turn(Turn(run, link, self._documents, now(), self._ending, candidates_of(member)))
         self._listen()
         self._tend_proxy()
         self._rotate()

@@ -20,7 +20,7 @@ START = "start"  # a new token, the row, the process
 UP = "up"  # it is healthy for the first time
 ADOPT = "adopt"  # its first process ended, and one that it left behind on purpose takes its place
 REST = "rest"  # it died; it starts again after a pause
-CRASH = "crash"  # it died too often; it stays down
+CRASH = "crash"  # it died too often; it stays down until it is tried again
 SWEEP = "sweep"  # SIGTERM to what a dead copy left behind, before it starts again
 DRAIN = "drain"  # wait until nobody needs its listener
 RETURN = "return"  # it is wanted again before it was told to end
@@ -33,6 +33,9 @@ LONGEST_PAUSE_SECONDS = 10.0
 CRASHES = 5
 CRASH_SECONDS = 30.0
 """This many deaths within this time are a crash loop."""
+
+TRY_AGAIN_SECONDS = 60.0
+"""A copy of what is decided that crashed is tried once more this long after it was given up, and again after each such try."""
 
 LEAST_STOP_SECONDS = 2.0
 """From SIGTERM to SIGKILL, however little of the drain time is left."""
@@ -52,11 +55,12 @@ STEADY_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Rule:
-    """What the generation's document says of this process."""
+    """What the generation's document says of this process. `candidate` while its generation is not decided: then a crash is final."""
 
     listens: bool = False
     drain_seconds: float = 30.0
     overlap: bool = True
+    candidate: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,8 +102,8 @@ def next_for(row: Optional[ProcessRow], wanted: bool, free: bool, rule: Rule, se
     """The next thing to do, and what to remember. `free` is False while the copy's place is taken (a predecessor that may not overlap)."""
     if row is None:
         return (START, _anew(memory, now)) if wanted and free else (NOTHING, memory)
-    if row.state == "crashed":
-        return (NOTHING, memory) if wanted else (FORGET, memory)
+    if row.state == "crashed" and row.pid is None:
+        return _crashed(wanted, free, rule, memory, now)
     if row.pid is None:
         return _resting(wanted, free, memory, now)
     if not seen.alive:
@@ -120,9 +124,18 @@ def died(memory: Memory, now: float) -> Next:
     """A copy that is wanted has died: it rests, or it stays down."""
     deaths = (*(at for at in memory.deaths if now - at <= CRASH_SECONDS), now)
     if len(deaths) >= CRASHES:
-        return CRASH, Memory(began=now, deaths=deaths)
+        return CRASH, Memory(began=now, deaths=deaths, again=now + TRY_AGAIN_SECONDS)
     short = memory.short + 1 if now - memory.began < CRASH_SECONDS else 1
     return REST, Memory(began=now, deaths=deaths, short=short, again=now + pause_seconds(short))
+
+
+def _crashed(wanted: bool, free: bool, rule: Rule, memory: Memory, now: float) -> Next:
+    """It stays down; one that people miss gets a single try a minute, for what it needs may be back. One more death ends the try."""
+    if not wanted:
+        return FORGET, memory
+    if rule.candidate or not free or now < memory.again:
+        return NOTHING, memory
+    return START, replace(_anew(memory, now), deaths=(now,) * (CRASHES - 1))
 
 
 def _resting(wanted: bool, free: bool, memory: Memory, now: float) -> Next:
@@ -163,7 +176,7 @@ def _stopping(rule: Rule, memory: Memory, now: float) -> Next:
 def _serving(row: ProcessRow, rule: Rule, seen: Seen, memory: Memory, now: float) -> Next:
     if row.state == "draining":
         return RETURN, replace(memory, calm=0, told=None)
-    if row.state == "starting" and (seen.healthy if rule.listens else now - memory.began >= STEADY_SECONDS):
+    if row.state in ("starting", "crashed") and (seen.healthy if rule.listens else now - memory.began >= STEADY_SECONDS):
         return UP, memory
     return NOTHING, memory
 

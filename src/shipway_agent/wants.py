@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, FrozenSet, Iterable, Mapping, NamedTuple, Optional, Tuple, Union
 
 from shipway_agent.decide import Attempt, Member
-from shipway_agent.states import ARMED, BACK, READY, STARTING, SWITCHED
+from shipway_agent.states import ARMED, BACK, INTENT, READY, STARTING, SWITCHED, TENTATIVE
 
 Document = Mapping[str, Any]
 
@@ -59,6 +59,11 @@ def generations_of(member: Member) -> FrozenSet[int]:
         if attempt.stage in (ARMED, SWITCHED, BACK):
             numbers.add(attempt.base)
     return frozenset(number for number in numbers if number is not None)
+
+
+def candidates_of(member: Member) -> FrozenSet[int]:
+    """The generations of deployments that are not decided: what crashes of them stays down."""
+    return frozenset(a.target for a in member.attempts if a.stage in TENTATIVE or a.stage in INTENT)
 
 
 def goes_first(wanted: Instance, present: Iterable[Instance], documents: Mapping[int, Document]) -> Tuple[Instance, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shipway_agent import copies
+from shipway_agent import copies, reconcile
 from shipway_agent.copies import Copies, Turn
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import ProcessRow
@@ -96,6 +96,25 @@ def test_a_directory_outside_the_release_is_refused_and_its_log_says_so(home: Lo
     assert row.exit == 127
     folder = Path(home.root.path) / "logs"
     assert "is no directory of the release" in "".join(path.read_text() for path in folder.glob("worker.1*.log"))
+
+
+def test_what_crashed_is_tried_again_by_itself_and_comes_back_once_its_cause_is_gone(
+    home: Lodge, hands: Hands, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(reconcile, "TRY_AGAIN_SECONDS", 0.2)
+    monkeypatch.setattr(reconcile, "FIRST_PAUSE_SECONDS", 0.02)
+    home.generation(1, process("worker", None, run=["/bin/sh", "-c", f"test -e {tmp_path}/mended || exit 7; exec sleep 60"]))
+
+    def state() -> str:
+        hands.turn(Instance(1, "worker", 1))
+        return hands.copies.rows[0].state
+
+    wait(lambda: state() == "crashed")
+    starts = hands.copies.rows[0].restarts
+    wait(lambda: state() == "crashed" and hands.copies.rows[0].restarts >= starts + 2, what="two more tries, one death each")
+    (tmp_path / "mended").touch()
+    wait(lambda: state() == "up")
+    assert set(home.living()) == {hands.copies.rows[0].pid}
 
 
 def test_the_rule_of_a_process_whose_generation_is_gone_is_the_default() -> None:

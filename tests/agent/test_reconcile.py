@@ -58,7 +58,9 @@ class Copy:
         if verb == FORGET:
             self.row, self.memory = None, Memory()
         elif verb in states:
-            self.row = replace(self.row or row(), state=states[verb], pid=None if verb in (REST, CRASH) else 100)
+            again = verb == START and self.row is not None and self.row.state == "crashed"
+            state = "crashed" if again else states[verb]
+            self.row = replace(self.row or row(), state=state, pid=None if verb in (REST, CRASH) else 100)
         if verb != NOTHING:
             self.done.append(verb)
         return verb
@@ -146,7 +148,28 @@ def test_five_deaths_within_half_a_minute_are_a_crash_loop() -> None:
     while CRASH not in copy.done:
         copy.turn(Seen(alive=False))
     assert copy.done == [START, REST] * 4 + [START, CRASH]
+
+
+def test_what_crashed_and_is_decided_is_tried_once_a_minute_and_comes_back_when_it_stays_up() -> None:
+    copy = Copy(WEB)
+    while CRASH not in copy.done:
+        copy.turn(Seen(alive=False))
+    for _ in range(3):
+        assert [copy.turn(after=20) for _ in range(3)] == [NOTHING, NOTHING, START]
+        assert copy.row is not None and copy.row.state == "crashed", "a try is no more than a try"
+        assert copy.turn(Seen(alive=False)) == CRASH, "one more death ends it"
+    copy.turn(after=60)
+    assert copy.turn(Seen(alive=True, healthy=True)) == UP
+    assert copy.turn(Seen(alive=False), after=31) == REST, "it has stood, and is as any other"
+
+
+def test_what_crashed_of_a_candidate_stays_down_and_goes_when_nobody_wants_it() -> None:
+    copy = Copy(replace(WEB, candidate=True))
+    while CRASH not in copy.done:
+        copy.turn(Seen(alive=False))
     assert copy.turn(after=3600) == NOTHING
+    copy.wanted = False
+    assert copy.turn() == FORGET
 
 
 def test_deaths_far_apart_are_no_crash_loop_and_the_pause_does_not_grow() -> None:

@@ -22,7 +22,7 @@ from shipway_agent.states import (
     STARTING,
     SWITCHED,
 )
-from shipway_agent.wants import KEEP, Instance, generations_of, goes_first, wants
+from shipway_agent.wants import KEEP, Instance, candidates_of, generations_of, goes_first, wants
 
 OLD, NEW = 1, 2
 
@@ -76,6 +76,12 @@ def test_the_link_and_the_processes_follow_the_stage(stage: str, link: object, r
     member = during(stage)
     assert wants(member, DOCUMENTS).link is link or wants(member, DOCUMENTS).link == link
     assert run_of(member) == run
+
+
+@pytest.mark.parametrize("stage", [LEASED, PREPARED, STARTING, READY, ARMED, SWITCHED, BACK])
+def test_a_generation_is_a_candidate_until_it_is_decided(stage: str) -> None:
+    assert candidates_of(during(stage)) == {NEW}
+    assert {candidates_of(during(ended)) for ended in (COMMITTED, REVERTED, DISCARDED)} == {frozenset()}
 
 
 def test_each_instance_is_named_and_counts_from_one() -> None:

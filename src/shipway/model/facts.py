@@ -216,6 +216,9 @@ def serves(document: Json) -> bool:
 def _ailment(row: Instance | None) -> str:
     if row is None:
         return "does not run"
+    if row.state == "crashed":
+        ended = f" (exit {row.exit})" if row.exit is not None else ""
+        return f"is crashed{ended}; it is tried again once a minute"
     if row.state != "up":
         ended = f" (exit {row.exit})" if row.exit is not None else ""
         return f"is {row.state}{ended}"
