@@ -37,6 +37,9 @@ def _do(word: str, options: Dict[str, str]) -> int:
 
         sys.stdout.write(f"{own_hash()} python {sys.version.split()[0]}\n")
         return 0
+    from shipway_agent.signals import hear_what_is_ignored
+
+    hear_what_is_ignored()
     if word == "supervise":
         from shipway_agent.daemon import supervise
 

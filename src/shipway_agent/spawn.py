@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
 import socket
 from dataclasses import dataclass
 from typing import AbstractSet, Any, List, Mapping, NoReturn, Optional, Sequence, Tuple, Union
@@ -16,6 +15,7 @@ from typing import AbstractSet, Any, List, Mapping, NoReturn, Optional, Sequence
 from shipway_agent.address import LOOPBACK, of_port, of_socket
 from shipway_agent.errors import AgentError
 from shipway_agent.group import MARKER
+from shipway_agent.signals import set_all_back
 from shipway_agent.surroundings import PATH, defaults, identity
 
 LOWEST_PORT = 20000
@@ -129,9 +129,7 @@ def _become(launch: Launch, null: int) -> NoReturn:
     try:
         os.setsid()
         os.umask(0o022)
-        for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        set_all_back()
         os.dup2(null, 0)
         os.dup2(launch.log_fd, 1)
         os.dup2(launch.log_fd, 2)
