@@ -1,0 +1,184 @@
+"""bin/faults: which faults in, a line for each, a table and a summary out; exit code 1 when a promise was broken."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.faults.case import Case, Family, Group, Result
+from tests.faults.groups import groups
+from tests.faults.matrix import Matrix, chosen, every, full_name, sampled
+from tests.hosts import why_not
+
+Chosen = tuple[Group, Family, Case]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    wanted = parse(arguments)
+    reason = why_not()
+    if reason:
+        print(f"bin/faults: {reason}. Nothing was changed.", file=sys.stderr)
+        return 3
+    try:
+        families = chosen(groups(), [*wanted.group, *wanted.case])
+    except ValueError as error:
+        print(f"bin/faults: {error}", file=sys.stderr)
+        return 2
+    directory = Path(wanted.directory or tempfile.mkdtemp(prefix="faults-run-"))
+    report = Report(directory, wanted.resume, quiet=wanted.json)
+    if wanted.sample:
+        run_jobs(1, directory, lambda matrix: sampled(matrix, families, wanted.sample, wanted.seed), report)
+    else:
+        takers = Takers(families, set(wanted.case))
+        run_jobs(wanted.jobs, directory, lambda matrix: takers.take(matrix, report), report)
+    summary = report.end(missing=sorted(set(wanted.case) - set(report.results)))
+    if wanted.json:
+        print(json.dumps(summary))
+    return 1 if summary["broken"] or not summary["cases"] else 0
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bin/faults", description="The fault matrix on real hosts: every promise, checked from outside.")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--all", action="store_true", help="every case; hours")
+    which.add_argument("--group", action="append", default=[], metavar="G", help="a group, or GROUP/FAMILY")
+    which.add_argument("--case", action="append", default=[], metavar="NAME", help="one case by its full name")
+    which.add_argument("--sample", type=int, metavar="N", help="N cases of each group, drawn by --seed")
+    parser.add_argument("--seed", default="0", help="of the sample")
+    parser.add_argument("--jobs", type=int, default=2, help="fleets at once")
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON and nothing else")
+    parser.add_argument("--resume", type=Path, metavar="FILE", help="skip what went well in the results of an earlier run")
+    parser.add_argument("--directory", help="where results and evidence go; a new one in /tmp if not given")
+    return parser.parse_args(arguments)
+
+
+class Report:
+    """Results as they come: a line on the screen and one in results.jsonl each."""
+
+    def __init__(self, directory: Path, earlier: Path | None, *, quiet: bool) -> None:
+        self.directory = directory
+        self.results: dict[str, Result] = {}
+        self._quiet = quiet
+        self._began = time.monotonic()
+        self._lock = threading.Lock()
+        directory.mkdir(parents=True, exist_ok=True)
+        if earlier is not None:
+            for line in earlier.read_text(encoding="utf-8").splitlines():
+                result = Result.from_json(json.loads(line))
+                if result.ok:
+                    self._keep(result)
+
+    @property
+    def file(self) -> Path:
+        """What --resume takes."""
+        return self.directory / "results.jsonl"
+
+    def done(self, name: str) -> bool:
+        return name in self.results
+
+    def add(self, result: Result) -> None:
+        with self._lock:
+            self._keep(result)
+            decided = "" if result.decided_seconds is None else f", decided after {result.decided_seconds:.1f} s"
+            what = "ok    " if result.ok else "BROKEN"
+            self._say(f"{what} {result.name}  {result.seconds:.1f} s{decided}, {result.requests} requests, {result.failed} failed")
+            for sentence in result.broken:
+                self._say("       " + sentence.replace("\n", "\n       "))
+            if not result.ok:
+                self._say(f"       {result.evidence}\n       bin/faults --case '{result.name}'")
+
+    def end(self, missing: list[str]) -> dict[str, Any]:
+        """Print the table; write and answer the summary. `missing` are cases that were asked for and do not exist."""
+        rows = [
+            _row(name, [r for r in self.results.values() if r.group == name])
+            for name in dict.fromkeys(r.group for r in self.results.values())
+        ]
+        total = _row("all", list(self.results.values()))
+        columns = ("group", "cases", "promises broken", "requests", "failed", "longest time to a decision")
+        table = [columns, *(_cells(row) for row in rows), *([_cells(total)] if len(rows) > 1 else [])]
+        widths = [max(len(line[column]) for line in table) for column in range(len(columns))]
+        self._say("")
+        for line in table:
+            self._say(
+                "  ".join(
+                    cell.ljust(width) if not number else cell.rjust(width)
+                    for number, (cell, width) in enumerate(zip(line, widths, strict=True))
+                )
+            )
+        for name in missing:
+            self._say(f"bin/faults: no such case: {name}")
+        summary = {**total, "broken": total["broken"] + len(missing), "seconds": round(time.monotonic() - self._began, 1), "groups": rows}
+        path = self.directory / "summary.json"
+        path.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+        self._say(f"\nsummary: {path}\nresults: {self.file} (--resume takes it)")
+        return summary
+
+    def _keep(self, result: Result) -> None:
+        self.results[result.name] = result
+        with self.file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(result.to_json()) + "\n")
+
+    def _say(self, text: str) -> None:
+        if not self._quiet:
+            print(text, flush=True)
+
+
+def _row(name: str, results: list[Result]) -> dict[str, Any]:
+    return {
+        "group": name,
+        "cases": len(results),
+        "broken": sum(len(result.broken) for result in results),
+        "requests": sum(result.requests for result in results),
+        "failed": sum(result.failed for result in results),
+        "longest_decision_seconds": max((result.decided_seconds or 0.0 for result in results), default=0.0),
+    }
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    numbers = (f"{row[key]:,}" for key in ("cases", "broken", "requests", "failed"))
+    return (str(row["group"]), *numbers, f"{row['longest_decision_seconds']:.1f} s")
+
+
+class Takers:
+    """Families shared out among jobs: each takes the next one, and a whole one, so that its fleet stands for long."""
+
+    def __init__(self, families: list[tuple[Group, Family]], names: set[str]) -> None:
+        self._left = sorted(families, key=lambda one: -one[1].hosts)
+        self._names = names
+        self._lock = threading.Lock()
+
+    def take(self, matrix: Matrix, report: Report) -> Iterator[Chosen]:
+        while True:
+            with self._lock:
+                if not self._left:
+                    return
+                one = self._left.pop(0)
+            for group, family, case in every(matrix, [one], report.done):
+                if not self._names or full_name(group, family, case) in self._names:
+                    yield group, family, case
+
+
+def run_jobs(jobs: int, directory: Path, cases: Callable[[Matrix], Iterator[Chosen]], report: Report) -> None:
+    """Each job has a fleet of its own."""
+
+    def work() -> None:
+        with Matrix(directory) as matrix:
+            for group, family, case in cases(matrix):
+                report.add(matrix.run(group, family, case))
+
+    threads = [threading.Thread(target=work) for _ in range(jobs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

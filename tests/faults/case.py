@@ -1,0 +1,67 @@
+"""What a fault is called and how it is made in, how it went out: the nouns of the matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.faults.ground import Ground
+    from tests.faults.trial import Trial
+
+
+@dataclass(frozen=True)
+class Case:
+    """One fault. `name` is the same in every run; `run` makes the fault and waits for what must follow, and may raise AssertionError."""
+
+    name: str
+    run: Callable[[Trial], None]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Cases on fleets of one size. `cases` enumerates them; it may use the standing fleet that it gets."""
+
+    name: str
+    hosts: int
+    cases: Callable[[Ground], Iterable[Case]]
+
+
+@dataclass(frozen=True)
+class Group:
+    """One kind of fault; a row of the table."""
+
+    name: str
+    families: tuple[Family, ...]
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a case went. `broken` are sentences, one for each broken promise; `decided_seconds` is None where nothing was to be decided.
+
+    `evidence` is the directory with all that was seen, kept where something is broken.
+    """
+
+    name: str
+    broken: tuple[str, ...]
+    seconds: float
+    decided_seconds: float | None
+    requests: int
+    failed: int
+    evidence: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not self.broken
+
+    @property
+    def group(self) -> str:
+        return self.name.split("/")[0]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_json(value: dict[str, Any]) -> Result:
+        return Result(**{**value, "broken": tuple(value["broken"])})

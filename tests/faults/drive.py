@@ -1,0 +1,127 @@
+"""Words of the command line in, the running program out: what it says, the moments it comes to, the signals it gets, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.faults import moments
+from tests.faults.moments import Fault, Moment
+from tests.stories.project import BYTECODE, ROOT
+
+if TYPE_CHECKING:
+    from tests.faults.ground import Ground
+
+LIMIT_SECONDS = 120.0
+
+
+class Drive:
+    """One run of `shipway WORDS --json` in a process group of its own. Everything it says goes to files in `directory`."""
+
+    def __init__(self, words: Sequence[str], fault: Fault | None, directory: Path, process: subprocess.Popen[bytes]) -> None:
+        self.words = tuple(words)
+        self.fault = fault
+        self.directory = directory
+        self.process = process
+        self.began_at = time.time()
+        self.ended_at: float | None = None
+
+    @classmethod
+    def begin(cls, ground: Ground, words: Sequence[str], fault: Fault | None, directory: Path) -> Drive:
+        """Start it in the ground's project."""
+        directory.mkdir(parents=True)
+        told = moments.to_text(directory / "moments", fault)
+        environment = {**os.environ, **BYTECODE, **ground.hosts.env, "PYTHONPATH": str(ROOT), moments.VARIABLE: told}
+        with (directory / "out").open("wb") as out, (directory / "err").open("wb") as err:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.driver", *words, "--json"],
+                cwd=ground.project.directory,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+        return cls(words, fault, directory, process)
+
+    def ended(self, seconds: float = LIMIT_SECONDS) -> int:
+        """Wait for its end: the exit code, or minus the signal that ended it. Raises AssertionError when it does not end: it hangs."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.end()
+            raise AssertionError(f"{self.name} did not end within {seconds:g} s:\n{self.text}") from None
+        self.ended_at = self.ended_at or time.time()
+        return self.process.returncode
+
+    def end(self) -> None:
+        """Kill what is left of it, its ssh processes too."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+
+    def send(self, number: int, *, whole_group: bool = False) -> None:
+        """A signal to it, or to its ssh processes too."""
+        os.killpg(self.process.pid, number) if whole_group else os.kill(self.process.pid, number)
+
+    def comes_to(self, moment: str, seconds: float = LIMIT_SECONDS) -> Moment:
+        """Wait until that moment has come. Raises AssertionError when the program ends without it."""
+        deadline = time.monotonic() + seconds
+        while True:
+            over = self.process.poll() is not None
+            for came in self.moments:
+                if came.name == moment:
+                    return came
+            assert not over and time.monotonic() < deadline, f"{self.name} never came to {moment!r}:\n{self.text}"
+            time.sleep(0.01)
+
+    @property
+    def name(self) -> str:
+        return f"shipway {' '.join(self.words)}"
+
+    @property
+    def code(self) -> int | None:
+        return self.process.returncode
+
+    @property
+    def moments(self) -> list[Moment]:
+        """Those that have come, in order."""
+        return moments.read(self.directory / "moments")
+
+    @property
+    def struck_at(self) -> float | None:
+        """When its fault happened; None where it has not, or there is none."""
+        if self.fault is None:
+            return None
+        return next((came.at for came in self.moments if came.name == self.fault.moment), None)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What it told so far; a last line that was torn off is left out."""
+        lines = (self.directory / "out").read_bytes().split(b"\n")
+        return [json.loads(line) for line in lines[:-1] if line.startswith(b"{")]
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        """The last line, where it ended by itself."""
+        return self.events[-1]
+
+    @property
+    def deployment(self) -> str:
+        """The id of the attempt as far as it told one, "" before it had leases."""
+        named = [str(event.get("deployment", "")) for event in self.events]
+        return next((name for name in reversed(named) if name[:1].isdigit()), "")
+
+    @property
+    def text(self) -> str:
+        out, err = ((self.directory / name).read_text(errors="replace") for name in ("out", "err"))
+        return f"$ {self.name}  → {self.process.returncode}\n{out}{err}"

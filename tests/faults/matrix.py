@@ -1,0 +1,148 @@
+"""Groups of faults in, a Result for each case out: grounds are kept from case to case, and one on which a promise broke is left."""
+
+from __future__ import annotations
+
+import random
+import re
+import shutil
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.faults.case import Case, Family, Group, Result
+from tests.faults.ground import Ground, Times
+from tests.faults.promises import broken_promises, quiet
+from tests.faults.trial import Trial, under_load
+
+
+class Matrix:
+    """Runs cases, one after the other. `directory` gets a folder for each, which goes when its promises were kept. Use it as a block."""
+
+    def __init__(self, directory: Path, times: Times = Times()) -> None:
+        self.directory = directory
+        self.times = times
+        self._stack = ExitStack()
+        self._ground: Ground | None = None
+
+    def __enter__(self) -> Matrix:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+
+    def ground(self, size: int) -> Ground:
+        """A standing fleet of that size: the one that is there, else a new one in its place."""
+        if self._ground is None or self._ground.size != size:
+            self.leave()
+            self._ground = self._stack.enter_context(Ground(size, self.times))
+        return self._ground
+
+    def leave(self) -> None:
+        """Take the fleet down."""
+        self._ground = None
+        self._stack.close()
+        self._stack = ExitStack()
+
+    def cases(self, family: Family) -> list[Case]:
+        """All cases of a family, on a fleet that is quiet again."""
+        found = list(family.cases(self.ground(family.hosts)))
+        self.ground(family.hosts).settled()
+        return found
+
+    def run(self, group: Group, family: Family, case: Case) -> Result:
+        """One case from a quiet fleet to a quiet fleet. Never raises for what goes wrong in it."""
+        name = full_name(group, family, case)
+        directory = self.directory / re.sub(r"[^\w.#-]+", "-", name)
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        began = time.monotonic()
+        trial = Trial(self.ground(family.hosts), directory, self.times)
+        try:
+            self._play(trial, case)
+        except Exception as error:
+            trial.broken.append(f"{type(error).__name__}: {error}")
+            (directory / "traceback").write_text(traceback.format_exc())
+        finally:
+            trial.end()
+        result = _result(name, trial, time.monotonic() - began)
+        if trial.broken:
+            keep_evidence(trial)
+            self.leave()
+        else:
+            shutil.rmtree(directory)
+        return result
+
+    def _play(self, trial: Trial, case: Case) -> None:
+        with under_load(trial):
+            case.run(trial)
+            trial.broken += quiet(trial)
+            if not trial.asked or trial.asked[-1].code != 0:
+                trial.status()
+        trial.broken += broken_promises(trial)
+
+
+def _result(name: str, trial: Trial, seconds: float) -> Result:
+    decided, outcome = trial.decided_seconds, trial.outcome
+    sent, failed = (outcome.sent, outcome.failed) if outcome is not None else (0, 0)
+    evidence = str(trial.directory) if trial.broken else ""
+    return Result(name, tuple(trial.broken), round(seconds, 2), None if decided is None else round(decided, 2), sent, failed, evidence)
+
+
+def full_name(group: Group, family: Family, case: Case) -> str:
+    """What --case takes."""
+    return f"{group.name}/{family.name}/{case.name}"
+
+
+def keep_evidence(trial: Trial) -> None:
+    """What was seen, beside what the drives said."""
+    ground, directory = trial.ground, trial.directory
+    (directory / "broken").write_text("\n".join(trial.broken) + "\n")
+    (directory / "status").write_text("".join(f"{asked}\n" for asked in trial.asked))
+    for host in ground.names:
+        seen = "".join(f"{one}\n" for one in ground.watch.during(host, trial.began_at, float("inf")))
+        (directory / f"{host}.seen").write_text(seen)
+        try:
+            journal = "".join(f"{event}\n" for event in ground.journal(host, since=trial.began_at))
+            logs = ground.hosts.run(
+                host, ["sh", "-c", "tail -n 200 .shipway/apps/*/logs/*.log .shipway/proxy/logs/*.log"], check=False
+            ).stdout
+        except (OSError, RuntimeError) as error:
+            journal, logs = f"cannot be read: {error}\n", b""
+        (directory / f"{host}.journal").write_text(journal)
+        (directory / f"{host}.logs").write_bytes(logs)
+    if trial.outcome is not None:
+        (directory / "load").write_text(f"{trial.outcome}\n")
+
+
+def chosen(groups: list[Group], names: list[str]) -> list[tuple[Group, Family]]:
+    """The families that GROUP, GROUP/FAMILY or GROUP/FAMILY/CASE name; all of them when there are no names. Raises ValueError."""
+    every = [(group, family) for group in groups for family in group.families]
+    if not names:
+        return every
+    wanted = [name.split("/")[:2] for name in names]
+    found = [(g, f) for g, f in every if [g.name] in wanted or [g.name, f.name] in wanted]
+    known = {g.name for g, _ in found} | {f"{g.name}/{f.name}" for g, f in found}
+    if missing := [name for name in names if "/".join(name.split("/")[:2]) not in known]:
+        raise ValueError(f"no such group or family: {', '.join(missing)}; there are {', '.join(f'{g.name}/{f.name}' for g, f in every)}")
+    return found
+
+
+def sampled(matrix: Matrix, families: list[tuple[Group, Family]], count: int, seed: str) -> Iterator[tuple[Group, Family, Case]]:
+    """`count` cases of each group, drawn by `seed`: first a family, then one of its cases."""
+    groups = list(dict.fromkeys(group for group, _ in families))
+    for group in groups:
+        draw = random.Random(f"{seed} {group.name}")
+        family = draw.choice([f for g, f in families if g is group])
+        cases = matrix.cases(family)
+        for case in draw.sample(cases, min(count, len(cases))):
+            yield group, family, case
+
+
+def every(matrix: Matrix, families: list[tuple[Group, Family]], done: Callable[[str], bool]) -> Iterator[tuple[Group, Family, Case]]:
+    """All cases of these families that are not `done`."""
+    for group, family in families:
+        for case in matrix.cases(family):
+            if not done(full_name(group, family, case)):
+                yield group, family, case

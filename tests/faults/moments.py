@@ -1,0 +1,87 @@
+"""A channel's calls and events in, the moments of a driver's life out, each with a name; and what the driver does to itself at one.
+
+A driver changes hosts only by what it sends, and learns only by what it hears. So it can die in as many ways as there are messages:
+before each request that is journalled, at each step's beginning and end, and after each answer. A moment is called
+`HOST before CALL`, `HOST started STEP`, `HOST done STEP` or `HOST after CALL`, with `#2` behind it when it comes again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+VARIABLE = "SHIPWAY_TEST_FAULT"
+UNTOLD = frozenset({"hello", "look", "fresh", "events", "log", "lack", "manifest", "prove", "decide:renew"})
+"""Calls that journal nothing, or whose number depends on the time: dying at them is dying at the moment before."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """At `moment` the driver sends itself `signal`; with `whole_group` its ssh processes get it too."""
+
+    moment: str
+    signal: int = signal.SIGKILL
+    whole_group: bool = False
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One moment that came: its name, and when, in seconds since the epoch."""
+
+    name: str
+    at: float
+
+
+class Moments:
+    """Writes each moment to a file as it comes, and strikes at the one that is meant."""
+
+    def __init__(self, record: Path, fault: Fault | None) -> None:
+        self._record = os.open(record, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._fault = fault
+        self._came: Counter[str] = Counter()
+
+    def come(self, host: str, what: str, of: str) -> None:
+        """`what` is before, started, done, failed or after."""
+        name = f"{host} {what} {of}"
+        self._came[name] += 1
+        if self._came[name] > 1:
+            name = f"{name}#{self._came[name]}"
+        os.write(self._record, f"{json.dumps([name, time.time()])}\n".encode())
+        if self._fault is not None and name == self._fault.moment:
+            os.kill(0 if self._fault.whole_group else os.getpid(), self._fault.signal)
+
+
+def label(call: str, args: Mapping[str, Any]) -> str | None:
+    """What a call is named after: its message, or the first of its steps. None for what leaves no trace on the host."""
+    name = call
+    if call == "decide":
+        name = f"decide:{args['do']}"
+    elif call == "run":
+        name = f"run:{args['steps'][0]['key']}" if args["steps"] else ""
+    return None if name in UNTOLD or not name else name
+
+
+def to_text(record: Path, fault: Fault | None) -> str:
+    """For the driver's environment."""
+    told = None if fault is None else [fault.moment, int(fault.signal), fault.whole_group]
+    return json.dumps({"record": str(record), "fault": told})
+
+
+def from_text(text: str) -> Moments:
+    """In the driver."""
+    said = json.loads(text)
+    return Moments(Path(said["record"]), None if said["fault"] is None else Fault(*said["fault"]))
+
+
+def read(record: Path) -> list[Moment]:
+    """The moments that came, in order; none where the driver never spoke to a host."""
+    if not record.exists():
+        return []
+    return [Moment(*json.loads(line)) for line in record.read_text(encoding="utf-8").splitlines() if line.endswith("]")]

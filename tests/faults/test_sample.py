@@ -1,0 +1,38 @@
+"""A case of each group of faults, drawn by the commit: another commit gets other cases, and one commit has one verdict."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.case import Group
+from tests.faults.ground import PATIENT
+from tests.faults.groups import groups
+from tests.faults.matrix import Matrix, chosen, sampled
+
+pytestmark = [pytest.mark.hosts, pytest.mark.alone, pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+    with Matrix(tmp_path_factory.mktemp("faults"), PATIENT) as matrix:
+        yield matrix
+
+
+@pytest.fixture(scope="module")
+def seed() -> str:
+    """The commit's tree, so that the same content has the same sample."""
+    root = Path(__file__).parents[2]
+    return subprocess.run(["git", "rev-parse", "HEAD^{tree}"], cwd=root, capture_output=True, text=True, check=False).stdout.strip()
+
+
+@pytest.mark.parametrize("group", groups(), ids=lambda group: group.name)
+def test_a_fault_breaks_no_promise(matrix: Matrix, seed: str, group: Group) -> None:
+    for found, family, case in sampled(matrix, chosen([group], []), 1, seed):
+        result = matrix.run(found, family, case)
+        told = "\n".join(result.broken)
+        assert result.ok, f"{told}\nseed {seed}; read {result.evidence}\nagain: bin/faults --case '{result.name}'"
+        assert result.requests > 0

@@ -1,0 +1,106 @@
+"""Running hosts in, what each one's link and record said at every instant out: the history that the promises are read from."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.hosts import Hosts
+
+OBSERVER = Path(__file__).with_name("observer.py").read_text(encoding="utf-8")
+UNDECIDED = frozenset({"leased", "prepared", "starting", "ready", "armed", "switched", "back"})
+INTENT = frozenset({"armed", "switched", "back"})
+DECISIONS = frozenset({"committed", "reverted"})
+BEGIN_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one host said at `at`, seconds since the epoch, and until the next of its lines. `link` is a generation, `version` its label.
+
+    `stages` are its newest deployments and where they stand, `lease` the deployment that holds it.
+    """
+
+    at: float
+    link: int | None
+    version: str
+    current: int | None = None
+    fence: int = 0
+    lease: str | None = None
+    stages: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """Deployments that this host does not know the end of; one whose lease has run out unprepared has ended."""
+        return tuple(name for name, stage in self.stages.items() if stage in INTENT or (stage in UNDECIDED and self.lease == name))
+
+    @property
+    def open(self) -> bool:
+        """Whether something with an intent is undecided here."""
+        return any(stage in INTENT for stage in self.stages.values())
+
+
+class Watch:
+    """Observers on all hosts, each a process there. One whose host loses power is started again by `again`."""
+
+    def __init__(self, hosts: Hosts, root: str) -> None:
+        self._hosts = hosts
+        self._root = root
+        self._seen: dict[str, list[Seen]] = {name: [] for name in hosts.names}
+        self._observers: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Watch:
+        for host in self._hosts.names:
+            self.again(host)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for observer in self._observers.values():
+            observer.kill()
+            observer.wait()
+
+    def again(self, host: str) -> None:
+        """Watch a host that has just been started; returns when it is seen."""
+        before = self._observers.get(host)
+        if before is not None:
+            before.kill()
+            before.wait()
+        count = len(self._seen[host])
+        argv = self._hosts.enter(host, ["python3", "-u", "-c", OBSERVER, self._root])
+        self._observers[host] = observer = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        threading.Thread(target=self._listen, args=(host, observer), daemon=True).start()
+        deadline = time.monotonic() + BEGIN_SECONDS
+        while len(self._seen[host]) == count:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"nothing is seen of host {host}")
+            time.sleep(0.01)
+
+    def now(self, host: str) -> Seen:
+        """What it said last."""
+        return self._seen[host][-1]
+
+    def during(self, host: str, began: float, ended: float) -> Sequence[Seen]:
+        """All that was true at some time between two times, the state at the beginning included."""
+        seen = self._seen[host]
+        first = bisect_right(seen, began, key=lambda one: one.at)
+        return seen[max(0, first - 1) : bisect_right(seen, ended, key=lambda one: one.at)]
+
+    def since(self, began: float) -> Iterator[tuple[str, Seen]]:
+        """Everything said since then, host by host."""
+        for host in self._hosts.names:
+            for one in self.during(host, began, float("inf")):
+                yield host, one
+
+    def _listen(self, host: str, observer: subprocess.Popen[bytes]) -> None:
+        assert observer.stdout is not None
+        with observer.stdout as lines:
+            for line in lines:
+                said: dict[str, Any] = json.loads(line)
+                self._seen[host].append(Seen(**said))
