@@ -6,7 +6,7 @@ it stores the new record durably before the reply leaves the host.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from shipway_agent.states import BACK, COMMITTED, DECISIONS, DISCARDED, INTENT, LEASED, REVERTED, SWITCHED, TENTATIVE, IllegalMove, move
@@ -332,8 +332,9 @@ RULES: Dict[str, Callable[[Member, Mapping[str, Any], float], Outcome]] = {
 
 
 def to_json(member: Member) -> Dict[str, Any]:
-    """The record as plain JSON values."""
-    return asdict(member)
+    """The record as plain JSON values. Nothing is copied deeply: a record and its documents never change."""
+    lease = None if member.lease is None else dict(vars(member.lease))
+    return {**vars(member), "lease": lease, "attempts": tuple(dict(vars(attempt)) for attempt in member.attempts)}
 
 
 def from_json(value: Mapping[str, Any]) -> Member:

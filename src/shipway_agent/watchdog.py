@@ -9,11 +9,10 @@ from __future__ import annotations
 import queue
 import threading
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Mapping, Optional, Set, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional, Protocol, Set, Tuple
 
 from shipway_agent import peers
-from shipway_agent.decide import Attempt, Member, live
-from shipway_agent.journal import Journal
+from shipway_agent.decide import Attempt, Member, Reply, live
 from shipway_agent.peers import Heard
 from shipway_agent.states import DECISIONS, INTENT
 
@@ -25,6 +24,16 @@ TRIES_BEFORE_ALONE = 2
 
 Ask = Callable[[Mapping[str, Any], str, str, str], Heard]
 """(deployment's document, deployment, member, what to do) → what was heard. May wait; runs in a thread."""
+
+
+class Record(Protocol):
+    """What the watchdog needs of a journal."""
+
+    def member(self) -> Member: ...
+
+    def decide(self, message: Mapping[str, Any], now: float) -> Reply: ...
+
+    def event(self, kind: str, deployment: str, data: Mapping[str, Any]) -> int: ...
 
 
 @dataclass
@@ -40,7 +49,7 @@ class _Question:
 class Watchdog:
     """The decisions of one host about deployments whose driver is silent. `wake` has the daemon take another turn at once."""
 
-    def __init__(self, journal: Journal, wake: Callable[[], None], ask: Optional[Ask] = None) -> None:
+    def __init__(self, journal: Record, wake: Callable[[], None], ask: Optional[Ask] = None) -> None:
         self._journal = journal
         self._wake = wake
         self._ask: Ask = ask or (lambda document, deployment, member, do: peers.ask(document, deployment, member, do=do))
@@ -81,15 +90,23 @@ class Watchdog:
         if question.asking or now < question.again:
             return
         question.asking = True
+        self.carry(attempt, member, do)
+
+    def carry(self, attempt: Attempt, member: str, do: str) -> None:
+        """Take a question to the lead without waiting for it; what came back is given to `heard`. The simulation has another way."""
         threading.Thread(target=self._carry, args=(attempt, member, do), name="question", daemon=True).start()
+
+    def heard(self, deployment: str, do: str, heard: Heard) -> None:
+        """What a question brought, from any thread: the next turn acts on it."""
+        self._answers.put((deployment, do, heard))
+        self._wake()
 
     def _carry(self, attempt: Attempt, member: str, do: str) -> None:
         try:
             heard = self._ask(attempt.document, attempt.deployment, member, do)
         except Exception as error:  # a fault of ours must not leave the question hanging
             heard = Heard(False, why=repr(error))
-        self._answers.put((attempt.deployment, do, heard))
-        self._wake()
+        self.heard(attempt.deployment, do, heard)
 
     def _hear(self, deployment: str, do: str, heard: Heard, now: float) -> bool:
         question = self._questions.setdefault(f"{do} {deployment}", _Question())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tests.simulation.world import Happening
+from tests.simulation.history import Happening
 
 
 def check(history: Sequence[Happening], hosts: Sequence[str], *, quiet: bool) -> list[str]:
