@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import AbstractSet, Any, Callable, Dict, Iterable, Mapping, Optional, Sequence, Set, Tuple
 
 from shipway_agent import clock, drain, group, logs, ownership, reconcile, spawn
@@ -21,7 +22,7 @@ from shipway_agent.primitives import generations
 from shipway_agent.pulse import Pulse, Target
 from shipway_agent.reconcile import Key, Memory, Rule, Seen
 from shipway_agent.root import Root
-from shipway_agent.wants import Document, goes_first
+from shipway_agent.wants import Document, goes_first, kindred
 from shipway_agent.wants import Instance as Copy
 
 Say = Callable[[str], None]
@@ -30,7 +31,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Turn:
-    """What one turn of the daemon goes by: `wanted` copies, the generation that `current` points at, documents.
+    """What one turn of the daemon goes by: `wanted` copies, those that `stay`, the generation that `current` points at, documents.
 
     `candidates` are generations that are not decided. `ending` when everything is to be gone; otherwise what serves at the link is
     never drained.
@@ -42,6 +43,7 @@ class Turn:
     now: float
     ending: bool = False
     candidates: AbstractSet[int] = frozenset()
+    stay: AbstractSet[Copy] = frozenset()
 
 
 class Copies:
@@ -89,6 +91,7 @@ class Copies:
 
     def turn(self, turn: Turn) -> bool:
         """One thing for each copy. True while something is on its way, so that the next turn should not wait long."""
+        self._hand_over(turn)
         keys = sorted({*self._rows, *((copy.generation, copy.process, copy.instance) for copy in turn.wanted)})
         rules = {key: rule_of(turn.documents.get(key[0]), key[1], key[0] in turn.candidates) for key in keys}
         seen = self._look(turn, rules)
@@ -162,7 +165,10 @@ class Copies:
 
     def _wanted(self, key: Key, rule: Rule, turn: Turn) -> bool:
         """What serves at the link goes on serving, also while the record already names a successor that is not up yet."""
-        return Copy(*key) in turn.wanted or (rule.listens and key[0] == turn.link and key in self._rows and not turn.ending)
+        row = self._rows.get(key)
+        if Copy(*key) in turn.wanted or row is None or turn.ending:
+            return Copy(*key) in turn.wanted
+        return (rule.listens and key[0] == turn.link) or (Copy(*key) in turn.stay and row.state == "up")
 
     def _is_free(self, key: Key, turn: Turn) -> bool:
         present = [Copy(*other) for other, row in self._rows.items() if row.pid is not None]
@@ -217,6 +223,23 @@ class Copies:
         if (key, verb) != self._told or verb != reconcile.KILL:  # what does not die is killed in every turn, and named once
             self._tell(verb, row, seen)
         self._told = (key, verb)
+
+    def _hand_over(self, turn: Turn) -> None:
+        """A candidate made as a copy of what is still warm gets its running copies; undone, it gives them back. Nothing is started."""
+        wanted = {key for key in self._rows if self._wanted(key, rule_of(turn.documents.get(key[0]), key[1]), turn)}
+        takers = [(copy.generation, copy.process, copy.instance) for copy in sorted(turn.wanted | turn.stay)]
+        kin = partial(kindred, turn.documents)
+        for taker, giver in reconcile.handed_over(takers, self._rows, wanted, kin).items():
+            try:
+                row = self._journal.hand_over_process(self._rows[giver], taker[0])
+                self._rows[taker], self._memories[taker] = row, self._memories.pop(giver, Memory(began=turn.now))
+                del self._rows[giver]
+                self._say(f"{row.name}.{row.instance} of generation {giver[0]} (process {row.pid}): is of generation {taker[0]} now")
+                with self._root.at(logs.FOLDER, create=True, mode=0o700) as folder:
+                    logs.hand_over(folder, logs.log_of(*giver[1:], giver[0]), logs.log_of(*taker[1:], taker[0]))
+                self._write_slots(taker[0], taker[1], process_of(turn.documents.get(taker[0]), taker[1]))
+            except AgentError as error:  # a full disk: what is wanted is started then, and process.start writes the slots again
+                self._say(f"{giver[1]}.{giver[2]} of generation {giver[0]} was not handed over whole: {error.message}")
 
     def _start(self, key: Key, row: Optional[ProcessRow], turn: Turn) -> None:
         generation, name, instance = key
@@ -350,7 +373,7 @@ class Copies:
         return replace(row, pid=leader.pid, pid_start=leader.start, boot=self._boot)
 
     def _marker(self, row: ProcessRow) -> str:
-        return spawn.marker(self._root.digest, row.generation, row.name, row.instance, row.token)
+        return row.marker(self._root.digest)
 
     def _instance(self, row: ProcessRow) -> Instance:
         return Instance(self._marker(row), row.pid, row.pid_start)

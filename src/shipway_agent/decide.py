@@ -50,6 +50,14 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class Warm:
+    """The generation that served before the last commit: its listeners stay until `until`, in seconds of the boot clock."""
+
+    generation: int
+    until: float
+
+
+@dataclass(frozen=True)
 class Member:
     """All that one host needs to decide. `current` is the generation that serves, None before the first."""
 
@@ -59,6 +67,7 @@ class Member:
     lease: Optional[Lease] = None
     current: Optional[int] = None
     attempts: Tuple[Attempt, ...] = ()
+    warm: Optional[Warm] = None
 
     def attempt(self, deployment: str) -> Optional[Attempt]:
         return next((a for a in self.attempts if a.deployment == deployment), None)
@@ -80,9 +89,10 @@ def handle(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
     """
     rule = RULES[message["do"]]
     try:
-        return rule(member, message, now)
+        after, reply = rule(member, message, now)
     except IllegalMove as error:
         return _refuse(member, "order", message=str(error))
+    return (_keep_warm(member, after, message["deployment"], now) if message["do"] in ("commit", "tell") else after), reply
 
 
 def live(lease: Optional[Lease], now: float) -> bool:
@@ -279,6 +289,8 @@ def _alone(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
 def _tick(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
     """Time has passed: a lease runs out, the lead decides what is due. `asks` names what another host must ask its lead."""
     member = _expire(member, now)
+    if member.warm is not None and now >= member.warm.until:
+        member = replace(member, warm=None)
     asks: List[str] = []
     for attempt in due(member, now):
         if attempt.lead == member.name:
@@ -290,7 +302,7 @@ def _tick(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
 
 def _boot(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
     """The host has rebooted: an unconfirmed generation comes back as the old one; leases of an earlier boot are void."""
-    member = replace(member, lease=None)
+    member = replace(member, lease=None, warm=None)
     for attempt in member.attempts:
         if attempt.stage in TENTATIVE:
             member = _put(member, replace(attempt, stage=move(attempt.stage, "reboot")))
@@ -304,7 +316,7 @@ def _remove(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
     """The application was taken off this host: nothing serves. The highest number seen stays, so that no old driver counts again."""
     if member.lease is None or member.lease.deployment != message["deployment"] or not live(member.lease, now):
         return _refuse(member, "expired")
-    return replace(member, lease=None, current=None, attempts=()), {"ok": True}
+    return replace(member, lease=None, current=None, attempts=(), warm=None), {"ok": True}
 
 
 RULES: Dict[str, Callable[[Member, Mapping[str, Any], float], Outcome]] = {
@@ -341,7 +353,8 @@ def from_json(value: Mapping[str, Any]) -> Member:
     """The record from its JSON form."""
     lease = Lease(**value["lease"]) if value["lease"] is not None else None
     attempts = tuple(Attempt(**{**a, "members": tuple(a["members"])}) for a in value["attempts"])
-    return Member(value["name"], value["term"], value["fence"], lease, value["current"], attempts)
+    warm = Warm(**value["warm"]) if value.get("warm") is not None else None  # records of earlier agents have none
+    return Member(value["name"], value["term"], value["fence"], lease, value["current"], attempts, warm)
 
 
 def _learn(member: Member, attempt: Attempt, decision: str) -> Member:
@@ -351,6 +364,15 @@ def _learn(member: Member, attempt: Attempt, decision: str) -> Member:
     if attempt.stage in INTENT:
         member = replace(member, current=attempt.target if decision == COMMITTED else attempt.base)
     return member
+
+
+def _keep_warm(before: Member, after: Member, deployment: str, now: float) -> Member:
+    """With a commit, what it leaves behind stays warm for as long as the deployment says; what was warm until then does not."""
+    was, attempt = before.attempt(deployment), after.attempt(deployment)
+    if was is None or attempt is None or was.stage not in INTENT or attempt.stage != COMMITTED:
+        return after
+    seconds = float(attempt.document.get("keep_warm_seconds") or 0.0)
+    return replace(after, warm=Warm(attempt.base, now + seconds) if attempt.base is not None and seconds > 0 else None)
 
 
 def _record_unknown(member: Member, message: Mapping[str, Any]) -> Member:

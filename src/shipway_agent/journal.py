@@ -76,6 +76,7 @@ class Step:
 class ProcessRow:
     """One running copy. `address` as in a slot, None for a worker; `pid`, `pid_start` and `boot` name the process for good.
 
+    `token` names one start; of a copy that was handed over to another generation it is TOKEN@GENERATION, the one it was started in.
     `state`: starting, up, draining, stopping, gone, crashed. `since` is seconds since the epoch, `exit` the last exit code.
     """
 
@@ -93,6 +94,11 @@ class ProcessRow:
     restarts: int = 0
     exit: Optional[int] = None
     wanted: bool = True
+
+    def marker(self, root_digest: str) -> str:
+        """The value of SHIPWAY_INSTANCE that its processes were born with: names one start of one copy on this machine for good."""
+        token, _, born = self.token.partition("@")
+        return f"{root_digest}/{born or self.generation}/{self.name}/{self.instance}/{token}"
 
 
 class Journal:
@@ -283,6 +289,16 @@ class Journal:
         """Write a row, over the one with the same generation, name and instance."""
         with self._writing():
             self._db.execute("INSERT OR REPLACE INTO processes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", astuple(row))
+
+    def hand_over_process(self, row: ProcessRow, generation: int) -> ProcessRow:
+        """Make a row that of another generation, in one write: whoever dies, its process has one row. The row as it is now."""
+        token = row.token if "@" in row.token else f"{row.token}@{row.generation}"
+        new, where = (generation, token), (row.generation, row.name, row.instance)
+        with self._writing():
+            self._db.execute(
+                "UPDATE processes SET generation = ?, token = ? WHERE generation = ? AND name = ? AND instance = ?", (*new, *where)
+            )
+        return replace(row, generation=generation, token=token)
 
     def delete_process(self, generation: int, name: str, instance: int) -> None:
         """Forget a row; nothing where there is none."""

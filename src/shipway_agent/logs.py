@@ -48,6 +48,14 @@ def forget(logs: Folder, keep: FrozenSet[int]) -> List[str]:
     return gone
 
 
+def hand_over(logs: Folder, old: str, new: str) -> None:
+    """What writes to the log `old` is of another generation from now on: it goes on in the same file, under the name `new`."""
+    if logs.stat(new) is None:
+        for number in range(KEPT):
+            if logs.stat(_numbered(old, number)) is not None:
+                logs.rename(_numbered(old, number), _numbered(new, number))
+
+
 def open_log(logs: Folder, name: str) -> int:
     """A descriptor that appends to the log, not inherited; the caller closes it."""
     return logs.file(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

@@ -7,7 +7,7 @@ it answers; everything slow (a drain of 20 minutes, a back-off) is time that pas
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Optional, Tuple
+from typing import AbstractSet, Callable, Dict, Iterable, Mapping, Optional, Tuple
 
 from shipway_agent.journal import ProcessRow
 
@@ -113,6 +113,30 @@ def next_for(row: Optional[ProcessRow], wanted: bool, free: bool, rule: Rule, se
     if wanted:
         return _serving(row, rule, seen, memory, now)
     return _leaving(row, rule, seen, memory, now)
+
+
+def handed_over(
+    takers: Iterable[Key], rows: Mapping[Key, ProcessRow], wanted: AbstractSet[Key], kindred: Callable[[int, int], bool]
+) -> Dict[Key, Key]:
+    """Copies that may take over a running one instead of being started → whose: same process and number, of a generation that is its kin.
+
+    Only a listener that is up, healthy and not wanted where it is, is given away: same process, same address, another name.
+    """
+    found: Dict[Key, Key] = {}
+    for taker in takers:
+        givers = [
+            key
+            for key, row in rows.items()
+            if key[1:] == taker[1:]
+            and key not in wanted
+            and row.address
+            and row.state == "up"
+            and row.healthy
+            and kindred(key[0], taker[0])
+        ]
+        if taker not in rows and givers:
+            found[taker] = max(givers)
+    return found
 
 
 def pause_seconds(short: int) -> float:

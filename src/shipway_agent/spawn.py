@@ -33,11 +33,6 @@ class Launch:
     log_fd: int
 
 
-def marker(root_digest: str, generation: int, process: str, instance: int, token: str) -> str:
-    """The value of SHIPWAY_INSTANCE: names one start of one copy on this machine for good."""
-    return f"{root_digest}/{generation}/{process}/{instance}/{token}"
-
-
 def new_token() -> str:
     """A name for one start."""
     return secrets.token_hex(8)

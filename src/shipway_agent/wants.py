@@ -31,10 +31,14 @@ class Instance(NamedTuple):
 
 @dataclass(frozen=True)
 class Wants:
-    """`link` is the generation that `current` points at, None for no link, KEEP for hands off; `run` are the copies that run."""
+    """`link` is the generation that `current` points at, None for no link, KEEP for hands off; `run` are the copies that run.
+
+    `stay` are copies that go on as long as they live and are never started: what a rollback finds warm.
+    """
 
     link: Union[int, Keep, None]
     run: FrozenSet[Instance]
+    stay: FrozenSet[Instance] = frozenset()
 
 
 def wants(member: Member, documents: Mapping[int, Document]) -> Wants:
@@ -47,12 +51,12 @@ def wants(member: Member, documents: Mapping[int, Document]) -> Wants:
         if _runs(member, number, process, documents)
         for instance in range(1, process["instances"] + 1)
     }
-    return Wants(link, frozenset(run))
+    return Wants(link, frozenset(run), _warm(member, documents) - run)
 
 
 def generations_of(member: Member) -> FrozenSet[int]:
     """The generations that `wants` may name: their documents are all it needs to be given."""
-    numbers = {member.current}
+    numbers = {member.current, member.warm.generation if member.warm is not None else None}
     for attempt in member.attempts:
         if attempt.stage in (STARTING, READY, ARMED, SWITCHED):
             numbers.add(attempt.target)
@@ -64,6 +68,12 @@ def generations_of(member: Member) -> FrozenSet[int]:
 def candidates_of(member: Member) -> FrozenSet[int]:
     """The generations of deployments that are not decided: what crashes of them stays down."""
     return frozenset(a.target for a in member.attempts if a.stage in TENTATIVE or a.stage in INTENT)
+
+
+def kindred(documents: Mapping[int, Document], one: int, other: int) -> bool:
+    """Whether one of two generations was made as a copy of the other: then a running copy of either can be the other's."""
+    sources = [(documents.get(number) or {}).get("source") for number in (one, other)]
+    return sources[0] == other or sources[1] == one
 
 
 def goes_first(wanted: Instance, present: Iterable[Instance], documents: Mapping[int, Document]) -> Tuple[Instance, ...]:
@@ -88,6 +98,22 @@ def _runs(member: Member, number: int, process: Mapping[str, Any], documents: Ma
         and _overlaps(documents.get(number), process["name"])
         and _overlaps(documents.get(a.target), process["name"])
         for a in member.attempts
+    )
+
+
+def _warm(member: Member, documents: Mapping[int, Document]) -> FrozenSet[Instance]:
+    """Listeners of the warm generation, until a candidate that was made as its copy takes them over."""
+    if member.warm is None:
+        return frozenset()
+    number = member.warm.generation
+    takers = [a.target for a in member.attempts if a.stage in (STARTING, READY, ARMED, SWITCHED)]
+    if any((documents.get(taker) or {}).get("source") == number for taker in takers):
+        return frozenset()
+    return frozenset(
+        Instance(number, process["name"], instance)
+        for process in (documents.get(number) or {"processes": ()})["processes"]
+        if process["listens"] is not None
+        for instance in range(1, process["instances"] + 1)
     )
 
 

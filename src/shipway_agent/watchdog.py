@@ -83,6 +83,7 @@ class Watchdog:
         """Seconds until time alone may change something, None when only a message can."""
         times = [] if member.lease is None else [member.lease.until]
         times += [attempt.deadline for attempt in member.open()]
+        times += [] if member.warm is None else [member.warm.until]
         return max(0.0, min(times) - now) if times else None
 
     def _put(self, attempt: Attempt, member: str, do: str, now: float) -> None:
@@ -148,6 +149,7 @@ class Watchdog:
 
 
 def may_decide(member: Member, now: float) -> bool:
-    """Whether a tick could do anything: a lease has run out, or the deadline of an open deployment has passed."""
+    """Whether a tick could do anything: a lease or a warm generation's time has run out, or a deadline has passed."""
     expired = member.lease is not None and not live(member.lease, now)
+    expired = expired or (member.warm is not None and now >= member.warm.until)
     return expired or any(attempt.stage in INTENT and now >= attempt.deadline for attempt in member.attempts)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 from shipway_agent import reconcile
@@ -180,6 +181,47 @@ def test_deaths_far_apart_are_no_crash_loop_and_the_pause_does_not_grow() -> Non
         assert copy.memory.again - copy.now == pytest.approx(0.2)
 
 
+KIN = {(1, 3), (3, 1)}
+
+
+def given(
+    takers: list[reconcile.Key], rows: list[ProcessRow], wanted: frozenset[reconcile.Key] = frozenset()
+) -> dict[reconcile.Key, reconcile.Key]:
+    by_key = {(row.generation, row.name, row.instance): row for row in rows}
+    return reconcile.handed_over(takers, by_key, wanted, lambda one, other: (one, other) in KIN)
+
+
+def listener(generation: int = 1, instance: int = 1, **more: Any) -> ProcessRow:
+    found = ProcessRow(generation, "web", instance, "token", "up", "127.0.0.1:9000", 100, healthy=True)
+    return replace(found, **more)
+
+
+def test_a_copy_takes_over_the_running_process_of_its_kin_with_the_same_number() -> None:
+    rows = [listener(), listener(instance=2), listener(2)]
+    assert given([(3, "web", 1), (3, "web", 2), (3, "web", 3)], rows) == {(3, "web", 1): (1, "web", 1), (3, "web", 2): (1, "web", 2)}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        listener(2),
+        listener(name="api"),
+        listener(state="draining"),
+        listener(state="starting"),
+        listener(healthy=False),
+        listener(address=None),
+    ],
+    ids=["no kin", "another process", "draining", "starting", "sick", "a worker"],
+)
+def test_what_is_not_exactly_that_is_started_anew(row: ProcessRow) -> None:
+    assert given([(3, "web", 1)], [row]) == {}
+
+
+def test_nobody_is_robbed_and_nobody_takes_who_has() -> None:
+    assert given([(3, "web", 1)], [listener()], wanted=frozenset({(1, "web", 1)})) == {}
+    assert given([(3, "web", 1)], [listener(), listener(3)]) == {}
+
+
 def test_what_a_dead_copy_left_behind_ends_before_it_starts_again() -> None:
     copy = Copy(WEB, row=row("up"))
     assert copy.turn(Seen(left=2, exit=1)) == SWEEP
@@ -206,7 +248,7 @@ SEEN = st.builds(
 )
 
 
-@given(st.lists(st.tuples(st.booleans(), SEEN, st.floats(0.01, 20)), max_size=60), st.sampled_from([WEB, WORKER]))
+@drawn(st.lists(st.tuples(st.booleans(), SEEN, st.floats(0.01, 20)), max_size=60), st.sampled_from([WEB, WORKER]))
 def test_whatever_happens_a_copy_is_never_started_over_a_living_one_and_never_forgotten_alive(
     turns: list[tuple[bool, Seen, float]], rule: Rule
 ) -> None:
@@ -225,7 +267,7 @@ def test_whatever_happens_a_copy_is_never_started_over_a_living_one_and_never_fo
             assert not wanted
 
 
-@given(st.lists(SEEN.map(lambda seen: replace(seen, alive=True)), min_size=1, max_size=400), st.sampled_from([WEB, WORKER]))
+@drawn(st.lists(SEEN.map(lambda seen: replace(seen, alive=True)), min_size=1, max_size=400), st.sampled_from([WEB, WORKER]))
 def test_however_needed_a_copy_is_told_to_end_within_its_drain_time(seen: list[Seen], rule: Rule) -> None:
     copy = Copy(rule, wanted=False, row=row("up"))
     for one in seen:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipway_agent import decide
-from shipway_agent.decide import Attempt, Member
+from shipway_agent.decide import Attempt, Member, Warm
 from shipway_agent.states import (
     ARMED,
     BACK,
@@ -22,7 +22,7 @@ from shipway_agent.states import (
     STARTING,
     SWITCHED,
 )
-from shipway_agent.wants import KEEP, Instance, candidates_of, generations_of, goes_first, wants
+from shipway_agent.wants import KEEP, Instance, candidates_of, generations_of, goes_first, kindred, wants
 
 OLD, NEW = 1, 2
 
@@ -76,6 +76,32 @@ def test_the_link_and_the_processes_follow_the_stage(stage: str, link: object, r
     member = during(stage)
     assert wants(member, DOCUMENTS).link is link or wants(member, DOCUMENTS).link == link
     assert run_of(member) == run
+
+
+COPY = {**generation(), "source": OLD}
+
+
+@pytest.mark.parametrize(
+    ("stage", "stay"),
+    [
+        *((stage, True) for stage in (LEASED, PREPARED, BACK, DISCARDED, REVERTED)),
+        *((stage, False) for stage in (STARTING, READY, ARMED, SWITCHED)),
+    ],
+)
+def test_listeners_that_are_warm_stay_until_a_copy_of_them_is_a_candidate_and_stay_again_when_it_is_undone(stage: str, stay: bool) -> None:
+    third = Attempt("d3", 3, stage, "a", ("a",), 60.0, base=NEW if stage in (ARMED, SWITCHED, BACK) else None)
+    member = Member("a", fence=3, current=3 if stage == SWITCHED else NEW, attempts=(third,), warm=Warm(OLD, 100.0))
+    found = wants(member, {**DOCUMENTS, 3: COPY})
+    assert found.stay == ({Instance(OLD, "web", 1), Instance(OLD, "web", 2)} if stay else frozenset())
+    assert not any(copy.generation == OLD for copy in found.run), "and they are never started"
+    assert OLD in generations_of(member)
+    assert wants(member, {**DOCUMENTS, 3: generation()}).stay, "a candidate that is no copy of it takes nothing"
+
+
+def test_only_a_copy_and_what_it_was_made_of_are_kin() -> None:
+    documents = {**DOCUMENTS, 3: COPY}
+    assert kindred(documents, OLD, 3) and kindred(documents, 3, OLD)
+    assert not kindred(documents, OLD, NEW) and not kindred(documents, 3, NEW) and not kindred(documents, 3, 9)
 
 
 @pytest.mark.parametrize("stage", [LEASED, PREPARED, STARTING, READY, ARMED, SWITCHED, BACK])

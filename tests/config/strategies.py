@@ -104,7 +104,7 @@ def environments(draw: st.DrawFn, number: int) -> dict[str, Any]:
                 watch_seconds=seconds,
                 keep_releases=st.integers(1, 20),
                 strategy=st.just("together"),
-                keep_warm_seconds=st.just(0),
+                keep_warm_seconds=st.integers(0, 3600),
             ),
         )
     )

@@ -42,6 +42,7 @@ def test_a_fleet_that_agrees() -> None:
                 "generation": 2,
                 "state": "live",
                 "processes": [{"name": "web", "instance": i, "healthy": True, "release": release(2).digest} for i in (1, 2)],
+                "warm": None,
             }
             for name in ("a", "b")
         ],
@@ -93,7 +94,23 @@ def test_a_host_that_cannot_be_read_is_no_agreement() -> None:
         "generation": None,
         "state": "unreachable",
         "processes": [],
+        "warm": None,
     }
+
+
+def test_what_is_warm_takes_no_part_and_is_told_with_the_seconds_that_are_left() -> None:
+    said = serving(WANTED, [release(1), release(2)])
+    for name, host in said.items():
+        host["member"]["warm"] = {"generation": 1, "until": 600.0}
+        host["hello"] = {**fresh(name)["hello"], "boot_now": 477.75}
+        host["processes"].append({**host["processes"][0], "generation": 1})
+    made = told(said)
+    assert made["agrees"] and {host["state"] for host in made["hosts"]} == {"live"}
+    assert [len(host["processes"]) for host in made["hosts"]] == [2, 2]
+    assert made["hosts"][0]["warm"] == {"generation": 1, "seconds_left": 122.2}
+    assert "a: web.1 of generation 1 stays warm for 122 s more: a rollback to it starts nothing" in status_text(made, facts(said))
+    said["b"]["hello"]["boot_now"] = 601.0
+    assert told(said)["hosts"][1]["warm"] is None, "its time is over, whether the host has noticed or not"
 
 
 def test_a_recorded_member_that_nobody_asks_is_named() -> None:

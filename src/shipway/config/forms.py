@@ -331,5 +331,4 @@ def _only(value: Any, works: str) -> Form:
 Phase: TypeAlias = Annotated[Literal["prepare", "activate"], _one_of("prepare", "activate")]
 BuildPlace: TypeAlias = Annotated[Literal["local"], _only("local", '"local" (the machine where you type)')]
 Strategy: TypeAlias = Annotated[Literal["together"], _only("together", '"together" (all hosts switch at once)')]
-KeepWarm: TypeAlias = Annotated[float, _only(0, "0 (old processes are drained as soon as the new release is proved)")]
 Assets: TypeAlias = Annotated[list[str], _only([], "[] (no files of earlier releases are kept reachable)")]

@@ -93,6 +93,7 @@ def _environment(name: str, written: schema.Environment, what: schema.Document) 
         lease_seconds=written.lease_seconds,
         watch_seconds=written.watch_seconds,
         keep_releases=written.keep_releases,
+        keep_warm_seconds=written.keep_warm_seconds,
     )
 
 

@@ -194,7 +194,11 @@ class Environment(Table):
     )
     watch_seconds: forms.Seconds = Field(default=5.0, description="The new release is watched this long before the decision.", examples=[5])
     keep_releases: forms.Releases = Field(default=5, description="How many proved releases stay on the hosts.", examples=[5])
-    keep_warm_seconds: forms.KeepWarm = Field(default=0.0, description="How long the old processes stay after a deployment.", examples=[0])
+    keep_warm_seconds: forms.Seconds = Field(
+        default=0.0,
+        description="How long the old processes that listen stay after a deployment: a rollback within that time starts nothing.",
+        examples=[600],
+    )
     strategy: forms.Strategy = Field(default="together", description="In which order the hosts switch.", examples=["together"])
 
 

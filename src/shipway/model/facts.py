@@ -76,6 +76,14 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Warm:
+    """The generation that served before, whose listeners stay until `until`, in seconds of the host's boot clock."""
+
+    generation: int
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """The host's record: the highest fence it has seen, what serves (`current`), and the deployments it remembers, oldest first."""
 
@@ -85,6 +93,7 @@ class Member:
     lease: HeldLease | None = None
     current: int | None = None
     attempts: tuple[Attempt, ...] = ()
+    warm: Warm | None = None
 
     def attempt(self, deployment: str) -> Attempt | None:
         """The deployment of that id, None where the host never saw it."""
@@ -174,6 +183,27 @@ class HostFacts:
     def live(self) -> Json | None:
         """The document of the generation that serves, None where nothing does."""
         return self.generations.get(self.member.current) if self.member.current is not None else None
+
+    @property
+    def warm_copies(self) -> tuple[Instance, ...]:
+        """The copies of the generation before that still run, so that a rollback to it starts nothing."""
+        warm = self.member.warm
+        if warm is None or warm.until <= self.hello.boot_now:
+            return ()
+        return tuple(row for row in self.processes if row.generation == warm.generation and row.state == "up" and row.address)
+
+    @property
+    def warm_seconds(self) -> float:
+        """How long they still stay; 0 where none does."""
+        warm = self.member.warm
+        return max(0.0, warm.until - self.hello.boot_now) if warm is not None and self.warm_copies else 0.0
+
+    def is_warm(self, generation: int) -> bool:
+        """Whether every listener of that generation still runs and is healthy."""
+        document = self.generations.get(generation) or {}
+        wanted = {(str(p["name"]), i) for p in document.get("processes", ()) if p.get("listens") for i in range(1, int(p["instances"]) + 1)}
+        up = {(row.name, row.instance) for row in self.warm_copies if row.generation == generation and row.healthy}
+        return bool(wanted) and wanted <= up
 
     @property
     def wrongs(self) -> tuple[str, ...]:

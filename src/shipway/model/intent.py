@@ -105,6 +105,7 @@ class Environment:
     lease_seconds: float = 30.0
     watch_seconds: float = 5.0
     keep_releases: int = 5
+    keep_warm_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,15 +21,15 @@ def votes(intent: Intent, facts: Mapping[str, HostFacts], *, deployment: str, nu
     return {host.name: (steps.member("vote", deployment, number, peers=peers),) for host in intent.environment.hosts}
 
 
-def start_wave(documents: Mapping[str, Json], *, deployment: str, number: int) -> Wave:
-    """Candidates beside what serves, proved at the address that the proxy will dial. The barrier *ready*."""
+def start_wave(documents: Mapping[str, Json], *, deployment: str, number: int, warm: Sequence[str] = ()) -> Wave:
+    """Candidates beside what serves, proved at the address that the proxy will dial. The barrier *ready*. On `warm` hosts they run."""
     return Wave(
         "ready",
         "start",
         {
             host: (
                 steps.member("start", deployment, number),
-                steps.process_start(number, document["processes"]),
+                steps.process_start(number, document["processes"], warm=host in warm),
                 steps.member("ready", deployment, number),
             )
             for host, document in documents.items()

@@ -71,6 +71,7 @@ def plan_deploy(
             number=number,
             before=facts[lead.name].member.current,
             peer_key=peer_key,
+            keep_warm_seconds=intent.environment.keep_warm_seconds,
         ),
         lease_seconds=intent.environment.lease_seconds,
         confirm_seconds=intent.environment.confirm_seconds,

@@ -82,10 +82,11 @@ def deployment_document(
     number: int,
     before: int | None,
     peer_key: str,
+    keep_warm_seconds: float = 0.0,
 ) -> dict[str, Any]:
     """What every host journals with the lease, so that any of them can tell the whole deployment.
 
-    `before` is the number of the generation that is left behind, None before the first.
+    `before` is the number of the generation that is left behind, None before the first; its listeners stay for `keep_warm_seconds`.
     """
     return {
         "kind": kind,
@@ -99,6 +100,7 @@ def deployment_document(
         "number": number,
         "before": before,
         "peer_key": peer_key,
+        "keep_warm_seconds": keep_warm_seconds,
     }
 
 

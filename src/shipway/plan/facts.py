@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from shipway.model.errors import HostError
-from shipway.model.facts import Attempt, Busy, Disk, HeldLease, Hello, HostFacts, Instance, Json, Lack, Member, Proxy
+from shipway.model.facts import Attempt, Busy, Disk, HeldLease, Hello, HostFacts, Instance, Json, Lack, Member, Proxy, Warm
 
 T = TypeVar("T")
 
@@ -91,6 +91,7 @@ def _member(member: _Reading) -> Member:
         lease=None if lease is None else _lease(lease),
         current=member.maybe("current", _Reading.integer),
         attempts=tuple(member.each("attempts", _attempt)),
+        warm=None if (warm := member.maybe("warm", _Reading.object)) is None else Warm(warm.integer("generation"), warm.number("until")),
     )
 
 

@@ -75,12 +75,27 @@ def plan_rollback(
             number=number,
             before=facts[lead.name].member.current,
             peer_key=peer_key,
+            keep_warm_seconds=environment.keep_warm_seconds,
         ),
         lease_seconds=environment.lease_seconds,
         confirm_seconds=environment.confirm_seconds,
         watch_seconds=environment.watch_seconds,
-        notes=(f"back to generation {found.number}, with its own configuration", *open_notes(facts)),
+        notes=(
+            f"back to generation {found.number}, with its own configuration",
+            *([] if there else _warm_notes(facts, found.number)),
+            *open_notes(facts),
+        ),
     )
+
+
+def _warm_notes(facts: Mapping[str, HostFacts], number: int) -> list[str]:
+    """What a person may expect of it: whether the processes it goes back to still run."""
+    warm = [name for name in sorted(facts) if facts[name].is_warm(number)]
+    if not warm:
+        return []
+    seconds = min(facts[name].warm_seconds for name in warm)
+    where = "" if len(warm) == len(facts) else f" on {', '.join(warm)}"
+    return [f"generation {number} is warm{where} for {seconds:.0f} s more: the rename alone, no process is started"]
 
 
 def _waves(
@@ -97,8 +112,9 @@ def _waves(
     prepare: dict[str, tuple[Step, ...]] = {}
     for host in sorted(intent.environment.hosts, key=lambda h: h.name):
         document = documents[host.name]
-        tree = steps.tree_again(str(document["release"]))
+        tree = steps.tree_again(str(document["release"]), sealed=facts[host.name].is_warm(source))
         copy = steps.generation_copy(number, source, overrides)
         proxy = (proxy_step(intent, host, facts[host.name], document, caddy_digest),) if serves(document) else ()
         prepare[host.name] = (tree, copy, *proxy, *vote[host.name])
-    return (Wave("prepared", "prepare", prepare), start_wave(documents, deployment=deployment, number=number))
+    warm = [name for name, fact in facts.items() if fact.is_warm(source)]
+    return (Wave("prepared", "prepare", prepare), start_wave(documents, deployment=deployment, number=number, warm=warm))

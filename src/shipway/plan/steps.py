@@ -32,9 +32,16 @@ def tree_make(release: Release) -> Step:
     return Step("tree", "tree.make", {"release": release.digest, "manifest": release.digest}, "build and verify the tree", round(bound, 1))
 
 
-def tree_again(release: str) -> Step:
-    """The tree of a release that is there: read byte by byte, and built anew from blobs where it was changed."""
-    return Step("tree", "tree.make", {"release": release, "manifest": release}, "verify the tree", 600.0)
+def tree_again(release: str, *, sealed: bool = False) -> Step:
+    """The tree of a release that is there: read byte by byte, and built anew from blobs where it was changed.
+
+    `sealed` is for a release whose processes still run: it was verified when it was put there and served until a moment ago, so that
+    reading is for what was written to since, which the file system tells.
+    """
+    if not sealed:
+        return Step("tree", "tree.make", {"release": release, "manifest": release}, "verify the tree", 600.0)
+    args = {"release": release, "manifest": release, "sealed": True}
+    return Step("tree", "tree.make", args, "see that nobody wrote to the tree", 600.0)
 
 
 def generation_make(number: int, document: Mapping[str, Any], env: Mapping[str, Any]) -> Step:
@@ -83,10 +90,11 @@ def task_undo(task: Task, undo: Command, number: int) -> Step:
     return Step(f"undo:task:{task.name}", "task.run", args, f"undo {task.name}", task.timeout_seconds + GRACE_SECONDS)
 
 
-def process_start(number: int, processes: Sequence[Mapping[str, Any]]) -> Step:
+def process_start(number: int, processes: Sequence[Mapping[str, Any]], *, warm: bool = False) -> Step:
     waits = [p["health"]["within_seconds"] if p["health"] else START_SECONDS for p in processes if p["listens"]]
     names = ", ".join(f"{p['name']} × {p['instances']}" for p in processes if p["listens"])
     title = f"start {names} and wait for health" if names else "nothing listens here"
+    title = f"take over {names}, which still runs" if names and warm else title
     return Step("start", "process.start", {"generation": number}, title, max(waits, default=0.0) + GRACE_SECONDS)
 
 

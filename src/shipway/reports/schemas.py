@@ -164,6 +164,7 @@ def status_schema() -> Schema:
         generation=maybe(WHOLE),
         state={"enum": list(STATES)},
         processes=listed(process),
+        warm=maybe(fixed(generation=WHOLE, seconds_left=SECONDS)),
     )
     whole = fixed(environment=TEXT, agrees=TRUTH, release=maybe(TEXT), deployment=maybe(TEXT), hosts=listed(host))
     return {"$schema": DIALECT, "title": "The status of an environment", **whole}

@@ -66,7 +66,15 @@ def _host(name: str, fact: HostFacts | None, *, configured: bool) -> dict[str, A
         "generation": None if fact is None else fact.member.current,
         "state": _state(fact, configured),
         "processes": [] if fact is None else _processes(fact),
+        "warm": _warmth(fact),
     }
+
+
+def _warmth(fact: HostFacts | None) -> dict[str, Any] | None:
+    """The earlier generation whose processes still run for a rollback, and for how long."""
+    if fact is None or fact.member.warm is None or not fact.warm_copies:
+        return None
+    return {"generation": fact.member.warm.generation, "seconds_left": round(fact.warm_seconds, 1)}
 
 
 def _state(fact: HostFacts | None, configured: bool) -> str:
@@ -87,7 +95,7 @@ def _processes(fact: HostFacts) -> list[dict[str, Any]]:
         healthy = row is not None and running and row.healthy
         rows.append(_process(name, instance, healthy, _release(fact, fact.member.current) if running else None))
     for extra in fact.processes:
-        if extra.generation != fact.member.current and extra.state not in NOT_RUNNING:
+        if extra.generation != fact.member.current and extra.state not in NOT_RUNNING and extra not in fact.warm_copies:
             rows.append(_process(extra.name, extra.instance, extra.healthy, _release(fact, extra.generation)))
     return rows
 
@@ -140,7 +148,16 @@ def _doings(fact: HostFacts) -> list[str]:
     said += _prepared(fact)
     draining = [p for p in fact.processes if p.generation != fact.member.current and p.state in ("draining", "stopping")]
     said += [f"{clean(p.name)}.{p.instance} of generation {p.generation} still finishes ({p.state})" for p in draining]
-    return said
+    return [*said, *_warm(fact)]
+
+
+def _warm(fact: HostFacts) -> list[str]:
+    """What a rollback would find running."""
+    if not fact.warm_copies:
+        return []
+    copies = ", ".join(f"{clean(row.name)}.{row.instance}" for row in fact.warm_copies)
+    number = fact.warm_copies[0].generation
+    return [f"{copies} of generation {number} stays warm for {fact.warm_seconds:.0f} s more: a rollback to it starts nothing"]
 
 
 def _prepared(fact: HostFacts) -> list[str]:

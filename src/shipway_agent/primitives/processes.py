@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from shipway_agent import clock, group, logs, ownership, probes, spawn
+from shipway_agent import clock, group, logs, ownership, probes
 from shipway_agent.apply import poke
 from shipway_agent.daemon import ask, ensure
 from shipway_agent.errors import AgentError
@@ -175,8 +175,7 @@ class _Wait:
         return self.context.journal.process(self.number, *self.key)
 
     def _instance(self, row: ProcessRow) -> Instance:
-        marked = spawn.marker(self.context.root.digest, row.generation, row.name, row.instance, row.token)
-        return Instance(marked, row.pid, row.pid_start)
+        return Instance(row.marker(self.context.root.digest), row.pid, row.pid_start)
 
     def _lines(self) -> List[str]:
         return _lines(self.context, self.number, self.key, self.offset)

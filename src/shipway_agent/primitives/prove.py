@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
-from shipway_agent import front, group, logs, ownership, probes, spawn, visitor
+from shipway_agent import front, group, logs, ownership, probes, visitor
 from shipway_agent.apply import pointed
 from shipway_agent.caddy import token
 from shipway_agent.errors import AgentError
@@ -217,7 +217,7 @@ def _asking_door(proof: _Proof, door: FrontDoor, page: Mapping[str, Any]) -> Cal
 
 
 def _instance(root: Root, row: ProcessRow) -> group.Instance:
-    return group.Instance(spawn.marker(root.digest, row.generation, row.name, row.instance, row.token), row.pid, row.pid_start)
+    return group.Instance(row.marker(root.digest), row.pid, row.pid_start)
 
 
 def _name(row: ProcessRow) -> str:

@@ -17,8 +17,9 @@ from shipway_agent.states import COMMITTED, DISCARDED, INTENT, TENTATIVE
 def prune(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """Keep the newest `keep` good generations and all that is still needed; remove the rest: {"removed": [paths], "blobs", "bytes"}.
 
-    Never removed: what serves, what a rollback goes to, base and target of an open deployment, what still drains. A generation
-    that was never committed does not count as one to keep. Idempotent; killed in the middle, nothing is left half under its name.
+    Never removed: what serves, what a rollback goes to, what is warm, base and target of an open deployment, what still drains. A
+    generation that was never committed does not count as one to keep. Idempotent; killed in the middle, nothing is left half under its
+    name.
     """
     root, journal = context.root, context.journal
     kept = keeps(journal.member(), journal.good(), int(args["keep"])) | _running(journal)
@@ -33,6 +34,7 @@ def prune(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     for release in trees.complete(root):
         if release not in releases:
             root.remove(f"{trees.FOLDER}/{release}")
+            journal.set_meta(trees.SEAL + release, None)
             removed.append(f"{trees.FOLDER}/{release}")
     for release in root.names(trees.OUTPUTS):
         if root.stat(f"{trees.FOLDER}/{release}") is None:
@@ -50,6 +52,7 @@ def prune(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
 def keeps(member: Member, good: List[int], keep: int) -> FrozenSet[int]:
     """The generations that must stay. Pure. `good` are the committed ones, newest first."""
     found: Set[Optional[int]] = {member.current, rollback_target(member, good), *good[: max(keep, 1)]}
+    found.add(member.warm.generation if member.warm is not None else None)
     for attempt in member.attempts:
         if attempt.stage in INTENT or attempt.stage in TENTATIVE:
             found |= {attempt.base, attempt.target, member.current}

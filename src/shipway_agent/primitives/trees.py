@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from functools import partial
@@ -19,6 +20,8 @@ from shipway_agent.root import Root
 FOLDER = "releases"
 OUTPUTS = "outputs"
 SHARED = "shared"
+SEAL = "seal:"
+"""What comes before a release's digest in the journal's meta: its seal when every byte of it had been read."""
 
 
 class Difference(NamedTuple):
@@ -30,6 +33,8 @@ class Difference(NamedTuple):
 
 def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """Build the release from its blobs, reading every byte of every file on the way. Idempotent; one that is exact is reused.
+
+    With `sealed`, a tree that was exact when it was read last and that nobody has written to since is reused without reading it.
 
     Raises AgentError: `manifest`, `lacking` (blobs that are not here), `flipped` (blobs that are damaged; they are taken away, so
     that the next try brings them anew), `shadowed`, or a fault of the disk. Nothing then stands under the release's name that
@@ -43,7 +48,10 @@ def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     with root.at(FOLDER, create=True) as folder:
         folder.sweep()
         standing = folder.stat(release) is not None
-        if standing and not differences(folder, release, entries):
+        seal = seal_of(folder, release) if standing else ""
+        unbroken = bool(args.get("sealed")) and standing and context.journal.meta(SEAL + release) == seal
+        if standing and (unbroken or not differences(folder, release, entries)):
+            context.journal.set_meta(SEAL + release, seal)
             _make_targets(root, release, entries)
             return {**answer, "reused": True}
         with folder.workshop() as tree:
@@ -53,6 +61,7 @@ def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
                 folder.exchange(tree.name, release)
             else:
                 folder.rename(tree.name, release)
+        context.journal.set_meta(SEAL + release, seal_of(folder, release))
     _make_targets(root, release, entries)
     return {**answer, "reused": False}
 
@@ -78,6 +87,19 @@ def verify(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
 def complete(root: Root) -> List[str]:
     """The digests of the releases that stand here."""
     return [name for name in root.names(FOLDER) if DIGEST.fullmatch(name)]
+
+
+def seal_of(folder: Folder, release: str) -> str:
+    """A digest of what the file system says of every path of a tree: which file it is, its size, its mode, when it was written last.
+
+    Whoever writes to a file, or puts another in its place, breaks it. Links that later releases share do not (they change ctime alone).
+    A disk that lost a bit, and somebody who sets the time back on purpose, are seen only by reading.
+    """
+    seal = hashlib.blake2b(digest_size=32)
+    with folder.at(release) as tree:
+        for path, _, _, info in sorted(_walk(tree), key=lambda found: found[0]):
+            seal.update(b"%s\0%d %d %d %o %d\0" % (path, info.st_dev, info.st_ino, info.st_size, info.st_mode, info.st_mtime_ns))
+    return seal.hexdigest()
 
 
 def differences(folder: Folder, release: str, entries: Sequence[Entry]) -> List[Difference]:

@@ -274,19 +274,19 @@ def change(at: Path, path: str, how: str) -> None:
         os.chmod(above, 0o555)
 
 
-@pytest.mark.parametrize(
-    ("path", "how", "what"),
-    [
-        ("bin/run", "write", "changed"),
-        ("bin/run", "mode", "mode"),
-        ("bin/run", "remove", "missing"),
-        ("bin/debug", "add", "extra"),
-        ("bin/run", "directory", "kind"),
-        ("now", "retarget", "changed"),
-        ("now", "remove", "missing"),
-        ("bin/run", "retarget", "kind"),
-    ],
-)
+BY_HAND = [
+    ("bin/run", "write", "changed"),
+    ("bin/run", "mode", "mode"),
+    ("bin/run", "remove", "missing"),
+    ("bin/debug", "add", "extra"),
+    ("bin/run", "directory", "kind"),
+    ("now", "retarget", "changed"),
+    ("now", "remove", "missing"),
+    ("bin/run", "retarget", "kind"),
+]
+
+
+@pytest.mark.parametrize(("path", "how", "what"), BY_HAND)
 def test_whatever_is_changed_by_hand_is_named_and_repaired(
     context: Context, root: Root, made: Tree, path: str, how: str, what: str
 ) -> None:
@@ -298,6 +298,35 @@ def test_whatever_is_changed_by_hand_is_named_and_repaired(
         assert blobs.lack(context, {"blobs": [[n, x] for n, x, _ in made.wanted]}) == {"lacking": lacking}
         made.ship(context)
     assert trees.make(context, made.args)["reused"] is False
+    assert trees.verify(context, {"release": made.release})["exact"]
+
+
+def test_a_sealed_tree_that_nobody_wrote_to_is_not_read_again(
+    context: Context, made: Tree, root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trees.make(context, made.args)
+    others = Tree({b"other.py": FILES[b"app.py"]})  # another release that shares a file, which puts one more link to it
+    others.ship(context)
+    trees.make(context, others.args)
+
+    def read(file: int) -> tuple[str, int]:
+        raise AssertionError("a byte was read")
+
+    monkeypatch.setattr(blobs, "digest_of_file", read)
+    assert trees.make(context, {**made.args, "sealed": True})["reused"] is True
+    with pytest.raises(AssertionError, match="a byte was read"):
+        trees.make(context, made.args)
+
+
+@pytest.mark.parametrize(("path", "how", "what"), BY_HAND)
+def test_whatever_is_changed_by_hand_breaks_the_seal(context: Context, root: Root, made: Tree, path: str, how: str, what: str) -> None:
+    change(place(root, made), path, how)
+    sealed = {**made.args, "sealed": True}
+    if how == "write":
+        with pytest.raises(AgentError, match="damaged"):
+            trees.make(context, sealed)
+        made.ship(context)
+    assert trees.make(context, sealed)["reused"] is False
     assert trees.verify(context, {"release": made.release})["exact"]
 
 
