@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Dict, List, Sequence
 
 from shipway_agent.faults import unforeseen
+from shipway_agent.itself import LOCK_VARIABLE
 
 USAGE = """usage: shipway-agent serve --root DIR [--proxy DIR] [--name NAME]
-       shipway-agent supervise --root DIR [--proxy DIR]
+       shipway-agent supervise [--foreground] --root DIR [--proxy DIR]
        shipway-agent version"""
 
 OPTIONS: Dict[str, Sequence[str]] = {"serve": ("--root", "--proxy", "--name"), "supervise": ("--root", "--proxy"), "version": ()}
+FLAGS: Dict[str, Sequence[str]] = {"supervise": ("--foreground",)}
+"""Options without a value."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -41,10 +45,22 @@ def _do(word: str, options: Dict[str, str]) -> int:
 
     hear_what_is_ignored()
     if word == "supervise":
-        from shipway_agent.daemon import supervise
-
-        return supervise(options["--root"], options.get("--proxy"))
+        return _supervise(options)
     return _serve(options)
+
+
+def _supervise(options: Dict[str, str]) -> int:
+    from shipway_agent.root import Root
+
+    with Root(options["--root"]) as root:
+        # cron looks every minute: the daemon's own modules are read only by one that may become it.
+        if LOCK_VARIABLE not in os.environ and root.supervised():
+            if "--foreground" in options:
+                root.await_supervisor()  # and end: the unit is started again, as the agent that is current by then
+            return 0
+    from shipway_agent.daemon import supervise
+
+    return supervise(options["--root"], options.get("--proxy"), foreground="--foreground" in options)
 
 
 def _serve(options: Dict[str, str]) -> int:
@@ -67,6 +83,9 @@ def _options(argv: Sequence[str]) -> Dict[str, str]:
     found: Dict[str, str] = {}
     while rest:
         name = rest.pop(0)
+        if name in FLAGS.get(argv[0], ()):
+            found[name] = ""
+            continue
         if name not in OPTIONS[argv[0]] or not rest:
             raise ValueError(f"{argv[0]} does not take {name!r}" if name not in OPTIONS[argv[0]] else f"{name} needs a value")
         found[name] = rest.pop(0)

@@ -145,7 +145,10 @@ def is_present(inside: int, name: str, wanted: str) -> bool:
         return False
     with os.fdopen(fd, "rb") as file:
         found = os.fstat(fd)
-        return stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and digest(file.read(LARGEST_AGENT)) == wanted
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or digest(file.read(LARGEST_AGENT)) != wanted:
+            return False
+        os.utime(fd)  # an agent in use is not pruned
+        return True
 
 
 def store(inside: int, name: str, data: bytes, path: str) -> None:

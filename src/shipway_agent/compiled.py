@@ -56,7 +56,8 @@ def keep(agent: str) -> bool:
 
 
 def place(agent: str) -> str:
-    """Where the compiled form of an agent's file lies, for this version of Python."""
+    """Where the compiled form of an agent's file lies, for this version of Python. A link counts as what it points at."""
+    agent = os.path.realpath(agent)
     return f"{agent[: -len('.pyz')]}.{sys.implementation.cache_tag}.zip"
 
 

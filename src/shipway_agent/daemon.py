@@ -25,7 +25,7 @@ from shipway_agent.deaths import Deaths
 from shipway_agent.decide import Attempt, Member
 from shipway_agent.errors import AgentError
 from shipway_agent.faults import unforeseen
-from shipway_agent.itself import own_file, own_hash
+from shipway_agent.itself import CURRENT, LOCK_VARIABLE, own_file, own_hash, started_as
 from shipway_agent.journal import Journal
 from shipway_agent.peers import Lead
 from shipway_agent.primitives import generations
@@ -58,23 +58,24 @@ IMPATIENT_SECONDS = 0.5
 
 MESSAGE_BYTES = 65536
 LOG = "supervisor.log"
-LOCK_VARIABLE = "SHIPWAY_SUPERVISOR_LOCK"
-"""Number of the descriptor that holds the lock, across a re-execution as another agent."""
-
 AGENT = "supervisor_agent"
 """Row of the journal's meta: the hash of the agent that supervises."""
 
 __all__ = ["ask", "ensure", "poke", "supervise"]
 
 
-def supervise(root_path: str, proxy_path: Optional[str]) -> int:
+def supervise(root_path: str, proxy_path: Optional[str], *, foreground: bool = False) -> int:
     """Become the daemon of a root: in the background, in a session of its own. The caller gets 0 back at once; another daemon stays.
 
-    `proxy_path` is the root of the proxy that counts requests to this app; None for <root>/proxy.
+    `proxy_path` is the root of the proxy that counts requests to this app; None for <root>/proxy. With `foreground` this very process
+    becomes it, for an init that keeps it.
     """
     inherited = os.environ.pop(LOCK_VARIABLE, "")
-    if not inherited and not _detach():
+    if not inherited:
+        _leave_link()
+    if not inherited and not foreground and not _detach():
         return 0
+    os.chdir("/")
     with Root(root_path) as root:
         lock = Lock(int(inherited)) if inherited else None
         _keep_descriptors_from_children()
@@ -163,6 +164,7 @@ class Daemon:
         signal.set_wakeup_fd(self._wakes, warn_on_full_buffer=False)
         say(f"supervises {self._root.path} as process {os.getpid()}, agent {own_hash()[:16]}")
         self._journal.set_meta(AGENT, own_hash())
+        self._point_at_itself()
         self._copies.find_again(now())
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
@@ -182,6 +184,12 @@ class Daemon:
             _empty(self._waker)
             questions = self._hear()
         self._close()
+
+    def _point_at_itself(self) -> None:
+        """What starts a supervisor after a reboot starts the agent that supervised last."""
+        folder, name = os.path.split(own_file() or "")
+        if folder == self._root.full(os.path.dirname(CURRENT)) and self._root.read_link(CURRENT) != name.encode():
+            self._root.link(CURRENT, name)
 
     def _root_is_gone(self) -> bool:
         """Whether somebody removed the directory under us: then nobody can ever ask for its processes again."""
@@ -386,8 +394,14 @@ def _detach() -> bool:
     os.setsid()
     if os.fork():
         os._exit(0)
-    os.chdir("/")
     return True
+
+
+def _leave_link() -> None:
+    """Started by the link to the current agent, start again by the file itself: the link may point elsewhere while we still import."""
+    path, file = started_as(), own_file()
+    if path is not None and file is not None and path != file:
+        os.execv(sys.executable, [sys.executable, "-I", "-S", "-X", "utf8", file, *sys.argv[1:]])  # noqa: S606  # no shell is the point
 
 
 def _keep_descriptors_from_children() -> None:

@@ -9,12 +9,24 @@ from typing import Optional
 
 import shipway_agent
 
+CURRENT = "agent/current.pyz"
+"""Below a root, the link to the agent that supervises it: the name that a crontab and a unit know it by."""
+
+LOCK_VARIABLE = "SHIPWAY_SUPERVISOR_LOCK"
+"""Number of the descriptor that holds the supervisor's lock, across a re-execution as another agent."""
+
 SOURCE = "source"
 """The hash of an agent that runs from a directory of sources and not from its one file."""
 
 
 def own_file() -> Optional[str]:
-    """The absolute path of the one file this agent runs from, None where it runs from sources."""
+    """The real path of the one file this agent runs from, None where it runs from sources."""
+    path = started_as()
+    return os.path.realpath(path) if path is not None else None
+
+
+def started_as() -> Optional[str]:
+    """The path by which that file was started: it may be the link CURRENT, which points elsewhere later."""
     # The package's first home is the file itself; its compiled form, where there is one, is put in front of it.
     archive = os.path.dirname(os.path.abspath(shipway_agent.__path__[-1]))
     return archive if os.path.isfile(archive) else None

@@ -86,6 +86,15 @@ class Root(Folder):
             raise
         return False
 
+    def await_supervisor(self) -> None:
+        """Return when no daemon holds this root any more. Waits as long as that takes, and costs nothing meanwhile."""
+        with self.at("run", create=True, mode=0o700) as run:
+            fd = run.file(SUPERVISOR_LOCK, os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        finally:
+            os.close(fd)
+
     def socket_folder(self) -> str:
         """The directory for sockets that others dial by path: made, 0700, and checked to be ours. Raises Foreign otherwise."""
         if len(os.fsencode(self.path)) <= SHORT_ROOT:

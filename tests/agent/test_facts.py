@@ -10,7 +10,7 @@ import pytest
 
 from shipway_agent.call import Place
 from shipway_agent.errors import AgentError
-from shipway_agent.primitives import facts, reboot
+from shipway_agent.primitives import facts
 from tests.agent.workshop import RELEASE, Workshop, workshop
 
 
@@ -68,27 +68,3 @@ def test_logs_of_all_instances_are_read_with_their_names(shop: Workshop) -> None
         facts.log(shop.root, "worker", 5)
     with pytest.raises(AgentError):
         facts.log(shop.root, "../../etc/passwd", 5)
-
-
-def test_a_reboot_is_provided_for_by_a_line_in_the_crontab_or_a_unit_that_names_this_root(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    root, linger, home = "/srv/shipway/shop", tmp_path / "linger", tmp_path / "home"
-    crontab = tmp_path / "bin/crontab"
-    crontab.parent.mkdir()
-    crontab.write_text(f'#!/bin/sh\necho "# a comment\n@reboot python3 x.pyz supervise --root {root}"\n')
-    crontab.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{crontab.parent}:{os.environ['PATH']}")
-    monkeypatch.setattr(reboot, "LINGER", str(linger))
-    assert reboot.starts_after_reboot(root, "ann", str(home))
-    assert not reboot.starts_after_reboot("/srv/shipway/other", "ann", str(home))
-    crontab.write_text("#!/bin/sh\nexit 1\n")
-    wanted = home / ".config/systemd/user/default.target.wants"
-    wanted.mkdir(parents=True)
-    (wanted / "shipway-shop.service").write_text(f"[Service]\nExecStart=/usr/bin/python3 x.pyz supervise --root {root}\n")
-    reboot.starts_after_reboot.cache_clear()
-    assert not reboot.starts_after_reboot(root, "ann", str(home)), "a user unit without lingering does not start at boot"
-    (linger / "ann").mkdir(parents=True)
-    reboot.starts_after_reboot.cache_clear()
-    assert reboot.starts_after_reboot(root, "ann", str(home))
-    reboot.starts_after_reboot.cache_clear()

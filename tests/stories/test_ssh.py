@@ -76,7 +76,8 @@ def test_nothing_needs_root_and_nothing_is_written_outside(fleet: Fleet) -> None
     written = fleet.hosts.run(
         "a", ["find", "/", "-xdev", "-newer", "/run/sshd", "-user", "deploy", "-not", "-path", "/proc/*"], user="root"
     )
-    outside = [path for path in written.stdout.decode().splitlines() if not path.startswith(("/home/deploy", "/tmp/shipway-"))]
+    allowed = ("/home/deploy", "/tmp/shipway-", "/var/spool/cron/crontabs/deploy")
+    outside = [path for path in written.stdout.decode().splitlines() if not path.startswith(allowed)]
     assert outside == []
     owners = fleet.hosts.run("a", ["ps", "-eo", "user,args"], user="root").stdout.decode().splitlines()
     ours = [line for line in owners if ".shipway" in line or "app.py" in line or "caddy" in line]
@@ -97,22 +98,36 @@ def test_a_rebooted_host_serves_what_it_served(fleet: Fleet) -> None:
     assert fleet.version() == "1"
 
 
-def test_with_a_line_in_the_crontab_a_rebooted_host_serves_by_itself(place: Path) -> None:
+def test_a_host_that_reboots_serves_by_itself_and_an_unconfirmed_release_comes_back_as_the_old_one(place: Path) -> None:
+    theirs = b"MAILTO=ann\n0 4 * * * /usr/bin/true 50\\% # theirs\n"
     with Hosts(1) as hosts:
         fleet = Fleet(place, hosts)
+        hosts.run("a", ["crontab", "-"], input=theirs)
         fleet.project.deploy("v1")
-        supervisors = [command for command in hosts.pids("a").values() if " supervise " in command]
-        assert len(supervisors) == 2, "the application's and the proxy's"
-        lines = "".join(f"@reboot {command}\n" for command in supervisors)
-        hosts.run("a", ["crontab", "-"], input=lines.encode())
+        table = hosts.run("a", ["crontab", "-l"]).stdout
+        assert table.startswith(theirs) and table.count(b"supervise") == 2, table
         hosts.reboot("a")
 
-        def serves() -> bool:
-            return hosts.run("a", ["python3", "-c", ASK], check=False).returncode == 0
+        def serves(version: str) -> None:
+            asked = ["python3", "-c", ASK]
+            answered = f'"version": "{version}"'.encode()
+            eventually(lambda: answered in hosts.run("a", asked, check=False).stdout, f"{version} answers, and nobody typed anything", 60.0)
 
-        eventually(serves, "the front door answers again, and nobody typed anything")
-        assert fleet.version() == "1"
+        serves("1")
+        driver = fleet.project.start("deploy", "live", "--ref", "v2", "--json")
+        assert driver.stdout is not None
+        for line in driver.stdout:
+            if json.loads(line).get("event") == "switched":
+                break
+        driver.kill()
+        driver.communicate(timeout=60)
+        hosts.reboot("a")
+        serves("1")
         assert fleet.project.calm()["agrees"] is True
+        fleet.project.deploy("v2")
+        assert hosts.run("a", ["crontab", "-l"]).stdout == table, "written once"
+        fleet.project.run("remove", "live", "--yes")
+        assert hosts.run("a", ["crontab", "-l"]).stdout == theirs
 
 
 def test_a_host_that_reboots_after_the_switch_does_not_split_the_fleet(fleet: Fleet) -> None:

@@ -54,6 +54,8 @@ def _relay(name: str, titles: Mapping[str, str], tell: Tell) -> Callable[[Mappin
         kind = str(event.get("event"))
         if kind == "step":
             tell("step", host=name, title=titles.get(str(data.get("key")), str(data.get("key"))), **data)
+            if isinstance(data.get("answer"), Mapping) and data["answer"].get("note"):
+                tell("note", host=name, message=str(data["answer"]["note"]))
             if data.get("state") == "done" and isinstance(data.get("answer"), Mapping) and "at_boot" in data["answer"]:
                 tell("switched", host=name, **{key: data["answer"].get(key) for key in ("base", "seconds", "at_boot")})
         elif kind == "output":

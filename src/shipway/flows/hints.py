@@ -67,6 +67,8 @@ HOSTS: Mapping[str, Advice] = {
     "journal": Advice("its journal cannot be read or written", "look at the file that is named on {host}, then {again}"),
     "tampered": Advice("its journal was changed by somebody else", "find out who writes to {host}; then take the root away, and {deploy}"),
     "format": Advice("its journal is of another version of Shipway", VERSIONS),
+    "crontab": Advice("the crontab of its user cannot be read or written", "look at `crontab -l` on {host}, then {again}"),
+    "unit": Advice("systemd does not take its unit", "look at `systemctl --user status` on {host}, then {again}"),
     "busy": Advice("a step of an earlier deployment still runs", "it is ended at its own timeout; then {again}"),
     # ----------------------------------------------------------- what was shipped
     "flipped": Advice(

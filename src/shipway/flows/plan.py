@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from shipway.execute.ask import next_number
 from shipway.execute.fleet import Fleet
@@ -21,6 +22,7 @@ from shipway.model.release import Entry
 from shipway.model.verdict import Verdict
 from shipway.plan.deploy import plan_deploy
 from shipway.plan.difference import difference
+from shipway.plan.reboot import local_notes
 from shipway.reports.plan import difference_json, plan_json, plan_text
 
 
@@ -46,6 +48,7 @@ async def plan(words: PlanWords, on_event: Callable[[Event], None]) -> Verdict:
         )
         first = min(wanted.intent.environment.hosts, key=lambda host: host.name)
         changes = difference(wanted.intent, made.release, first, facts[first.name].live, await _live_entries(fleet, first, facts))
+    made_plan = replace(made_plan, notes=(*made_plan.notes, *local_notes(wanted.intent, facts)))
     lines = plan_text(made_plan, changes, files=words.files)
     data = {"plan": plan_json(made_plan), "difference": difference_json(changes), "lines": lines}
     message = "nothing to do" if made_plan.nothing_to_do else f"{len(made_plan.waves)} waves, then the switch"

@@ -49,6 +49,8 @@ async def remove(words: RemoveWords, on_event: Callable[[Event], None]) -> Verdi
                     tell("step", host=host, key="remove", title=f"take {intent.app} off {host}", state="started")
                     answer = await fleet.call(host, "remove", args, timeout_seconds=REMOVE_SECONDS)
                     tell("step", host=host, key="remove", title=f"take {intent.app} off {host}", state="done", answer=answer)
+                    if answer.get("note"):
+                        tell("note", host=host, message=str(answer["note"]))
 
                 outcomes = await fleet.each(one, plan.switch)
         if outcomes.errors:

@@ -13,7 +13,8 @@ Json: TypeAlias = Mapping[str, Any]
 class Hello:
     """Who answers. `clock` is seconds since the epoch on the host, `boot_now` seconds of its boot clock.
 
-    `why_not` says why it cannot take a release, None when it can.
+    `why_not` says why it cannot take a release, None when it can. `after_reboot`: something starts its supervisor then; `reboot_means`
+    is what could ("systemd", "cron", "" for neither), `reboot_line` what a crontab needs for it.
     """
 
     host: str
@@ -28,6 +29,8 @@ class Hello:
     boot_now: float = 0.0
     clock: float = 0.0
     after_reboot: bool = False
+    reboot_means: str = ""
+    reboot_line: str = ""
     why_not: str | None = None
 
 

@@ -16,6 +16,7 @@ from shipway.plan.documents import deployment_document, env_document, generation
 from shipway.plan.facts import open_notes
 from shipway.plan.front import proxy_step
 from shipway.plan.gates import pass_gates
+from shipway.plan.reboot import reboot_notes, reboot_steps
 from shipway.plan.waves import runners, waves
 
 
@@ -123,6 +124,7 @@ def _prepare(
         first[host.name] = [steps.tree_make(release), steps.generation_make(plan.number, document, env_document(intent, host))]
         if serves(document):
             first[host.name].append(proxy_step(intent, host, facts[host.name], document, caddy_digest))
+        first[host.name] += reboot_steps(intent, host)
     return waves(
         "prepare",
         "prepared",
@@ -185,6 +187,7 @@ def _notes(intent: Intent, hosts: Sequence[Host], facts: Mapping[str, HostFacts]
         f"{h.name}: nothing is current here yet; an undo leaves nothing current" for h in hosts if facts[h.name].member.current is None
     ]
     notes += open_notes(facts)
+    notes += reboot_notes(intent, facts)
     for task in intent.shipment.tasks:
         if not runners(task, hosts):
             notes.append(f"{task.name} runs nowhere: no host has its roles ({', '.join(task.roles)})")

@@ -74,6 +74,8 @@ def _hello(hello: _Reading) -> Hello:
         boot_now=hello.maybe("boot_now", _Reading.number) or 0.0,
         clock=hello.maybe("clock", _Reading.number) or 0.0,
         after_reboot=bool(hello.maybe("after_reboot", _Reading.truth)),
+        reboot_means=hello.maybe("reboot_means", _Reading.text) or "",
+        reboot_line=hello.maybe("reboot_line", _Reading.text) or "",
         why_not=hello.maybe("why_not", _Reading.text) or None,
     )
 

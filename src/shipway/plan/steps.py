@@ -90,6 +90,11 @@ def task_undo(task: Task, undo: Command, number: int) -> Step:
     return Step(f"undo:task:{task.name}", "task.run", args, f"undo {task.name}", task.timeout_seconds + GRACE_SECONDS)
 
 
+def reboot_ensure(app: str, environment: str) -> Step:
+    """What starts the supervisor after a reboot. It never fails a deployment; where it cannot be, a note says so."""
+    return Step("reboot", "reboot.ensure", {"app": app, "environment": environment}, "have its supervisor start after a reboot", 60.0)
+
+
 def process_start(number: int, processes: Sequence[Mapping[str, Any]], *, warm: bool = False) -> Step:
     waits = [p["health"]["within_seconds"] if p["health"] else START_SECONDS for p in processes if p["listens"]]
     names = ", ".join(f"{p['name']} × {p['instances']}" for p in processes if p["listens"])

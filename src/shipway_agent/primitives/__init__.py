@@ -66,6 +66,7 @@ WHERE: Dict[str, str] = {
     "switch": "shipway_agent.primitives.switch:switch",
     "prove": "shipway_agent.primitives.prove:prove",
     "prune": "shipway_agent.primitives.prune:prune",
+    "reboot.ensure": "shipway_agent.primitives.reboot:ensure",
 }
 """Every step a host understands."""
 

@@ -15,8 +15,7 @@ from shipway_agent.daemon import AGENT
 from shipway_agent.errors import AgentError
 from shipway_agent.folder import Folder, plain
 from shipway_agent.journal import Journal
-from shipway_agent.primitives import Context, generations, proxy, trees
-from shipway_agent.primitives.reboot import starts_after_reboot
+from shipway_agent.primitives import Context, generations, proxy, reboot, trees
 from shipway_agent.root import Root
 from shipway_agent.surroundings import account
 
@@ -38,7 +37,9 @@ def hello(place: Place) -> Dict[str, Any]:
         "boot_id": clock.boot_id(),
         "boot_now": clock.boot_now(),
         "clock": clock.wall_now(),
-        "after_reboot": starts_after_reboot(place.root.path, ours.name, ours.home),
+        "after_reboot": reboot.starts_after_reboot(place.root.path, ours.name, ours.home),
+        "reboot_means": reboot.means(),
+        "reboot_line": reboot.lines(place.root, place.proxy)[0],
         "why_not": _why_not(),
     }
 

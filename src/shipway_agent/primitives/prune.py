@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Set, Tuple
 
-from shipway_agent import logs
+from shipway_agent import agents, logs
 from shipway_agent.decide import Member
 from shipway_agent.errors import naming
 from shipway_agent.journal import Journal
@@ -45,6 +45,7 @@ def prune(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
             place.sweep()
     with root.at(logs.FOLDER, create=True, mode=0o700) as place:
         removed += [f"{logs.FOLDER}/{name}" for name in logs.forget(place, kept | frozenset(generations.numbers(root)))]
+    removed += agents.prune(root)
     count, size = _remove_blobs(root)
     return {"removed": removed, "blobs": count, "bytes": size}
 

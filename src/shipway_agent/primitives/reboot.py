@@ -1,35 +1,127 @@
-"""A root in; out, whether something on this machine will start its supervisor after a reboot."""
+"""A root in; out, something on this machine that starts its supervisor after a reboot: a unit of the user's systemd, else cron."""
 
 from __future__ import annotations
 
 import os
-import subprocess
+import re
+import sys
 from functools import cache
-from typing import Iterable
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
-LINGER = "/var/lib/systemd/linger"
-CRONTAB_SECONDS = 5.0
+from shipway_agent import crontab, units
+from shipway_agent.errors import AgentError
+from shipway_agent.itself import CURRENT, own_file
+from shipway_agent.primitives import Context
+from shipway_agent.root import Root
+from shipway_agent.surroundings import account
+
+UNIT, CRON = "systemd", "cron"
+
+
+def ensure(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
+    """Have a unit or lines in the user's crontab start this root's supervisor: {"by", "changed", "note"}. Never fails a deployment:
+
+    `by` is "" where neither could be done, and `note` says why. The supervisor starts the proxy's own. What names the agent here is
+    a link that each supervisor points at itself, so that an upgrade changes no unit and no crontab.
+    """
+    root, tried = context.root, []
+    if own_file() is None:
+        return _answer("", False, "this agent runs from sources: nothing starts it after a reboot")
+    if units.is_init():
+        try:
+            return _answer(UNIT, _by_unit(context, str(args["app"]), str(args["environment"])), "")
+        except AgentError as error:
+            tried.append(error.message)
+    try:
+        changed = crontab.put(_marker(root.path), lines(root, context.proxy))
+    except AgentError as error:
+        tried.append(error.message)
+        return _answer("", False, f"nothing starts this application after a reboot: {'; '.join(tried)}")
+    table.cache_clear()
+    note = "" if crontab.is_read() else "the lines that start this application after a reboot are in the crontab, but no cron runs here"
+    return _answer(CRON, changed, note)
+
+
+def forget(root: Root) -> List[str]:
+    """Take unit and lines away. The reasons why something is still there."""
+    left: List[str] = []
+    for name in units.of_root(root.path):
+        try:
+            units.remove(name)
+        except AgentError as error:
+            left.append(f"the unit {name} stays: {error.message}")
+    try:
+        if _own_lines(root.path):
+            crontab.put(_marker(root.path), [])
+    except AgentError as error:
+        left.append(f"the lines of this application in the crontab stay: {error.message}")
+    table.cache_clear()
+    return left
+
+
+def lines(root: Root, proxy: str) -> Tuple[str, ...]:
+    """What a crontab needs: a start with the machine, and a look every minute, which ends at once where a supervisor runs."""
+    command = f"{crontab.escaped(_command(root, proxy))} >/dev/null 2>&1"
+    return f"@reboot {command}", f"* * * * * {command}"
+
+
+def means() -> str:
+    """What could start a supervisor here: "systemd", "cron" or ""."""
+    if units.is_init() and units.lingers(account().name):
+        return UNIT
+    if table() is None:
+        return UNIT if units.is_init() else ""  # a user may often let itself linger; whether it may, `ensure` finds out
+    return CRON
+
+
+def starts_after_reboot(root: str, user: str, home: str) -> bool:
+    """An @reboot line in the user's crontab, or an enabled user unit with lingering, that names this root and `supervise`."""
+    return any(_names(line, root) for line in _reboot_lines()) or (units.lingers(user) and _unit_names(root, home))
 
 
 @cache
-def starts_after_reboot(root: str, user: str, home: str) -> bool:
-    """An @reboot line in the user's crontab, or an enabled user unit with lingering, that names this root and `supervise`. Asked once."""
-    return any(_names(line, root) for line in _reboot_lines()) or (os.path.exists(f"{LINGER}/{user}") and _unit_names(root, home))
+def table() -> Optional[bytes]:
+    """The user's crontab, read once, for every look asks for it; None where it cannot be read."""
+    try:
+        return crontab.read()
+    except AgentError:
+        return None
+
+
+def _by_unit(context: Context, app: str, environment: str) -> bool:
+    root = context.root
+    units.have_linger()
+    name = units.name_for(app, environment, root.path, root.digest)
+    changed = units.install(name, [*_command(root, context.proxy), "--foreground"], root.path)
+    table.cache_clear()
+    if _own_lines(root.path):
+        crontab.put(_marker(root.path), [])  # one of the two is enough
+    return changed
+
+
+def _command(root: Root, proxy: str) -> List[str]:
+    return [sys.executable, "-I", "-S", "-X", "utf8", root.full(CURRENT), "supervise", "--root", root.path, "--proxy", proxy]
+
+
+def _marker(root: str) -> str:
+    """Stands behind each line of ours, as a comment for the shell."""
+    return "# shipway " + root.replace("%", "\\%")
+
+
+def _own_lines(root: str) -> List[bytes]:
+    end = f" {_marker(root)}".encode()
+    return [line for line in (table() or b"").split(b"\n") if line.endswith(end)]
 
 
 def _reboot_lines() -> Iterable[str]:
-    try:
-        found = subprocess.run(["crontab", "-l"], capture_output=True, timeout=CRONTAB_SECONDS, stdin=subprocess.DEVNULL, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return []  # no cron here, or none for this user
-    return [line for line in found.stdout.decode("utf-8", "replace").splitlines() if line.lstrip().startswith("@reboot")]
+    return [line for line in (table() or b"").decode("utf-8", "replace").splitlines() if line.lstrip().startswith("@reboot")]
 
 
 def _unit_names(root: str, home: str) -> bool:
-    wanted = f"{home}/.config/systemd/user/default.target.wants"
+    wanted = f"{home}/{units.FOLDER}/default.target.wants"
     try:
-        units = [f"{wanted}/{name}" for name in os.listdir(wanted) if name.startswith("shipway")]
-        return any(_names(line, root) for unit in units for line in _lines(unit))
+        found = [f"{wanted}/{name}" for name in os.listdir(wanted) if name.startswith("shipway")]
+        return any(_names(line, root) for unit in found for line in _lines(unit))
     except OSError:
         return False
 
@@ -40,4 +132,8 @@ def _lines(path: str) -> Iterable[str]:
 
 
 def _names(line: str, root: str) -> bool:
-    return "supervise" in line and root in line
+    return "supervise" in line and re.search(rf"{re.escape(root)}(?![\w./-])", line) is not None
+
+
+def _answer(by: str, changed: bool, note: str) -> Dict[str, Any]:
+    return {"by": by, "changed": changed, "note": note}

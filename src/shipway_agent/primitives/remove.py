@@ -10,7 +10,7 @@ from shipway_agent.apply import LINK
 from shipway_agent.decide import Member, live
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
-from shipway_agent.primitives import Context, proxy
+from shipway_agent.primitives import Context, proxy, reboot
 from shipway_agent.root import Root
 
 EVERYTHING = ("releases", "generations", "outputs", "blobs", "logs")
@@ -18,7 +18,8 @@ LOOK_SECONDS = 0.1
 
 
 def remove(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
-    """Close the front door, end the processes as they ask to be ended, then remove the files: {"removed": [names], "kept": [names]}.
+    """Close the front door, end the processes as they ask to be ended, then remove the files: {"removed": [names], "kept": [names],
+    "note"}. What would start the supervisor again goes before it; `note` says why where that could not be.
 
     The front door goes first, so that no request is sent to a process that ends. The journal and this agent stay: the record of what
     was here, and the highest number seen, outlive the application. Idempotent.
@@ -29,13 +30,14 @@ def remove(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     _refuse_others(journal.member(), deployment)
     for site in _sites(journal):
         proxy.remove_site(context.proxy, site, max(1.0, context.left(time.monotonic())))
+    left = reboot.forget(root)
     _end(context)
     removed: List[str] = [LINK] if root.unlink(LINK) else []
     names = EVERYTHING if args.get("keep_shared", True) else (*EVERYTHING, "shared")
     removed += [name for name in names if root.remove(name)]
     journal.decide({"do": "remove", "deployment": deployment, "fence": fence}, clock.boot_now())
     journal.event("removed", deployment, {"removed": removed})
-    return {"removed": removed, "kept": [name for name in ("shared",) if root.stat(name) is not None]}
+    return {"removed": removed, "kept": [name for name in ("shared",) if root.stat(name) is not None], "note": "; ".join(left)}
 
 
 def _refuse_others(member: Member, deployment: str) -> None:
