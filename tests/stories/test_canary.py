@@ -1,0 +1,133 @@
+"""A value that only the application may know is looked for everywhere else, while it travels and afterwards: nobody else ever has it."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.apps import Repository
+from tests.hosts import Hosts
+from tests.hosts.machine import UID
+from tests.stories.project import SAMPLE, Project
+
+pytestmark = [pytest.mark.hosts, pytest.mark.alone]
+
+SETTINGS = """\
+app = "shop"
+subdirectory = "server"
+
+[process.web]
+run = "python3 app.py"
+health = {{ path = "/up", contains = "ok", within_seconds = 30 }}
+
+[[task]]
+name = "migrate"
+phase = "activate"
+run = "python3 migrate.py"
+
+[environment.live]
+confirm_seconds = 12
+lease_seconds = 6
+watch_seconds = 0.5
+hosts = [
+{hosts}
+]
+
+[environment.live.env]
+PASSWORD = "{canary}"
+"""
+
+ONLY_OWNER = re.compile(r"/generations/\d{6}/env\.json$")
+
+
+class Eyes:
+    """Looks at every process of the machine again and again: whose command line has the canary, and whose environment."""
+
+    def __init__(self, canary: str) -> None:
+        self._canary = canary.encode()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self.argv: set[str] = set()
+        self.environments: set[str] = set()
+        self.looks = 0
+
+    def __enter__(self) -> Eyes:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.is_set():
+            self.looks += 1
+            for entry in os.listdir("/proc"):
+                if entry.isdigit():
+                    self._look_at(f"/proc/{entry}")
+            time.sleep(0.01)
+
+    def _look_at(self, process: str) -> None:
+        try:
+            words = Path(process, "cmdline").read_bytes()
+            if self._canary in words:
+                self.argv.add(words.replace(b"\0", b" ").decode(errors="replace"))
+            if self._canary in Path(process, "environ").read_bytes():
+                self.environments.add(words.replace(b"\0", b" ").decode(errors="replace").strip())
+        except OSError:
+            pass  # it has ended
+
+
+def holders(canary: str, *places: Path) -> Iterator[Path]:
+    """Every file below `places` that has the canary, in its content or in its name."""
+    for place in places:
+        for directory, _, names in os.walk(place):
+            for path in (Path(directory, name) for name in names):
+                if canary in str(path) or (path.is_file() and not path.is_symlink() and canary.encode() in path.read_bytes()):
+                    yield path
+
+
+def test_only_the_application_its_tasks_and_one_file_of_the_user_have_the_value(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    canary = secrets.token_hex(32)
+    temporary = place / "tmp"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    with Hosts(2) as hosts:
+        project = lay_out(place, hosts, canary)
+        with Eyes(canary) as eyes:
+            said = [project.run("deploy", "live", "--json")]
+            project.repository.write("server/migrate.py", "import sys\nsys.exit('the database is away')\n")
+            project.repository.commit("A migration that fails")
+            said += [project.run("deploy", "live", code=1)]
+            said += [project.run(*words, "live", "--json", code=None) for words in (["plan"], ["status"], ["show"])]
+        assert eyes.looks > 10
+        assert eyes.argv == set(), "nobody's command line"
+        assert {words.split()[-1] for words in eyes.environments} == {"app.py", "migrate.py"}, eyes.environments
+        assert [one.words for one in said if canary in one.text] == [], "nothing that is printed"
+        found = list(holders(canary, project.directory / ".shipway", project.directory / ".git", temporary))
+        assert found == [], "no file of the operator but the one that has it from the beginning"
+        for host in hosts.names:
+            kept = list(holders(canary, *(hosts.path(host, inside) for inside in ("/home", "/tmp", "/var/tmp", "/run"))))
+            assert kept and [path for path in kept if not ONLY_OWNER.search(str(path))] == [], f"on {host} only env.json of a generation"
+            modes = {(stat.S_IMODE(path.stat().st_mode), path.stat().st_uid) for path in kept}
+            assert modes == {(0o600, UID)}
+
+
+def lay_out(place: Path, hosts: Hosts, canary: str) -> Project:
+    """The application in a subdirectory: shipway.toml, which has the value here, is not shipped."""
+    lines = "\n".join(f'  {{ name = "{name}", address = "deploy@{hosts.address(name)}" }},' for name in hosts.names)
+    repository = Repository(place / "shop")
+    repository.write("server/app.py", SAMPLE.read_text(encoding="utf-8"))
+    repository.write("server/VERSION", "1\n")
+    repository.write("server/migrate.py", "import time\ntime.sleep(0.3)\n")
+    repository.write("shipway.toml", SETTINGS.format(hosts=lines, canary=canary))
+    repository.commit("Version 1", "v1")
+    return Project(repository, "live", hosts.env)
