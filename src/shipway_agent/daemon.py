@@ -1,7 +1,8 @@
 """A root in; its processes kept as the record wants them, and its decisions made in time, until somebody ends it. One daemon a root.
 
 `supervise` is the daemon, `ensure` starts or upgrades it, `ask` and `poke` speak with it. It waits for a poke, the death of a process or
-a quarter of a second (a second while nothing is on its way), and then takes a turn: decide, link, processes, the lead's listener, logs.
+a quarter of a second (a second while nothing is on its way), and then takes a turn: decide, link, processes, the listener for other
+hosts, logs.
 No step of a turn waits for a network or a process.
 """
 
@@ -166,6 +167,7 @@ class Daemon:
         self._journal.set_meta(AGENT, own_hash())
         self._point_at_itself()
         self._copies.find_again(now())
+        self._recall()
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         poll.register(self._waker, select.POLLIN)
@@ -190,6 +192,17 @@ class Daemon:
         folder, name = os.path.split(own_file() or "")
         if folder == self._root.full(os.path.dirname(CURRENT)) and self._root.read_link(CURRENT) != name.encode():
             self._root.link(CURRENT, name)
+
+    def _recall(self) -> None:
+        """Nothing of ours runs: the host comes up again, and what it would serve may not be what the fleet has decided since."""
+        if any(row.pid is not None and clock.process_start(row.pid) == row.pid_start for row in self._copies.rows):
+            return
+        try:
+            unheard = self._watchdog.recall(self._member())
+        except AgentError as error:
+            unheard = error.message  # each turn tries again whatever the journal refused
+        if unheard:
+            say(unheard)
 
     def _root_is_gone(self) -> bool:
         """Whether somebody removed the directory under us: then nobody can ever ask for its processes again."""
@@ -253,7 +266,7 @@ class Daemon:
         return pointed(self._root) == (attempt.target if attempt.stage == COMMITTED else current)
 
     def _listen(self) -> None:
-        """Open the lead's listener while somebody may ask, and close it when nobody will."""
+        """Open the listener for other hosts while one may ask, and close it when nobody will."""
         if self._lead is not None and not (self._awaited and self._lead.listens):
             self._lead.close()
             self._lead = None

@@ -32,6 +32,7 @@ class Attempt:
 
     `fence` is the number of the deployment and of its generation `target`; `base` is what was current when the intent was
     journalled, None where nothing was; `deadline` counts on the boot clock. `document` says what is shipped and by whom.
+    `term` is that of its driver, and once it is decided that under which the decision was written.
     """
 
     deployment: str
@@ -43,6 +44,7 @@ class Attempt:
     base: Optional[int] = None
     deadline: float = 0.0
     document: Mapping[str, Any] = field(default_factory=dict)
+    term: int = 0
 
     @property
     def target(self) -> int:
@@ -59,7 +61,11 @@ class Warm:
 
 @dataclass(frozen=True)
 class Member:
-    """All that one host needs to decide. `current` is the generation that serves, None before the first."""
+    """All that one host needs to decide. `current` is the generation that serves, None before the first.
+
+    `term` is higher each time that members were written off, and comes before `fence`, the highest number seen. `left` are hosts that
+    are no members any more, and the number under which each was written off.
+    """
 
     name: str
     term: int = 0
@@ -68,6 +74,7 @@ class Member:
     current: Optional[int] = None
     attempts: Tuple[Attempt, ...] = ()
     warm: Optional[Warm] = None
+    left: Mapping[str, int] = field(default_factory=dict)
 
     def attempt(self, deployment: str) -> Optional[Attempt]:
         return next((a for a in self.attempts if a.deployment == deployment), None)
@@ -150,8 +157,10 @@ def _lease(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
         members=tuple(message["members"]),
         confirm_seconds=message["confirm_seconds"],
         document=message.get("document", {}),
+        term=number[0],
     )
-    member = replace(member, term=number[0], fence=message["fence"], lease=lease)
+    left = {**member.left, **dict.fromkeys(message.get("lost", ()), message["fence"])}
+    member = replace(member, term=number[0], fence=message["fence"], lease=lease, left=left)
     return _put(member, attempt), {"ok": True, "fence": member.fence}
 
 
@@ -178,7 +187,7 @@ def _step(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
     if not _driven(member, attempt, now) and message["do"] != "switched":
         return _refuse(member, "expired", stage=attempt.stage)
     stage = move(attempt.stage, message["do"])
-    document = {**attempt.document, "peers": message["peers"]} if "peers" in message else attempt.document
+    document = {**attempt.document, **{key: message[key] for key in ("peers", "addresses") if key in message}}
     member = _put(member, replace(attempt, stage=stage, document=document))
     if stage == SWITCHED:
         member = replace(member, current=attempt.target)
@@ -234,44 +243,57 @@ def _undo(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
     attempt = member.attempt(message["deployment"])
     if attempt is not None and attempt.stage in DECISIONS:
         return member, {"ok": True, "decision": attempt.stage}
-    if _number(message, member) < (member.term, member.fence):
+    number = _number(message, member)
+    if number < (member.term, member.fence):
         return _refuse(member, "fenced", fence=member.fence, term=member.term)
     if attempt is None:
         return _record_unknown(member, message), {"ok": True, "decision": REVERTED}
-    if attempt.lead != member.name and not message.get("term"):
+    if attempt.lead != member.name and number[0] <= attempt.term:
         return _refuse(member, "lead", lead=attempt.lead)
-    return _learn(member, attempt, REVERTED), {"ok": True, "decision": REVERTED}
+    # A driver of a higher term writes it where it finds no record: its lead is lost, and this host is the lead from here on.
+    taken = replace(attempt, lead=member.name, term=max(attempt.term, number[0]))
+    return _learn(member, taken, REVERTED), {"ok": True, "decision": REVERTED}
 
 
 def _ask(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
-    """A member asks the lead. Undecided with a live lease of that deployment: wait; otherwise *reverted* is written, then said."""
+    """Another host asks. What is decided is said by everybody, with the term of the record; what is not, only its lead may decide:
+
+    with a live lease of that deployment it says *wait*; otherwise it writes *reverted*, then answers.
+    """
     attempt = member.attempt(message["deployment"])
     if attempt is None:
         return _refuse(member, "unknown")
+    if attempt.stage in DECISIONS:
+        return member, {"ok": True, "decision": attempt.stage, "term": attempt.term}
     if attempt.lead != member.name:
         return _refuse(member, "lead", lead=attempt.lead)
-    if attempt.stage in DECISIONS:
-        return member, {"ok": True, "decision": attempt.stage}
     if _driven(member, attempt, now):
-        return member, {"ok": True, "decision": None}
-    return _learn(member, attempt, REVERTED), {"ok": True, "decision": REVERTED}
+        return member, {"ok": True, "decision": None, "term": attempt.term}
+    return _learn(member, attempt, REVERTED), {"ok": True, "decision": REVERTED, "term": attempt.term}
 
 
 # ------------------------------------------------------------------ every host
 
 
 def _tell(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
-    """A decision arrives from a driver (with its number) or as the lead's answer (`answer: True`)."""
+    """A decision arrives from a driver (with its number) or as another host's answer (`answer: True`), under the term of its record.
+
+    A host that knows of a higher term takes no answer of a lower one. A decision that is recorded here is replaced by a higher term's.
+    """
     attempt = member.attempt(message["deployment"])
     decision = message["decision"]
-    if attempt is not None and attempt.stage in DECISIONS:
+    term = int(message.get("term", member.term))
+    if attempt is not None and attempt.stage in DECISIONS and term <= attempt.term:
         if attempt.stage != decision:
             return _refuse(member, "settled", decision=attempt.stage)
         return member, {"ok": True, "decision": decision}
-    if not message.get("answer") and _number(message, member) < (member.term, member.fence):
+    late = term < member.term if message.get("answer") else _number(message, member) < (member.term, member.fence)
+    if late:
         return _refuse(member, "fenced", fence=member.fence, term=member.term)
+    member = replace(member, term=max(member.term, term))
     if attempt is None:
         return _record_unknown(member, message), {"ok": True, "decision": decision}
+    attempt = replace(attempt, term=term, lead=str(message.get("lead", attempt.lead)))
     return _learn(member, attempt, decision), {"ok": True, "decision": decision}
 
 
@@ -354,11 +376,14 @@ def from_json(value: Mapping[str, Any]) -> Member:
     lease = Lease(**value["lease"]) if value["lease"] is not None else None
     attempts = tuple(Attempt(**{**a, "members": tuple(a["members"])}) for a in value["attempts"])
     warm = Warm(**value["warm"]) if value.get("warm") is not None else None  # records of earlier agents have none
-    return Member(value["name"], value["term"], value["fence"], lease, value["current"], attempts, warm)
+    left = dict(value.get("left", {}))
+    return Member(value["name"], value["term"], value["fence"], lease, value["current"], attempts, warm, left)
 
 
 def _learn(member: Member, attempt: Attempt, decision: str) -> Member:
     """Record a decision and what it makes current. Only an attempt with an intent ever changes what serves."""
+    if attempt.stage in DECISIONS:
+        return _relearn(member, attempt, decision)
     settled = replace(attempt, stage=move(attempt.stage, "commit" if decision == COMMITTED else "revert"))
     member = _put(member, settled)
     if attempt.stage in INTENT:
@@ -375,11 +400,21 @@ def _keep_warm(before: Member, after: Member, deployment: str, now: float) -> Me
     return replace(after, warm=Warm(attempt.base, now + seconds) if attempt.base is not None and seconds > 0 else None)
 
 
+def _relearn(member: Member, attempt: Attempt, decision: str) -> Member:
+    """A record of a higher term. What serves changes with it, unless a later deployment is current or there never was an intent here."""
+    if attempt.stage == decision:
+        return _put(member, attempt)
+    was, becomes = (attempt.target, attempt.base) if decision == REVERTED else (attempt.base, attempt.target)
+    member_now = _put(member, replace(attempt, stage=move(attempt.stage, "overrule")))
+    return replace(member_now, current=becomes) if member.current == was and attempt.deadline else member_now
+
+
 def _record_unknown(member: Member, message: Mapping[str, Any]) -> Member:
     """A decision about a deployment this host never saw is remembered, so that its late steps are refused."""
     stage = message.get("decision", REVERTED)
     lead = str(message.get("lead", member.name))
-    return _put(member, Attempt(message["deployment"], int(message.get("target", 0)), stage, lead, (), 0.0))
+    term = int(message.get("term", member.term))
+    return _put(member, Attempt(message["deployment"], int(message.get("target", 0)), stage, lead, (), 0.0, term=term))
 
 
 def _expire(member: Member, now: float) -> Member:

@@ -14,7 +14,7 @@ from shipway_agent import clock, decide
 from shipway_agent.decide import Member, Reply
 from shipway_agent.errors import AgentError, naming
 from shipway_agent.root import Root
-from shipway_agent.states import COMMITTED
+from shipway_agent.states import COMMITTED, REVERTED
 
 FILE = "journal.db"
 FORMAT = "1"
@@ -342,6 +342,8 @@ class Journal:
         for attempt in member.attempts:
             if attempt.stage == COMMITTED:
                 self._db.execute("INSERT OR IGNORE INTO good VALUES (?, ?)", (attempt.target, attempt.deployment))
+            elif attempt.stage == REVERTED and attempt.term:  # it may have been committed here under a lower term
+                self._db.execute("DELETE FROM good WHERE generation = ? AND deployment = ?", (attempt.target, attempt.deployment))
 
     def _decide(self, message: Mapping[str, Any], now: float) -> Reply:
         before = self._member()

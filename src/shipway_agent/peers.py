@@ -1,7 +1,8 @@
-"""A question of one host in, the lead's answer out: one line of JSON each way over TCP, both under a MAC with the deployment's key.
+"""A question of one host in, another's answer out: one line of JSON each way over TCP, both under a MAC with the deployment's key.
 
-The lead listens only while a deployment that it leads is undecided, or decided and not acknowledged by every member. Who has not the key
-learns nothing and changes nothing: a question with a wrong MAC gets no answer.
+A host listens only while a deployment that it is in is undecided, or decided and, for all it knows, not acknowledged by every member.
+Everybody says what is decided, and under which term; what is not, only the lead may decide. Who has not the key learns nothing and
+changes nothing: a question with a wrong MAC gets no answer.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import socket
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Protocol, Sequence, Set, Tuple
 
 from shipway_agent import clock
 from shipway_agent.decide import Attempt, Member
@@ -25,10 +26,10 @@ from shipway_agent.root import Root
 from shipway_agent.states import DECISIONS, DISCARDED
 
 PORT = "peer_port"
-"""Name of the row in the journal's meta that holds the port while the lead listens; reopened on the same one after a reboot."""
+"""Name of the row in the journal's meta that holds the port while a host listens; reopened on the same one after a reboot."""
 
 ACKNOWLEDGED = "acknowledged"
-"""Kind of the event on the lead that names members which serve what was decided: {"members": [names]}."""
+"""Kind of the event that names members which serve what was decided, as far as this host knows: {"members": [names]}."""
 
 EVERYWHERE = ""
 """The host to listen on for hosts of other machines."""
@@ -43,26 +44,49 @@ ASK, REACH, ACKNOWLEDGE = "ask", "reach", "acknowledge"
 
 @dataclass(frozen=True)
 class Heard:
-    """What a question to the lead brought. `reached` is False where no true answer came; `decision` None then means nothing."""
+    """What a question brought. `reached` is False where no true answer came; `decision` None then means nothing.
+
+    `term` is that of the record, `lead` who leads the deployment by it; `whole` when every member has acknowledged it to the lead.
+    """
 
     reached: bool
     decision: Optional[str] = None
     why: str = ""
+    term: int = 0
+    lead: str = ""
+    whole: bool = False
 
 
-def ask(document: Mapping[str, Any], deployment: str, member: str, timeout_seconds: float = PATIENCE_SECONDS, do: str = ASK) -> Heard:
-    """Put a question to the lead at each address of document["peers"] until one answers truly. Never raises for what a network does.
+def ask(
+    document: Mapping[str, Any],
+    deployment: str,
+    member: str,
+    timeout_seconds: float = PATIENCE_SECONDS,
+    do: str = ASK,
+    least_term: int = 0,
+) -> Heard:
+    """Put a question at each address of document["peers"] until one answers truly. Never raises for what a network does.
 
     `do`: "ask" for the decision (the lead may write *reverted* on it), "reach" to see whether the lead can be heard,
-    "acknowledge" to say that this member serves what was decided.
+    "acknowledge" to say that this member serves what was decided. An answer below `least_term` counts as none.
     """
     why = "the deployment names no address of its lead"
     for address in document.get("peers", ()):
         heard = _ask_at(str(address), str(document.get("peer_key", "")), deployment, member, timeout_seconds, do)
-        if heard.reached:
+        if heard.reached and (heard.term >= least_term or do != ASK):
             return heard
-        why = heard.why
+        why = heard.why or f"{address}: its record is of term {heard.term}, and this host knows of term {least_term}"
     return Heard(False, why=why)
+
+
+def where(attempt: Attempt, names: Iterable[str]) -> List[str]:
+    """The addresses of these members, in this order; of the first lead also where a driver of an older Shipway told only those."""
+    known = attempt.document.get("addresses", {})
+    told = attempt.document.get("peers", ())
+    found: List[str] = []
+    for name in names:
+        found += known.get(name, told if name == attempt.lead and not known else ())
+    return found
 
 
 def try_reach(document: Mapping[str, Any], deployment: str, member: str, timeout_seconds: float = PATIENCE_SECONDS) -> Optional[str]:
@@ -72,38 +96,52 @@ def try_reach(document: Mapping[str, Any], deployment: str, member: str, timeout
 
 
 def awaited(member: Member, acknowledged: Callable[[str], Set[str]]) -> Tuple[Attempt, ...]:
-    """The deployments for which this host must listen: it leads them, others are in them, and one of those may still ask.
+    """The deployments for which this host must listen, newest first: others are in them, and one of those may still ask.
 
-    `acknowledged` names, for a deployment, the members that serve what was decided. Who acknowledged a later one asks no more.
+    `acknowledged` names, for a deployment, the members that serve what was decided. Who acknowledged a later one asks no more; who was
+    written off may come back and ask about the newest decision, and is not waited for beyond it.
     """
     served: Set[str] = {member.name}
+    gone: Set[str] = set()
     found: List[Attempt] = []
     for attempt in sorted(member.attempts, key=lambda one: -one.fence):
-        if attempt.lead != member.name or attempt.stage == DISCARDED or set(attempt.members) <= served:
+        if attempt.stage == DISCARDED or set(attempt.members) <= served:
             continue
         if attempt.stage in DECISIONS:
             served |= acknowledged(attempt.deployment)
-            if set(attempt.members) <= served:
+            whole = set(attempt.members) <= served | gone
+            gone |= set(member.left)
+            if whole:
                 continue
         found.append(attempt)
     return tuple(found)
 
 
-def acknowledgements(journal: Journal, deployment: str) -> Set[str]:
-    """The members of a deployment that are recorded here, on its lead, as serving what was decided."""
+class Events(Protocol):
+    """What is needed of a journal to remember who serves what was decided."""
+
+    def event(self, kind: str, deployment: str, data: Mapping[str, Any]) -> int: ...
+
+    def events(
+        self, since: int = 0, deployment: Optional[str] = None, limit: int = 1000, kind: Optional[str] = None
+    ) -> List[Dict[str, Any]]: ...
+
+
+def acknowledgements(journal: Events, deployment: str) -> Set[str]:
+    """The members of a deployment that are recorded here as serving what was decided."""
     events = journal.events(0, deployment, 1_000_000, ACKNOWLEDGED)
     return {str(name) for event in events for name in event["data"].get("members", ())}
 
 
-def acknowledge(journal: Journal, deployment: str, members: Iterable[str]) -> None:
-    """Record on the lead that these members serve what was decided. Those that are recorded already are not written again."""
+def acknowledge(journal: Events, deployment: str, members: Iterable[str]) -> None:
+    """Record that these members serve what was decided. Those that are recorded already are not written again."""
     new = sorted(set(members) - acknowledgements(journal, deployment))
     if new:
         journal.event(ACKNOWLEDGED, deployment, {"members": new})
 
 
 class Lead:
-    """The listener of the lead, in a thread with a journal of its own. `on_change` is called after each question that was answered."""
+    """The listener of a host, in a thread with a journal of its own. `on_change` is called after each question that was answered."""
 
     def __init__(self, root: Root, host: str, port: int, on_change: Callable[[], None]) -> None:
         """`host` is 127.0.0.1 or EVERYWHERE; port 0 lets the kernel choose. Raises AgentError `port` where the port is taken."""
@@ -205,7 +243,7 @@ def _part(selector: selectors.BaseSelector, callers: Dict[socket.socket, _Caller
 
 
 def answer(journal: Journal, line: bytes, now: float) -> Optional[bytes]:
-    """The lead's answer to one question; None for what is no question of a member with the key, and for what the lead does not know."""
+    """The answer to one question; None for what is no question of a member with the key, and for what this host cannot say."""
     try:
         question = json.loads(line)
         deployment, member, nonce, do = (str(question[key]) for key in ("deployment", "member", "nonce", "do"))
@@ -218,29 +256,34 @@ def answer(journal: Journal, line: bytes, now: float) -> Optional[bytes]:
         return None
     if not hmac.compare_digest(_mac(key, ["question", do, deployment, member, nonce]).encode(), claimed.encode("utf-8", "replace")):
         return None
-    decision = _decided(journal, attempt, member, do, now)
-    if decision is _REFUSED:
+    said = _said(journal, attempt, member, do, now)
+    if said is None:
         return None
-    value = {"decision": decision, "mac": _mac(key, ["answer", do, deployment, member, nonce, decision])}
+    value = {**said, "mac": _mac(key, ["answer", do, deployment, member, nonce, *_parts(said)])}
     return json.dumps(value).encode() + b"\n"
 
 
-_REFUSED = "refused"
-
-
-def _decided(journal: Journal, attempt: Attempt, member: str, do: str, now: float) -> Optional[str]:
+def _said(journal: Journal, attempt: Attempt, member: str, do: str, now: float) -> Optional[Dict[str, Any]]:
     if do == REACH:
-        return None
+        return _values(attempt, None)
     if do == ACKNOWLEDGE:
         if attempt.stage not in DECISIONS:
-            return _REFUSED
+            return None
         acknowledge(journal, attempt.deployment, [member])
-        return attempt.stage
+        served = acknowledgements(journal, attempt.deployment) | {attempt.lead}
+        return _values(attempt, attempt.stage, set(attempt.members) <= served)
     reply = journal.decide({"do": "ask", "deployment": attempt.deployment}, now)
-    if not reply["ok"]:
-        return _REFUSED
-    decision: Optional[str] = reply["decision"]
-    return decision
+    after = journal.member().attempt(attempt.deployment)
+    return _values(after, reply["decision"]) if reply["ok"] and after is not None else None
+
+
+def _values(attempt: Attempt, decision: Optional[str], whole: bool = False) -> Dict[str, Any]:
+    return {"decision": decision, "term": attempt.term, "lead": attempt.lead, "whole": whole}
+
+
+def _parts(said: Mapping[str, Any]) -> List[Optional[str]]:
+    """What the MAC of an answer covers of it."""
+    return [said["decision"], str(said["term"]), str(said["lead"]), str(said["whole"])]
 
 
 def _ask_at(address: str, key: str, deployment: str, member: str, timeout_seconds: float, do: str) -> Heard:
@@ -262,12 +305,13 @@ def _ask_at(address: str, key: str, deployment: str, member: str, timeout_second
         return Heard(False, why=f"{address}: {error}")
     try:
         said = json.loads(line)
-        decision, mac = said["decision"], str(said["mac"])
+        decision, mac, parts = said["decision"], str(said["mac"]), _parts(said)
+        heard = Heard(True, decision if decision in DECISIONS else None, "", int(said["term"]), str(said["lead"]), said["whole"] is True)
     except (ValueError, KeyError, TypeError):
         return Heard(False, why=f"{address}: no answer of a lead" if line else f"{address}: it does not take the question")
-    if not hmac.compare_digest(_mac(key, ["answer", do, deployment, member, nonce, decision]).encode(), mac.encode("utf-8", "replace")):
+    if not hmac.compare_digest(_mac(key, ["answer", do, deployment, member, nonce, *parts]).encode(), mac.encode("utf-8", "replace")):
         return Heard(False, why=f"{address}: the answer is not from the lead of {deployment}")
-    return Heard(True, decision if decision in DECISIONS else None)
+    return heard
 
 
 def _read_line(connection: socket.socket, until: float) -> bytes:

@@ -17,7 +17,7 @@ COMMITTED = "committed"
 REVERTED = "reverted"
 
 DECISIONS: FrozenSet[str] = frozenset({COMMITTED, REVERTED})
-"""Stages that carry a decision: nothing leads out of them."""
+"""Stages that carry a decision: nothing leads out of them but a record of a higher term."""
 
 INTENT: FrozenSet[str] = frozenset({ARMED, SWITCHED, BACK})
 """Undecided stages that had an intent: what a host needs to go forward or back is kept until it knows the decision."""
@@ -47,6 +47,9 @@ NEXT: Dict[Tuple[str, str], str] = {
 }
 NEXT.update({(stage, "commit"): COMMITTED for stage in (ARMED, SWITCHED, BACK, LEASED, PREPARED, STARTING, READY, DISCARDED)})
 NEXT.update({(stage, "revert"): REVERTED for stage in (ARMED, SWITCHED, BACK, LEASED, PREPARED, STARTING, READY, DISCARDED)})
+
+# A lead that was written off comes back with its own decision: the record of a higher term replaces it.
+NEXT.update({(COMMITTED, "overrule"): REVERTED, (REVERTED, "overrule"): COMMITTED})
 
 
 class IllegalMove(Exception):

@@ -61,13 +61,13 @@ def ask(leading: Leading, **more: Any) -> peers.Heard:
 
 def test_while_the_driver_lives_the_lead_says_wait(leading: Leading) -> None:
     leading.lease(60)
-    assert ask(leading) == peers.Heard(True, None)
+    assert ask(leading) == peers.Heard(True, None, lead="a")
     assert leading.journal.member().attempts[0].stage == "leased"
 
 
 def test_when_the_driver_is_silent_the_lead_writes_reverted_and_then_says_so(leading: Leading) -> None:
     leading.lease(0.0)
-    assert ask(leading) == peers.Heard(True, "reverted")
+    assert ask(leading) == peers.Heard(True, "reverted", lead="a")
     assert leading.journal.member().attempts[0].stage == "reverted"
     assert leading.changed.wait(30)
 
@@ -76,8 +76,8 @@ def test_a_decision_is_told_to_every_member_that_asks(leading: Leading) -> None:
     leading.lease(60)
     for do in ("vote", "start", "ready", "arm", "switched", "commit"):
         leading.decide(do)
-    assert ask(leading) == peers.Heard(True, "committed")
-    assert peers.ask(leading.document, "d-1", "c") == peers.Heard(True, "committed")
+    assert ask(leading) == peers.Heard(True, "committed", lead="a")
+    assert peers.ask(leading.document, "d-1", "c") == peers.Heard(True, "committed", lead="a")
 
 
 def test_a_question_with_another_key_gets_no_answer_and_changes_nothing(leading: Leading) -> None:
@@ -104,8 +104,9 @@ def test_an_answer_that_is_not_the_leads_is_not_believed() -> None:
             connection, _ = forger.accept()
             with connection:
                 question = json.loads(connection.recv(4096))
-                mac = peers._mac("6" * 64, ["answer", "ask", "d-1", "b", question["nonce"], "committed"])
-                connection.sendall(json.dumps({"decision": "committed", "mac": mac}).encode() + b"\n")
+                said = {"decision": "committed", "term": 9, "lead": "a", "whole": True}
+                mac = peers._mac("6" * 64, ["answer", "ask", "d-1", "b", question["nonce"], *peers._parts(said)])
+                connection.sendall(json.dumps({**said, "mac": mac}).encode() + b"\n")
 
         thread = threading.Thread(target=answer)
         thread.start()
@@ -199,7 +200,7 @@ def test_an_acknowledgement_is_recorded_once_and_only_of_what_is_decided(leading
     for do in ("vote", "start", "ready", "arm", "switched", "commit"):
         leading.decide(do)
     for _ in range(2):
-        assert peers.ask(leading.document, "d-1", "b", do=peers.ACKNOWLEDGE) == peers.Heard(True, "committed")
+        assert peers.ask(leading.document, "d-1", "b", do=peers.ACKNOWLEDGE) == peers.Heard(True, "committed", lead="a")
     assert peers.acknowledgements(leading.journal, "d-1") == {"b"}
     peers.acknowledge(leading.journal, "d-1", ["b", "c"])
     assert [e["data"] for e in leading.journal.events(0, "d-1", 100, peers.ACKNOWLEDGED)] == [{"members": ["b"]}, {"members": ["c"]}]
@@ -212,8 +213,10 @@ def attempt(number: int, stage: str, members: str = "abc", lead: str = "a") -> A
     return Attempt(f"d-{number}", number, stage, lead, tuple(members), 60.0)
 
 
-def awaits(*attempts: Attempt, acknowledged: dict[str, str] | None = None, name: str = "a") -> list[str]:
-    member = Member(name, attempts=attempts)
+def awaits(
+    *attempts: Attempt, acknowledged: dict[str, str] | None = None, name: str = "a", left: dict[str, int] | None = None
+) -> list[str]:
+    member = Member(name, attempts=attempts, left=left or {})
     return [one.deployment for one in peers.awaited(member, lambda deployment: set((acknowledged or {}).get(deployment, "")))]
 
 
@@ -226,9 +229,20 @@ def test_the_lead_listens_from_the_lease_on_until_all_have_acknowledged() -> Non
     assert awaits(attempt(1, "discarded")) == []
 
 
-def test_a_single_host_and_a_member_that_does_not_lead_never_listen() -> None:
+def test_a_single_host_never_listens() -> None:
     assert awaits(attempt(1, "switched", members="a")) == []
-    assert awaits(attempt(1, "switched"), name="b") == []
+
+
+def test_every_member_listens_for_a_lead_that_comes_back_may_ask_any_of_them() -> None:
+    assert awaits(attempt(1, "switched"), name="b") == ["d-1"]
+    assert awaits(attempt(1, "reverted"), name="b", acknowledged={"d-1": "a"}) == ["d-1"]
+    assert awaits(attempt(1, "reverted"), name="b", acknowledged={"d-1": "abc"}) == []
+
+
+def test_who_was_written_off_may_ask_about_the_newest_decision_only() -> None:
+    older, newer = attempt(1, "reverted", lead="b"), attempt(2, "committed", members="bc", lead="b")
+    assert awaits(older, name="b", acknowledged={"d-1": "c"}, left={"a": 1}) == ["d-1"]
+    assert awaits(older, newer, name="b", acknowledged={"d-2": "c"}, left={"a": 1}) == []
 
 
 def test_who_acknowledged_a_later_deployment_asks_about_no_earlier_one() -> None:

@@ -248,7 +248,7 @@ class Turns:
         self.woken = threading.Event()
         self.watchdog = Watchdog(self.journal, self.woken.set, self._answer)
 
-    def _answer(self, document: Any, deployment: str, member: str, do: str) -> Heard:
+    def _answer(self, document: Any, deployment: str, member: str, do: str, least_term: int) -> Heard:
         self.asked.append(do)
         return self.heard
 
@@ -342,8 +342,12 @@ def test_a_decision_is_acknowledged_once_it_is_served_and_not_before(turns: Turn
     turns.turn(serves=lambda attempt: False)
     assert turns.asked == []
     turns.turn(after=1.0)
+    turns.heard = Heard(True, "committed", whole=True)
     turns.turn(after=100.0)
-    assert turns.asked == [peers.ACKNOWLEDGE]
+    assert turns.asked == [peers.ACKNOWLEDGE] * 2, "and again until the lead says that everybody has"
+    turns.turn(after=100.0)
+    assert turns.asked == [peers.ACKNOWLEDGE] * 2
+    assert peers.acknowledgements(turns.journal, "d-1") == {"a", "b"}
 
 
 def test_time_alone_matters_only_when_something_can_run_out() -> None:

@@ -66,6 +66,8 @@ def make_plan(held: Hold) -> Plan:
     def everywhere(*steps: Step) -> Mapping[str, tuple[Step, ...]]:
         return dict.fromkeys(members, steps)
 
+    addresses = {name: [f"{name}:1"] for name in members}
+
     def member(do: str, **more: object) -> Step:
         return Step(key=f"member:{do}", do="member", args={"do": do, **more})
 
@@ -78,7 +80,7 @@ def make_plan(held: Hold) -> Plan:
         lead=held.claim.lead,
         members=members,
         waves=(
-            Wave("prepared", "prepare", everywhere(Step(key="tree", do="tree.make"), member("vote", peers=[f"{held.claim.lead}:1"]))),
+            Wave("prepared", "prepare", everywhere(Step(key="tree", do="tree.make"), member("vote", addresses=addresses))),
             Wave("migrated", "activate", {members[0]: (Step(key="task:migrate", do="task.run"),)}),
             Wave("ready", "start", everywhere(member("start"), Step(key="start", do="process.start"), member("ready"))),
         ),

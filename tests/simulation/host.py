@@ -7,8 +7,8 @@ reboot; what runs does not. Steps are journalled before and after as in shipway_
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from shipway.model.errors import HostRefused
@@ -19,7 +19,7 @@ from shipway_agent.peers import Heard
 from shipway_agent.primitives.member import SERVE_SECONDS
 from shipway_agent.states import ARMED, BACK, COMMITTED, DECISIONS, SWITCHED
 from shipway_agent.wants import generations_of, wants
-from shipway_agent.watchdog import Watchdog
+from shipway_agent.watchdog import About, Watchdog
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -66,12 +66,9 @@ class SimulatedWatchdog(Watchdog):
         super().__init__(host.journal, host.wake)
         self._host = host
 
-    def carry(self, attempt: Attempt, member: str, do: str) -> None:
-        self._host.world.question(self._host, attempt, do, lambda heard: self.heard(attempt.deployment, do, heard))
-
-    def waits(self, member: Member) -> bool:
-        """Whether the lead may not have heard yet that this host serves what was decided."""
-        return any(self._owes(member, attempt) for attempt in member.attempts)
+    def carry(self, attempt: Attempt, member: Member, about: About, to: Sequence[str]) -> None:
+        least_term = about.least_term(member)
+        self._host.world.question(self._host, attempt, about.asks, to, least_term, lambda heard: self.heard(about, heard))
 
 
 @dataclass(frozen=True)
@@ -87,8 +84,13 @@ class SimulatedJournal:
         return self.host.write(message)
 
     def event(self, kind: str, deployment: str, data: Json) -> int:
+        if kind == peers.ACKNOWLEDGED:
+            self.host.acknowledge(deployment, data["members"])
         self.host.world.note(kind, self.host.name, deployment=deployment, **data)
         return 0
+
+    def events(self, since: int = 0, deployment: str | None = None, limit: int = 1000, kind: str | None = None) -> list[dict[str, Any]]:
+        return [{"data": {"members": sorted(self.host.acknowledged.get(deployment or "", ()))}}] if kind == peers.ACKNOWLEDGED else []
 
 
 class SimulatedHost:
@@ -304,16 +306,19 @@ class SimulatedHost:
             if attempt.stage not in DECISIONS or self.disk_refuses:
                 return None
             self.acknowledge(deployment, [member])
-            return Heard(True, attempt.stage)
+            whole = set(attempt.members) <= self.acknowledged[deployment] | {attempt.lead}
+            return Heard(True, attempt.stage, term=attempt.term, lead=attempt.lead, whole=whole)
         try:
             reply = self.decide({"do": "ask", "deployment": deployment})
         except HostRefused:
             return None
-        return Heard(True, reply["decision"]) if reply["ok"] else None
+        after = self.member.attempt(deployment)
+        return Heard(True, reply["decision"], term=reply["term"], lead=after.lead) if reply["ok"] and after is not None else None
 
-    def acknowledge(self, deployment: str, members: list[str]) -> None:
-        """Record on the lead that these members serve what was decided."""
+    def acknowledge(self, deployment: str, members: Sequence[str]) -> None:
+        """Record that these members serve what was decided."""
         self.acknowledged.setdefault(deployment, set()).update(members)
+        self.member = replace(self.member)  # who reads it sees that something was written
 
     # ------------------------------------------------------------- misfortune
 

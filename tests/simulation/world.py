@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from shipway_agent.decide import Attempt
-from shipway_agent.peers import PATIENCE_SECONDS, Heard
+from shipway_agent.peers import ASK, PATIENCE_SECONDS, Heard
 from tests.simulation.driver import Died, Driver, SimulatedChannel
 from tests.simulation.history import Happening
 from tests.simulation.host import SimulatedHost
@@ -135,25 +135,38 @@ class World:
         for deliver in waiting:
             self.at(self.now() + self.latency(), deliver)
 
-    def question(self, host: SimulatedHost, attempt: Attempt, do: str, heard: Callable[[Heard], None]) -> None:
-        """A member's question to its lead and the answer, or that none came within the member's patience."""
-        lead, fate = self.hosts[attempt.lead], self.fate()
+    def question(
+        self, host: SimulatedHost, attempt: Attempt, do: str, to: Sequence[str], least_term: int, heard: Callable[[Heard], None]
+    ) -> None:
+        """A host's question to others, one after the other until one answers; or that none did within its patience with each."""
+        asked, fate = self.hosts[to[0]], self.fate()
         deployment, patience = attempt.deployment, self.now() + PATIENCE_SECONDS
         said: list[Heard] = []
 
         def arrive() -> None:
-            if lead.up and self.carries(host.name, lead.name) and fate != "lost":
-                answer = lead.hear(deployment, host.name, do)
-                if answer is not None and fate == "":
+            if asked.up and self.carries(host.name, asked.name) and fate != "lost":
+                answer = asked.hear(deployment, host.name, do)
+                if answer is None:
+                    self.at(self.now() + self.latency(), lambda: back(Heard(False, why="it does not take the question")))
+                elif fate == "":
                     self.at(self.now() + self.latency(), lambda: back(answer))
 
         def back(answer: Heard) -> None:
-            if self.carries(lead.name, host.name) and self.now() < patience and not said:
+            if self.carries(asked.name, host.name) and self.now() < patience and not said:
                 said.append(answer)
-                heard(answer)
+                if answer.reached and (do != ASK or answer.term >= least_term):
+                    heard(answer)
+                else:
+                    on()
 
         def give_up() -> None:
             if not said:
+                on()
+
+        def on() -> None:
+            if len(to) > 1:
+                self.question(host, attempt, do, to[1:], least_term, heard)
+            else:
                 heard(Heard(False, why="no answer"))
 
         late = self.random.uniform(0.0, self.faults.late_seconds) if fate == "late" else 0.0
