@@ -368,7 +368,8 @@ RULES: Dict[str, Callable[[Member, Mapping[str, Any], float], Outcome]] = {
 def to_json(member: Member) -> Dict[str, Any]:
     """The record as plain JSON values. Nothing is copied deeply: a record and its documents never change."""
     lease = None if member.lease is None else dict(vars(member.lease))
-    return {**vars(member), "lease": lease, "attempts": tuple(dict(vars(attempt)) for attempt in member.attempts)}
+    warm = None if member.warm is None else dict(vars(member.warm))
+    return {**vars(member), "lease": lease, "warm": warm, "attempts": tuple(dict(vars(attempt)) for attempt in member.attempts)}
 
 
 def from_json(value: Mapping[str, Any]) -> Member:
