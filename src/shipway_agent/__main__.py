@@ -1,4 +1,4 @@
-"""An argument list in, a session, a supervisor or a version out: `python3 -I -S <hash>.pyz serve --root R [--proxy P] [--name N]`."""
+"""An argument list in, a session, a supervisor, a sender or a version out: `python3 -I -S <hash>.pyz serve --root R [--name N]`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,15 @@ from shipway_agent.itself import LOCK_VARIABLE
 
 USAGE = """usage: shipway-agent serve --root DIR [--proxy DIR] [--name NAME]
        shipway-agent supervise [--foreground] --root DIR [--proxy DIR]
+       shipway-agent notify --root DIR --ids ID[,ID…]
        shipway-agent version"""
 
-OPTIONS: Dict[str, Sequence[str]] = {"serve": ("--root", "--proxy", "--name"), "supervise": ("--root", "--proxy"), "version": ()}
+OPTIONS: Dict[str, Sequence[str]] = {
+    "serve": ("--root", "--proxy", "--name"),
+    "supervise": ("--root", "--proxy"),
+    "notify": ("--root", "--ids"),
+    "version": (),
+}
 FLAGS: Dict[str, Sequence[str]] = {"supervise": ("--foreground",)}
 """Options without a value."""
 
@@ -46,6 +52,10 @@ def _do(word: str, options: Dict[str, str]) -> int:
     hear_what_is_ignored()
     if word == "supervise":
         return _supervise(options)
+    if word == "notify":
+        from shipway_agent.notifications.send import send
+
+        return send(options["--root"], [name for name in options.get("--ids", "").split(",") if name])
     return _serve(options)
 
 

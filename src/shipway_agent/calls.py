@@ -124,6 +124,12 @@ def _manifest(call: Call) -> Dict[str, Any]:
     }
 
 
+def _notifications(call: Call) -> Dict[str, Any]:
+    from shipway_agent.primitives import notifications
+
+    return notifications.told(call.context(), call.args)
+
+
 def _remove(call: Call) -> Dict[str, Any]:
     from shipway_agent.primitives import remove
 
@@ -143,6 +149,7 @@ CALLS: Dict[str, Answer] = {
     "fresh": _fresh,
     "prove": _prove,
     "manifest": _manifest,
+    "notifications": _notifications,
     "remove": _remove,
 }
 """Every call."""

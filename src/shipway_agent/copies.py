@@ -18,10 +18,14 @@ from shipway_agent.address import path_of, port_of
 from shipway_agent.errors import AgentError, naming
 from shipway_agent.group import Instance, Known
 from shipway_agent.journal import Journal, ProcessRow
+from shipway_agent.notifications import box
+from shipway_agent.notifications.entry import MOST_LINES
+from shipway_agent.notifications.moments import CRASHED, Moment
 from shipway_agent.primitives import generations
 from shipway_agent.pulse import Pulse, Target
 from shipway_agent.reconcile import Key, Memory, Rule, Seen
 from shipway_agent.root import Root
+from shipway_agent.states import COMMITTED
 from shipway_agent.wants import Document, goes_first, kindred
 from shipway_agent.wants import Instance as Copy
 
@@ -220,6 +224,8 @@ class Copies:
             if verb in (reconcile.REST, reconcile.CRASH):
                 changed = replace(changed, pid=None, pid_start=None, exit=seen.exit)
             self._put(changed)
+        if verb == reconcile.CRASH:
+            self._tell_people(row, seen.exit)
         if (key, verb) != self._told or verb != reconcile.KILL:  # what does not die is killed in every turn, and named once
             self._tell(verb, row, seen)
         self._told = (key, verb)
@@ -290,6 +296,8 @@ class Copies:
                 log_fd = logs.open_log(folder, logs.log_of(row.name, row.instance, row.generation))
                 os.write(log_fd, f"shipway: {words}\n".encode("utf-8", "backslashreplace"))
                 os.close(log_fd)
+            if verb == reconcile.CRASH:
+                self._tell_people(row, row.exit)
         except (AgentError, OSError):
             pass  # the journal itself may be what cannot be written: the row in memory keeps the pause
 
@@ -377,6 +385,21 @@ class Copies:
 
     def _instance(self, row: ProcessRow) -> Instance:
         return Instance(self._marker(row), row.pid, row.pid_start)
+
+    def _tell_people(self, row: ProcessRow, code: Optional[int]) -> None:
+        """A process of what serves was given up: that is for people, once for each process of a deployment."""
+        try:
+            member = self._journal.member()
+            attempt = next((a for a in member.attempts if a.target == row.generation == member.current and a.stage == COMMITTED), None)
+            if attempt is None:
+                return  # before the decision the driver sees it, or the deadline does
+            with self._root.at(logs.FOLDER, create=True, mode=0o700) as folder:
+                lines = logs.last(folder, logs.log_of(row.name, row.instance, row.generation), MOST_LINES)
+            ended = "an unknown code" if code is None else code
+            what = f"process {row.name}.{row.instance} died again and again, at last with {ended}, and is not started any more"
+            box.put_alone(self._journal, Moment(CRASHED, attempt, CRASHED), {"reason": {"what": what, "lines": lines}}, row.name)
+        except AgentError as error:
+            self._say(f"nobody can be told that {row.name}.{row.instance} is given up: {error.message}")
 
     def _tell(self, verb: str, row: ProcessRow, seen: Seen) -> None:
         words = f"{row.name}.{row.instance} of generation {row.generation} (process {row.pid}): {verb}"

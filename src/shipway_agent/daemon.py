@@ -13,7 +13,6 @@ import os
 import select
 import signal
 import socket
-import sys
 import time
 from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 
@@ -26,8 +25,9 @@ from shipway_agent.deaths import Deaths
 from shipway_agent.decide import Attempt, Member
 from shipway_agent.errors import AgentError
 from shipway_agent.faults import unforeseen
-from shipway_agent.itself import CURRENT, LOCK_VARIABLE, own_file, own_hash, started_as
+from shipway_agent.itself import CURRENT, LOCK_VARIABLE, argv_of, own_file, own_hash, started_as
 from shipway_agent.journal import Journal
+from shipway_agent.notifications.sender import Sender
 from shipway_agent.peers import Lead
 from shipway_agent.primitives import generations
 from shipway_agent.root import Lock, Root
@@ -144,6 +144,7 @@ class Daemon:
         self._socket = root.bind(SOCKET)
         self._copies = Copies(root, journal, self._wake, self._in_flight, say)
         self._watchdog = Watchdog(journal, self._wake)
+        self._sender = Sender(root, journal, _environment(), say)
         self._known: Optional[Member] = None
         self._awaited = False
         self._version = -1
@@ -227,6 +228,7 @@ class Daemon:
         busy = self._copies.turn(Turn(run, link, self._documents, now(), self._ending, candidates_of(member), stay))
         self._listen()
         self._tend_proxy()
+        self._sender.turn(now())
         self._rotate()
         until = self._watchdog.next_turn(member, clock.boot_now())
         if busy:
@@ -456,12 +458,7 @@ def _start(root: Root, path: Optional[str], proxy_path: Optional[str]) -> None:
 
 
 def _argv(path: Optional[str], root_path: str, proxy_path: Optional[str]) -> List[str]:
-    options = ["supervise", "--root", root_path, *(["--proxy", proxy_path] if proxy_path else [])]
-    if path is not None:
-        return [sys.executable, "-I", "-S", "-X", "utf8", path, *options]
-    sources = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    run = "import sys; sys.path.insert(0, sys.argv.pop(1)); from shipway_agent.__main__ import main; sys.exit(main(sys.argv[1:]))"
-    return [sys.executable, "-I", "-S", "-X", "utf8", "-c", run, sources, *options]
+    return argv_of(path, ["supervise", "--root", root_path, *(["--proxy", proxy_path] if proxy_path else [])])
 
 
 def _environment() -> Dict[str, str]:

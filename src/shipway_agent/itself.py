@@ -1,11 +1,12 @@
-"""Nothing in, the agent's own file and its hash out."""
+"""Nothing in, the agent's own file and its hash out; and how another process of it is started."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from functools import lru_cache
-from typing import Optional
+from typing import List, Optional, Sequence
 
 import shipway_agent
 
@@ -40,3 +41,12 @@ def own_hash() -> str:
         return SOURCE
     with open(path, "rb") as file:
         return hashlib.blake2b(file.read(), digest_size=32).hexdigest()
+
+
+def argv_of(path: Optional[str], words: Sequence[str]) -> List[str]:
+    """The argument list of an agent with these words: from the one file `path`, or from the sources where it is None."""
+    if path is not None:
+        return [sys.executable, "-I", "-S", "-X", "utf8", path, *words]
+    sources = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    run = "import sys; sys.path.insert(0, sys.argv.pop(1)); from shipway_agent.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    return [sys.executable, "-I", "-S", "-X", "utf8", "-c", run, sources, *words]

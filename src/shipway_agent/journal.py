@@ -13,6 +13,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 from shipway_agent import clock, decide
 from shipway_agent.decide import Member, Reply
 from shipway_agent.errors import AgentError, naming
+from shipway_agent.notifications.moments import moments
 from shipway_agent.root import Root
 from shipway_agent.states import COMMITTED, REVERTED
 
@@ -38,6 +39,8 @@ CREATE TABLE IF NOT EXISTS steps (deployment TEXT NOT NULL, key TEXT NOT NULL, f
 CREATE TABLE IF NOT EXISTS processes (generation INTEGER NOT NULL, name TEXT NOT NULL, instance INTEGER NOT NULL, token TEXT NOT NULL,
     state TEXT NOT NULL, address TEXT, pid INTEGER, pid_start INTEGER, boot TEXT, healthy INTEGER NOT NULL, since REAL NOT NULL,
     restarts INTEGER NOT NULL, exit INTEGER, wanted INTEGER NOT NULL, PRIMARY KEY (generation, name, instance));
+CREATE TABLE IF NOT EXISTS outbox (id TEXT PRIMARY KEY, target TEXT NOT NULL, name TEXT NOT NULL, json TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'waiting', tries INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '');
 """
 # The columns of steps and processes stand in the order of the dataclasses Step and ProcessRow.
 
@@ -317,6 +320,18 @@ class Journal:
         with self._writing():
             self._set_meta(key, value)
 
+    # ---------------------------------------------- for those with a table here
+
+    def rows(self, query: str, values: Tuple[Any, ...] = ()) -> List[Tuple[Any, ...]]:
+        """What a query finds."""
+        return self._rows(query, values)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Everything in the block is written, or nothing."""
+        with self._writing():
+            yield self._db
+
     # -------------------------------------------------------------- private
 
     def _prepare(self) -> None:
@@ -354,9 +369,17 @@ class Journal:
                 return {"ok": False, "code": "busy", "deployment": others[0].deployment, "key": others[0].key, "since": others[0].at}
         if after != before:
             self._save(after)
+            self._put_into_outbox(before, after, message, now)
         if message["do"] not in QUIET or _stages(after) != _stages(before):
             self._append("member", str(message.get("deployment", "")), {"message": _without_secrets(message), "reply": reply})
         return reply
+
+    def _put_into_outbox(self, before: Member, after: Member, message: Mapping[str, Any], now: float) -> None:
+        """What people should hear of this is written with it, or neither is."""
+        for moment in moments(before, after, message, now):
+            from shipway_agent.notifications import box  # only a deployment's end needs it
+
+            box.put(self._db, self.root, after, moment, message)
 
     def _append(self, kind: str, deployment: str, data: Mapping[str, Any]) -> int:
         last = self._db.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()

@@ -25,6 +25,7 @@ COMMON_PLACE = "/tmp"  # noqa: S108  # what we make in it is 0700, ours, and ref
 HOST_LOCK = "host.lock"
 SUPERVISOR_LOCK = "supervisor.lock"
 PROXY_LOCK = "proxy.lock"
+SENDING_LOCK = "sending.lock"
 
 
 class Root(Folder):
@@ -67,6 +68,15 @@ class Root(Folder):
     def proxy_lock(self, timeout_seconds: float = 30.0) -> Iterator[None]:
         """Held while the sites of the proxy that has this root change. Raises AgentError `busy`."""
         lock = self._lock(PROXY_LOCK, timeout_seconds)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def sending_lock(self, timeout_seconds: float = 0.0) -> Iterator[None]:
+        """Held by the one process that sends this host's notifications. Raises AgentError `busy`."""
+        lock = self._lock(SENDING_LOCK, timeout_seconds)
         try:
             yield
         finally:

@@ -250,7 +250,7 @@ class Watchdog:
         if question.unheard > TRIES_BEFORE_ALONE:
             question.pause_seconds = min(LONGEST_PAUSE_SECONDS, question.pause_seconds * 2)
             question.again = now + question.pause_seconds
-        reply = self._journal.decide({"do": "alone", "deployment": deployment}, now)
+        reply = self._journal.decide({"do": "alone", "deployment": deployment, "why": heard.why}, now)
         if question.unheard == TRIES_BEFORE_ALONE and reply["ok"]:
             self._journal.event("alone", deployment, {"why": heard.why})
         return bool(reply["ok"]) and question.unheard == TRIES_BEFORE_ALONE

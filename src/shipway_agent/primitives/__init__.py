@@ -62,6 +62,7 @@ WHERE: Dict[str, str] = {
     "retire.watch": "shipway_agent.primitives.processes:draining",
     "peers.reach": "shipway_agent.primitives.peers:reach",
     "peers.acknowledged": "shipway_agent.primitives.peers:acknowledged",
+    "notifications.keep": "shipway_agent.primitives.notifications:keep",
     "proxy.ensure": "shipway_agent.primitives.proxy:ensure",
     "switch": "shipway_agent.primitives.switch:switch",
     "prove": "shipway_agent.primitives.prove:prove",

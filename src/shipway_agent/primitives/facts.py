@@ -15,6 +15,7 @@ from shipway_agent.daemon import AGENT
 from shipway_agent.errors import AgentError
 from shipway_agent.folder import Folder, plain
 from shipway_agent.journal import Journal
+from shipway_agent.notifications import box
 from shipway_agent.primitives import Context, generations, proxy, reboot, trees
 from shipway_agent.root import Root
 from shipway_agent.surroundings import account
@@ -65,6 +66,7 @@ def look(place: Place, journal: Journal, *, verify: bool) -> Dict[str, Any]:
         "busy": [{"deployment": step.deployment, "key": step.key, "since": step.at} for step in journal.busy()],
         "supervisor": {"running": root.supervised(), "agent": journal.meta(AGENT) or ""},
         "root_bytes": bytes_below(root) if verify else 0,
+        "notifications": box.summary(journal),
         "peer_port": int(journal.meta(peers.PORT) or 0) or None,
     }
 

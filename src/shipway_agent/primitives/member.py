@@ -8,6 +8,8 @@ from shipway_agent import clock
 from shipway_agent.apply import apply_locked, poke, wait_until_served
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
+from shipway_agent.notifications import box
+from shipway_agent.notifications.moments import BEHIND, Moment
 from shipway_agent.orphans import end_overdue
 from shipway_agent.primitives import Context
 from shipway_agent.root import Root
@@ -35,7 +37,13 @@ def decide(root: Root, journal: Journal, message: Mapping[str, Any]) -> Dict[str
         applied = apply_locked(root, journal)
     poke(root)
     if reply["ok"] and reply.get("decision") == COMMITTED and (applied.held or (before is not None and before.stage == BACK)):
-        wait_until_served(root, journal, SERVE_SECONDS)
+        try:
+            wait_until_served(root, journal, SERVE_SECONDS)
+        except AgentError as error:
+            after = journal.member().attempt(str(message.get("deployment")))
+            if error.code == "behind" and after is not None:
+                box.put_alone(journal, Moment(BEHIND, after, BEHIND), {"why": error.message})
+            raise
     return reply
 
 

@@ -10,10 +10,11 @@ from shipway_agent.apply import LINK
 from shipway_agent.decide import Member, live
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
+from shipway_agent.notifications import kept
 from shipway_agent.primitives import Context, proxy, reboot
 from shipway_agent.root import Root
 
-EVERYTHING = ("releases", "generations", "outputs", "blobs", "logs")
+EVERYTHING = ("releases", "generations", "outputs", "blobs", "logs", kept.FILE)
 LOOK_SECONDS = 0.1
 
 
