@@ -13,6 +13,7 @@ import os
 import select
 import signal
 import socket
+import sys
 import time
 from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 

@@ -72,6 +72,22 @@ tasks = st.fixed_dictionaries(
 )
 
 
+boxes = st.from_regex(r"[a-z]{1,6}(\.[a-z]{1,4})?@[a-z]{1,6}\.example", fullmatch=True)
+variables = st.fixed_dictionaries({"env": env_names})
+notify = st.one_of(
+    st.fixed_dictionaries({"webhook": st.one_of(page_paths.map(lambda path: f"https://chat.example{path}"), variables)}),
+    st.fixed_dictionaries({"command": commands}),
+    st.fixed_dictionaries(
+        {
+            "email": st.fixed_dictionaries(
+                {"to": st.lists(boxes, min_size=1, max_size=2), "sender": boxes, "server": st.just("smtp://u@h:25"), "password": variables}
+            )
+        }
+    ),
+)
+occasions = st.sampled_from(["failure", "always", ["success"], ["failure", "success"]])
+
+
 @st.composite
 def environments(draw: st.DrawFn, number: int) -> dict[str, Any]:
     """A valid environment; its hosts differ from those of other numbers."""
@@ -103,6 +119,7 @@ def environments(draw: st.DrawFn, number: int) -> dict[str, Any]:
                 lease_seconds=seconds,
                 watch_seconds=seconds,
                 keep_releases=st.integers(1, 20),
+                notify=st.lists(st.tuples(notify, occasions).map(lambda both: {**both[0], "on": both[1]}), max_size=2),
                 strategy=st.just("together"),
                 keep_warm_seconds=st.integers(0, 3600),
             ),

@@ -66,6 +66,13 @@ def _around(place: str, example: str) -> str:
         "[environment.NAME]": {"hosts": '["h"]'},
         "environment.NAME.hosts": {"address": '"h"'},
         "environment.NAME.requires": {},
+        "[[environment.NAME.notify]]": {"command": '"x"'} if key == "on" else {},
+        "environment.NAME.notify.email": {
+            "to": '["a@h"]',
+            "sender": '"a@h"',
+            "server": '"smtp://u@h"',
+            "password": '{ env = "P" }',
+        },
         "environment.NAME.key_pages": {"path": '"/"'},
     }[place]
     inside = [f"{name} = {value}" for name, value in needed.items() if name != key] + [example]
@@ -80,6 +87,8 @@ def _around(place: str, example: str) -> str:
         "[[task]]": f"{top}[[task]]\n{lines}",
         "[environment.NAME]": f"{top}[environment.p]\n{lines}",
         "environment.NAME.hosts": f"{top}[environment.p]\nhosts = [{{ {inline} }}]",
+        "[[environment.NAME.notify]]": f"{top}[environment.p]\nhosts = ['h']\n[[environment.p.notify]]\n{lines}",
+        "environment.NAME.notify.email": f"{top}[environment.p]\nhosts = ['h']\n[[environment.p.notify]]\nemail = {{ {inline} }}",
         "environment.NAME.requires": f"{top}[environment.p]\nhosts = ['h']\nrequires = {{ {inline} }}",
         "environment.NAME.key_pages": f"{top}[environment.p]\nhosts = ['h']\nkey_pages = [{{ {inline} }}]",
     }[place]

@@ -43,6 +43,7 @@ def test_a_fleet_that_agrees() -> None:
                 "state": "live",
                 "processes": [{"name": "web", "instance": i, "healthy": True, "release": release(2).digest} for i in (1, 2)],
                 "warm": None,
+                "notifications": {"waiting": 0, "failed": 0, "last_error": None},
             }
             for name in ("a", "b")
         ],
@@ -95,6 +96,7 @@ def test_a_host_that_cannot_be_read_is_no_agreement() -> None:
         "state": "unreachable",
         "processes": [],
         "warm": None,
+        "notifications": None,
     }
 
 

@@ -16,15 +16,25 @@ QUICK = "watch_seconds = 1\nlease_seconds = 6\nconfirm_seconds = 12"
 
 
 class Shop:
-    """v1, v2 and v5 are good, v3 cannot start, v4 turns sick; HEAD is v5. `doors` are where visitors come, HOST:PORT by host."""
+    """v1, v2 and v5 are good, v3 cannot start, v4 turns sick; HEAD is v5. `doors` are where visitors come, HOST:PORT by host.
+
+    `more` are keys of the environment, `after` the tables behind it.
+    """
 
     def __init__(
-        self, place: Path, names: Sequence[str] = ("a",), *, settings: str = "", more: str = QUICK, run: str = "{python} app.py"
+        self,
+        place: Path,
+        names: Sequence[str] = ("a",),
+        *,
+        settings: str = "",
+        more: str = QUICK,
+        run: str = "{python} app.py",
+        after: str = "",
     ) -> None:
         self.place = place
         self.roots = {name: place / name for name in names}
         text, self.doors = local(place, names, more=more)
-        self.repository = sample(place / "shop", f"{settings}\n{text}", versions=VERSIONS, run=run)
+        self.repository = sample(place / "shop", f"{settings}\n{text}{after}", versions=VERSIONS, run=run)
         self.project = Project(self.repository, "local")
 
     @property

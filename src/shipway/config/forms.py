@@ -11,6 +11,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from shipway.model.intent import Secret
+from shipway_agent.notifications import targets
+
 SLOTS = 12
 """Upstream slots of a listening process, so the most instances that the proxy can dial."""
 
@@ -303,6 +306,90 @@ Listen: TypeAlias = Annotated[
     str, Form("an address and a port, such as 127.0.0.1:8081 or :8080", _read_listen, {"type": "string", "pattern": ":[0-9]{1,5}$"})
 ]
 Peer: TypeAlias = Annotated[str, Form("an IP address or a host name", _read_peer, {"type": "string"})]
+
+
+# -------------------------------------------------------------- notifications
+
+
+def _read_variable(value: Any) -> Secret | None:
+    """`{ env = "NAME" }`; None for what is no table."""
+    if not isinstance(value, dict):
+        return None
+    if list(value) != ["env"]:
+        raise ValueError('should be { env = "NAME" }, with no other key')
+    try:
+        return Secret(variable=matches(value["env"], "[A-Za-z_][A-Za-z0-9_]{0,254}"))
+    except ValueError:
+        raise ValueError("should name a variable of letters, digits and underscores") from None
+
+
+def _read_webhook(value: Any) -> Secret:
+    found = _read_variable(value)
+    if found is None:
+        if not isinstance(value, str):
+            raise ValueError
+        targets.url(value)
+    return found or Secret(text=value)
+
+
+def _read_password(value: Any) -> Secret:
+    found = _read_variable(value)
+    if found is None:
+        raise ValueError('should be { env = "NAME" }: a password has no place in a repository')
+    return found
+
+
+def _read_server(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError
+    targets.server(value)
+    return value
+
+
+def _read_occasions(value: Any) -> tuple[str, ...]:
+    found = value if isinstance(value, list) else [value]
+    if not found or any(not isinstance(one, str) or one not in targets.OCCASIONS for one in found):
+        raise ValueError
+    return tuple(dict.fromkeys(found))
+
+
+_VARIABLE_SCHEMA = {
+    "type": "object",
+    "properties": {"env": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}},
+    "required": ["env"],
+    "additionalProperties": False,
+}
+
+Webhook: TypeAlias = Annotated[
+    Secret,
+    Form(
+        'an https:// URL, or { env = "NAME" } for the variable of your environment that holds it',
+        _read_webhook,
+        {"anyOf": [{"type": "string", "pattern": "^https?://"}, _VARIABLE_SCHEMA]},
+    ),
+]
+Password: TypeAlias = Annotated[
+    Secret, Form('{ env = "NAME" }, the variable of your environment that holds it', _read_password, _VARIABLE_SCHEMA)
+]
+MailServer: TypeAlias = Annotated[
+    str, Form("a server such as smtp://user@mail.example.org:587", _read_server, {"type": "string", "pattern": "^smtps?://"})
+]
+Mailbox: TypeAlias = Annotated[
+    str, Form("an e-mail address such as ops@example.org", targets.box, {"type": "string", "pattern": "^[^@\\s]+@[^@\\s]+$"})
+]
+Occasions: TypeAlias = Annotated[
+    tuple[str, ...],
+    Form(
+        '"failure", "success" or "always", or a list of them',
+        _read_occasions,
+        {
+            "anyOf": [
+                {"enum": list(targets.OCCASIONS)},
+                {"type": "array", "items": {"enum": list(targets.OCCASIONS)}, "minItems": 1},
+            ]
+        },
+    ),
+]
 
 
 # -------------------------------------------------------------------- choices

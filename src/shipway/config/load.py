@@ -120,7 +120,7 @@ def _path(problem: Any) -> Path:
 def _fault(problem: Any, lines: Lines) -> Fault:
     """One problem of pydantic's as a sentence of ours."""
     path = _path(problem)
-    found = shown(problem["input"], secret="env" in path[:-1])
+    found = shown(problem["input"], secret=_is_secret(path))
     if path != tuple(problem["loc"]):
         return Fault(lines.of(path), path, f"{problem['ctx']['sentence']}, found {shown(path[-1])}")
     match problem["type"]:
@@ -137,6 +137,11 @@ def _fault(problem: Any, lines: Lines) -> Fault:
         case _:
             sentence = f"should be a table, found {found}"
     return Fault(lines.of(path), path, sentence)
+
+
+def _is_secret(path: Path) -> bool:
+    """Values of an environment, and everything that says where notifications go."""
+    return "env" in path[:-1] or (path[2:3] == ("notify",) and path[4:5] in (("webhook",), ("email",), ("command",)))
 
 
 class _Pruned:

@@ -22,6 +22,8 @@ _TABLES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("Environments", "[environment.NAME]", schema.Environment),
     ("Hosts", "environment.NAME.hosts", schema.Host),
     ("Requirements", "environment.NAME.requires", schema.Requires),
+    ("Notifications", "[[environment.NAME.notify]]", schema.Notify),
+    ("Mail", "environment.NAME.notify.email", schema.Email),
     ("Pages", "environment.NAME.key_pages", schema.Page),
 )
 

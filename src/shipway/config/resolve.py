@@ -94,7 +94,14 @@ def _environment(name: str, written: schema.Environment, what: schema.Document) 
         watch_seconds=written.watch_seconds,
         keep_releases=written.keep_releases,
         keep_warm_seconds=written.keep_warm_seconds,
+        notify=tuple(_notify(notify) for notify in written.notify),
     )
+
+
+def _notify(notify: schema.Notify) -> intent.Notify:
+    mail = notify.email
+    email = intent.Email(tuple(mail.to), mail.sender, mail.server, mail.password) if mail is not None else None
+    return intent.Notify(tuple(notify.on), notify.webhook, email, notify.command)
 
 
 def _roles(document: schema.Document) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from shipway.config import derive, forms
 from shipway.config.faults import shown
 from shipway.config.lines import Path
 from shipway.config.schema import Document, Environment, Host
+from shipway_agent.notifications import targets
 
 
 class Broken(NamedTuple):
@@ -26,12 +27,13 @@ def clashes(document: Document) -> list[Broken]:
     found = [*_tasks(document), *_processes(document), *_build(document), *_paths(document), *_local_roots(document)]
     for name, environment in document.environment.items():
         found += [*_hosts(environment, ("environment", name, "hosts")), *_domains(environment, ("environment", name, "domains"))]
+        found += _notify(environment, ("environment", name, "notify"))
     return found
 
 
 def gaps(document: Document) -> list[Broken]:
     """What is wrong because something else is not there. True of whole documents only."""
-    return [*_nothing_to_serve(document), *_no_front(document), *_unknown_roles(document)]
+    return [*_nothing_to_serve(document), *_no_front(document), *_unknown_roles(document), *_nobody_to_notify(document)]
 
 
 def _tasks(document: Document) -> Iterator[Broken]:
@@ -107,6 +109,25 @@ def _local_roots(document: Document) -> Iterator[Broken]:
 
 def _domains(environment: Environment, at: Path) -> Iterator[Broken]:
     yield from _repeats(((*at, index), domain) for index, domain in enumerate(environment.domains))
+
+
+def _notify(environment: Environment, at: Path) -> Iterator[Broken]:
+    for index, notify in enumerate(environment.notify):
+        named = [kind for kind in ("webhook", "email", "command") if getattr(notify, kind) is not None]
+        for kind in named[1:]:
+            yield Broken((*at, index, kind), "may not be given beside {other}: write another [[notify]] for it", (*at, index, named[0]))
+        if notify.email is not None and notify.email.password is not None and not targets.server(notify.email.server).user:
+            yield Broken((*at, index, "email", "server"), "names no user for the password: smtp://USER@HOST")
+
+
+def _nobody_to_notify(document: Document) -> Iterator[Broken]:
+    for name, environment in document.environment.items():
+        for index, notify in enumerate(environment.notify):
+            path: Path = ("environment", name, "notify", index)
+            if notify.webhook is None and notify.email is None and notify.command is None:
+                yield Broken(path, "should have one of webhook, email and command")
+            if notify.email is not None and notify.email.password is None and targets.server(notify.email.server).user:
+                yield Broken((*path, "email", "password"), "is missing; the server names a user")
 
 
 def _nothing_to_serve(document: Document) -> Iterator[Broken]:

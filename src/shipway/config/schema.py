@@ -170,6 +170,42 @@ class Requires(Table):
     )
 
 
+class Email(Table):
+    """A mail to people, through a server that the hosts reach. STARTTLS with a verified certificate, except to the host itself."""
+
+    to: list[forms.Mailbox] = Field(description="Who gets it.", examples=[["ops@example.org"]], min_length=1)
+    sender: forms.Mailbox = Field(description="Whose mail it is.", examples=["shipway@example.org"])
+    server: forms.MailServer = Field(
+        description="The server: smtp:// (587, STARTTLS) or smtps:// (465), with its user.",
+        examples=["smtp://shipway@mail.example.org:587"],
+    )
+    password: forms.Password | None = Field(
+        default=None, description="The password of the server's user.", examples=[{"env": "SMTP_PASSWORD"}]
+    )
+
+
+class Notify(Table):
+    """Who is told how a deployment ended: one of `webhook`, `email` and `command`.
+
+    The hosts tell it, not the machine where you type: the lead for all of them, another host for itself. They try for a day.
+    """
+
+    webhook: forms.Webhook | None = Field(
+        default=None,
+        description="A URL that gets JSON: `text` with the words, as Slack and those like it show them, and `shipway` with every fact.",
+        examples=[{"env": "SLACK_URL"}],
+    )
+    email: Email | None = Field(
+        default=None,
+        description="A mail.",
+        examples=[{"to": ["ops@example.org"], "sender": "shipway@example.org", "server": "smtp://mail.example.org"}],
+    )
+    command: forms.Command | None = Field(
+        default=None, description="A command on the host; it reads the same JSON on its stdin.", examples=[["/usr/local/bin/page"]]
+    )
+    on: forms.Occasions = Field(default=("failure",), description="When it is told.", examples=[["failure", "success"]])
+
+
 class Environment(Table):
     """A named set of hosts and settings. It is read from HEAD, whichever commit is shipped."""
 
@@ -198,6 +234,9 @@ class Environment(Table):
         default=0.0,
         description="How long the old processes that listen stay after a deployment: a rollback within that time starts nothing.",
         examples=[600],
+    )
+    notify: list[Notify] = Field(
+        default=[], description="Who is told how a deployment ended.", examples=[[{"webhook": {"env": "SLACK_URL"}, "on": ["failure"]}]]
     )
     strategy: forms.Strategy = Field(default="together", description="In which order the hosts switch.", examples=["together"])
 

@@ -48,12 +48,23 @@ class Outcome:
 class Conduct:
     """One plan on one fleet. The leases are held and renewed by whoever calls."""
 
-    def __init__(self, fleet: Fleet, plan: Plan, claim: Claim, blobs: Blobs | None, tell: Tell) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        plan: Plan,
+        claim: Claim,
+        blobs: Blobs | None,
+        tell: Tell,
+        *,
+        reason: Callable[[Outcome], Mapping[str, object]] | None = None,
+    ) -> None:
+        """`reason` says for the hosts, in JSON, why an outcome is undone."""
         self._fleet = fleet
         self._plan = plan
         self._claim = claim
         self._blobs = blobs
         self._tell = tell
+        self._reason = reason
         self._where = "begin"
         self._ran: dict[str, list[str]] = {name: [] for name in plan.members}
 
@@ -143,7 +154,8 @@ class Conduct:
         where = self._where
         self._tell("phase", name="undo", wave=where)
         bound = self._claim.confirm_seconds if where in ("switched", "verify", "commit") else UNARMED_SECONDS
-        ending = await decision.undo(self._fleet, self._claim, self._tell, bound)
+        reason = self._reason(Outcome(None, where, errors, interrupted)) if self._reason is not None else None
+        ending = await decision.undo(self._fleet, self._claim, self._tell, bound, reason)
         if ending.decision == COMMITTED:
             await self._finish()
             return Outcome(ending, where, errors, interrupted)

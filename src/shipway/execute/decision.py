@@ -6,6 +6,7 @@ The lead's record is the decision. It is written there first, whichever it is, a
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shipway.execute.fleet import Fleet
@@ -40,12 +41,14 @@ async def commit(fleet: Fleet, claim: Claim, tell: Tell) -> Ending:
     return await _decide(fleet, claim, tell, claim.message("commit"), claim.deployment)
 
 
-async def undo(fleet: Fleet, claim: Claim, tell: Tell, bound_seconds: float) -> Ending:
+async def undo(fleet: Fleet, claim: Claim, tell: Tell, bound_seconds: float, reason: Mapping[str, object] | None = None) -> Ending:
     """Write *reverted* on the lead, then tell all. If *committed* stands there already, that is followed.
 
-    The lead is asked for `bound_seconds`. Silent, the members are not told: each decides by its own clock.
+    The lead is asked for `bound_seconds`. Silent, the members are not told: each decides by its own clock. `reason` is for
+    whoever the lead has to tell.
     """
-    return await _decide(fleet, claim, tell, claim.message("undo"), claim.deployment, bound_seconds=bound_seconds)
+    message = claim.message("undo", **({} if reason is None else {"reason": dict(reason)}))
+    return await _decide(fleet, claim, tell, message, claim.deployment, bound_seconds=bound_seconds)
 
 
 async def settle(fleet: Fleet, claim: Claim, tell: Tell, deployment: str, lead: str) -> Ending:

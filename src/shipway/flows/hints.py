@@ -105,6 +105,7 @@ HOSTS: Mapping[str, Advice] = {
     "front": Advice("it is not clear which process requests go to", "call the process that answers requests web, commit, then {deploy}"),
     "front-door": Advice("the front door does not answer with the new release", MEND),
     "not-ours": Advice("who listens is no process of this release", MEND),
+    "target": Advice("a notification may not be sent to such a target", "correct `notify` in shipway.toml, commit, then {deploy}"),
     "slots": Advice("a process has no address yet", "{again}"),
     "not-current": Advice("what should be proved is not current", "{status} tells what serves; then {again}"),
     "listen": Advice("its proxy cannot listen there", "correct `listen` of {host} in shipway.toml, commit, then {deploy}"),

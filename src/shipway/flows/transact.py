@@ -5,6 +5,7 @@ look → plan → (nothing to do?) → lease → look again → plan → conduct
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from shipway.execute.fleet import Fleet
 from shipway.execute.ship import Blobs
 from shipway.flows.attempt import Attempt
 from shipway.flows.begin import hold, open_deployments, read, who
-from shipway.flows.words_of_failure import failed, unreachable
+from shipway.flows.notifications import tell_trouble, with_secrets
+from shipway.flows.words_of_failure import failed, reason, unreachable
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
 from shipway.model.plan import Plan
@@ -69,6 +71,7 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
             drift |= {name: fact["drift"] for name, fact in (await read(fleet, verify=True)).items()}
             if plan_for(facts, "plan", next_number(facts)).nothing_to_do:
                 return _unchanged(plan, intent, attempt)
+        with_secrets(plan, os.environ)
         documents = facts
         async with hold(fleet, intent.environment, facts, attempt.tell, lambda n, d: plan_for(documents, d, n).document) as held:
             tell = attempt.named(held.claim.deployment)
@@ -77,7 +80,16 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
                 return _unchanged(plan, intent, attempt)
             before = typed(held.facts)
             _tell_began(attempt, plan, source=_sources(before), target=plan.number)
-            outcome = await Conduct(fleet, plan, held.claim, transaction.cargo(plan), tell).run()
+            conduct = Conduct(
+                fleet,
+                with_secrets(plan, os.environ),
+                held.claim,
+                transaction.cargo(plan),
+                tell,
+                reason=lambda outcome: reason(outcome, fleet, plan.kind),
+            )
+            outcome = await conduct.run()
+        await tell_trouble(fleet, plan, attempt.tell)
         return _verdict(outcome, plan, fleet, attempt, transaction, before)
 
 

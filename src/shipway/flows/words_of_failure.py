@@ -11,6 +11,9 @@ from shipway.execute.steps import StepFailed
 from shipway.flows.hints import hint
 from shipway.model.errors import AGAIN, Failed, HostError, LinkLost, Refused, ShipwayError, Unreachable, Unsettled
 
+REASON_LINES = 20
+"""Last lines of what failed that go to the lead with the undo."""
+
 
 def unreachable(errors: Mapping[str, HostError], fleet: Fleet) -> ShipwayError:
     """Hosts that could not be reached or read before anything began."""
@@ -61,6 +64,23 @@ def failed(outcome: Outcome, deployment: str, fleet: Fleet, *, serving: str) -> 
         return Failed(message, state=state, hint=AGAIN, code="interrupted", details=details)
     first = worst(outcome.errors)
     return Failed(message, state=state, hint=_hint(first, fleet), code=first.code, details=details)
+
+
+def reason(outcome: Outcome, fleet: Fleet, kind: str) -> dict[str, object]:
+    """Why a deployment is undone, for the lead: once nobody is at this terminal any more, it is what people hear."""
+    message, _ = _why(outcome)
+    again = f"shipway {kind if kind in ('rollback', 'prepare') else 'deploy'} {fleet.environment}"
+    if not outcome.errors:
+        return {"what": message, "where": outcome.where, "next": again}
+    first = worst(outcome.errors)
+    return {
+        "what": message,
+        "where": outcome.where,
+        "step": first.title if isinstance(first, StepFailed) else "",
+        "host": first.host,
+        "lines": list(first.lines[-REASON_LINES:]),
+        "next": _hint(first, fleet).replace(AGAIN, again),
+    }
 
 
 def _why(outcome: Outcome) -> tuple[str, list[str]]:

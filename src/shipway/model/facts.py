@@ -150,6 +150,17 @@ class Busy:
 
 
 @dataclass(frozen=True, slots=True)
+class Notifications:
+    """The host's outbox: how many targets it keeps, what waits, what was given up; `last_error` of the newest that failed `tries` times."""
+
+    targets: int = 0
+    waiting: int = 0
+    failed: int = 0
+    tries: int = 0
+    last_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Lack:
     """What a host must still be sent for a release: blobs and their bytes."""
 
@@ -180,6 +191,7 @@ class HostFacts:
     supervisor_agent: str = ""
     root_bytes: int = 0
     peer_port: int | None = None
+    notifications: Notifications = Notifications()
     lack: Lack | None = None
 
     @property

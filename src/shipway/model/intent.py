@@ -92,6 +92,34 @@ class Requires:
 
 
 @dataclass(frozen=True, slots=True)
+class Secret:
+    """A value that nobody may see. `variable` names where the operator's own environment holds it; without one, `text` is it."""
+
+    variable: str = ""
+    text: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """Mail to `to`, through `server` (smtp://USER@HOST:PORT)."""
+
+    to: tuple[str, ...]
+    sender: str
+    server: str
+    password: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Who is told by the hosts themselves: exactly one of `webhook`, `email` and `command`. `on`: failure, success, always."""
+
+    on: tuple[str, ...] = ("failure",)
+    webhook: Secret | None = None
+    email: Email | None = None
+    command: Command | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     """A named set of hosts and settings. All times are seconds."""
 
@@ -106,6 +134,7 @@ class Environment:
     watch_seconds: float = 5.0
     keep_releases: int = 5
     keep_warm_seconds: float = 0.0
+    notify: tuple[Notify, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

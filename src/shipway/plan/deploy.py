@@ -16,6 +16,7 @@ from shipway.plan.documents import deployment_document, env_document, generation
 from shipway.plan.facts import open_notes
 from shipway.plan.front import proxy_step
 from shipway.plan.gates import pass_gates
+from shipway.plan.notifications import keep_steps
 from shipway.plan.reboot import reboot_notes, reboot_steps
 from shipway.plan.waves import runners, waves
 
@@ -121,7 +122,11 @@ def _prepare(
     first: dict[str, list[Step]] = {}
     for host in intent.environment.hosts:
         document = wanted[host.name]
-        first[host.name] = [steps.tree_make(release), steps.generation_make(plan.number, document, env_document(intent, host))]
+        first[host.name] = [
+            *keep_steps(intent.environment, facts[host.name]),
+            steps.tree_make(release),
+            steps.generation_make(plan.number, document, env_document(intent, host)),
+        ]
         if serves(document):
             first[host.name].append(proxy_step(intent, host, facts[host.name], document, caddy_digest))
         first[host.name] += reboot_steps(intent, host)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from shipway.model.errors import HostError
-from shipway.model.facts import Attempt, Busy, Disk, HeldLease, Hello, HostFacts, Instance, Json, Lack, Member, Proxy, Warm
+from shipway.model.facts import Attempt, Busy, Disk, HeldLease, Hello, HostFacts, Instance, Json, Lack, Member, Notifications, Proxy, Warm
 
 T = TypeVar("T")
 
@@ -31,8 +31,14 @@ def read_facts(host: str, value: object, *, lack: Lack | None = None) -> HostFac
         supervisor_agent=facts.object("supervisor").maybe("agent", _Reading.text) or "",
         root_bytes=facts.maybe("root_bytes", _Reading.integer) or 0,
         peer_port=facts.maybe("peer_port", _Reading.integer),
+        notifications=_notifications(facts.maybe("notifications", _Reading.object)),
         lack=lack,
     )
+
+
+def read_notifications(host: str, value: object) -> Notifications:
+    """A host's outbox from JSON. Raises HostError as `read_facts` does."""
+    return _notifications(_Reading(host, "notifications", value))
 
 
 def next_number(facts: Mapping[str, HostFacts]) -> int:
@@ -138,6 +144,18 @@ def _proxy(proxy: _Reading) -> Proxy:
         binary=proxy.maybe("binary", _Reading.text),
         listen=proxy.maybe("listen", _Reading.text),
         sites={str(key): str(digest) for key, digest in sites.items()},
+    )
+
+
+def _notifications(box: _Reading | None) -> Notifications:
+    if box is None:
+        return Notifications()
+    return Notifications(
+        targets=box.integer("targets"),
+        waiting=box.integer("waiting"),
+        failed=box.integer("failed"),
+        tries=box.integer("tries"),
+        last_error=box.maybe("last_error", _Reading.text) or "",
     )
 
 

@@ -15,6 +15,7 @@ from shipway.plan.documents import deployment_document
 from shipway.plan.facts import open_notes
 from shipway.plan.front import proxy_step
 from shipway.plan.gates import UNTOUCHED, pass_gates
+from shipway.plan.notifications import keep_steps
 from shipway.plan.target import PREVIOUS, find_target, lacking
 
 
@@ -115,6 +116,7 @@ def _waves(
         tree = steps.tree_again(str(document["release"]), sealed=facts[host.name].is_warm(source))
         copy = steps.generation_copy(number, source, overrides)
         proxy = (proxy_step(intent, host, facts[host.name], document, caddy_digest),) if serves(document) else ()
-        prepare[host.name] = (tree, copy, *proxy, *vote[host.name])
+        keep = keep_steps(intent.environment, facts[host.name])
+        prepare[host.name] = (*keep, tree, copy, *proxy, *vote[host.name])
     warm = [name for name, fact in facts.items() if fact.is_warm(source)]
     return (Wave("prepared", "prepare", prepare), start_wave(documents, deployment=deployment, number=number, warm=warm))

@@ -165,6 +165,7 @@ def status_schema() -> Schema:
         state={"enum": list(STATES)},
         processes=listed(process),
         warm=maybe(fixed(generation=WHOLE, seconds_left=SECONDS)),
+        notifications=maybe(fixed(waiting=WHOLE, failed=WHOLE, last_error=maybe(TEXT))),
     )
     whole = fixed(environment=TEXT, agrees=TRUTH, release=maybe(TEXT), deployment=maybe(TEXT), hosts=listed(host))
     return {"$schema": DIALECT, "title": "The status of an environment", **whole}

@@ -7,6 +7,7 @@ from typing import Any
 
 from shipway.model.facts import HostFacts, Json
 from shipway.reports.clean import clean
+from shipway.reports.notifications import trouble
 
 NOT_RUNNING = ("draining", "stopping", "gone")
 """States in which an instance of an earlier generation is on its way out."""
@@ -67,6 +68,7 @@ def _host(name: str, fact: HostFacts | None, *, configured: bool) -> dict[str, A
         "state": _state(fact, configured),
         "processes": [] if fact is None else _processes(fact),
         "warm": _warmth(fact),
+        "notifications": None if fact is None else _notifications(fact),
     }
 
 
@@ -75,6 +77,11 @@ def _warmth(fact: HostFacts | None) -> dict[str, Any] | None:
     if fact is None or fact.member.warm is None or not fact.warm_copies:
         return None
     return {"generation": fact.member.warm.generation, "seconds_left": round(fact.warm_seconds, 1)}
+
+
+def _notifications(fact: HostFacts) -> dict[str, Any]:
+    box = fact.notifications
+    return {"waiting": box.waiting, "failed": box.failed, "last_error": box.last_error or None}
 
 
 def _state(fact: HostFacts | None, configured: bool) -> str:
@@ -146,6 +153,7 @@ def _doings(fact: HostFacts) -> list[str]:
         alone = f"goes back to {before} by itself unless it is confirmed"
         said.append(f"deployment {clean(attempt.deployment)} is {attempt.stage} and not decided; this host {alone}")
     said += _prepared(fact)
+    said += [text for text in (trouble(fact.notifications),) if text]
     draining = [p for p in fact.processes if p.generation != fact.member.current and p.state in ("draining", "stopping")]
     said += [f"{clean(p.name)}.{p.instance} of generation {p.generation} still finishes ({p.state})" for p in draining]
     return [*said, *_warm(fact)]

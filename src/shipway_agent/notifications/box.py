@@ -65,6 +65,11 @@ def waiting(journal: Journal) -> List[Tuple[str, int]]:
     return [(str(row[0]), int(row[1])) for row in journal.rows("SELECT id, tries FROM outbox WHERE state = 'waiting' ORDER BY rowid")]
 
 
+def untried(journal: Journal) -> int:
+    """How many letters wait for the result of their first try."""
+    return int(journal.rows("SELECT count(*) FROM outbox WHERE state = 'waiting' AND error = ''")[0][0])
+
+
 def begin_try(journal: Journal, name: str) -> Optional[Letter]:
     """Count a try before it is made, and answer the letter; None for one that does not wait any more."""
     with journal.transaction() as db:

@@ -30,6 +30,6 @@ def keep(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
 def told(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """How the outbox stands (box.summary), once each letter in it was tried; after `seconds` at the latest."""
     until = time.monotonic() + min(10.0, float(args.get("seconds", 0.0)))
-    while any(tries == 0 for _, tries in box.waiting(context.journal)) and time.monotonic() < until:
+    while box.untried(context.journal) and time.monotonic() < until:
         time.sleep(LOOK_SECONDS)
     return box.summary(context.journal)
