@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from shipway_agent.errors import AgentError
-from shipway_agent.primitives import generations, proxy
+from shipway_agent.primitives import generations, prove, proxy
 from tests.agent.lodge import wait
 from tests.agent.shop import Shop, get, shop
 
@@ -172,6 +172,23 @@ def test_before_the_switch_nothing_is_proved(open_shop: Shop) -> None:
     open_shop.start(2)
     error = refusal(open_shop, 2)
     assert (error.code, "this deployment made 2" in error.message) == ("not-current", True)
+
+
+def test_one_look_tells_whether_a_host_serves_whichever_release_and_whatever_its_workers_do(open_shop: Shop) -> None:
+    args = {"pages": [{"path": "/version"}], "front": {"listen": open_shop.listen, "host": ""}}
+    with pytest.raises(AgentError, match="points at None"):
+        prove.serves(open_shop.context(1), args)
+    open_shop.deploy(1, worker=True)
+    open_shop.make(2)  # prepared: what is current is of another deployment than the one that asks
+    worker, web = wait(lambda: open_shop.row(1, "worker")), open_shop.row(1)
+    assert worker.pid is not None and web is not None and web.pid is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    said = prove.serves(open_shop.context(2), args)
+    assert said["generation"] == 1 and [probe["what"] for probe in said["probes"]] == ["web.1 owns its address", "healthy for 0 s"]
+    os.kill(web.pid, signal.SIGSTOP)
+    with pytest.raises(AgentError, match=r"web\.1 at|front door"):
+        prove.serves(open_shop.context(2), {**args, "pages": [{"path": "/version", "timeout_seconds": 1}]})
+    os.kill(web.pid, signal.SIGCONT)
 
 
 def test_the_public_is_told_nothing(open_shop: Shop) -> None:

@@ -120,11 +120,15 @@ def environments(draw: st.DrawFn, number: int) -> dict[str, Any]:
                 watch_seconds=seconds,
                 keep_releases=st.integers(1, 20),
                 notify=st.lists(st.tuples(notify, occasions).map(lambda both: {**both[0], "on": both[1]}), max_size=2),
-                strategy=st.just("together"),
                 keep_warm_seconds=st.integers(0, 3600),
             ),
         )
     )
+    if draw(st.booleans()):
+        batch_hosts = draw(st.integers(1, len(hosts)))
+        rest |= {"strategy": "rolling", "batch_hosts": batch_hosts, "floor_hosts": draw(st.integers(0, len(hosts) - batch_hosts))}
+    elif draw(st.booleans()):
+        rest["strategy"] = "together"
     return {"hosts": hosts, **rest}
 
 

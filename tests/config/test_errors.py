@@ -266,12 +266,31 @@ CASES: list[tuple[str, str]] = [
         environment("keep_warm_seconds = -1"),
         "5: environment.production.keep_warm_seconds: should be a number of seconds from 0 to 86400, found -1",
     ),
-    # ------------------------------------------------------------- not built yet
+    (
+        environment("strategy = 'roling'"),
+        '5: environment.production.strategy: should be "together" or "rolling", found "roling"',
+    ),
     (
         environment("strategy = 'rolling'"),
-        '5: environment.production.strategy: should be "together" (all hosts switch at once) for now: '
-        'nothing else is built yet, found "rolling"',
+        "5: environment.production.strategy: leaves too few: batch_hosts (1) and floor_hosts (1) together may be at most the 1 host",
     ),
+    (
+        environment("hosts = ['a', 'b', 'c']\nstrategy = 'rolling'\nfloor_hosts = 3"),
+        "7: environment.production.floor_hosts: leaves too few: batch_hosts (1) and floor_hosts (3) together may be at most the 3 hosts",
+    ),
+    (
+        environment("hosts = ['a', 'b', 'c']\nstrategy = 'rolling'\nbatch_hosts = 0"),
+        "7: environment.production.batch_hosts: should be a whole number from 1 to 1000, found 0",
+    ),
+    (
+        environment("floor_hosts = 1"),
+        '5: environment.production.floor_hosts: may only be given with strategy = "rolling": all hosts switch at once',
+    ),
+    (
+        environment("batch_host = 1"),
+        "5: environment.production.batch_host: is not a known key; the nearest is batch_hosts",
+    ),
+    # ------------------------------------------------------------- not built yet
     (
         f"{APP}assets = ['public']\n{WEB}",
         "2: assets: should be [] (no files of earlier releases are kept reachable) for now: nothing else is built yet, found a list",

@@ -63,7 +63,7 @@ def _around(place: str, example: str) -> str:
         "[process.NAME]": {"run": '"x"'},
         "process.NAME.health": {"path": '"/"'},
         "[[task]]": {"name": '"t"', "run": '"x"'},
-        "[environment.NAME]": {"hosts": '["h"]'},
+        "[environment.NAME]": {"hosts": '["h", "i", "j"]', "strategy": '"rolling"'},
         "environment.NAME.hosts": {"address": '"h"'},
         "environment.NAME.requires": {},
         "[[environment.NAME.notify]]": {"command": '"x"'} if key == "on" else {},
@@ -114,7 +114,7 @@ def test_editors_accept_what_shipway_accepts(document: dict[str, Any]) -> None:
         {"app": "a", "process": {"web": {"run": "x", "instances": "2"}}},
         {"app": "a", "environment": {"p": {"hosts": []}}},
         {"app": "a", "environment": {"p": {"hosts": ["-x"]}}},
-        {"app": "a", "environment": {"p": {"hosts": ["a"], "strategy": "rolling"}}},
+        {"app": "a", "environment": {"p": {"hosts": ["a"], "strategy": "roling"}}},
         {"app": "a", "env": {"PORT": "1"}},
     ],
 )

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from shipway.model.event import Event
 from shipway.reports.live import LiveReport
-from tests.reports.story import START, live, undone
+from tests.reports.story import BEGAN, START, Teller, live, undone
 
 
 def drawn(events: list[Event], width: int, at: float, *, colour: bool = False) -> str:
@@ -34,6 +34,20 @@ def test_each_host_has_a_row_with_its_step_and_the_seconds_so_far() -> None:
     assert lines[0].split() == ["deploy", "1.2", "production", "2.4", "s", "prepared", "1.5", "s"]
     assert lines[2].split() == ["a", "prepared"]
     assert lines[3].split() == ["b", "prepare", "run", "install", "1.3", "s"]
+
+
+def test_a_rolling_deployment_says_which_batch_is_under_way_and_who_waits_for_his() -> None:
+    tell = Teller()
+    tell(0.3, "began", **{**BEGAN, "members": ["a", "b", "c"], "batches": [["b"], ["c"], ["a"]]})
+    for host in ("a", "b", "c"):
+        tell.step(host, 0.4, 0.5, "member:vote", "vote: prepared")
+    tell(1.0, "phase", name="start", wave="ready", batch=2, batches=3, hosts=["c"])
+    tell(1.0, "step", "c", key="start", title="start web × 1 and wait for health", state="started")
+    lines = drawn(tell.events, 90, 3.0).splitlines()
+    assert "batch 2 of 3: ready 2.0 s" in lines[0]
+    assert lines[2].split() == ["a", "prepared", "waits", "for", "batch", "3"]
+    assert lines[3].split() == ["b", "prepared"], "its own is over"
+    assert "start web" in lines[4]
 
 
 def test_a_failure_and_the_newest_output_are_on_the_screen() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from shipway.model.event import Event
 from shipway.reports.text import TextReport, words
-from tests.reports.story import harmless, live, undone
+from tests.reports.story import Teller, harmless, live, undone
 from tests.reports.test_fold import events_of
 
 
@@ -52,6 +52,12 @@ def test_a_failure_stands_out_and_what_the_host_said_is_harmless() -> None:
     assert "    3.8 s  b  FAILED: start web × 1 and wait for health: web.1 ended with 3" in lines
     assert "    3.7 s  b  | Traceback: no module shop" in lines
     assert "    4.3 s     undoing" in lines
+
+
+def test_a_barrier_of_a_batch_names_its_hosts() -> None:
+    tell = Teller()
+    tell(1.0, "barrier", name="switched", seconds=0.05, batch=2, batches=3, hosts=["c", "d"])
+    assert told(tell.events)[0].endswith("-- switched -- batch 2 of 3 (c, d), after 50 ms")
 
 
 def test_a_task_that_was_done_before_says_so() -> None:

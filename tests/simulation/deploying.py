@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from shipway.execute.conduct import Conduct
@@ -13,7 +14,7 @@ from shipway.flows.begin import Hold, hold, read
 from shipway.model.errors import ShipwayError
 from shipway.model.event import Event
 from shipway.model.intent import Environment, Host
-from shipway.model.plan import Plan, Step, Wave
+from shipway.model.plan import Batch, Plan, Step, Wave
 from tests.simulation.world import Died, Driver, World
 
 WATCH_SECONDS = 1.0
@@ -21,17 +22,20 @@ CONFIRM_SECONDS = 6.0
 LEASE_SECONDS = 3.0
 
 
-async def deploy(world: World, driver: Driver) -> str:
-    """One deployment to its end: live, undone, or the code of the refusal; `died` when the driver was killed."""
+async def deploy(world: World, driver: Driver, batch_hosts: int = 0) -> str:
+    """One deployment to its end: live, undone, or the code of the refusal; `died` when the driver was killed.
+
+    With `batch_hosts` it rolls: so many hosts at a time, the lead last, at least one other proved to serve before each batch.
+    """
     try:
-        verdict = await _deploy(world, driver)
+        verdict = await _deploy(world, driver, batch_hosts)
     except Died:
         verdict = "died"
     world.note("ended", driver=driver.name, verdict=verdict)
     return verdict
 
 
-async def _deploy(world: World, driver: Driver) -> str:
+async def _deploy(world: World, driver: Driver, batch_hosts: int) -> str:
     environment = Environment(
         name="production",
         hosts=tuple(Host(name=name, address="simulated") for name in world.hosts),
@@ -51,7 +55,7 @@ async def _deploy(world: World, driver: Driver) -> str:
             facts = await read(fleet)
             async with hold(fleet, environment, facts, tell, lambda number, deployment: {"number": number}) as held:
                 world.note("began", driver=driver.name, deployment=held.claim.deployment, generation=held.claim.number)
-                outcome = await Conduct(fleet, make_plan(held), held.claim, None, held.tell).run()
+                outcome = await Conduct(fleet, rolling(make_plan(held), batch_hosts), held.claim, None, held.tell).run()
                 if outcome.ending is None or not outcome.ending.settled:
                     return "unsettled"
                 return "live" if outcome.live else "undone"
@@ -88,6 +92,20 @@ def make_plan(held: Hold) -> Plan:
         verify=everywhere(Step(key="prove", do="prove", args={"watch_seconds": WATCH_SECONDS})),
         finish=everywhere(member("finish")),
     )
+
+
+def rolling(plan: Plan, batch_hosts: int) -> Plan:
+    """The same plan in batches, as plan/batches.py makes them."""
+    if not batch_hosts:
+        return plan
+    names = sorted(plan.members, key=lambda name: (name == plan.lead, name))
+    groups = [tuple(names[at : at + batch_hosts]) for at in range(0, len(names), batch_hosts)]
+    batches = tuple(
+        Batch(hosts, {name: (Step(key=f"serves:{number}", do="serves"),) for name in sorted(set(names) - set(hosts))}, floor=1)
+        for number, hosts in enumerate(groups, 1)
+    )
+    proof = replace(plan.verify[plan.lead][0], key="prove:again")
+    return replace(plan, batches=batches, again={name: (proof,) for batch in batches[:-1] for name in batch.hosts})
 
 
 async def with_daemons(world: World, work: Any) -> Any:

@@ -242,7 +242,7 @@ def _without_exclusion(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(decide, "_driven", lambda member, attempt, now: True)
 
 
-async def _no_verification(conduct: Conduct) -> None:
+async def _no_verification(conduct: Conduct, work: object) -> None:
     return None
 
 

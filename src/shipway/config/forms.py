@@ -140,6 +140,8 @@ SomeSeconds: TypeAlias = Annotated[float, _seconds(1)]
 Timeout: TypeAlias = Annotated[float, _seconds(0.1)]
 Instances: TypeAlias = Annotated[int, _count(1, 100)]
 Releases: TypeAlias = Annotated[int, _count(1, 1000)]
+BatchHosts: TypeAlias = Annotated[int, _count(1, 1000)]
+FloorHosts: TypeAlias = Annotated[int, _count(0, 1000)]
 
 
 # ------------------------------------------------------------ paths, commands
@@ -417,5 +419,5 @@ def _only(value: Any, works: str) -> Form:
 
 Phase: TypeAlias = Annotated[Literal["prepare", "activate"], _one_of("prepare", "activate")]
 BuildPlace: TypeAlias = Annotated[Literal["local"], _only("local", '"local" (the machine where you type)')]
-Strategy: TypeAlias = Annotated[Literal["together"], _only("together", '"together" (all hosts switch at once)')]
+Strategy: TypeAlias = Annotated[Literal["together", "rolling"], _one_of("together", "rolling")]
 Assets: TypeAlias = Annotated[list[str], _only([], "[] (no files of earlier releases are kept reachable)")]

@@ -95,6 +95,9 @@ def _environment(name: str, written: schema.Environment, what: schema.Document) 
         keep_releases=written.keep_releases,
         keep_warm_seconds=written.keep_warm_seconds,
         notify=tuple(_notify(notify) for notify in written.notify),
+        strategy=written.strategy,
+        batch_hosts=written.batch_hosts,
+        floor_hosts=written.floor_hosts,
     )
 
 

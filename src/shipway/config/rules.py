@@ -28,6 +28,7 @@ def clashes(document: Document) -> list[Broken]:
     for name, environment in document.environment.items():
         found += [*_hosts(environment, ("environment", name, "hosts")), *_domains(environment, ("environment", name, "domains"))]
         found += _notify(environment, ("environment", name, "notify"))
+        found += _batches(environment, ("environment", name))
     return found
 
 
@@ -128,6 +129,20 @@ def _nobody_to_notify(document: Document) -> Iterator[Broken]:
                 yield Broken(path, "should have one of webhook, email and command")
             if notify.email is not None and notify.email.password is None and targets.server(notify.email.server).user:
                 yield Broken((*path, "email", "password"), "is missing; the server names a user")
+
+
+def _batches(environment: Environment, at: Path) -> Iterator[Broken]:
+    """Batches that could never begin, and settings that nothing would read."""
+    given = [key for key in ("batch_hosts", "floor_hosts") if key in environment.model_fields_set]
+    if environment.strategy != "rolling":
+        for key in given:
+            yield Broken((*at, key), 'may only be given with strategy = "rolling": all hosts switch at once')
+        return
+    count, batch, floor = len(environment.hosts), environment.batch_hosts, environment.floor_hosts
+    if batch + floor > count:
+        hosts = "1 host" if count == 1 else f"{count} hosts"
+        sentence = f"leaves too few: batch_hosts ({batch}) and floor_hosts ({floor}) together may be at most the {hosts}"
+        yield Broken((*at, given[-1] if given else "strategy"), sentence)
 
 
 def _nothing_to_serve(document: Document) -> Iterator[Broken]:

@@ -238,7 +238,18 @@ class Environment(Table):
     notify: list[Notify] = Field(
         default=[], description="Who is told how a deployment ended.", examples=[[{"webhook": {"env": "SLACK_URL"}, "on": ["failure"]}]]
     )
-    strategy: forms.Strategy = Field(default="together", description="In which order the hosts switch.", examples=["together"])
+    strategy: forms.Strategy = Field(
+        default="together",
+        description='"together": all hosts switch at once. "rolling": batch by batch, each proved before the next begins; one decision '
+        "at the end, and a batch that fails undoes them all. A rollback always goes together.",
+        examples=["rolling"],
+    )
+    batch_hosts: forms.BatchHosts = Field(default=1, description="Rolling: how many hosts switch at a time.", examples=[2])
+    floor_hosts: forms.FloorHosts = Field(
+        default=1,
+        description="Rolling: how many hosts outside a batch must be proved to serve right before it begins; else all is undone.",
+        examples=[2],
+    )
 
 
 class Document(Table):

@@ -19,7 +19,7 @@ from shipway.execute.ship import Blobs, ship
 from shipway.execute.steps import StepFailed
 from shipway.execute.telling import Tell
 from shipway.model.errors import HostError, HostRefused
-from shipway.model.plan import Plan, Step
+from shipway.model.plan import Batch, Plan, Step, Wave
 
 UNARMED_SECONDS = 10.0
 """How long an undo asks for the lead when no host can have switched: they discard what was prepared by themselves."""
@@ -66,6 +66,8 @@ class Conduct:
         self._tell = tell
         self._reason = reason
         self._where = "begin"
+        self._batch: dict[str, Any] = {}
+        self._armed = False
         self._ran: dict[str, list[str]] = {name: [] for name in plan.members}
 
     async def run(self) -> Outcome:
@@ -93,14 +95,51 @@ class Conduct:
     async def _go_forward(self) -> None:
         await self._ship(self._plan.members)
         for wave in self._plan.waves:
-            try:
-                await self._all(wave.phase, wave.name, wave.steps)
-            except barrier.Broken as broken:
-                await self._send_again(broken)
-                await self._all(wave.phase, wave.name, wave.steps)
+            if wave.phase != "start":
+                await self._wave(wave, self._plan.members)
+        switched: tuple[str, ...] = ()
+        batches = self._plan.batches or (Batch(self._plan.members),)
+        for number, batch in enumerate(batches, 1):
+            if self._plan.batches:
+                self._batch = {"batch": number, "batches": len(batches), "hosts": list(batch.hosts)}
+                if batch.looks or batch.floor:
+                    await self._see_others(batch, switched)
+            await self._take(batch.hosts, switched if number == len(batches) else ())
+            switched += batch.hosts
+        self._batch = {}
+
+    async def _take(self, hosts: tuple[str, ...], earlier: tuple[str, ...]) -> None:
+        """Take a batch from its candidates to its proof; `earlier` hosts prove once more beside it."""
+        for wave in self._plan.waves:
+            if wave.phase == "start":
+                await self._wave(wave, hosts)
         if self._plan.switch:
-            await self._all("switch", "switched", self._plan.switch)
-            await self._verify()
+            self._armed = True
+            await self._all("switch", "switched", _of(self._plan.switch, hosts))
+            await self._verify({**{name: self._plan.verify.get(name, ()) for name in hosts}, **_of(self._plan.again, earlier)})
+
+    async def _wave(self, wave: Wave, hosts: tuple[str, ...]) -> None:
+        try:
+            await self._all(wave.phase, wave.name, _of(wave.steps, hosts))
+        except barrier.Broken as broken:
+            await self._send_again(broken)
+            await self._all(wave.phase, wave.name, _of(wave.steps, hosts))
+
+    async def _see_others(self, batch: Batch, switched: tuple[str, ...]) -> None:
+        """Before a batch begins, what was switched must still be well, and enough of the others must serve. Raises Broken."""
+        self._enter("start", "others serve")
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        looked = await self._fleet.each(lambda name: self._run(name, batch.looks[name]), batch.looks)
+        sick = {name: error for name, error in looked.errors.items() if name in switched}
+        serving = len(batch.looks) - len(looked.errors)
+        if sick:
+            raise barrier.Broken(sick)
+        if serving < batch.floor:
+            first = batch.hosts[0]
+            why = f"its batch cannot begin: of the hosts outside it {serving} serve, and {batch.floor} must (floor_hosts)"
+            raise barrier.Broken({first: HostRefused(first, "floor", why), **looked.errors})
+        self._tell("barrier", name="others serve", seconds=loop.time() - began, **self._batch)
 
     async def _ship(self, hosts: tuple[str, ...]) -> None:
         if self._blobs is not None:
@@ -115,18 +154,18 @@ class Conduct:
             self._tell("note", host=name, message=error.message)
         await self._ship(tuple(broken.errors))
 
-    async def _verify(self) -> None:
+    async def _verify(self, work: Mapping[str, tuple[Step, ...]]) -> None:
         async def one(name: str) -> None:
             login = asyncio.ensure_future(self._fleet.login(name))
             try:
-                answers = await steps.run(self._fleet, name, self._claim, self._plan.verify.get(name, ()), self._tell)
+                answers = await steps.run(self._fleet, name, self._claim, work[name], self._tell)
                 await login
             finally:
                 login.cancel()
-            proof = answers.get("prove", {})
+            proof = answers.get("prove") or answers.get("prove:again") or {}
             self._tell("proved", host=name, probes=list(proof.get("probes", ())), downtime_seconds=proof.get("downtime_seconds"))
 
-        await self._phase("verify", one)
+        await self._phase("verify", one, hosts=tuple(work))
 
     async def _all(self, phase: str, name: str, work: Mapping[str, tuple[Step, ...]]) -> None:
         async def one(host: str) -> None:
@@ -143,17 +182,20 @@ class Conduct:
         await steps.run(self._fleet, host, self._claim, todo, _Overheard(self._tell, tell))
 
     async def _phase(self, phase: str, work: Callable[[str], Any], hosts: tuple[str, ...] | None = None, name: str | None = None) -> None:
-        self._where = name or phase
-        self._tell("phase", name=phase, wave=name or phase)
+        self._enter(phase, name or phase)
         loop = asyncio.get_running_loop()
         began = loop.time()
         await barrier.together(work, hosts if hosts is not None else self._plan.members)
-        self._tell("barrier", name=name or phase, seconds=loop.time() - began)
+        self._tell("barrier", name=name or phase, seconds=loop.time() - began, **self._batch)
+
+    def _enter(self, phase: str, wave: str) -> None:
+        self._where = wave
+        self._tell("phase", name=phase, wave=wave, **self._batch)
 
     async def _go_back(self, errors: Mapping[str, HostError], *, interrupted: bool = False) -> Outcome:
         where = self._where
         self._tell("phase", name="undo", wave=where)
-        bound = self._claim.confirm_seconds if where in ("switched", "verify", "commit") else UNARMED_SECONDS
+        bound = self._claim.confirm_seconds if self._armed else UNARMED_SECONDS
         reason = self._reason(Outcome(None, where, errors, interrupted)) if self._reason is not None else None
         ending = await decision.undo(self._fleet, self._claim, self._tell, bound, reason)
         if ending.decision == COMMITTED:
@@ -223,6 +265,11 @@ class Conduct:
                 if task.done():
                     return task.result()
                 self._tell("note", message="the decision is being made; the interruption waits for it")
+
+
+def _of(work: Mapping[str, tuple[Step, ...]], hosts: tuple[str, ...]) -> dict[str, tuple[Step, ...]]:
+    """What these hosts have to do; hosts without steps are left out."""
+    return {host: work[host] for host in hosts if host in work}
 
 
 class _Overheard(Tell):

@@ -107,6 +107,9 @@ HOSTS: Mapping[str, Advice] = {
     "not-ours": Advice("who listens is no process of this release", MEND),
     "target": Advice("a notification may not be sent to such a target", "correct `notify` in shipway.toml, commit, then {deploy}"),
     "slots": Advice("a process has no address yet", "{again}"),
+    "floor": Advice(
+        "too few hosts outside its batch serve", "mend the hosts that are named, or lower floor_hosts in shipway.toml; then {deploy}"
+    ),
     "not-current": Advice("what should be proved is not current", "{status} tells what serves; then {again}"),
     "listen": Advice("its proxy cannot listen there", "correct `listen` of {host} in shipway.toml, commit, then {deploy}"),
     "port-taken": Advice(

@@ -110,6 +110,7 @@ def _tell_began(attempt: Attempt, plan: Plan, **more: Any) -> None:
         notes=list(plan.notes),
         confirm_seconds=plan.confirm_seconds,
         watch_seconds=plan.watch_seconds,
+        batches=[list(batch.hosts) for batch in plan.batches],
         **more,
     )
 

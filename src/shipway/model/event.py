@@ -25,8 +25,9 @@ KINDS: Mapping[str, str] = {
     "began": "an attempt has an id: kind, app, environment, release, commit, version, who, from, to",
     "connected": "a channel to a host is open: seconds",
     "leased": "a host granted its lease: fence, seconds",
-    "phase": "the fleet entered a phase: name (begin, ship, prepare, activate, start, switch, verify, commit, undo, finish)",
-    "barrier": "all hosts passed: name, seconds",
+    "phase": "the fleet entered a phase: name (begin, ship, prepare, activate, start, switch, verify, commit, undo, finish); in a rolling "
+    "deployment also batch, batches and hosts",
+    "barrier": "all hosts (of the batch) passed: name, seconds",
     "shipped": "blobs reached a host: blobs, bytes (of content), sent (on the wire)",
     "step": "a step of a host: key, title, state (started, done, failed, skipped), seconds, answer or error",
     "output": "a line of a task or process: key, line",

@@ -135,6 +135,9 @@ class Environment:
     keep_releases: int = 5
     keep_warm_seconds: float = 0.0
     notify: tuple[Notify, ...] = ()
+    strategy: Literal["together", "rolling"] = "together"
+    batch_hosts: int = 1
+    floor_hosts: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,10 +30,23 @@ class Wave:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """Hosts that start, switch and are proved together, while the others serve.
+
+    `looks` are what is asked of every other host that serves, right before; at least `floor` of them must be well.
+    """
+
+    hosts: tuple[str, ...]
+    looks: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
+    floor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A deployment as data. `number` is its fencing number and generation; `lead` the first member by id.
 
     `verify` and `finish` are one step list per host. `document` is what every host journals with the lease.
+    `batches` are empty where all hosts go at once; `again` proves with the last batch what earlier ones have proved, once more.
     """
 
     kind: Literal["deploy", "rollback", "prepare", "repair", "remove"]
@@ -48,6 +61,8 @@ class Plan:
     verify: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
     finish: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
     undo: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
+    batches: tuple[Batch, ...] = ()
+    again: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
     document: Json = field(default_factory=dict)
     lease_seconds: float = 30.0
     confirm_seconds: float = 60.0

@@ -39,7 +39,7 @@ def start_wave(documents: Mapping[str, Json], *, deployment: str, number: int, w
 
 def switches(intent: Intent, documents: Mapping[str, Json], facts: Mapping[str, HostFacts]) -> dict[str, tuple[Step, ...]]:
     """The rename, everywhere at once."""
-    return {host.name: (steps.switch(*_asked(intent, host, documents, facts)),) for host in intent.environment.hosts}
+    return {h.name: (steps.switch(*proof_of(intent, h, documents[h.name], facts[h.name])),) for h in intent.environment.hosts}
 
 
 def verifications(
@@ -49,7 +49,7 @@ def verifications(
     found: dict[str, tuple[Step, ...]] = {}
     for host in intent.environment.hosts:
         document = documents[host.name]
-        proof = steps.prove(intent.environment.watch_seconds, *_asked(intent, host, documents, facts))
+        proof = steps.prove(intent.environment.watch_seconds, *proof_of(intent, host, document, facts[host.name]))
         workers = steps.workers_settled(number, _drain_seconds(document, facts[host.name].live))
         found[host.name] = (workers, proof) if _workers(document) else (proof,)
     return found
@@ -98,12 +98,9 @@ def proof_pages(document: Json) -> list[dict[str, Any]]:
     return healthy[:1] or [{"path": "/", "status": ANY_ANSWER, "contains": None, "timeout_seconds": 5.0}]
 
 
-def _asked(
-    intent: Intent, host: Host, documents: Mapping[str, Json], facts: Mapping[str, HostFacts]
-) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+def proof_of(intent: Intent, host: Host, document: Json, facts: HostFacts) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
     """The pages that the front door of a host is asked, and where it is; none where nothing serves."""
-    document = documents[host.name]
-    return (proof_pages(document), front_door(intent, host, facts[host.name])) if serves(document) else ([], None)
+    return (proof_pages(document), front_door(intent, host, facts)) if serves(document) else ([], None)
 
 
 def _workers(document: Json) -> bool:

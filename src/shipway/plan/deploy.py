@@ -12,6 +12,7 @@ from shipway.model.plan import Plan, Step, Wave
 from shipway.model.release import Release
 from shipway.plan import steps
 from shipway.plan.activation import finishes, lead_of, start_wave, switches, verifications, votes
+from shipway.plan.batches import batches, once_more
 from shipway.plan.documents import deployment_document, env_document, generation_document, same_generation
 from shipway.plan.facts import open_notes
 from shipway.plan.front import proxy_step
@@ -99,8 +100,11 @@ def _filled(
     hosts = intent.environment.hosts
     number = plan.number
     activate = waves("activate", "activated", hosts, _of("activate", intent), lambda task: steps.task_run(task, number))
+    rolling = batches(intent, wanted, facts)
     return replace(
         plan,
+        batches=rolling,
+        again=once_more(intent, rolling, wanted, facts),
         waves=(*prepare, *activate, start_wave(wanted, deployment=deployment, number=number)),
         switch=switches(intent, wanted, facts),
         verify=verifications(intent, wanted, facts, number),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from shipway.model.intent import Command, Task
@@ -118,6 +119,17 @@ def prove(watch_seconds: float, pages: Sequence[Mapping[str, Any]], front: Mappi
     asked = sum(float(p["timeout_seconds"]) for p in pages)
     title = f"prove what serves, and watch it for {watch_seconds:g} s"
     return Step("prove", "prove", args, title, watch_seconds + asked + 2 * GRACE_SECONDS)
+
+
+def prove_again(watch_seconds: float, pages: Sequence[Mapping[str, Any]], front: Mapping[str, Any] | None) -> Step:
+    """The same proof at the end of a rolling deployment, of a host that gave it in an earlier batch."""
+    return replace(prove(watch_seconds, pages, front), key="prove:again", title=f"prove once more, and watch for {watch_seconds:g} s")
+
+
+def see_serving(batch: int, pages: Sequence[Mapping[str, Any]], front: Mapping[str, Any] | None) -> Step:
+    """One look at whether a host serves right now, whichever release; asked before each batch, so the key names the batch."""
+    args = {"pages": list(pages[:1]), "front": front}
+    return Step(f"serves:{batch}", "serves", args, "see that it serves", 2 * GRACE_SECONDS)
 
 
 def retire_watch() -> Step:

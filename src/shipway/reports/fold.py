@@ -19,12 +19,17 @@ LAST_LINES = 20
 
 @dataclass(slots=True)
 class Phase:
-    """A phase or wave that the fleet entered. Times are seconds since the epoch; `ended` is None while it lasts."""
+    """A phase or wave that the fleet entered. Times are seconds since the epoch; `ended` is None while it lasts.
+
+    `batch` is the number of the batch that it is for in a rolling deployment; `hosts` are those of the batch.
+    """
 
     name: str
     wave: str
     began: float
     ended: float | None = None
+    batch: int | None = None
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -139,6 +144,17 @@ class State:
         return self.phases[-1] if self.phases and self.phases[-1].ended is None else None
 
     @property
+    def batches(self) -> list[list[str]]:
+        """The hosts of each batch of a rolling deployment; empty where all go together."""
+        return [[str(name) for name in batch] for batch in listed(self.began, "batches") if isinstance(batch, list | tuple)]
+
+    def waits_for(self, host: str) -> int | None:
+        """The batch that a host waits for while an earlier one is under way; None where it waits for none."""
+        now = self.phase.batch if self.phase is not None else None
+        own = next((number for number, hosts in enumerate(self.batches, 1) if host in hosts), None)
+        return own if now is not None and own is not None and own > now else None
+
+    @property
     def touched(self) -> bool:
         """Whether any host has granted a lease: before that nothing can have changed."""
         return any(host.leased_seconds is not None for host in self.hosts.values())
@@ -181,7 +197,9 @@ def _leased(state: State, host: HostState | None, event: Event) -> None:
 def _phase(state: State, host: HostState | None, event: Event) -> None:
     _end_phase(state, event.at)
     state.waiting = None
-    state.phases.append(Phase(_text(event, "name"), _text(event, "wave") or _text(event, "name"), event.at))
+    batch, hosts = whole(event.data, "batch"), tuple(str(name) for name in listed(event.data, "hosts"))
+    name = _text(event, "name")
+    state.phases.append(Phase(name, _text(event, "wave") or name, event.at, batch=batch, hosts=hosts))
 
 
 def _barrier(state: State, host: HostState | None, event: Event) -> None:
@@ -322,7 +340,7 @@ _TAKE = {
     "ended": _ended,
 }
 
-_STAGES = {"member:vote": "prepared", "member:ready": "ready", "switch": "switched", "prove": "proved"}
+_STAGES = {"member:vote": "prepared", "member:ready": "ready", "switch": "switched", "prove": "proved", "prove:again": "proved"}
 
 
 def _end_phase(state: State, at: float) -> None:

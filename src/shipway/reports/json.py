@@ -86,9 +86,11 @@ def report(events: Iterable[Event]) -> dict[str, Any]:
                 "wave": p.wave,
                 "began_seconds": _seconds(p.began - start),
                 "seconds": _seconds((p.ended or p.began) - p.began),
+                "batch": p.batch,
             }
             for p in state.phases
         ],
+        "batches": state.batches,
         "activation_seconds": activation_seconds(state),
         "downtime_seconds": max(downtimes) if downtimes else None,
         "bytes_moved": {"content": sum(one.bytes for one in shipped), "sent": sum(one.sent for one in shipped)},

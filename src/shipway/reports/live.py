@@ -90,7 +90,8 @@ class LiveReport:
         title.append(f"  {clean(began.get('environment', ''))}  {spent}", style="not bold")
         phase = self.state.phase
         if phase is not None:
-            title.append(f"  {phase.wave or phase.name} {seconds(now - phase.began)}", style="not bold cyan")
+            batch = f"batch {phase.batch} of {len(self.state.batches)}: " if phase.batch is not None else ""
+            title.append(f"  {batch}{phase.wave or phase.name} {seconds(now - phase.began)}", style="not bold cyan")
         if self.state.waiting:
             title.append(f"  waiting for {self.state.waiting}", style="not bold yellow")
         return title
@@ -105,14 +106,14 @@ class LiveReport:
         for name, host in sorted(self.state.hosts.items()):
             cells = [Text(clean(name)), Text(host.stage, style=STYLES.get(host.stage, ""))]
             if width >= NARROW:
-                step, spent = _doing(host, now)
+                step, spent = _doing(host, now, self.state.waits_for(name))
                 cells += [Text(step), Text(spent)]
             table.add_row(*cells)
         return table
 
 
-def _doing(host: HostState, now: float) -> tuple[str, str]:
-    """What a host does, and for how long."""
+def _doing(host: HostState, now: float, batch: int | None) -> tuple[str, str]:
+    """What a host does, and for how long. `batch` is the one that it waits for."""
     if host.waiting:
         return f"waiting for {host.waiting}", ""
     work = host.step
@@ -121,4 +122,4 @@ def _doing(host: HostState, now: float) -> tuple[str, str]:
     failure = host.failure
     if failure is not None and failure.error is not None:
         return f"{failure.title}: {failure.error['message']}", ""
-    return "", ""
+    return (f"waits for batch {batch}" if batch is not None else ""), ""

@@ -14,6 +14,8 @@ HIDDEN = "(not shown)"
 SECRET_KEYS = ("peer_key", "env", "url", "password")
 """Keys of arguments and documents whose values stay out of every report."""
 
+DECISION = "verified, then committed on the lead"
+
 FILES_SHOWN = 12
 """Changed files that are listed before the rest becomes a number."""
 
@@ -50,6 +52,8 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "verify": _steps_json(plan.verify),
         "finish": _steps_json(plan.finish),
         "undo": _steps_json(plan.undo),
+        "batches": [{"hosts": list(b.hosts), "floor": b.floor, "looks": _steps_json(b.looks)} for b in plan.batches],
+        "again": _steps_json(plan.again),
         "lease_seconds": plan.lease_seconds,
         "confirm_seconds": plan.confirm_seconds,
         "watch_seconds": plan.watch_seconds,
@@ -115,12 +119,34 @@ def _headline(plan: Plan) -> str:
 def _sections(plan: Plan) -> list[tuple[str, str, Mapping[str, Sequence[Step]]]]:
     sections: list[tuple[str, str, Mapping[str, Sequence[Step]]]] = []
     for wave in plan.waves:
-        sections.append((wave.phase, wave.name, wave.steps))
-    sections.append(("switch", "switched", plan.switch))
-    sections.append(("verify", "verified, then committed on the lead", plan.verify))
+        if not plan.batches or wave.phase != "start":
+            sections.append((wave.phase, wave.name, wave.steps))
+    if not plan.batches:
+        sections.append(("switch", "switched", plan.switch))
+        sections.append(("verify", DECISION, plan.verify))
+    for number in range(1, len(plan.batches) + 1):
+        sections += _batch(plan, number)
     sections.append(("finish", "", plan.finish))
     sections.append(("undo, if anything fails before the decision", "", plan.undo))
     return [section for section in sections if section[2]]
+
+
+def _batch(plan: Plan, number: int) -> list[tuple[str, str, Mapping[str, Sequence[Step]]]]:
+    """A batch of a rolling deployment: what the others show first, then its own way to its proof."""
+    batch, last = plan.batches[number - 1], number == len(plan.batches)
+    title = f"batch {number} of {len(plan.batches)}"
+    again = plan.again if last else {}
+    starts = [(f"{title}, {w.phase}", w.name, _of(w.steps, batch.hosts)) for w in plan.waves if w.phase == "start"]
+    return [
+        (f"{title}, before it", f"at least {batch.floor} of these serve" if batch.floor else "these serve", batch.looks),
+        *starts,
+        (f"{title}, switch", "switched", _of(plan.switch, batch.hosts)),
+        (f"{title}, verify", DECISION if last else "verified", {**_of(plan.verify, batch.hosts), **again}),
+    ]
+
+
+def _of(work: Mapping[str, Sequence[Step]], hosts: Sequence[str]) -> dict[str, Sequence[Step]]:
+    return {host: work[host] for host in hosts if host in work}
 
 
 def _work(work: Mapping[str, Sequence[Step]], arguments: bool) -> list[str]:

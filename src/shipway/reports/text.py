@@ -54,7 +54,9 @@ def _connected(data: Data) -> list[str]:
 
 
 def _barrier(data: Data) -> list[str]:
-    return [f"-- {text(data, 'name')} -- all hosts, after {_seconds(data)}"]
+    hosts = ", ".join(clean(name) for name in listed(data, "hosts"))
+    who = f"batch {whole(data, 'batch')} of {whole(data, 'batches')} ({hosts})" if whole(data, "batch") is not None else "all hosts"
+    return [f"-- {text(data, 'name')} -- {who}, after {_seconds(data)}"]
 
 
 def _shipped(data: Data) -> list[str]:

@@ -66,6 +66,7 @@ WHERE: Dict[str, str] = {
     "proxy.ensure": "shipway_agent.primitives.proxy:ensure",
     "switch": "shipway_agent.primitives.switch:switch",
     "prove": "shipway_agent.primitives.prove:prove",
+    "serves": "shipway_agent.primitives.prove:serves",
     "prune": "shipway_agent.primitives.prune:prune",
     "reboot.ensure": "shipway_agent.primitives.reboot:ensure",
 }

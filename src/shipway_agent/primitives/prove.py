@@ -41,6 +41,22 @@ def prove(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     return {"probes": probes_made, "downtime_seconds": _so_far(asks)}
 
 
+def serves(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
+    """One look at what is current, whichever deployment made it: {"generation", "probes"}. Its workers do not count.
+
+    Every listener is this generation's own and healthy, and the front door answers the pages with its release. Raises AgentError as
+    `prove` does; not-current where nothing is.
+    """
+    number, whole = _current(context, whichever=True)
+    document = {**whole, "processes": [process for process in whole["processes"] if process["listens"]]}
+    probes_made: List[Probe] = []
+    proof = _Proof(context, number, document, _rows(context.journal, number, document), probes_made)
+    door = _door(context, document, proof.addresses, args.get("front"))
+    proof.owned()
+    proof.watched(0.0, door, list(args.get("pages") or []))
+    return {"generation": number, "probes": probes_made}
+
+
 def _prove(context: Context, args: Mapping[str, Any]) -> List[Probe]:
     number, document = _current(context)
     rows = _rows(context.journal, number, document)
@@ -151,10 +167,10 @@ def last_lines(root: Root, row: ProcessRow) -> List[str]:
         return logs.last(folder, logs.log_of(row.name, row.instance, row.generation), LAST_LINES)
 
 
-def _current(context: Context) -> Tuple[int, Mapping[str, Any]]:
-    """The generation that serves, and that this deployment means."""
+def _current(context: Context, *, whichever: bool = False) -> Tuple[int, Mapping[str, Any]]:
+    """The generation that serves; the one that this deployment made, unless `whichever`."""
     number = context.journal.member().current
-    attempt = context.journal.member().attempt(context.deployment)
+    attempt = None if whichever else context.journal.member().attempt(context.deployment)
     if number is None or (attempt is not None and attempt.target != number) or pointed(context.root) != number:
         link = pointed(context.root)
         message = f"the record says generation {number} serves, `current` points at {link}"
