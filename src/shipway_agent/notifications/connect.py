@@ -59,11 +59,11 @@ def context() -> ssl.SSLContext:
 
 
 @contextmanager
-def bounded(connection: socket.socket, seconds: float = SECONDS) -> Iterator[None]:
+def bounded(connection: socket.socket) -> Iterator[None]:
     """Break the connection when the block takes longer: a timeout of a socket counts anew with every byte."""
     # Its own descriptor of the same connection: TLS takes over the one it is given.
     own = socket.socket(fileno=os.dup(connection.fileno()))
-    timer = threading.Timer(seconds, _break, (own,))
+    timer = threading.Timer(SECONDS, _break, (own,))
     timer.daemon = True
     timer.start()
     try:

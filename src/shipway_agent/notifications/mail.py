@@ -22,8 +22,7 @@ def send(target: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
     recipients = [targets.box(one) for one in target["to"]]
     message = mail(targets.box(target["sender"]), recipients, entry)
     try:
-        connection = connect(place)
-        with bounded(connection):
+        with connect(place) as connection, bounded(connection):
             _converse(_Server(place, connection), place, target, recipients, message)
     except smtplib.SMTPResponseException as error:
         raise Undelivered(f"the server answers {error.smtp_code} to {_ABOUT.get(type(error), 'what it was told')}") from None

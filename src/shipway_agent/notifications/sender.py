@@ -28,8 +28,13 @@ class Sender:
         self._environment = environment
         self._say = say
         self._pauses: Dict[str, Tuple[int, float]] = {}
-        self._running: Optional[Known] = None
+        self.running: Optional[Known] = None
         self._again = 0.0
+
+    @property
+    def idle(self) -> bool:
+        """Whether no process that was started here is at it."""
+        return self.running is None or not group.alive(self.running.pid, self.running.start)
 
     def turn(self, now: float) -> None:
         """Start a process for what is due. `now` is a steady clock."""
@@ -37,7 +42,7 @@ class Sender:
         if not waiting:
             self._pauses = {}
             return
-        if now < self._again or (self._running is not None and group.alive(self._running.pid, self._running.start)):
+        if now < self._again or not self.idle:
             return
         self._pauses = {str(name): self._pause(str(name), int(tries), now) for name, tries in waiting}
         due = [name for name, (_, again) in self._pauses.items() if again <= now][:MOST_AT_ONCE]
@@ -62,7 +67,7 @@ class Sender:
             return
         finally:
             os.close(null)
-        self._running = group.known(pid)
+        self.running = group.known(pid)
 
 
 def pause_seconds(tries: int) -> float:

@@ -25,8 +25,7 @@ def send(target: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
     }
     connection = _Connection(place)
     try:
-        plain = connect(place)
-        with bounded(plain):
+        with connect(place) as plain, bounded(plain):
             connection.sock = encrypted(plain, place.host) if place.scheme == "https" else plain
             connection.request("POST", place.path, body, headers)
             answer = connection.getresponse()
