@@ -231,6 +231,10 @@ class Journal:
         found = self._rows("SELECT * FROM steps WHERE deployment = ? AND key = ?", (deployment, key))
         return _step(found[0]) if found else None
 
+    def steps(self, deployment: str) -> List[Step]:
+        """All steps of a deployment, in the order in which they last began."""
+        return [_step(row) for row in self._rows("SELECT * FROM steps WHERE deployment = ? ORDER BY rowid", (deployment,))]
+
     def begin_step(
         self, deployment: str, key: str, fence: int, *, now: float, decided: bool = False, on_behalf_of: Optional[str] = None
     ) -> Optional[Step]:

@@ -189,3 +189,20 @@ def test_what_was_prepared_and_serves_nowhere_is_listed() -> None:
     )
     heard: dict[str, HostFacts | None] = {**facts(said)}
     assert status_text(status("production", heard, ("a", "b")), heard)[-1] == f"a: 1.2 is prepared (release {release(2).digest[:12]})"
+
+
+def test_tasks_that_a_dead_driver_left_are_told_with_what_becomes_of_them() -> None:
+    said = serving(WANTED, [release(1)])
+    left = {"deployment": "2-abcdef", "number": 2, "timeout_seconds": 9.0}
+    said["a"]["left"] = [
+        {**left, "task": "migrate", "state": "done", "undo": True},
+        {**left, "task": "announce", "state": "failed", "undo": False},
+        {**left, "task": "warm", "state": "unknown", "undo": False},
+        {**left, "task": "late", "state": "running", "undo": True},
+    ]
+    text = status_text(told(said), dict(facts(said)))
+    assert text[-3:] == [
+        "a: migrate of 2-abcdef ran here and was not undone; the next command undoes it",
+        "a: announce of 2-abcdef ran here and was not undone; the next command names it",
+        "a: warm of 2-abcdef began here, and nobody saw how it ended; the next command names it",
+    ]

@@ -17,7 +17,7 @@ from shipway_agent.calls import DRIVEN
 from shipway_agent.decide import Attempt, Member
 from shipway_agent.peers import Heard
 from shipway_agent.primitives.member import SERVE_SECONDS
-from shipway_agent.states import ARMED, BACK, COMMITTED, DECISIONS, SWITCHED
+from shipway_agent.states import ARMED, BACK, COMMITTED, DECISIONS, DISCARDED, REVERTED, SWITCHED
 from shipway_agent.wants import generations_of, wants
 from shipway_agent.watchdog import About, Watchdog
 
@@ -379,7 +379,17 @@ class SimulatedHost:
         raise AssertionError(call)
 
     def facts(self) -> dict[str, Any]:
-        return {"member": decide.to_json(self.member), "link": self.link, "generations": self.documents, "busy": []}
+        member = decide.to_json(self.member)
+        return {"member": member, "link": self.link, "generations": self.documents, "busy": [], "left": self._left()}
+
+    def _left(self) -> list[dict[str, Any]]:
+        """shipway_agent.leftovers."""
+        ran = [(of, key) for of, key in self.rows if key.startswith("task:") and self.stage(of) in (REVERTED, DISCARDED)]
+        return [
+            {"deployment": of, "number": 0, "task": key.removeprefix("task:"), "state": "done", "undo": False, "timeout_seconds": 0.0}
+            for of, key in reversed(ran)
+            if (of, f"named:{key}") not in self.rows
+        ]
 
     def _member_now(self, message: Json) -> dict[str, Any] | None:
         """The same as `_member` where nothing has to be waited for, else None."""

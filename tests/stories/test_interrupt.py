@@ -85,13 +85,17 @@ def test_sigterm(ground: Ground, phase: str) -> None:
 
 
 @pytest.mark.parametrize("phase", ["prepare", "start", "verify"])
-def test_kill_9(ground: Ground, phase: str) -> None:
+def test_kill_9(ground: Ground, phase: str, told: list[Path]) -> None:
     with ground.visited() as standing:
         said, version = interrupted(ground, phase, signal.SIGKILL)
         standing.also = {f"200 {version}"}
         assert said.code == -signal.SIGKILL
         again = ground.project.run("deploy", "local", "--json")
     ground.unlocked(again, waits=True)
+    if phase != "prepare":
+        # The dead driver could not undo its task: whoever comes next does, once, and says so.
+        assert [file.read_text().splitlines()[-3:] for file in told] == [["announced", "withdrawn", "announced"]] * 2
+        assert "undone: announce of" in again.verdict["message"] and "on a, announce of" in again.verdict["message"], again.text
     assert {visit(door) for door in ground.doors.values()} == {f"200 {version}"}
 
 

@@ -10,14 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shipway.execute import barrier, decision, steps
+from shipway.execute import ask, barrier, decision, steps
 from shipway.execute.decision import COMMITTED, Ending
 from shipway.execute.fleet import Fleet
 from shipway.execute.lease import Claim
-from shipway.execute.ran import tasks_that_ran
 from shipway.execute.ship import Blobs, ship
-from shipway.execute.steps import StepFailed
 from shipway.execute.telling import Tell
+from shipway.execute.undo import Undone, left_of, undo_tasks
 from shipway.model.errors import HostError, HostRefused
 from shipway.model.plan import Batch, Plan, Step, Wave
 
@@ -201,40 +200,16 @@ class Conduct:
         if ending.decision == COMMITTED:
             await self._finish()
             return Outcome(ending, where, errors, interrupted)
-        undone, kept = await self._undo_tasks()
-        return Outcome(ending, where, errors, interrupted, undone, kept)
+        done = await self._undo_tasks()
+        return Outcome(ending, where, errors, interrupted, done.undone, done.kept)
 
-    async def _undo_tasks(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Run the undo of each task that ran, newest first; name those that ran and have none."""
-        undone: list[str] = []
-        kept: list[str] = []
-
-        async def one(host: str) -> None:
-            undos = {step.key.removeprefix("undo:"): step for step in self._plan.undo.get(host, ())}
-            for key in filter(self._activated, reversed(await self._tasks_of(host))):
-                name = f"{key.removeprefix('task:')} on {host}"
-                step = undos.get(key)
-                if step is None:
-                    kept.append(name)
-                    continue
-                try:
-                    await steps.run(self._fleet, host, self._claim, (step,), self._tell, decided=True)
-                    undone.append(name)
-                except (StepFailed, HostError) as error:
-                    self._tell("note", host=host, message=f"the undo of {key.removeprefix('task:')} failed: {error.message}")
-                    kept.append(name)
-
-        await self._fleet.each(one, self._plan.members)
-        return tuple(sorted(undone)), tuple(sorted(kept))
-
-    async def _tasks_of(self, host: str) -> list[str]:
-        """Tasks that ran on a host: as its journal says, else as it was heard here."""
-        if not any(wave.phase == "activate" and host in wave.steps for wave in self._plan.waves):
-            return []
-        try:
-            return await tasks_that_ran(self._fleet, host, self._claim.deployment)
-        except HostError:
-            return self._ran[host]
+    async def _undo_tasks(self) -> Undone:
+        """Undo what ran, as each host's own journal has it, which may know more than was heard here."""
+        hosts = tuple(name for name in self._plan.members if any(w.phase == "activate" and name in w.steps for w in self._plan.waves))
+        looked = await ask.look(self._fleet, hosts=hosts)
+        done = await undo_tasks(self._fleet, self._claim, self._tell, left_of(looked.answers, self._claim.deployment))
+        unread = [f"{key.removeprefix('task:')} on {name}" for name in looked.errors for key in self._ran[name] if self._activated(key)]
+        return Undone(done.undone, tuple(sorted((*done.kept, *unread))))
 
     def _activated(self, key: str) -> bool:
         """Whether a task belongs to what users can see; what prepare does is invisible and needs no undo."""

@@ -9,9 +9,11 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from shipway.execute.telling import Tell
+from shipway.flows.begin import LEFT
 from shipway.ledger.store import Ledger
 from shipway.model.errors import ShipwayError
 from shipway.model.event import Event
@@ -52,7 +54,9 @@ class Attempt:
         return self.tell
 
     def ended(self, verdict: Verdict) -> Verdict:
-        """Tell the verdict, and remember the whole attempt."""
+        """Tell the verdict, and remember the whole attempt. Its message names what was left by earlier deployments."""
+        named = [str(event.data["message"]) for event in self.events if event.kind == "note" and event.data.get("of") == LEFT]
+        verdict = replace(verdict, message="; ".join([verdict.message, *named]))
         self.tell(
             "ended",
             verdict=verdict.verdict,

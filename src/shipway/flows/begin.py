@@ -15,9 +15,13 @@ from shipway.execute.ask import Facts
 from shipway.execute.fleet import Fleet
 from shipway.execute.lease import Claim, Fenced
 from shipway.execute.telling import Tell
+from shipway.execute.undo import left_of, undo_tasks
 from shipway.flows.words_of_failure import silent, unreachable
 from shipway.model.errors import AGAIN, HostError, Refused, Unsettled
 from shipway.model.intent import Environment
+
+LEFT = "left"
+"""What a note is of that names tasks of earlier deployments: the verdict says it once more."""
 
 INTENT = ("armed", "switched", "back")
 TRIES = 5
@@ -70,11 +74,12 @@ async def hold(
 
 
 async def settled(fleet: Fleet, claim: Claim, tell: Tell) -> dict[str, Facts]:
-    """Read all hosts; settle each deployment that is open anywhere under this driver's number; read again."""
+    """Read all hosts; settle each deployment that is open anywhere under this driver's number; read again.
+
+    Tasks that ran for a deployment that did not go live are undone then, or named: its own driver may not have come to it.
+    """
     facts = await read(fleet)
     open_ones = open_deployments(facts, besides=claim.deployment)
-    if not open_ones:
-        return facts
     for deployment, lead in open_ones.items():
         if lead not in fleet.hosts:
             raise Unsettled(
@@ -86,7 +91,17 @@ async def settled(fleet: Fleet, claim: Claim, tell: Tell) -> dict[str, Facts]:
         ending = await decision.settle(fleet, claim, tell, deployment, lead)
         if not ending.settled:
             raise silent(ending, deployment, fleet.environment)
-    return await read(fleet)
+    if open_ones:
+        facts = await read(fleet)
+    done = await undo_tasks(fleet, claim, tell, left_of(facts))
+    if done.words:
+        tell("note", message=f"of earlier deployments that did not go live, {done.words}", of=LEFT)
+    return facts
+
+
+def is_quiet(facts: Mapping[str, Facts]) -> bool:
+    """Whether nothing of an earlier deployment has to be settled or undone."""
+    return not open_deployments(facts) and not left_of(facts)
 
 
 def open_deployments(facts: Mapping[str, Facts], besides: str = "") -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shipway.flows.attempt import Attempt
-from shipway.flows.begin import hold, open_deployments, who
+from shipway.flows.begin import hold, is_quiet, who
 from shipway.flows.transact import connect_and_read, reach, typed
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
@@ -26,7 +26,7 @@ async def settle(attempt: Attempt, intent: Intent, kind: str) -> Settled:
     environment = intent.environment
     async with reach(intent) as fleet:
         facts = await connect_and_read(fleet, attempt)
-        if not open_deployments(facts):
+        if is_quiet(facts):
             attempt.tell("began", kind=kind, app=intent.app, environment=environment.name, who=who(), members=list(fleet.names))
             return Settled({}, typed(facts), "")
 

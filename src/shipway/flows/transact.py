@@ -16,7 +16,7 @@ from shipway.execute.conduct import Conduct, Outcome
 from shipway.execute.fleet import Fleet
 from shipway.execute.ship import Blobs
 from shipway.flows.attempt import Attempt
-from shipway.flows.begin import hold, open_deployments, read, who
+from shipway.flows.begin import hold, is_quiet, read, who
 from shipway.flows.notifications import tell_trouble, with_secrets
 from shipway.flows.words_of_failure import failed, reason, unreachable
 from shipway.model.facts import HostFacts
@@ -66,7 +66,7 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
             return transaction.planner(typed(drifted), deployment=deployment, who=who(), number=number, peer_key=peer_key)
 
         plan = plan_for(facts, "plan", next_number(facts))
-        if plan.nothing_to_do and not open_deployments(facts):
+        if plan.nothing_to_do and is_quiet(facts):
             # Only now is every byte compared: a change costs no reading of what it replaces.
             drift |= {name: fact["drift"] for name, fact in (await read(fleet, verify=True)).items()}
             if plan_for(facts, "plan", next_number(facts)).nothing_to_do:

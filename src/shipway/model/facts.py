@@ -161,6 +161,16 @@ class Notifications:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftTask:
+    """A task that ran on the host for a deployment that did not go live, and that nobody has undone or named. `undo`: it can be."""
+
+    deployment: str
+    task: str
+    state: str
+    undo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Lack:
     """What a host must still be sent for a release: blobs and their bytes."""
 
@@ -187,6 +197,7 @@ class HostFacts:
     shared: tuple[str, ...] = ()
     drift: tuple[str, ...] = ()
     busy: tuple[Busy, ...] = ()
+    left: tuple[LeftTask, ...] = ()
     supervisor_running: bool = True
     supervisor_agent: str = ""
     root_bytes: int = 0

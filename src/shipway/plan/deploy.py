@@ -150,9 +150,9 @@ def _of(phase: Literal["prepare", "activate"], intent: Intent) -> list[Task]:
 
 
 def _undo(intent: Intent, host: str, number: int) -> tuple[Step, ...]:
-    ran = [t for phase in ("prepare", "activate") for t in intent.shipment.tasks if t.phase == phase]
+    ran = [task for task in intent.shipment.tasks if task.phase == "activate"]
     return tuple(
-        steps.task_undo(t, t.undo, number) for t in reversed(ran) if t.undo is not None and host in runners(t, intent.environment.hosts)
+        steps.task_undo(task, number) for task in reversed(ran) if task.undo is not None and host in runners(task, intent.environment.hosts)
     )
 
 

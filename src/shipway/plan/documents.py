@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from shipway.model.intent import Host, Intent
+from shipway.model.intent import Host, Intent, Task
 from shipway.model.release import Release
 from shipway.plan.runtimes.process import command, fits, page, process_table
 
@@ -38,6 +38,7 @@ def generation_document(
         "static": intent.shipment.static,
         "shared": list(intent.shipment.shared),
         "tasks": [task.name for task in intent.shipment.tasks if fits(task.roles, host)],
+        "activate": [_undoing(task) for task in intent.shipment.tasks if task.phase == "activate" and fits(task.roles, host)],
         "tasks_digest": _tasks_digest(intent, host),
         "key_pages": [page(p) for p in intent.environment.key_pages],
         "domains": list(intent.environment.domains),
@@ -101,6 +102,17 @@ def deployment_document(
         "before": before,
         "peer_key": peer_key,
         "keep_warm_seconds": keep_warm_seconds,
+    }
+
+
+def _undoing(task: Task) -> dict[str, Any]:
+    """What a host keeps of a task that users may see, so that whoever settles its deployment can undo it. The user's own words only."""
+    return {
+        "name": task.name,
+        "undo": task.undo and command(task.undo),
+        "check": task.check and command(task.check),
+        "directory": task.directory,
+        "timeout_seconds": task.timeout_seconds,
     }
 
 

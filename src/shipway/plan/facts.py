@@ -6,7 +6,22 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from shipway.model.errors import HostError
-from shipway.model.facts import Attempt, Busy, Disk, HeldLease, Hello, HostFacts, Instance, Json, Lack, Member, Notifications, Proxy, Warm
+from shipway.model.facts import (
+    Attempt,
+    Busy,
+    Disk,
+    HeldLease,
+    Hello,
+    HostFacts,
+    Instance,
+    Json,
+    Lack,
+    LeftTask,
+    Member,
+    Notifications,
+    Proxy,
+    Warm,
+)
 
 T = TypeVar("T")
 
@@ -27,6 +42,7 @@ def read_facts(host: str, value: object, *, lack: Lack | None = None) -> HostFac
         shared=tuple(facts.each("shared", _Reading.as_text)),
         drift=tuple(facts.each("drift", _Reading.as_text)),
         busy=tuple(facts.each("busy", _busy)),
+        left=tuple(facts.maybe("left", lambda here, key: here.each(key, _left)) or ()),
         supervisor_running=facts.object("supervisor").truth("running"),
         supervisor_agent=facts.object("supervisor").maybe("agent", _Reading.text) or "",
         root_bytes=facts.maybe("root_bytes", _Reading.integer) or 0,
@@ -161,6 +177,10 @@ def _notifications(box: _Reading | None) -> Notifications:
 
 def _busy(row: _Reading) -> Busy:
     return Busy(row.text("deployment"), row.text("key"), row.number("since"))
+
+
+def _left(row: _Reading) -> LeftTask:
+    return LeftTask(row.text("deployment"), row.text("task"), row.text("state"), bool(row.maybe("undo", _Reading.truth)))
 
 
 class _Reading:

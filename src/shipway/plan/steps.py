@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from shipway.model.intent import Command, Task
+from shipway.model.intent import Task
 from shipway.model.plan import Step
 from shipway.model.release import Release
 from shipway.plan.runtimes.process import command
@@ -77,18 +77,10 @@ def task_run(task: Task, number: int) -> Step:
     return Step(f"task:{task.name}", "task.run", args, f"run {task.name}", task.timeout_seconds + GRACE_SECONDS)
 
 
-def task_undo(task: Task, undo: Command, number: int) -> Step:
-    args = {
-        "generation": number,
-        "name": task.name,
-        "run": command(undo),
-        "directory": task.directory,
-        "timeout_seconds": task.timeout_seconds,
-        "check": None,
-        "outputs": [],
-        "per_release": False,
-    }
-    return Step(f"undo:task:{task.name}", "task.run", args, f"undo {task.name}", task.timeout_seconds + GRACE_SECONDS)
+def task_undo(task: Task, number: int) -> Step:
+    """Undo a task by the command that its generation keeps."""
+    args = {"generation": number, "name": task.name}
+    return Step(f"undo:task:{task.name}", "task.undo", args, f"undo {task.name}", task.timeout_seconds + GRACE_SECONDS)
 
 
 def reboot_ensure(app: str, environment: str) -> Step:

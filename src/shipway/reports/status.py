@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shipway.model.facts import HostFacts, Json
+from shipway.model.facts import HostFacts, Json, LeftTask
 from shipway.reports.clean import clean
 from shipway.reports.notifications import trouble
 
@@ -152,6 +152,7 @@ def _doings(fact: HostFacts) -> list[str]:
         before = "nothing" if attempt.base is None else f"generation {attempt.base}"
         alone = f"goes back to {before} by itself unless it is confirmed"
         said.append(f"deployment {clean(attempt.deployment)} is {attempt.stage} and not decided; this host {alone}")
+    said += [_left(task) for task in fact.left if task.state != "running"]
     said += _prepared(fact)
     said += [text for text in (trouble(fact.notifications),) if text]
     draining = [p for p in fact.processes if p.generation != fact.member.current and p.state in ("draining", "stopping")]
@@ -166,6 +167,13 @@ def _warm(fact: HostFacts) -> list[str]:
     copies = ", ".join(f"{clean(row.name)}.{row.instance}" for row in fact.warm_copies)
     number = fact.warm_copies[0].generation
     return [f"{copies} of generation {number} stays warm for {fact.warm_seconds:.0f} s more: a rollback to it starts nothing"]
+
+
+def _left(task: LeftTask) -> str:
+    name = f"{clean(task.task)} of {clean(task.deployment)}"
+    if task.state == "unknown":
+        return f"{name} began here, and nobody saw how it ended; the next command {'settles' if task.undo else 'names'} it"
+    return f"{name} ran here and was not undone; the next command {'undoes' if task.undo else 'names'} it"
 
 
 def _prepared(fact: HostFacts) -> list[str]:

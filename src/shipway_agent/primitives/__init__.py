@@ -57,6 +57,8 @@ WHERE: Dict[str, str] = {
     "generation.make": "shipway_agent.primitives.generations:make",
     "generation.copy": "shipway_agent.primitives.generations:copy",
     "task.run": "shipway_agent.primitives.tasks:run",
+    "task.undo": "shipway_agent.primitives.undo:undo",
+    "task.name": "shipway_agent.primitives.undo:name",
     "process.start": "shipway_agent.primitives.processes:start",
     "workers.settled": "shipway_agent.primitives.processes:settled",
     "retire.watch": "shipway_agent.primitives.processes:draining",

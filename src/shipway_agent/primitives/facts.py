@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict
 from typing import Any, Dict, List, Optional
 
-from shipway_agent import clock, decide, logs, peers
+from shipway_agent import clock, decide, leftovers, logs, peers
 from shipway_agent.apply import pointed
 from shipway_agent.call import Place
 from shipway_agent.daemon import AGENT
@@ -64,6 +64,7 @@ def look(place: Place, journal: Journal, *, verify: bool) -> Dict[str, Any]:
         "shared": shared_paths(root),
         "drift": _drift(place, journal, live) if verify and live is not None else [],
         "busy": [{"deployment": step.deployment, "key": step.key, "since": step.at} for step in journal.busy()],
+        "left": leftovers.left(root, journal),
         "supervisor": {"running": root.supervised(), "agent": journal.meta(AGENT) or ""},
         "root_bytes": bytes_below(root) if verify else 0,
         "notifications": box.summary(journal),

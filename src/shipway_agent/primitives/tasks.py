@@ -45,15 +45,10 @@ def run(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     name, check = str(args["name"]), args.get("check")
     runner = _runner(context, args)
     if context.unknown:
-        _wait_for_orphans(context)
+        wait_for_orphans(context, context.key)
         if check is None:
-            raise AgentError(
-                "unknown-outcome",
-                f"task {name} began before the link or the agent was lost, and whether it took effect is not known; "
-                f"look at it, and give it a `check` (a command that ends with 0 when it is done) so that this settles itself",
-                task=name,
-            )
-    if check is not None and runner.run(check, min(runner.timeout_seconds, 60.0), lambda line: None).exit == 0:
+            raise _unknown(name)
+    if check is not None and _is_done(runner, check):
         return {"exit": 0, "lines": [], "skipped": True}
     _make_outputs(context, str(runner.environment["SHIPWAY_RELEASE"]), args.get("outputs") or [])
     # What users cannot see is ended when nobody waits for it any more; what they can is left to end by itself, and undone then.
@@ -68,6 +63,26 @@ def run(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     if ended.exit != 0:
         raise AgentError("task-failed", f"task {name} ended with {_exit_words(ended.exit)}", ended.lines, task=name, exit=ended.exit)
     return {"exit": 0, "lines": ended.lines, "skipped": False}
+
+
+def took_effect(context: Context, args: Mapping[str, Any]) -> bool:
+    """Whether a task that began and has no ending is done, as its check says. Raises AgentError `unknown-outcome` where it has none."""
+    if args.get("check") is None:
+        raise _unknown(str(args["name"]))
+    return _is_done(_runner(context, args), args["check"])
+
+
+def wait_for_orphans(context: Context, key: str) -> None:
+    """A step whose agent was killed may still run: let it end within its own bound."""
+    while True:
+        mine = [o for o in orphans(context.root) if (o.deployment, o.key) == (context.deployment, key)]
+        if not mine:
+            return
+        overdue = context.left(time.monotonic()) <= 0
+        for orphan in mine:
+            if overdue or clock.boot_now() >= orphan.until:
+                end(orphan)
+        time.sleep(0.1)
 
 
 def remembered_as(root: Root, salt: str, args: Mapping[str, Any]) -> Tuple[str, str]:
@@ -220,17 +235,17 @@ def _signal(group: int, number: int) -> None:
         pass  # it has ended in between
 
 
-def _wait_for_orphans(context: Context) -> None:
-    """An earlier try of this step may still run although its agent is gone: let it end within its own bound."""
-    while True:
-        mine = [o for o in orphans(context.root) if (o.deployment, o.key) == (context.deployment, context.key)]
-        if not mine:
-            return
-        overdue = context.left(time.monotonic()) <= 0
-        for orphan in mine:
-            if overdue or clock.boot_now() >= orphan.until:
-                end(orphan)
-        time.sleep(0.1)
+def _is_done(runner: Runner, check: Any) -> bool:
+    return runner.run(check, min(runner.timeout_seconds, 60.0), lambda line: None).exit == 0
+
+
+def _unknown(name: str) -> AgentError:
+    return AgentError(
+        "unknown-outcome",
+        f"task {name} began before the link or the agent was lost, and whether it took effect is not known; "
+        f"look at it, and give it a `check` (a command that ends with 0 when it is done) so that this settles itself",
+        task=name,
+    )
 
 
 def _make_outputs(context: Context, release: str, outputs: List[str]) -> None:

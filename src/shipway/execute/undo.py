@@ -1,0 +1,98 @@
+"""Tasks that hosts say ran for deployments that did not go live in; each undone once, or named because it cannot be, out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from shipway.execute import steps
+from shipway.execute.ask import Facts
+from shipway.execute.fleet import Fleet
+from shipway.execute.lease import Claim
+from shipway.execute.telling import Tell
+from shipway.model.errors import HostError
+from shipway.model.plan import Step
+
+Left = Mapping[str, Any]
+"""One such task, as FACTS["left"] of docs/contracts.md has it."""
+
+GRACE_SECONDS = 15.0
+NAME_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """Tasks by name and host: what was undone, and what ran and stays as it is."""
+
+    undone: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """Both as the end of a sentence, empty where there is neither."""
+        said = [f"undone: {', '.join(self.undone)}"] if self.undone else []
+        return "; ".join([*said, f"these tasks ran and have no undo: {', '.join(self.kept)}"] if self.kept else said)
+
+
+def left_of(facts: Mapping[str, Facts], deployment: str | None = None) -> dict[str, list[Left]]:
+    """What is left on each host, newest first; of one deployment where named. Hosts with nothing are left out."""
+    found = {
+        name: [left for left in fact.get("left", ()) if deployment in (None, left["deployment"])] for name, fact in sorted(facts.items())
+    }
+    return {name: left for name, left in found.items() if left}
+
+
+async def undo_tasks(fleet: Fleet, claim: Claim, tell: Tell, left: Mapping[str, Sequence[Left]]) -> Undone:
+    """Undo what has an undo, newest first on each host, and name the rest: it is told here, and each host remembers that it was.
+
+    Runs behind the decision, under the number of this driver, whoever ran the tasks.
+    """
+    undone: list[str] = []
+    kept: list[str] = []
+
+    async def one(host: str) -> None:
+        for task in left[host]:
+            name = _name(task, host, claim)
+            try:
+                if task["undo"] and await _undo(fleet, host, claim, tell, task):
+                    undone.append(name)
+                if task["undo"]:
+                    continue
+            except HostError as error:
+                tell("note", host=host, message=f"the undo of {task['task']} failed: {error.message}")
+            kept.append(name)
+            try:
+                await _run(
+                    fleet,
+                    host,
+                    claim,
+                    tell,
+                    task,
+                    Step(f"named:task:{task['task']}", "task.name", {}, "remember that it was named", NAME_SECONDS),
+                )
+            except HostError:
+                pass  # then the next command names it again
+
+    await fleet.each(one, left)
+    return Undone(tuple(sorted(undone)), tuple(sorted(kept)))
+
+
+async def _undo(fleet: Fleet, host: str, claim: Claim, tell: Tell, task: Left) -> bool:
+    args = {"generation": task["number"], "name": task["task"]}
+    bound = float(task["timeout_seconds"]) + GRACE_SECONDS
+    step = Step(f"undo:task:{task['task']}", "task.undo", args, f"undo {task['task']}", bound)
+    return bool((await _run(fleet, host, claim, tell, task, step)).get("undone", True))
+
+
+async def _run(fleet: Fleet, host: str, claim: Claim, tell: Tell, task: Left, step: Step) -> dict[str, Any]:
+    # Under the deployment that ran the task, so that it is done once, and under our own number, so that it is permitted.
+    answers = await steps.run(fleet, host, replace(claim, deployment=str(task["deployment"])), (step,), tell, decided=True)
+    answer: dict[str, Any] = answers[step.key]
+    return answer
+
+
+def _name(task: Left, host: str, claim: Claim) -> str:
+    of = "" if task["deployment"] == claim.deployment else f" of {task['deployment']}"
+    ended = ", whose outcome is not known" if task["state"] == "unknown" and not task["undo"] else ""
+    return f"{task['task']}{of} on {host}{ended}"
