@@ -55,6 +55,14 @@ def _decide(call: Call) -> Dict[str, Any]:
         if not call.root.supervised():
             daemon.ensure(call.root, None, call.place.proxy)
     reply = decide(call.root, call.named(), call.args)
+    if call.args["do"] == "tell" and reply["ok"]:
+        from shipway_agent import visitor
+
+        deployment = str(call.args["deployment"])
+        down = visitor.end(call.root, deployment)
+        if down is not None:
+            call.journal.event("visited", deployment, {"downtime_seconds": down})
+            return {**reply, "downtime_seconds": down}
     if call.args["do"] == "lease" and reply["ok"]:
         from shipway_agent import daemon
 
@@ -72,6 +80,12 @@ def _run(call: Call) -> Dict[str, Any]:
 def _events(call: Call) -> Dict[str, Any]:
     found = call.journal.events(int(call.args.get("since", 0)), call.args.get("deployment"))
     return {"events": found}
+
+
+def _follow(call: Call) -> Dict[str, Any]:
+    from shipway_agent import follow
+
+    return follow.follow(call)
 
 
 def _log(call: Call) -> Dict[str, Any]:
@@ -145,6 +159,7 @@ CALLS: Dict[str, Answer] = {
     "decide": _decide,
     "run": _run,
     "events": _events,
+    "follow": _follow,
     "log": _log,
     "fresh": _fresh,
     "prove": _prove,

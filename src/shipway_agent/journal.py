@@ -215,6 +215,10 @@ class Journal:
         )
         return [{"seq": seq, "at": at, "deployment": of, "kind": kind, "data": json.loads(text)} for seq, at, of, kind, text in rows]
 
+    def newest(self) -> int:
+        """The number of the newest event, 0 before the first."""
+        return int(self._rows("SELECT coalesce(max(seq), 0) FROM events")[0][0])
+
     def verify(self) -> None:
         """Read the whole chain. Raises Tampered: the number of the first event that is missing or not what was written."""
         with self._told():
@@ -236,13 +240,22 @@ class Journal:
         return [_step(row) for row in self._rows("SELECT * FROM steps WHERE deployment = ? ORDER BY rowid", (deployment,))]
 
     def begin_step(
-        self, deployment: str, key: str, fence: int, *, now: float, decided: bool = False, on_behalf_of: Optional[str] = None
+        self,
+        deployment: str,
+        key: str,
+        fence: int,
+        *,
+        now: float,
+        decided: bool = False,
+        on_behalf_of: Optional[str] = None,
+        about: Optional[Mapping[str, Any]] = None,
     ) -> Optional[Step]:
         """Write the intent, and answer what was known of the step before; None for a first try.
 
         One that is *done* is left alone: use its answer. One that is *unknown* began, has no ending and runs no more: its check
         settles it. With `decided`, for the lists behind a decision, only the fencing number counts. `on_behalf_of` names the
         deployment that must be allowed to go on, where the step is remembered under another name (`release:<digest>`).
+        `about` goes into the event, for those who follow it: title, phase, wave.
         Raises AgentError: the codes of `decide.permits`, and `busy` while the same step still runs. `now` is the boot clock.
         """
         driver = on_behalf_of or deployment
@@ -258,17 +271,20 @@ class Journal:
             pid = os.getpid()
             row = (deployment, key, fence, "intent", clock.wall_now(), "{}", pid, clock.process_start(pid))
             self._db.execute("INSERT OR REPLACE INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-            self._append("step", deployment, {"key": key, "state": "intent", "fence": fence})
+            of = {"of": driver} if driver != deployment else {}
+            self._append("step", deployment, {"key": key, "state": "intent", "fence": fence, **of, **(about or {})})
             return before
 
-    def end_step(self, deployment: str, key: str, state: str, data: Mapping[str, Any]) -> None:
-        """Write how a step ended: `done` with its answer, `failed` with its error, or `unknown`."""
+    def end_step(
+        self, deployment: str, key: str, state: str, data: Mapping[str, Any], *, about: Optional[Mapping[str, Any]] = None
+    ) -> None:
+        """Write how a step ended: `done` with its answer, `failed` with its error, or `unknown`. `about` goes into the event."""
         with self._writing():
             self._db.execute(
                 "UPDATE steps SET state = ?, at = ?, json = ? WHERE deployment = ? AND key = ?",
                 (state, clock.wall_now(), _canonical(data), deployment, key),
             )
-            self._append("step", deployment, {"key": key, "state": state, "data": data})
+            self._append("step", deployment, {"key": key, "state": state, "data": data, **(about or {})})
 
     def busy(self) -> List[Step]:
         """Steps that run now. Those whose process is gone without an ending become *unknown* here."""
@@ -375,7 +391,9 @@ class Journal:
             self._save(after)
             self._put_into_outbox(before, after, message, now)
         if message["do"] not in QUIET or _stages(after) != _stages(before):
-            self._append("member", str(message.get("deployment", "")), {"message": _without_secrets(message), "reply": reply})
+            moved = {of: stage for of, stage in _stages(after)[1] if (of, stage) not in _stages(before)[1]}
+            told = {"message": _without_secrets(message), "reply": reply, **({"moved": moved} if moved else {})}
+            self._append("member", str(message.get("deployment", "")), told)
         return reply
 
     def _put_into_outbox(self, before: Member, after: Member, message: Mapping[str, Any], now: float) -> None:

@@ -16,6 +16,9 @@ from shipway_agent.primitives import WHERE, Context, primitive
 from shipway_agent.primitives.tasks import outputs_are_there, remembered_as
 
 LOOK_AGAIN_SECONDS = 0.1
+WORDS = 200
+"""Characters that are kept of what a driver says about a step."""
+
 UNDO = "undo:"
 """What the key of a step begins with that undoes the step of the rest of its key."""
 
@@ -27,6 +30,8 @@ def run(call: Call) -> Dict[str, Any]:
     One that began and has no ending is *unknown*: its primitive settles it by looking. Raises AgentError for a list that cannot be run.
     """
     run_of, steps = _orders(call.args)
+    if call.args.get("shipped"):
+        call.journal.event("shipped", run_of.deployment, _numbers(call.args["shipped"]))
     done: List[Dict[str, Any]] = []
     for step in steps:
         began = time.monotonic()
@@ -42,11 +47,17 @@ def run(call: Call) -> Dict[str, Any]:
 
 @dataclass(frozen=True)
 class RunOf:
-    """On whose behalf the steps run. `decided`: they belong behind the decision, and only the number counts."""
+    """On whose behalf the steps run. `decided`: they belong behind the decision, and only the number counts.
+
+    `phase`, `wave` and `batch` say where the fleet is, for those who follow the journal.
+    """
 
     deployment: str
     fence: int
     decided: bool
+    phase: str
+    wave: str
+    batch: int
 
 
 @dataclass(frozen=True)
@@ -57,13 +68,18 @@ class Order:
     do: str
     args: Mapping[str, Any]
     timeout_seconds: float
+    title: str
 
 
 def _orders(args: Mapping[str, Any]) -> Tuple[RunOf, List[Order]]:
     """Everything is read before anything is done: a list with a mistake in it leaves the host as it was."""
     try:
-        run_of = RunOf(str(args["deployment"]), int(args["fence"]), bool(args.get("decided")))
-        steps = [Order(str(s["key"]), str(s["do"]), dict(s["args"]), float(s["timeout_seconds"])) for s in args["steps"]]
+        phase, wave = (str(args.get(name, ""))[:WORDS] for name in ("phase", "wave"))
+        run_of = RunOf(str(args["deployment"]), int(args["fence"]), bool(args.get("decided")), phase, wave, int(args.get("batch", 0)))
+        steps = [
+            Order(str(s["key"]), str(s["do"]), dict(s["args"]), float(s["timeout_seconds"]), str(s.get("title", ""))[:WORDS])
+            for s in args["steps"]
+        ]
     except (KeyError, TypeError, ValueError) as error:
         raise AgentError("steps", f"this is no list of steps: {type(error).__name__} {error}") from None
     unknown = sorted({step.do for step in steps} - set(WHERE))
@@ -88,9 +104,9 @@ def _do(call: Call, run_of: RunOf, step: Order, began: float) -> Dict[str, Any]:
     except BaseException as error:
         refusal = error if isinstance(error, AgentError) else unforeseen(error)
         state = "unknown" if refusal.code in ("stuck", "unknown-outcome") else "failed"
-        call.journal.end_step(*memory, state, refusal.to_json())
+        call.journal.end_step(*memory, state, refusal.to_json(), about=_about(run_of, step, memory, began))
         raise refusal from error
-    call.journal.end_step(*memory, "done", answer)
+    call.journal.end_step(*memory, "done", answer, about=_about(run_of, step, memory, began))
     _tell(call, step.key, "skipped" if answer.get("skipped") else "done", began, answer=answer)
     return {"key": step.key, "seconds": round(time.monotonic() - began, 4), "answer": answer, "reused": False}
 
@@ -108,7 +124,12 @@ def _begin(call: Call, run_of: RunOf, step: Order, memory: Tuple[str, str], bega
     while True:
         try:
             return call.journal.begin_step(
-                *memory, run_of.fence, now=clock.boot_now(), decided=run_of.decided, on_behalf_of=run_of.deployment
+                *memory,
+                run_of.fence,
+                now=clock.boot_now(),
+                decided=run_of.decided,
+                on_behalf_of=run_of.deployment,
+                about=_intent(run_of, step),
             )
         except AgentError as error:
             if error.code != "busy" or time.monotonic() >= began + step.timeout_seconds or call.ended.is_set():
@@ -129,6 +150,24 @@ def _memory_of(call: Call, run_of: RunOf, step: Order) -> Tuple[str, str]:
     if known is not None and known.state == "done" and not outputs_are_there(call.root, deployment.partition(":")[2], step.args):
         call.journal.end_step(deployment, key, "failed", {"code": "outputs-gone", "message": "what it wrote is not here any more"})
     return deployment, key
+
+
+def _about(run_of: RunOf, step: Order, memory: Tuple[str, str], began: float) -> Dict[str, Any]:
+    """What an ending is told with: how long it took, and whose it was where it is remembered under another name."""
+    of = {"of": run_of.deployment} if memory[0] != run_of.deployment else {}
+    return {"seconds": round(time.monotonic() - began, 4), **of}
+
+
+def _intent(run_of: RunOf, step: Order) -> Dict[str, Any]:
+    """What an intent is told with: what it is, where the fleet was, and how long it may take."""
+    said = {"title": step.title, "phase": run_of.phase, "wave": run_of.wave, "batch": run_of.batch}
+    return {**{name: value for name, value in said.items() if value}, "bound_seconds": step.timeout_seconds}
+
+
+def _numbers(said: Any) -> Dict[str, Any]:
+    """What a driver says that it sent: numbers, or nothing."""
+    found = said if isinstance(said, dict) else {}
+    return {name: found[name] for name in ("blobs", "bytes", "sent", "seconds") if isinstance(found.get(name), (int, float))}
 
 
 def _context(call: Call, run_of: RunOf, step: Order, before: Optional[Step], began: float) -> Context:

@@ -145,11 +145,19 @@ def test_nothing_anywhere_is_an_agreement_about_nothing() -> None:
 
 def test_the_text_names_what_is_wrong_what_goes_on_and_what_happens_if_left_alone() -> None:
     said = serving(WANTED, [release(1), release(2)])
-    lease = {"deployment": "3-x", "owner": "bob@\x1b[31mdesk", "fence": 3, "since": 990.0, "until": 1020.0}
-    said["a"]["member"]["lease"] = lease
+    said["a"]["doing"] = {
+        "deployment": "3-x",
+        "stage": "switched",
+        "owner": "bob@\x1b[31mdesk",
+        "held_seconds": 10.0,
+        "left_seconds": 20.0,
+        "heard_seconds": 4.0,
+        "decides_seconds": 50.0,
+        "step": {"key": "prove", "title": "prove what serves", "phase": "verify", "wave": "verify", "state": "intent", "seconds": 3.0},
+    }
     said["a"]["member"]["attempts"].append({**said["a"]["member"]["attempts"][-1], "deployment": "3-x", "stage": "switched", "base": 1})
     said["b"]["drift"] = ["app.py\x1b[2J is changed"]
-    said["b"]["processes"].append({**said["b"]["processes"][0], "generation": 1, "state": "draining"})
+    said["b"]["draining"] = [{"generation": 1, "name": "web", "instance": 1, "state": "draining", "seconds_left": 1100.0}]
     heard: dict[str, HostFacts | None] = {**facts(said), "c": None}
     lines = status_text(status("production", heard, ("a", "b")), heard, {"c": "no route to host"})
     assert lines == [
@@ -162,9 +170,10 @@ def test_the_text_names_what_is_wrong_what_goes_on_and_what_happens_if_left_alon
         "",
         "c: no route to host",
         "b: app.py is changed",
-        "a: bob@desk is deploying 3-x since 10 s; its lease runs out in 20 s",
+        "a: deployment 3-x of bob@desk, since 10 s, in phase verify, 'prove what serves' runs for 3 s; its lease runs out in 20 s",
+        "a: its driver was heard 4 s ago; without it this host decides by itself within 50 s",
         "a: deployment 3-x is switched and not decided; this host goes back to generation 1 by itself unless it is confirmed",
-        "b: web.1 of generation 1 still finishes (draining)",
+        "b: web.1 of generation 1 still finishes (draining), at most 1100 s more",
     ]
     assert drift(heard) == {"b": ("app.py\x1b[2J is changed",)}
 

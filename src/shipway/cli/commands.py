@@ -15,6 +15,7 @@ COMMANDS: Mapping[str, str] = {
     "deploy": "Take a commit live on every host, or undo it on every host.",
     "prepare": "Do the half of a deployment that nobody can see.",
     "rollback": "Make an earlier generation current again.",
+    "attach": "Watch a deployment that another driver runs, or the hosts by themselves.",
     "resume": "Settle what an interrupted driver left.",
     "abort": "Undo what an interrupted driver left.",
     "status": "What serves on each host, read from the hosts.",

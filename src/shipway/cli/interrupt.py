@@ -19,8 +19,13 @@ INTENT = ("switch", "verify", "commit")
 
 
 @contextmanager
-def interruptible(task: asyncio.Task[Any], say: Callable[[str], None], leave: Callable[[], None]) -> Iterator[None]:
-    """While the block lasts, the first signal cancels `task` and says so, the second calls `leave`, which does not return."""
+def interruptible(
+    task: asyncio.Task[Any],
+    say: Callable[[str], None],
+    leave: Callable[[], None],
+    will: str = "undoing; once more leaves it to the hosts",
+) -> Iterator[None]:
+    """While the block lasts, the first signal cancels `task` and says what it `will` do, the second calls `leave`; no return from there."""
     loop = asyncio.get_running_loop()
     seen: list[int] = []
 
@@ -29,7 +34,7 @@ def interruptible(task: asyncio.Task[Any], say: Callable[[str], None], leave: Ca
         if len(seen) > 1:
             leave()
             return
-        say(f"{signal.Signals(number).name}: undoing; once more leaves it to the hosts")
+        say(f"{signal.Signals(number).name}: {will}")
         task.cancel()
 
     for number in SIGNALS:
@@ -56,6 +61,13 @@ def left_alone(state: State) -> Verdict:
     else:
         what = "what served serves on; each host discards what was prepared when its lease runs out, and nothing stays locked"
     return Verdict("interrupted", 4, f"left to the hosts: {what}", hint, deployment)
+
+
+def no_longer_watched(state: State) -> Verdict:
+    """Whoever only watched goes: nothing changes by that. Not settled, as far as was seen."""
+    environment = str(state.began.get("environment", "")) or "ENV"
+    what = f"{state.deployment} goes on without a watcher" if state.deployment else "nothing was seen"
+    return Verdict("interrupted", 4, f"no longer watched: {what}", f"shipway attach {environment}", state.deployment)
 
 
 def end_now(exit_code: int) -> None:

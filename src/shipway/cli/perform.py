@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from shipway.cli.interrupt import end_now, interruptible, left_alone
+from shipway.cli.interrupt import end_now, interruptible, left_alone, no_longer_watched
 from shipway.cli.screen import Screen
 from shipway.cli.typed import typed
 from shipway.flows.words import Words
@@ -18,6 +18,9 @@ from shipway.model.verdict import Verdict
 
 READS = frozenset({"status", "plan", "history", "show", "verify"})
 """Flows that touch nothing: what they print is their answer."""
+
+WATCHES = frozenset({"attach"})
+"""Flows that tell what others do: an interruption ends the watching, and nothing else."""
 
 VERDICT_OF_CODE = {1: "undone", 2: "refused", 3: "refused", 4: "unsettled"}
 
@@ -38,7 +41,7 @@ def perform(name: str, words: Words, *, debug: bool = False, screen: Screen | No
     """
     with screen or Screen(json=words.json, reads=name in READS, alone=bool(alone)) as shown:
         try:
-            verdict = asyncio.run(_run(find_flow(name), words, shown))
+            verdict = asyncio.run(_run(name, words, shown))
         except Exception as error:  # a person sees words, never a traceback
             if debug:
                 _print_traceback(error, shown)
@@ -75,21 +78,25 @@ def worded(error: Exception, screen: Screen, name: str, words: Words) -> tuple[V
     return Verdict("unsettled" if touched else "refused", 4 if touched else 3, what, hint, deployment, {"state": state}), state, lines
 
 
-async def _run(flow: Flow, words: Words, screen: Screen) -> Verdict:
+async def _run(name: str, words: Words, screen: Screen) -> Verdict:
+    flow = find_flow(name)
+    left = no_longer_watched if name in WATCHES else left_alone
+    will = "the watching ends; the deployment goes on" if name in WATCHES else "undoing; once more leaves it to the hosts"
+
     async def work() -> Verdict:
         return await flow(words, screen.on_event)
 
     def leave() -> None:
-        verdict = left_alone(screen.state)
+        verdict = left(screen.state)
         screen.verdict(verdict)
         end_now(verdict.exit_code)
 
     task = asyncio.ensure_future(work())
-    with interruptible(task, lambda text: _aside(text, screen), leave):
+    with interruptible(task, lambda text: _aside(text, screen), leave, will):
         try:
             return await task
         except asyncio.CancelledError:
-            return left_alone(screen.state)
+            return left(screen.state)
 
 
 def _aside(text: str, screen: Screen) -> None:

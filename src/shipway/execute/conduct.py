@@ -15,6 +15,7 @@ from shipway.execute.decision import COMMITTED, Ending
 from shipway.execute.fleet import Fleet
 from shipway.execute.lease import Claim
 from shipway.execute.ship import Blobs, ship
+from shipway.execute.steps import Where
 from shipway.execute.telling import Tell
 from shipway.execute.undo import Undone, left_of, undo_tasks
 from shipway.model.errors import HostError, HostRefused
@@ -67,6 +68,8 @@ class Conduct:
         self._where = "begin"
         self._batch: dict[str, Any] = {}
         self._armed = False
+        self._at = Where("begin", "begin")
+        self._shipped: dict[str, Mapping[str, Any]] = {}
         self._ran: dict[str, list[str]] = {name: [] for name in plan.members}
 
     async def run(self) -> Outcome:
@@ -143,7 +146,11 @@ class Conduct:
     async def _ship(self, hosts: tuple[str, ...]) -> None:
         if self._blobs is not None:
             blobs = self._blobs
-            await self._phase("ship", lambda name: ship(self._fleet, blobs, self._tell, name), hosts=hosts)
+
+            async def one(name: str) -> None:
+                self._shipped[name] = await ship(self._fleet, blobs, self._tell, name)
+
+            await self._phase("ship", one, hosts=hosts)
 
     async def _send_again(self, broken: barrier.Broken) -> None:
         """Content that a host found damaged or gone is sent once more, only that. Anything else that broke a barrier is raised."""
@@ -157,7 +164,7 @@ class Conduct:
         async def one(name: str) -> None:
             login = asyncio.ensure_future(self._fleet.login(name))
             try:
-                answers = await steps.run(self._fleet, name, self._claim, work[name], self._tell)
+                answers = await steps.run(self._fleet, name, self._claim, work[name], self._tell, where=self._at)
                 await login
             finally:
                 login.cancel()
@@ -178,7 +185,8 @@ class Conduct:
                 self._ran[host].append(str(data["key"]))
             self._tell(kind, **data)
 
-        await steps.run(self._fleet, host, self._claim, todo, _Overheard(self._tell, tell))
+        heard, shipped = _Overheard(self._tell, tell), self._shipped.pop(host, None)
+        await steps.run(self._fleet, host, self._claim, todo, heard, where=self._at, shipped=shipped)
 
     async def _phase(self, phase: str, work: Callable[[str], Any], hosts: tuple[str, ...] | None = None, name: str | None = None) -> None:
         self._enter(phase, name or phase)
@@ -189,11 +197,12 @@ class Conduct:
 
     def _enter(self, phase: str, wave: str) -> None:
         self._where = wave
+        self._at = Where(phase, wave, self._batch.get("batch", 0))
         self._tell("phase", name=phase, wave=wave, **self._batch)
 
     async def _go_back(self, errors: Mapping[str, HostError], *, interrupted: bool = False) -> Outcome:
         where = self._where
-        self._tell("phase", name="undo", wave=where)
+        self._enter("undo", where)
         bound = self._claim.confirm_seconds if self._armed else UNARMED_SECONDS
         reason = self._reason(Outcome(None, where, errors, interrupted)) if self._reason is not None else None
         ending = await decision.undo(self._fleet, self._claim, self._tell, bound, reason)
@@ -219,10 +228,11 @@ class Conduct:
 
     async def _finish(self) -> None:
         """Drains, pruning and the end of the lease. The decision stands: nothing here changes the verdict."""
-        self._tell("phase", name="finish", wave="finish")
+        self._enter("finish", "finish")
 
         async def one(name: str) -> None:
-            answers = await steps.run(self._fleet, name, self._claim, self._plan.finish.get(name, ()), self._tell, decided=True)
+            todo = self._plan.finish.get(name, ())
+            answers = await steps.run(self._fleet, name, self._claim, todo, self._tell, decided=True, where=self._at)
             for answer in answers.values():
                 for process in answer.get("draining", ()) if isinstance(answer, Mapping) else ():
                     self._tell("draining", host=name, **process)

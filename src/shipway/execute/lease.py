@@ -11,6 +11,7 @@ from typing import Any
 
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
+from shipway.model.doing import Doing
 from shipway.model.errors import AGAIN, HostError, Refused
 
 Json = Mapping[str, Any]
@@ -126,10 +127,12 @@ def _step(reply: Json) -> str:
 
 def _held(name: str, reply: Json, environment: str) -> Refused:
     if reply["code"] == "held":
+        progress = reply.get("progress")
+        far = f", {Doing.of(progress).far}" if isinstance(progress, Mapping) else ""
         return Refused(
-            f"{reply['owner']} is deploying: {reply['deployment']} holds the lease of {name} for {reply['seconds_held']:.0f} s",
+            f"{reply['owner']} is deploying: {reply['deployment']} holds the lease of {name} for {reply['seconds_held']:.0f} s{far}",
             state="nothing was touched by this command; the other deployment goes on",
-            hint=f"shipway status {environment} tells what serves; {AGAIN} when the other deployment has ended",
+            hint=f"shipway attach {environment} watches it; {AGAIN} when it has ended",
             code="lease-held",
         )
     if reply["code"] == "busy":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
@@ -35,8 +35,11 @@ class Blobs(Protocol):
         ...
 
 
-async def ship(fleet: Fleet, blobs: Blobs, tell: Tell, name: str) -> None:
-    """Bring one host what it lacks. Raises HostError; what has arrived stays, so that another try sends only the rest."""
+async def ship(fleet: Fleet, blobs: Blobs, tell: Tell, name: str) -> dict[str, Any]:
+    """Bring one host what it lacks, and answer what that was: the data of the event *shipped*.
+
+    Raises HostError; what has arrived stays, so that another try sends only the rest.
+    """
     wanted = blobs.wanted(name)
     loop = asyncio.get_running_loop()
     began, sent_before = loop.time(), fleet.bytes_sent(name)
@@ -57,14 +60,14 @@ async def ship(fleet: Fleet, blobs: Blobs, tell: Tell, name: str) -> None:
             body=_packed(blobs, rest, pack=not local),
             timeout_seconds=PUT_SECONDS,
         )
-    tell(
-        "shipped",
-        host=name,
-        blobs=len(missing),
-        bytes=sum(size for _, _, size in missing),
-        sent=fleet.bytes_sent(name) - sent_before,
-        seconds=loop.time() - began,
-    )
+    shipped = {
+        "blobs": len(missing),
+        "bytes": sum(size for _, _, size in missing),
+        "sent": fleet.bytes_sent(name) - sent_before,
+        "seconds": loop.time() - began,
+    }
+    tell("shipped", host=name, **shipped)
+    return shipped
 
 
 def _packed(blobs: Blobs, rest: Sequence[tuple[str, bool, int]], *, pack: bool) -> Callable[[], AsyncIterator[bytes]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from shipway.execute.fleet import Fleet
@@ -15,10 +16,30 @@ GRACE_SECONDS = 15.0
 """What a host may need on top of its steps' own bounds: to end a step and to journal it."""
 
 
-async def run(fleet: Fleet, name: str, claim: Claim, steps: Sequence[Step], tell: Tell, *, decided: bool = False) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The phase and wave of the fleet, as events name them, and the batch (0 for all at once). Hosts journal it with each step."""
+
+    phase: str = ""
+    wave: str = ""
+    batch: int = 0
+
+
+async def run(
+    fleet: Fleet,
+    name: str,
+    claim: Claim,
+    steps: Sequence[Step],
+    tell: Tell,
+    *,
+    decided: bool = False,
+    where: Where = Where(),
+    shipped: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Run steps on one host in one exchange, streaming what happens.
 
-    `decided` marks steps that belong behind the decision. Raises StepFailed, LinkLost, Overdue, Unreachable.
+    `decided` marks steps that belong behind the decision; `shipped` is what reached the host before, for its journal.
+    Raises StepFailed, LinkLost, Overdue, Unreachable.
     """
     titles = {step.key: step.title or step.key for step in steps}
     args = {
@@ -26,8 +47,13 @@ async def run(fleet: Fleet, name: str, claim: Claim, steps: Sequence[Step], tell
         "fence": claim.number,
         "term": claim.term,
         "decided": decided,
-        "steps": [{"key": s.key, "do": s.do, "args": s.args, "timeout_seconds": s.timeout_seconds} for s in steps],
+        "phase": where.phase,
+        "wave": where.wave,
+        "batch": where.batch,
+        "steps": [{"key": s.key, "do": s.do, "args": s.args, "timeout_seconds": s.timeout_seconds, "title": s.title} for s in steps],
     }
+    if shipped is not None:
+        args["shipped"] = dict(shipped)
     bound = sum(step.timeout_seconds for step in steps) + GRACE_SECONDS
     answer = await fleet.call(name, "run", args, on_event=_relay(name, titles, tell), timeout_seconds=bound)
     failed = answer["failed"]

@@ -87,7 +87,8 @@ async def _undo(fleet: Fleet, host: str, claim: Claim, tell: Tell, task: Left) -
 
 async def _run(fleet: Fleet, host: str, claim: Claim, tell: Tell, task: Left, step: Step) -> dict[str, Any]:
     # Under the deployment that ran the task, so that it is done once, and under our own number, so that it is permitted.
-    answers = await steps.run(fleet, host, replace(claim, deployment=str(task["deployment"])), (step,), tell, decided=True)
+    theirs = replace(claim, deployment=str(task["deployment"]))
+    answers = await steps.run(fleet, host, theirs, (step,), tell, decided=True, where=steps.Where("undo", "undo"))
     answer: dict[str, Any] = answers[step.key]
     return answer
 

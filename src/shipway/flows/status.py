@@ -42,7 +42,9 @@ async def status(words: StatusWords, on_event: Callable[[Event], None]) -> Verdi
             "answer", 4, f"cannot read {', '.join(sorted(silent))}", f"shipway status {name} again, when it can be reached", "", data
         )
     if any(fact.member.unsettled for fact in heard.values()):
-        return Verdict("answer", 4, "a deployment is not decided yet", f"shipway resume {name} settles it now", "", data)
+        driven = any(fact.doing is not None and not fact.doing.silent for fact in heard.values())
+        hint = f"shipway attach {name} watches it" if driven else f"shipway resume {name} settles it now"
+        return Verdict("answer", 4, "a deployment is not decided yet", hint, "", data)
     if not said["agrees"]:
         return Verdict("answer", 4, "the hosts do not agree on a release", f"shipway deploy {name} makes them serve one", "", data)
     if drift(facts):

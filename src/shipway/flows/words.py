@@ -40,6 +40,13 @@ class RollbackWords(Words):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttachWords(Words):
+    """`deployment` is an id, the beginning of one or a number; None is the one that goes on, else the last."""
+
+    deployment: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeWords(Words):
     """Settle what an interrupted driver left, forward where the decision allows it."""
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from shipway.model.doing import Doing, Finishing
+
 Json: TypeAlias = Mapping[str, Any]
 
 
@@ -182,7 +184,8 @@ class Lack:
 class HostFacts:
     """Everything one host said. `generations` maps a number to its document; `good` holds committed numbers, newest first.
 
-    `lack` is None until the host was asked what it lacks of a release; `drift` is empty unless files were compared.
+    `doing` is the deployment under way, None where none is. `lack` is None until the host was asked what it lacks of a release;
+    `drift` is empty unless files were compared.
     """
 
     hello: Hello
@@ -203,6 +206,8 @@ class HostFacts:
     root_bytes: int = 0
     peer_port: int | None = None
     notifications: Notifications = Notifications()
+    doing: Doing | None = None
+    draining: tuple[Finishing, ...] = ()
     lack: Lack | None = None
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from shipway.model.doing import Doing, Finishing
 from shipway.model.errors import HostError
 from shipway.model.facts import (
     Attempt,
@@ -48,6 +49,8 @@ def read_facts(host: str, value: object, *, lack: Lack | None = None) -> HostFac
         root_bytes=facts.maybe("root_bytes", _Reading.integer) or 0,
         peer_port=facts.maybe("peer_port", _Reading.integer),
         notifications=_notifications(facts.maybe("notifications", _Reading.object)),
+        doing=None if (doing := facts.maybe("doing", _Reading.object_value)) is None else Doing.of(doing),
+        draining=tuple(facts.maybe("draining", _finishings) or ()),
         lack=lack,
     )
 
@@ -173,6 +176,14 @@ def _notifications(box: _Reading | None) -> Notifications:
         tries=box.integer("tries"),
         last_error=box.maybe("last_error", _Reading.text) or "",
     )
+
+
+def _finishings(facts: _Reading, key: str) -> list[Finishing]:
+    return facts.each(key, _finishing)
+
+
+def _finishing(row: _Reading) -> Finishing:
+    return Finishing(row.integer("generation"), row.text("name"), row.integer("instance"), row.text("state"), row.number("seconds_left"))
 
 
 def _busy(row: _Reading) -> Busy:

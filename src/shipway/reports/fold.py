@@ -161,7 +161,8 @@ class State:
 
     def add(self, event: Event) -> None:
         """Take one event in. Unknown kinds and missing data change nothing."""
-        self.began_at = event.at if self.began_at is None else self.began_at
+        # What hosts remember is told after whoever attaches has connected, and happened before.
+        self.began_at = event.at if self.began_at is None else min(self.began_at, event.at)
         self.last_at = max(self.last_at, event.at)
         self.deployment = event.deployment or self.deployment
         host = self.hosts.setdefault(event.host, HostState(event.host)) if event.host else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from shipway.model.doing import Doing
 from shipway.model.facts import HostFacts, Json, LeftTask
 from shipway.reports.clean import clean
 from shipway.reports.notifications import trouble
@@ -143,11 +144,9 @@ def _row(host: Mapping[str, Any]) -> tuple[str, ...]:
 def _doings(fact: HostFacts) -> list[str]:
     """What goes on: leases, steps, open deployments, drains. And what happens if all is left alone."""
     said = []
-    lease = fact.member.lease
-    if lease is not None and lease.until > fact.hello.boot_now:
-        left, held = lease.until - fact.hello.boot_now, fact.hello.boot_now - lease.since
-        said.append(f"{clean(lease.owner)} is deploying {clean(lease.deployment)} since {held:.0f} s; its lease runs out in {left:.0f} s")
-    said += [f"step {clean(busy.key)} of {clean(busy.deployment)} runs" for busy in fact.busy]
+    if fact.doing is not None:
+        said += _doing(fact.doing)
+    said += [f"step {clean(busy.key)} of {clean(busy.deployment)} runs" for busy in fact.busy if fact.doing is None]
     for attempt in fact.member.unsettled:
         before = "nothing" if attempt.base is None else f"generation {attempt.base}"
         alone = f"goes back to {before} by itself unless it is confirmed"
@@ -155,8 +154,11 @@ def _doings(fact: HostFacts) -> list[str]:
     said += [_left(task) for task in fact.left if task.state != "running"]
     said += _prepared(fact)
     said += [text for text in (trouble(fact.notifications),) if text]
-    draining = [p for p in fact.processes if p.generation != fact.member.current and p.state in ("draining", "stopping")]
-    said += [f"{clean(p.name)}.{p.instance} of generation {p.generation} still finishes ({p.state})" for p in draining]
+    said += [
+        f"{clean(p.name)}.{p.instance} of generation {p.generation} still finishes ({p.state}), at most {p.seconds_left:.0f} s more"
+        for p in fact.draining
+        if p.generation != fact.member.current
+    ]
     return [*said, *_warm(fact)]
 
 
@@ -174,6 +176,18 @@ def _left(task: LeftTask) -> str:
     if task.state == "unknown":
         return f"{name} began here, and nobody saw how it ended; the next command {'settles' if task.undo else 'names'} it"
     return f"{name} ran here and was not undone; the next command {'undoes' if task.undo else 'names'} it"
+
+
+def _doing(doing: Doing) -> list[str]:
+    """Whose deployment goes on, since when, how far; and what happens without its driver."""
+    lease = "no lease any more"
+    if doing.left_seconds is not None:
+        since = f"since {doing.held_seconds:.0f} s, " if doing.held_seconds is not None else ""
+        lease = f"{since}{doing.far}; its lease runs out in {doing.left_seconds:.0f} s"
+    said = [f"deployment {doing.deployment} of {doing.owner or 'somebody'}, {lease}"]
+    if doing.silence:
+        said.append(doing.silence)
+    return [clean(line) for line in said]
 
 
 def _prepared(fact: HostFacts) -> list[str]:

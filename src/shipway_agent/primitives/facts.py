@@ -16,7 +16,8 @@ from shipway_agent.errors import AgentError
 from shipway_agent.folder import Folder, plain
 from shipway_agent.journal import Journal
 from shipway_agent.notifications import box
-from shipway_agent.primitives import Context, generations, proxy, reboot, trees
+from shipway_agent.primitives import Context, generations, processes, proxy, reboot, trees
+from shipway_agent.progress import progress, under_way
 from shipway_agent.root import Root
 from shipway_agent.surroundings import account
 
@@ -51,6 +52,7 @@ def look(place: Place, journal: Journal, *, verify: bool) -> Dict[str, Any]:
     documents = generations.documents(root)
     free_bytes, free_inodes = root.room()
     live = documents.get(member.current) if member.current is not None else None
+    doing = under_way(member, clock.boot_now())
     return {
         "hello": hello(place),
         "disk": {"free_bytes": free_bytes, "free_inodes": free_inodes if free_inodes >= 0 else None},
@@ -62,6 +64,8 @@ def look(place: Place, journal: Journal, *, verify: bool) -> Dict[str, Any]:
         "processes": [asdict(row) for row in journal.processes()],
         "proxy": proxy.facts(place.proxy),
         "shared": shared_paths(root),
+        "doing": progress(journal, doing, clock.boot_now(), clock.wall_now()) if doing is not None else None,
+        "draining": processes.still_finishing(root, journal),
         "drift": _drift(place, journal, live) if verify and live is not None else [],
         "busy": [{"deployment": step.deployment, "key": step.key, "since": step.at} for step in journal.busy()],
         "left": leftovers.left(root, journal),

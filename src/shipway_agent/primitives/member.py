@@ -12,6 +12,7 @@ from shipway_agent.notifications import box
 from shipway_agent.notifications.moments import BEHIND, Moment
 from shipway_agent.orphans import end_overdue
 from shipway_agent.primitives import Context
+from shipway_agent.progress import progress
 from shipway_agent.root import Root
 from shipway_agent.states import BACK, COMMITTED
 
@@ -23,7 +24,8 @@ def decide(root: Root, journal: Journal, message: Mapping[str, Any]) -> Dict[str
     """Answer a message; a refusal is an answer. Raises AgentError when what follows cannot be done; the record then says what is wanted.
 
     To acknowledge a commit is to serve its generation: a host that had gone back starts it again before it answers, or is `behind`.
-    A lease is refused (`busy`) also while a task runs on whose agent was killed: at its own timeout it is ended here.
+    Who asks for a lease that another holds is told how far that one is. A lease is refused (`busy`) also while a task runs on whose agent
+    was killed: at its own timeout it is ended here.
     """
     if message["do"] == "renew":
         return journal.decide(message, clock.boot_now())  # moves nothing, and must not wait behind a switch
@@ -35,6 +37,8 @@ def decide(root: Root, journal: Journal, message: Mapping[str, Any]) -> Dict[str
         before = journal.member().attempt(str(message.get("deployment")))
         reply = journal.decide(message, clock.boot_now())
         applied = apply_locked(root, journal)
+    if message["do"] == "lease" and reply.get("code") == "held":
+        return {**reply, "progress": progress(journal, str(reply["deployment"]), clock.boot_now(), clock.wall_now())}
     poke(root)
     if reply["ok"] and reply.get("decision") == COMMITTED and (applied.held or (before is not None and before.stage == BACK)):
         try:

@@ -14,8 +14,9 @@ from shipway_agent.apply import poke
 from shipway_agent.daemon import ask, ensure
 from shipway_agent.errors import AgentError
 from shipway_agent.group import Instance
-from shipway_agent.journal import ProcessRow
+from shipway_agent.journal import Journal, ProcessRow
 from shipway_agent.primitives import Context, generations
+from shipway_agent.root import Root
 from shipway_agent.wants import wants
 
 LOOK_SECONDS = 0.02
@@ -81,17 +82,22 @@ def settled(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
 def draining(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """What still finishes its work: {"draining": [{"generation", "name", "instance", "state", "seconds_left"}]}. Does not wait for it."""
     ask(context.root, {"hello": True})  # answered after a turn, so that what is to end is marked
+    return {"draining": still_finishing(context.root, context.journal)}
+
+
+def still_finishing(root: Root, journal: Journal) -> List[Dict[str, Any]]:
+    """Copies that were told to end and have not: {"generation", "name", "instance", "state", "seconds_left"} of each."""
     found = []
-    for row in context.journal.processes():
+    for row in journal.processes():
         if row.state not in ("draining", "stopping"):
             continue
-        document = generations.read(context.root, row.generation) or {"processes": []}
+        document = generations.read(root, row.generation) or {"processes": []}
         bound = next((float(p["drain_seconds"]) for p in document["processes"] if p["name"] == row.name), 30.0)
         left = max(0.0, bound - max(0.0, clock.wall_now() - row.since))
         found.append(
             {"generation": row.generation, "name": row.name, "instance": row.instance, "state": row.state, "seconds_left": round(left, 1)}
         )
-    return {"draining": found}
+    return found
 
 
 @dataclass

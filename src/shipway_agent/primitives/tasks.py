@@ -31,6 +31,13 @@ KILL_SECONDS = 5.0
 SETTLE_SECONDS = 0.3
 """How long output is still read after a task has ended while something it left behind holds the pipe open."""
 
+KEPT_BYTES = 32 * 1024
+"""Of each run of a task this much of its output goes into the journal, so that whoever attaches reads it."""
+
+KEEP_SECONDS = 0.5
+LONGEST_KEPT = 500
+"""Characters of one line there."""
+
 ASK_SECONDS = 0.25
 """How often a task that runs is asked about: whether anybody still waits for it."""
 
@@ -53,8 +60,8 @@ def run(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     _make_outputs(context, str(runner.environment["SHIPWAY_RELEASE"]), args.get("outputs") or [])
     # What users cannot see is ended when nobody waits for it any more; what they can is left to end by itself, and undone then.
     moot = context.is_moot if args.get("per_release") else _never
-    with _Log(context, name) as show:
-        ended = runner.run(args["run"], runner.timeout_seconds, show, moot)
+    with _Log(context, name) as log:
+        ended = runner.run(args["run"], runner.timeout_seconds, log.show, lambda: log.keep() or moot())
     if ended.exit is None and moot():
         raise AgentError("settled", f"task {name} was ended with all its processes, for the deployment had ended", ended.lines, task=name)
     if ended.exit is None:
@@ -254,26 +261,44 @@ def _make_outputs(context: Context, release: str, outputs: List[str]) -> None:
 
 
 class _Log:
-    """Shows lines to the driver, and keeps them in logs/tasks.log."""
+    """Shows lines to the driver, and keeps them in logs/tasks.log; the first of them in the journal too, for those who attach."""
 
     def __init__(self, context: Context, task: str) -> None:
         self._context = context
         self._task = task
+        self._waiting: List[str] = []
+        self._room = KEPT_BYTES
+        self._kept_at = 0.0
 
-    def __enter__(self) -> Callable[[str], None]:
+    def __enter__(self) -> _Log:
         with self._context.root.at(LOGS, create=True, mode=0o700) as logs:
             self._fd = open_log(logs, LOG)
-        return self._show
+        return self
 
     def __exit__(self, *_: object) -> None:
         os.close(self._fd)
+        self._kept_at = 0.0
+        self.keep()
 
-    def _show(self, line: str) -> None:
+    def show(self, line: str) -> None:
         self._context.emit({"event": "output", "key": self._context.key, "line": line})
+        if self._room > 0:
+            self._room -= len(line) + 1
+            self._waiting.append(line[:LONGEST_KEPT] if self._room > 0 else "… more is in logs/tasks.log …")
         try:
             os.write(self._fd, f"{self._task}: {line}\n".encode("utf-8", "replace"))
         except OSError:
             pass  # a full disk is told by what the task itself cannot write
+
+    def keep(self) -> bool:
+        """Journal what was said, at most twice a second. Always False."""
+        if self._waiting and time.monotonic() >= self._kept_at + KEEP_SECONDS:
+            lines, self._waiting, self._kept_at = self._waiting, [], time.monotonic()
+            try:
+                self._context.journal.event("output", self._context.deployment, {"key": self._context.key, "lines": lines})
+            except AgentError:
+                pass  # what cannot be journalled is told by the step that must be
+        return False
 
 
 def _exit_words(code: int) -> str:
