@@ -38,6 +38,7 @@ OPERATOR: Mapping[str, Line] = {
     "variable": Line("a variable that notifications need is not set here, or holds no target", "export it; then the same command again"),
     "other-app": Line("the commit is of another application", "ship a commit of this one"),
     "ref": Line("--ref names no commit, or several", "name one: git log shows them"),
+    "no-host": Line("a name is no host, or --without names all of them", "name hosts of the environment"),
     "deployment": Line("no deployment of that name, or several", "shipway history ENV lists them"),
     # -------------------------------------------------------------------- the repository
     "no-repository": Line("here is no git repository", "go to the checkout, or git init and commit"),
@@ -64,13 +65,16 @@ OPERATOR: Mapping[str, Line] = {
     "host": Line("a host says that it cannot take a release", "mend what it says; then the same command again"),
     "python": Line("python3 of a host is older than 3.9", "install a newer one there; then the same command again"),
     "root-taken": Line("the root of a host belongs to another host", "give it a root of its own in shipway.toml"),
-    "member-missing": Line("a recorded member is missing from shipway.toml", "put it back"),
+    "member-missing": Line("a recorded member is missing from shipway.toml", "shipway host remove ENV NAME, or put it back"),
+    "last-host": Line("the host that should leave is the only one", "shipway remove ENV"),
+    "not-lost": Line("the host that should be written off answers and serves", "shipway host remove ENV NAME, without --lost"),
+    "no-address": Line("the host that should leave is not in shipway.toml, and nobody remembers it", "put it back, or --lost"),
     "lease-held": Line(
         "somebody else deploys: who, since when, and on which host", "shipway status ENV; the same command again afterwards"
     ),
     "lease-raced": Line("another operator is always quicker", "the same command again when the other one has ended"),
     "lease-refused": Line("a host refuses its lease", "shipway status ENV, shipway resume ENV"),
-    "lead-missing": Line("a deployment is open whose lead is not in shipway.toml", "put the lead back, then shipway resume ENV"),
+    "lead-missing": Line("a deployment is open whose lead takes no part", "shipway resume ENV with it, or shipway abort ENV --lost LEAD"),
     # -------------------------------------------------------------------------- rollback
     "no-previous": Line("nothing was current before", "shipway history ENV"),
     "target-unknown": Line("no good generation is called that", "one of the numbers that are listed"),
@@ -86,7 +90,9 @@ OPERATOR: Mapping[str, Line] = {
         "the lead cannot be heard, so nothing is decided", "shipway resume ENV; hosts go back by themselves at their deadline"
     ),
     "behind": Line("it is decided, and a host has not acknowledged it", "shipway resume ENV; the host asks the lead by itself"),
-    "not-removed": Line("a host could not be cleared", "shipway remove ENV again"),
+    "left-out": Line("it is live, and hosts that were left out are behind", "shipway deploy ENV --ref COMMIT when they can be reached"),
+    "not-removed": Line("a host could not be cleared", "the same command again"),
+    "not-recorded": Line("a host left, and another one has not recorded it", "the same command again"),
 }
 """Codes that are raised on this machine. Codes of hosts stand in flows/hints.py."""
 

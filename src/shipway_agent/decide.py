@@ -64,7 +64,7 @@ class Member:
     """All that one host needs to decide. `current` is the generation that serves, None before the first.
 
     `term` is higher each time that members were written off, and comes before `fence`, the highest number seen. `left` are hosts that
-    are no members any more, and the number under which each was written off.
+    are no members any more, and the number under which each left or was written off: a later deployment may take it in again.
     """
 
     name: str
@@ -341,6 +341,15 @@ def _remove(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
     return replace(member, lease=None, current=None, attempts=(), warm=None), {"ok": True}
 
 
+def _leave(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+    """Another host was taken out of the environment. It counts again as soon as a later deployment takes it in."""
+    if member.lease is None or member.lease.deployment != message["deployment"] or not live(member.lease, now):
+        return _refuse(member, "expired")
+    if message["host"] == member.name:
+        return _refuse(member, "order", message="a host does not record that it left")
+    return replace(member, left={**member.left, str(message["host"]): member.lease.fence}), {"ok": True}
+
+
 RULES: Dict[str, Callable[[Member, Mapping[str, Any], float], Outcome]] = {
     "lease": _lease,
     "renew": _renew,
@@ -358,6 +367,7 @@ RULES: Dict[str, Callable[[Member, Mapping[str, Any], float], Outcome]] = {
     "tick": _tick,
     "boot": _boot,
     "remove": _remove,
+    "leave": _leave,
 }
 """Every message a host understands."""
 
@@ -452,7 +462,9 @@ def _number(message: Mapping[str, Any], member: Member) -> Tuple[int, int]:
 def _put(member: Member, attempt: Attempt) -> Member:
     others = [a for a in member.attempts if a.deployment != attempt.deployment]
     attempts = sorted([*others, attempt], key=lambda a: a.fence)
+    # What made current what serves is kept for ever: it says who the members are.
     settled = [a for a in attempts if a.stage in DECISIONS or a.stage == DISCARDED]
+    settled = [a for a in settled if a.stage != COMMITTED or a.fence != member.current]
     forgotten = {a.deployment for a in settled[: max(0, len(settled) - KEPT_ATTEMPTS)]}
     return replace(member, attempts=tuple(a for a in attempts if a.deployment not in forgotten))
 

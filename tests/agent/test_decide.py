@@ -500,6 +500,34 @@ def test_a_host_whose_application_was_taken_off_forgets_all_but_the_highest_numb
     assert host.lease(1)["code"] == "fenced"
 
 
+def test_a_member_records_under_a_lease_that_another_host_left_and_under_which_number() -> None:
+    host = Host().go("switched")
+    host.say("commit")
+    host.say("finish")
+    assert host.say("leave", 2, host="c")["code"] == "expired", "only under a lease"
+    host.lease(2)
+    assert host.say("leave", 2, host="a")["code"] == "order", "a host does not say it of itself"
+    assert host.say("leave", 2, host="c")["ok"]
+    assert host.say("leave", 2, host="c")["ok"], "said twice is said once"
+    assert host.member.left == {"c": 2}
+    assert host.member.current == 1, "nothing else changes"
+
+
+def test_a_record_of_an_agent_before_hosts_could_leave_is_read() -> None:
+    old = {key: value for key, value in decide.to_json(Member("a", fence=3)).items() if key != "left"}
+    assert decide.from_json(old) == Member("a", fence=3)
+
+
+def test_what_made_current_what_serves_is_never_forgotten() -> None:
+    host = Host().go("switched")
+    host.say("commit")
+    for number in range(2, 2 * decide.KEPT_ATTEMPTS):
+        host.at(LEASE_SECONDS).lease(number)
+        host.say("undo", number)
+    assert host.stage(1) == COMMITTED
+    assert len(host.member.attempts) == decide.KEPT_ATTEMPTS + 1
+
+
 def test_a_host_remembers_the_last_decisions_and_whatever_is_open() -> None:
     host = Host("b").go("switched")
     for number in range(2, 2 * decide.KEPT_ATTEMPTS):
@@ -517,6 +545,7 @@ messages = st.fixed_dictionaries(
         "deployment": deployments,
         "fence": st.integers(1, 3),
         "owner": st.just("ann"),
+        "host": st.sampled_from("abc"),
         "seconds": st.floats(1, 40),
         "lead": st.sampled_from("ab"),
         "members": st.just(["a", "b"]),

@@ -19,6 +19,7 @@ from shipway.flows.words import (
     AbortWords,
     DeployWords,
     HistoryWords,
+    HostRemoveWords,
     PlanWords,
     PrepareWords,
     RemoveWords,
@@ -84,6 +85,10 @@ PRODUCTION: dict[str, Any] = {**HERE, "environment": "production"}
         ("show @last", ShowWords(**HERE, deployment="@last")),
         ("show 2-staging", ShowWords(**HERE, environment="2-staging")),
         ("verify production 1.2", VerifyWords(**PRODUCTION, release="1.2")),
+        ("deploy production --without b --without c", DeployWords(**PRODUCTION, without=("b", "c"))),
+        ("rollback production 1.1 --without b", RollbackWords(**PRODUCTION, target="1.1", without=("b",))),
+        ("host remove production b", HostRemoveWords(**PRODUCTION, host="b")),
+        ("host remove production b --lost --with-shared", HostRemoveWords(**PRODUCTION, host="b", lost=True, with_shared=True)),
         ("remove production --yes", RemoveWords(**PRODUCTION)),
         ("remove production --yes --shared", RemoveWords(**PRODUCTION, shared=True)),
     ],
@@ -96,7 +101,7 @@ def test_a_command_line_becomes_the_words_of_its_flow(argv: str, words: Words, f
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_and_json(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run([name, "--help"]) == 0
+    assert run([*name.split(), "--help"]) == 0
     help_text = capsys.readouterr().out
     assert "--json" in help_text and "--debug" in help_text and help_text.count("\n") > 8
 

@@ -28,6 +28,9 @@ COMMANDS = [
     "shipway verify production v1.2",
     "shipway remove production --shared --yes",
     "shipway deploy production --project docs",
+    "shipway deploy production --without b --without c",
+    "shipway rollback production 1.1 --without b",
+    "shipway host remove production b --lost --with-shared",
 ]
 
 
@@ -39,8 +42,8 @@ def test_what_is_typed_again_is_read_as_the_same_words(command: str, monkeypatch
         heard.append((name, words))
         return 0
 
-    for name in ("deploy", "prepare", "rollback", "resume", "abort", "status", "plan", "history", "show", "verify", "remove"):
+    for name in ("deploy", "prepare", "rollback", "resume", "abort", "status", "plan", "history", "show", "verify", "remove", "host"):
         monkeypatch.setattr(f"shipway.cli.{name}.perform", record)
     assert run(shlex.split(command)[1:]) == 0
-    assert run([*shlex.split(typed(*heard[0]))[1:], *(["--yes"] if "remove" in command else [])]) == 0
+    assert run([*shlex.split(typed(*heard[0]))[1:], *(["--yes"] if "remove production --shared" in command else [])]) == 0
     assert heard[0] == heard[1]

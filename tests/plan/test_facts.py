@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipway.model.errors import HostError
-from shipway.plan.facts import next_number, open_notes, read_facts, recorded_members
+from shipway.plan.facts import behind, next_number, open_notes, read_facts, recorded_members
 from shipway_agent import decide
-from tests.plan.fleet import facts, fresh, intent, release, serving
+from tests.plan.fleet import changed, facts, fresh, intent, release, serving
 
 SERVING = serving(intent(("a", "b")), [release(1), release(2)])
 
@@ -106,3 +106,35 @@ def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     for key, inner in items:
         yield (*path, key)
         yield from _paths(inner, (*path, key))
+
+
+def without_b() -> dict[str, dict[str, Any]]:
+    """Two releases live on a and c; b was left out of the second."""
+    said = serving(intent(("a", "b", "c")), [release(1), release(2)])
+    said["b"] = serving(intent(("a", "b", "c")), [release(1)])["b"]
+    for name in "ac":
+        said[name]["member"]["attempts"][-1] |= {"members": ["a", "c"], "document": {"without": ["b"]}}
+    return said
+
+
+def test_who_was_left_out_is_a_member_and_behind() -> None:
+    said = facts(without_b())
+    assert recorded_members(said) == ("a", "b", "c")
+    assert behind(said) == ("b",)
+    assert recorded_members({name: said[name] for name in "ac"}) == ("a", "b", "c"), "its own word is not needed"
+    assert next_number({name: said[name] for name in "ac"}) == 3
+
+
+def test_who_left_is_no_member_until_a_later_deployment_takes_it_in() -> None:
+    said = without_b()
+    said["c"]["member"]["left"] = {"b": 3}
+    assert recorded_members(facts(said)) == ("a", "c"), "what one member has recorded counts for all"
+    said["a"]["member"]["attempts"].append(
+        {**said["a"]["member"]["attempts"][-1], "deployment": "4-x", "fence": 4, "members": ["a", "b", "c"], "document": {}}
+    )
+    assert recorded_members(facts(said)) == ("a", "b", "c")
+
+
+def test_a_number_that_is_none_in_what_left_is_named() -> None:
+    with pytest.raises(HostError, match=r"facts\.member\.left\.b: should be a whole number"):
+        read_facts("a", changed(fresh("a"), member={"left": {"b": "3"}}))

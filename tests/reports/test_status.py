@@ -179,7 +179,7 @@ def test_the_text_names_what_is_wrong_what_goes_on_and_what_happens_if_left_alon
 
 
 def test_every_state_is_explained() -> None:
-    assert set(STATES) == {"live", "drifted", "undecided", "empty", "unreachable", "unconfigured"}
+    assert set(STATES) == {"live", "drifted", "behind", "undecided", "empty", "unreachable", "unconfigured"}
 
 
 def test_a_step_that_still_runs_is_told() -> None:

@@ -24,23 +24,27 @@ COMMANDS: Mapping[str, str] = {
     "show": "One deployment, step by step.",
     "verify": "Whether every host proves that it serves a release.",
     "remove": "Take the application off its hosts.",
+    "host remove": "Take one host out of its environment.",
 }
+"""What there is to type. Two words are a command of a group; the file is named by the first."""
+
+WORDS = tuple(dict.fromkeys(name.split()[0] for name in COMMANDS))
 
 
 class Commands(click.Group):
     """The group `shipway`: knows its commands by name and imports only the one that runs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return list(WORDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in WORDS:
             return None
         found: click.Command = importlib.import_module(f"shipway.cli.{cmd_name}").command
         return found
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args and args[0] not in WORDS and not args[0].startswith("-"):
             raise click.UsageError(f"there is no command {args[0]!r}{_nearest(args[0])}", ctx)
         return super().resolve_command(ctx, args)
 
@@ -87,5 +91,5 @@ def _say(verdict: Verdict, argv: Sequence[str]) -> int:
 def _nearest(word: str) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(word, COMMANDS, n=1)
+    near = get_close_matches(word, WORDS, n=1)
     return f"; the nearest is {near[0]}" if near else ""

@@ -29,6 +29,16 @@ def environment(command: F) -> F:
     return click.argument("environment", metavar="[ENV]", required=False)(command)
 
 
+def without(command: F) -> F:
+    """--without, once for each host that is left out."""
+    return click.option(
+        "--without",
+        metavar="HOST",
+        multiple=True,
+        help="Leave this host out: it keeps what it serves, and the exit code is 4 until a deployment without this word reaches it.",
+    )(command)
+
+
 def ref(command: F) -> F:
     """--ref, which names the commit."""
     return click.option("--ref", metavar="REF", help="A branch, tag or commit; without it HEAD, and the tree must be clean.")(command)

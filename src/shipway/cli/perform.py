@@ -53,8 +53,9 @@ def perform(name: str, words: Words, *, debug: bool = False, screen: Screen | No
 
 
 def find_flow(name: str) -> Flow:
-    """The flow of that name, imported now."""
-    flow: Flow = getattr(importlib.import_module(f"shipway.flows.{name}"), name)
+    """The flow of that name, imported now; that of `host remove` is host_remove."""
+    file = name.replace(" ", "_")
+    flow: Flow = getattr(importlib.import_module(f"shipway.flows.{file}"), file)
     return flow
 
 

@@ -7,13 +7,13 @@ from dataclasses import fields
 
 from shipway.flows.words import Words
 
-FIRST = ("target", "deployment", "release")
+FIRST = ("target", "deployment", "release", "host")
 """Words without an option before them."""
 
 
 def typed(name: str, words: Words) -> str:
     """`shipway deploy production --ref v2`: with everything that is not as it would be without saying."""
-    argv = ["shipway", name, *([words.environment] if words.environment is not None else [])]
+    argv = ["shipway", *name.split(), *([words.environment] if words.environment is not None else [])]
     for field in fields(words):
         value = getattr(words, field.name)
         if field.name in ("environment", "json") or value == field.default:
@@ -22,6 +22,8 @@ def typed(name: str, words: Words) -> str:
             argv.append(str(value))
         elif field.name == "project":
             argv += [] if str(value) == "." else ["--project", str(value)]
+        elif isinstance(value, tuple):
+            argv += [word for one in value for word in (f"--{field.name}", str(one))]
         else:
-            argv += [f"--{field.name}", *([] if value is True else [str(value)])]
+            argv += [f"--{field.name.replace('_', '-')}", *([] if value is True else [str(value)])]
     return shlex.join(argv)

@@ -60,6 +60,13 @@ async def settle(fleet: Fleet, claim: Claim, tell: Tell, deployment: str, lead: 
     return ending
 
 
+async def follow(fleet: Fleet, claim: Claim, tell: Tell, deployment: str, decision: str) -> Ending:
+    """Tell every host a decision that some member has on record already."""
+    ending = Ending(decision, await _tell_all(fleet, claim, tell, deployment, decision))
+    tell("settled", deployment_settled=deployment, decision=decision)
+    return ending
+
+
 async def _decide(
     fleet: Fleet,
     claim: Claim,

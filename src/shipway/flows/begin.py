@@ -17,7 +17,7 @@ from shipway.execute.lease import Claim, Fenced
 from shipway.execute.telling import Tell
 from shipway.execute.undo import left_of, undo_tasks
 from shipway.flows.words_of_failure import silent, unreachable
-from shipway.model.errors import AGAIN, HostError, Refused, Unsettled
+from shipway.model.errors import AGAIN, HostError, Refused
 from shipway.model.intent import Environment
 
 LEFT = "left"
@@ -61,34 +61,34 @@ async def hold(
     `document` makes what every host journals from the number and the id. Raises Refused when somebody else holds a lease,
     Unsettled when an earlier deployment cannot be settled on every member.
     """
+    refuse_without_lead(facts, fleet, environment)
     try:
         claim, told = await _claim(fleet, environment, facts, tell, document)
     except HostError as error:
         raise unreachable({error.host: error}, fleet) from error
     async with lease.renewed(fleet, claim):
         try:
-            facts = await settled(fleet, claim, told)
+            facts = await settled(fleet, claim, told, environment)
             yield Hold(claim, facts, told)
         finally:
             await lease.release(fleet, claim)
 
 
-async def settled(fleet: Fleet, claim: Claim, tell: Tell) -> dict[str, Facts]:
+async def settled(fleet: Fleet, claim: Claim, tell: Tell, environment: Environment) -> dict[str, Facts]:
     """Read all hosts; settle each deployment that is open anywhere under this driver's number; read again.
 
+    What one member has recorded as decided is followed by all, whoever of them has lost its record since. Else the lead decides.
     Tasks that ran for a deployment that did not go live are undone then, or named: its own driver may not have come to it.
     """
     facts = await read(fleet)
     open_ones = open_deployments(facts, besides=claim.deployment)
+    refuse_without_lead(facts, fleet, environment, besides=claim.deployment)
     for deployment, lead in open_ones.items():
-        if lead not in fleet.hosts:
-            raise Unsettled(
-                f"deployment {deployment} is open and its lead {lead} is not among the hosts of the configuration",
-                state="every host serves what it served before this command",
-                hint=f"put {lead} back into shipway.toml and commit, then shipway resume {fleet.environment}",
-                code="lead-missing",
-            )
-        ending = await decision.settle(fleet, claim, tell, deployment, lead)
+        known = recorded_decision(facts, deployment)
+        if known is None:
+            ending = await decision.settle(fleet, claim, tell, deployment, lead)
+        else:
+            ending = await decision.follow(fleet, claim, tell, deployment, known)
         if not ending.settled:
             raise silent(ending, deployment, fleet.environment)
     if open_ones:
@@ -112,6 +112,36 @@ def open_deployments(facts: Mapping[str, Facts], besides: str = "") -> dict[str,
             if attempt["stage"] in INTENT and attempt["deployment"] != besides:
                 found[attempt["deployment"]] = (attempt["fence"], attempt["lead"])
     return {deployment: lead for deployment, (_, lead) in sorted(found.items(), key=lambda item: item[1])}
+
+
+def recorded_decision(facts: Mapping[str, Facts], deployment: str) -> str | None:
+    """What some member has recorded as the decision of a deployment; of a higher term where two differ. None where nobody has."""
+    found = [
+        (int(fact["member"]["term"]), str(attempt["stage"]))
+        for fact in facts.values()
+        for attempt in fact["member"]["attempts"]
+        if attempt["deployment"] == deployment and attempt["stage"] in (decision.COMMITTED, decision.REVERTED)
+    ]
+    return max(found)[1] if found else None
+
+
+def refuse_without_lead(facts: Mapping[str, Facts], fleet: Fleet, environment: Environment, besides: str = "") -> None:
+    """Nobody but its lead may decide what is open. Raises Refused where the lead is not among the hosts of this command."""
+    for deployment, lead in open_deployments(facts, besides).items():
+        if lead in fleet.hosts or recorded_decision(facts, deployment) is not None:
+            continue
+        name = environment.name
+        left_out = lead in [host.name for host in environment.without]
+        raise Refused(
+            f"deployment {deployment} is not decided, and its lead {lead} {'is left out' if left_out else 'is not in shipway.toml'}",
+            state="nothing was touched by this command; each host goes back by itself at its deadline, and waits for the decision",
+            hint=(
+                f"shipway resume {name} settles it when {lead} can be reached"
+                + ("" if left_out else " and is back in shipway.toml")
+                + f"; shipway abort {name} --lost {lead} settles it without {lead}, if that host is gone for ever"
+            ),
+            code="lead-missing",
+        )
 
 
 def who() -> str:

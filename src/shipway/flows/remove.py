@@ -6,14 +6,14 @@ import secrets
 from collections.abc import Callable
 
 from shipway.execute.ask import next_number
-from shipway.execute.fleet import worst
+from shipway.execute.fleet import Fleet, worst
 from shipway.flows.attempt import attempt
-from shipway.flows.begin import hold, who
+from shipway.flows.begin import Hold, hold, who
 from shipway.flows.project import open_project
 from shipway.flows.transact import connect_and_read, reach, typed
 from shipway.flows.want import intent_of_head
 from shipway.flows.words import RemoveWords
-from shipway.model.errors import Unsettled
+from shipway.model.errors import HostError, Unsettled
 from shipway.model.event import Event
 from shipway.model.plan import Plan
 from shipway.model.verdict import Verdict
@@ -43,16 +43,7 @@ async def remove(words: RemoveWords, on_event: Callable[[Event], None]) -> Verdi
                 tell = trying.named(held.claim.deployment)
                 tell("began", kind="remove", app=intent.app, environment=name, who=held.claim.owner, members=list(plan.members))
 
-                args = {"deployment": held.claim.deployment, "fence": held.claim.number, "keep_shared": not words.shared}
-
-                async def one(host: str) -> None:
-                    tell("step", host=host, key="remove", title=f"take {intent.app} off {host}", state="started")
-                    answer = await fleet.call(host, "remove", args, timeout_seconds=REMOVE_SECONDS)
-                    tell("step", host=host, key="remove", title=f"take {intent.app} off {host}", state="done", answer=answer)
-                    if answer.get("note"):
-                        tell("note", host=host, message=str(answer["note"]))
-
-                outcomes = await fleet.each(one, plan.switch)
+                outcomes = await fleet.each(lambda host: take_off(fleet, held, host, intent.app, words.shared), plan.switch)
         if outcomes.errors:
             first = worst(outcomes.errors)
             raise Unsettled(
@@ -64,3 +55,18 @@ async def remove(words: RemoveWords, on_event: Callable[[Event], None]) -> Verdi
             )
         kept = "" if words.shared else "; what was shared is kept"
         return trying.ended(Verdict("removed", 0, f"{intent.app} is off {', '.join(plan.switch)}{kept}", "", trying.tell.deployment))
+
+
+async def take_off(fleet: Fleet, held: Hold, host: str, app: str, shared: bool) -> None:
+    """Drain, stop and clear one host, under the lease that is held; `shared` clears its shared paths too. Raises HostError."""
+    args = {"deployment": held.claim.deployment, "fence": held.claim.number, "keep_shared": not shared}
+    told = {"host": host, "key": "remove", "title": f"take {app} off {host}"}
+    held.tell("step", **told, state="started")
+    try:
+        answer = await fleet.call(host, "remove", args, timeout_seconds=REMOVE_SECONDS)
+    except HostError as error:
+        held.tell("step", **told, state="failed", error={"code": error.code, "message": error.message, "lines": list(error.lines)})
+        raise
+    held.tell("step", **told, state="done", answer=answer)
+    if answer.get("note"):
+        held.tell("note", host=host, message=str(answer["note"]))

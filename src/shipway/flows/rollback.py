@@ -8,6 +8,7 @@ from shipway.flows.attempt import Attempt, attempt
 from shipway.flows.project import open_project, release_meant
 from shipway.flows.transact import Transaction, transact
 from shipway.flows.want import intent_of_head
+from shipway.flows.without import leave_out
 from shipway.flows.words import RollbackWords
 from shipway.model.event import Event
 from shipway.model.facts import HostFacts
@@ -20,13 +21,13 @@ async def rollback(words: RollbackWords, on_event: Callable[[Event], None]) -> V
     """Go back to `words.target`. Raises ShipwayError for every ending that is not 0."""
     project = open_project(words.project)
     with attempt(project.directory, on_event) as trying:
-        intent = intent_of_head(project, words.environment)
+        intent = leave_out(intent_of_head(project, words.environment), words.without)
         target = release_meant(project, words.target)
 
         def planner(facts: Mapping[str, HostFacts], *, deployment: str, who: str, number: int, peer_key: str) -> Plan:
             return plan_rollback(intent, facts, target, deployment=deployment, who=who, number=number, caddy_digest=None, peer_key=peer_key)
 
-        verdict = await transact(trying, Transaction(intent, planner, lambda plan: None, _back))
+        verdict = await transact(trying, Transaction(intent, planner, lambda plan: None, _back, True))
         return trying.ended(verdict)
 
 

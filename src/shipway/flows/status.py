@@ -13,7 +13,7 @@ from shipway.model.errors import HostError
 from shipway.model.event import Event
 from shipway.model.facts import HostFacts
 from shipway.model.verdict import Verdict
-from shipway.plan.facts import read_facts, recorded_members
+from shipway.plan.facts import behind, newest_committed, read_facts, recorded_members
 from shipway.reports.status import drift, status_text
 from shipway.reports.status import status as status_of
 
@@ -34,17 +34,23 @@ async def status(words: StatusWords, on_event: Callable[[Event], None]) -> Verdi
         except HostError as error:
             errors[host] = error
     heard = {host: fact for host, fact in facts.items() if fact is not None}
-    said = status_of(name, facts, recorded_members(heard))
+    late = behind(heard)
+    said = status_of(name, facts, recorded_members(heard), late)
     silent = {host: error.message for host, error in errors.items()}
     data = {"status": said, "drift": drift(facts), "unreachable": silent, "lines": status_text(said, facts, silent)}
+    newest = newest_committed(heard)
+    update = f"shipway deploy {name}" + (f" --ref {str(newest.document.get('commit', ''))[:12]}" if newest is not None else "")
     if silent:
-        return Verdict(
-            "answer", 4, f"cannot read {', '.join(sorted(silent))}", f"shipway status {name} again, when it can be reached", "", data
-        )
+        left_out = sorted(set(silent).intersection(newest.without if newest is not None else ()))
+        message = f"cannot read {', '.join(sorted(silent))}" + (f"; {' and '.join(left_out)} left out and behind" if left_out else "")
+        hint = f"{update}, when it can be reached" if left_out else f"shipway status {name} again, when it can be reached"
+        return Verdict("answer", 4, message, hint, "", data)
     if any(fact.member.unsettled for fact in heard.values()):
         driven = any(fact.doing is not None and not fact.doing.silent for fact in heard.values())
         hint = f"shipway attach {name} watches it" if driven else f"shipway resume {name} settles it now"
         return Verdict("answer", 4, "a deployment is not decided yet", hint, "", data)
+    if late:
+        return Verdict("answer", 4, f"behind: {', '.join(late)}", f"{update} brings what is behind up to date", "", data)
     if not said["agrees"]:
         return Verdict("answer", 4, "the hosts do not agree on a release", f"shipway deploy {name} makes them serve one", "", data)
     if drift(facts):

@@ -18,6 +18,7 @@ from shipway.execute.ship import Blobs
 from shipway.flows.attempt import Attempt
 from shipway.flows.begin import hold, is_quiet, read, who
 from shipway.flows.notifications import tell_trouble, with_secrets
+from shipway.flows.without import Said, asked, behind, only_left_out
 from shipway.flows.words_of_failure import failed, reason, unreachable
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
@@ -35,12 +36,16 @@ class Planner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """One flow on one environment. `cargo` says what travels, given the plan; `live` words the good ending."""
+    """One flow on one environment. `cargo` says what travels, given the plan; `live` words the good ending.
+
+    `may_leave_out` when its command knows --without.
+    """
 
     intent: Intent
     planner: Planner
     cargo: Callable[[Plan], Blobs | None]
     live: Callable[[Plan, Attempt], str]
+    may_leave_out: bool = False
 
 
 def reach(intent: Intent) -> Fleet:
@@ -57,8 +62,8 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
     """Run the flow to its verdict. Raises ShipwayError for every ending that is not 0."""
     intent = transaction.intent
     peer_key = secrets.token_hex(32)
-    async with reach(intent) as fleet:
-        facts = await connect_and_read(fleet, attempt)
+    async with reach(intent) as fleet, reach(only_left_out(intent)) as away, asked(away) as left_out:
+        facts = await connect_and_read(fleet, attempt, may_leave_out=transaction.may_leave_out)
         drift: dict[str, object] = {}
 
         def plan_for(now: Mapping[str, Facts], deployment: str, number: int) -> Plan:
@@ -70,14 +75,14 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
             # Only now is every byte compared: a change costs no reading of what it replaces.
             drift |= {name: fact["drift"] for name, fact in (await read(fleet, verify=True)).items()}
             if plan_for(facts, "plan", next_number(facts)).nothing_to_do:
-                return _unchanged(plan, intent, attempt)
+                return _unchanged(plan, intent, attempt, await left_out())
         with_secrets(plan, os.environ)
         documents = facts
         async with hold(fleet, intent.environment, facts, attempt.tell, lambda n, d: plan_for(documents, d, n).document) as held:
             tell = attempt.named(held.claim.deployment)
             plan = plan_for(held.facts, held.claim.deployment, held.claim.number)
             if plan.nothing_to_do:
-                return _unchanged(plan, intent, attempt)
+                return _unchanged(plan, intent, attempt, await left_out())
             before = typed(held.facts)
             _tell_began(attempt, plan, source=_sources(before), target=plan.number)
             conduct = Conduct(
@@ -90,14 +95,14 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
             )
             outcome = await conduct.run()
         await tell_trouble(fleet, plan, attempt.tell)
-        return _verdict(outcome, plan, fleet, attempt, transaction, before)
+        return _verdict(outcome, plan, fleet, attempt, transaction, before, await left_out())
 
 
-async def connect_and_read(fleet: Fleet, attempt: Attempt) -> dict[str, Facts]:
-    """Open every channel and read every host, told one by one. Raises Refused."""
+async def connect_and_read(fleet: Fleet, attempt: Attempt, *, may_leave_out: bool = False) -> dict[str, Facts]:
+    """Open every channel and read every host, told one by one. Raises Refused; with `may_leave_out` it names --without as a way out."""
     opened = await fleet.connect(lambda name, seconds: attempt.tell("connected", host=name, seconds=seconds))
     if opened.errors:
-        raise unreachable(opened.errors, fleet)
+        raise unreachable(opened.errors, fleet, may_leave_out=may_leave_out)
     return await read(fleet)
 
 
@@ -116,28 +121,44 @@ def _tell_began(attempt: Attempt, plan: Plan, **more: Any) -> None:
 
 
 def _verdict(
-    outcome: Outcome, plan: Plan, fleet: Fleet, attempt: Attempt, transaction: Transaction, before: Mapping[str, HostFacts]
+    outcome: Outcome,
+    plan: Plan,
+    fleet: Fleet,
+    attempt: Attempt,
+    transaction: Transaction,
+    before: Mapping[str, HostFacts],
+    left_out: Said,
 ) -> Verdict:
     deployment = attempt.tell.deployment
     if plan.kind == "prepare" and outcome.ending is None:
         return Verdict("prepared", 0, transaction.live(plan, attempt), f"shipway deploy {fleet.environment}", deployment)
     if outcome.live and outcome.ending is not None and outcome.ending.settled:
+        if left_out:
+            raise behind(transaction.live(plan, attempt), plan, left_out)
         return Verdict("live", 0, transaction.live(plan, attempt), "", deployment)
-    raise failed(outcome, deployment, fleet, serving=_serving(before))
+    raise failed(outcome, deployment, fleet, serving=_serving(before, left_out))
 
 
-def _unchanged(plan: Plan, intent: Intent, attempt: Attempt) -> Verdict:
+def _unchanged(plan: Plan, intent: Intent, attempt: Attempt, left_out: Said) -> Verdict:
     _tell_began(attempt, plan)
     version = str(plan.document.get("version", ""))
     hosts = ", ".join(plan.members)
-    return Verdict("unchanged", 0, f"nothing to do: {version} is already live in {intent.environment.name}, proved on {hosts}")
+    message = f"nothing to do: {version} is already live in {intent.environment.name}, proved on {hosts}"
+    if left_out:
+        raise behind(message, plan, left_out)
+    return Verdict("unchanged", 0, message)
 
 
 def _sources(facts: Mapping[str, HostFacts]) -> dict[str, int | None]:
     return {name: fact.member.current for name, fact in facts.items()}
 
 
-def _serving(facts: Mapping[str, HostFacts]) -> str:
+def _serving(facts: Mapping[str, HostFacts], left_out: Said) -> str:
+    names = " and ".join(left_out)
+    return _served(facts) + (f"; {names} {'was' if len(left_out) == 1 else 'were'} left out" if left_out else "")
+
+
+def _served(facts: Mapping[str, HostFacts]) -> str:
     versions = {str(fact.live.get("version", "")) if fact.live is not None else None for fact in facts.values()}
     if versions == {None}:
         return "nothing is current, as before this first deployment"

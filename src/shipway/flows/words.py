@@ -20,9 +20,10 @@ class Words:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployWords(Words):
-    """`ref` names the commit; None is HEAD of a clean tree."""
+    """`ref` names the commit; None is HEAD of a clean tree. `without` are hosts that are left out."""
 
     ref: str | None = None
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +35,13 @@ class PrepareWords(Words):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackWords(Words):
-    """`target` is @previous, a generation's number, a version, or the beginning of a release's digest or of a commit."""
+    """`target` is @previous, a generation's number, a version, or the beginning of a release's digest or of a commit.
+
+    `without` are hosts that are left out.
+    """
 
     target: str = "@previous"
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,3 +102,12 @@ class RemoveWords(Words):
     """`shared` removes the shared paths too, which no command brings back."""
 
     shared: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostRemoveWords(Words):
+    """`host` leaves. `lost`: it cannot be reached, and is written off. `with_shared` removes its shared paths too, for good."""
+
+    host: str
+    lost: bool = False
+    with_shared: bool = False

@@ -9,20 +9,21 @@ from shipway.execute.decision import Ending
 from shipway.execute.fleet import Fleet, worst
 from shipway.execute.steps import StepFailed
 from shipway.flows.hints import hint
+from shipway.flows.without import or_without
 from shipway.model.errors import AGAIN, Failed, HostError, LinkLost, Refused, ShipwayError, Unreachable, Unsettled
 
 REASON_LINES = 20
 """Last lines of what failed that go to the lead with the undo."""
 
 
-def unreachable(errors: Mapping[str, HostError], fleet: Fleet) -> ShipwayError:
-    """Hosts that could not be reached or read before anything began."""
+def unreachable(errors: Mapping[str, HostError], fleet: Fleet, *, may_leave_out: bool = False) -> ShipwayError:
+    """Hosts that could not be reached or read before anything began. `may_leave_out`: the command knows --without, the other way out."""
     first = worst(errors)
     hosts = ", ".join(sorted(errors))
     return Refused(
         f"{_verb(first)} {hosts}: {first.message}",
         state="nothing was touched; every host serves what it served",
-        hint=_hint(first, fleet),
+        hint=_hint(first, fleet) + (or_without(errors, len(fleet.names) - len(errors)) if may_leave_out else ""),
         code=first.code,
         details=[*(f"{name}: {error.message}" for name, error in sorted(errors.items()) if len(errors) > 1), *first.lines],
     )

@@ -127,6 +127,7 @@ class _Seen:
     attempt: Attempt | None = None
     decision: str | None = None
     finished: bool = False
+    left: bool = False
 
     def add(self, event: Json) -> None:
         at = float(event.get("at", 0.0))
@@ -141,6 +142,7 @@ class _Seen:
         if message.get("do") == "lease":
             self.lease = message
         self.finished = self.finished or message.get("do") == "finish"
+        self.left = self.left or message.get("do") == "leave"
         self.decision = reply.get("decision") or self.decision
 
     def know(self, attempt: Attempt) -> None:
@@ -166,6 +168,8 @@ def _of_hosts(deployment: str, hosts: Mapping[str, _Seen]) -> Record | None:
     firsts = [seen.first for seen in hosts.values() if seen.first is not None]
     lasts = [seen.last for seen in hosts.values() if seen.last is not None]
     verdict = _verdict(str(document.get("kind", "")), decision, all(seen.finished for seen in hosts.values()))
+    if any(seen.left for seen in hosts.values()):
+        verdict = "removed"
     return Record(
         deployment=deployment,
         kind=str(document.get("kind", "")),

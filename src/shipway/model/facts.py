@@ -70,6 +70,11 @@ class Attempt:
     document: Json = field(default_factory=dict)
 
     @property
+    def without(self) -> tuple[str, ...]:
+        """Members of the environment that this deployment left out."""
+        return tuple(str(name) for name in self.document.get("without", ()))
+
+    @property
     def committed(self) -> bool:
         """Whether the host knows that the fleet decided for it."""
         return self.stage == "committed"
@@ -90,7 +95,10 @@ class Warm:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """The host's record: the highest fence it has seen, what serves (`current`), and the deployments it remembers, oldest first."""
+    """The host's record: the highest fence it has seen, what serves (`current`), and the deployments it remembers, oldest first.
+
+    `left` names hosts that were taken out of the environment, and the number under which they were.
+    """
 
     name: str
     term: int = 0
@@ -99,6 +107,7 @@ class Member:
     current: int | None = None
     attempts: tuple[Attempt, ...] = ()
     warm: Warm | None = None
+    left: Mapping[str, int] = field(default_factory=dict)
 
     def attempt(self, deployment: str) -> Attempt | None:
         """The deployment of that id, None where the host never saw it."""

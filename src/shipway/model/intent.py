@@ -121,7 +121,7 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """A named set of hosts and settings. All times are seconds."""
+    """A named set of hosts and settings. All times are seconds. `without` are members that one deployment leaves out: not in `hosts`."""
 
     name: str
     hosts: tuple[Host, ...]
@@ -138,6 +138,7 @@ class Environment:
     strategy: Literal["together", "rolling"] = "together"
     batch_hosts: int = 1
     floor_hosts: int = 1
+    without: tuple[Host, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class Plan:
     `batches` are empty where all hosts go at once; `again` proves with the last batch what earlier ones have proved, once more.
     """
 
-    kind: Literal["deploy", "rollback", "prepare", "repair", "remove"]
+    kind: Literal["deploy", "rollback", "prepare", "repair", "remove", "host remove"]
     app: str
     environment: str
     release: str

@@ -14,7 +14,7 @@ from shipway.plan import steps
 from shipway.plan.activation import finishes, lead_of, start_wave, switches, verifications, votes
 from shipway.plan.batches import batches, once_more
 from shipway.plan.documents import deployment_document, env_document, generation_document, same_generation
-from shipway.plan.facts import open_notes
+from shipway.plan.facts import left_out_notes, open_notes
 from shipway.plan.front import proxy_step
 from shipway.plan.gates import pass_gates
 from shipway.plan.notifications import keep_steps
@@ -75,6 +75,7 @@ def plan_deploy(
             before=facts[lead.name].member.current,
             peer_key=peer_key,
             keep_warm_seconds=intent.environment.keep_warm_seconds,
+            without=intent.environment.without,
         ),
         lease_seconds=intent.environment.lease_seconds,
         confirm_seconds=intent.environment.confirm_seconds,
@@ -195,6 +196,7 @@ def _notes(intent: Intent, hosts: Sequence[Host], facts: Mapping[str, HostFacts]
     notes = [
         f"{h.name}: nothing is current here yet; an undo leaves nothing current" for h in hosts if facts[h.name].member.current is None
     ]
+    notes += left_out_notes(intent)
     notes += open_notes(facts)
     notes += reboot_notes(intent, facts)
     for task in intent.shipment.tasks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shipway.model.intent import Host, Intent, Task
@@ -44,7 +44,15 @@ def generation_document(
         "domains": list(intent.environment.domains),
         "env_salt": deployment,
         "env_digests": env_digests(env_document(intent, host), deployment),
+        "members": member_addresses(intent),
     }
+
+
+def member_addresses(intent: Intent) -> dict[str, dict[str, Any]]:
+    """Where each member is, those that are left out too: who is no longer in shipway.toml can be reached by this to take its leave."""
+    environment = intent.environment
+    hosts = sorted((*environment.hosts, *environment.without), key=lambda host: host.name)
+    return {host.name: {"address": host.address, "root": host.root} for host in hosts}
 
 
 def env_document(intent: Intent, host: Host) -> dict[str, Any]:
@@ -84,10 +92,12 @@ def deployment_document(
     before: int | None,
     peer_key: str,
     keep_warm_seconds: float = 0.0,
+    without: Sequence[Host] = (),
 ) -> dict[str, Any]:
     """What every host journals with the lease, so that any of them can tell the whole deployment.
 
     `before` is the number of the generation that is left behind, None before the first; its listeners stay for `keep_warm_seconds`.
+    `without` are members that are left out.
     """
     return {
         "kind": kind,
@@ -102,6 +112,7 @@ def deployment_document(
         "before": before,
         "peer_key": peer_key,
         "keep_warm_seconds": keep_warm_seconds,
+        "without": [host.name for host in without],
     }
 
 

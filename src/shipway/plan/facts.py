@@ -23,6 +23,7 @@ from shipway.model.facts import (
     Proxy,
     Warm,
 )
+from shipway.model.intent import Intent
 
 T = TypeVar("T")
 
@@ -68,12 +69,42 @@ def next_number(facts: Mapping[str, HostFacts]) -> int:
 
 
 def recorded_members(facts: Mapping[str, HostFacts]) -> tuple[str, ...]:
-    """The members of the newest committed deployment and of every unsettled one, by id. Empty before the first."""
+    """The members of the newest committed deployment and of every unsettled one, by id. Empty before the first.
+
+    Who was left out of one of them is a member all the same. Who left with a number at least as high is none.
+    """
     attempts = [a for f in facts.values() for a in f.member.attempts if a.members]
-    committed = [a for a in attempts if a.committed]
-    newest = max((a.fence for a in committed), default=0)
-    counting = [a for a in committed if a.fence == newest] + [a for a in attempts if a.unsettled]
-    return tuple(sorted({name for a in counting for name in a.members}))
+    newest = newest_committed(facts)
+    counting = [a for a in attempts if a.unsettled or (newest is not None and a.committed and a.fence == newest.fence)]
+    joined: dict[str, int] = {}
+    for attempt in counting:
+        for name in (*attempt.members, *attempt.without):
+            joined[name] = max(attempt.fence, joined.get(name, 0))
+    return tuple(sorted(name for name, fence in joined.items() if fence > left_under(facts, name)))
+
+
+def newest_committed(facts: Mapping[str, HostFacts]) -> Attempt | None:
+    """The last deployment that the fleet decided for, as one of its members remembers it. None before the first."""
+    committed = [a for f in facts.values() for a in f.member.attempts if a.members and a.committed]
+    return max(committed, key=lambda a: a.fence, default=None)
+
+
+def left_under(facts: Mapping[str, HostFacts], name: str) -> int:
+    """The number under which a host was taken out of the environment, as any member remembers it; 0 where it never was."""
+    return max((fact.member.left.get(name, 0) for fact in facts.values()), default=0)
+
+
+def behind(facts: Mapping[str, HostFacts]) -> tuple[str, ...]:
+    """Hosts that serve a generation older than the last one that the fleet decided for, by id."""
+    newest = newest_committed(facts)
+    if newest is None:
+        return ()
+    return tuple(name for name, fact in sorted(facts.items()) if fact.member.current is not None and fact.member.current < newest.fence)
+
+
+def left_out_notes(intent: Intent) -> list[str]:
+    """One sentence for each member that this deployment leaves out."""
+    return [f"{host.name} is left out: it keeps what it serves, and is behind afterwards" for host in intent.environment.without]
 
 
 def open_notes(facts: Mapping[str, HostFacts]) -> list[str]:
@@ -119,6 +150,7 @@ def _member(member: _Reading) -> Member:
         current=member.maybe("current", _Reading.integer),
         attempts=tuple(member.each("attempts", _attempt)),
         warm=None if (warm := member.maybe("warm", _Reading.object)) is None else Warm(warm.integer("generation"), warm.number("until")),
+        left=member.maybe("left", _Reading.counts) or {},
     )
 
 
@@ -234,6 +266,11 @@ class _Reading:
                 raise here._wrong("numbers as keys")
             found[int(name)] = _Reading(self.host, f"{here.path}.{name}", value).as_object()
         return found
+
+    def counts(self, key: str) -> dict[str, int]:
+        """An object whose values are whole numbers."""
+        here = self._at(key)
+        return {name: _Reading(self.host, f"{here.path}.{name}", value).as_integer() for name, value in here.as_object().items()}
 
     def each(self, key: str, read: Callable[[_Reading], T]) -> list[T]:
         here = self._at(key)

@@ -56,11 +56,13 @@ def _members(intent: Intent, facts: Mapping[str, HostFacts]) -> Iterator[Refused
         yield _refuse(
             "unread", f"nothing is known of {_and(unread)}", f"shipway status {environment.name} says which host cannot be reached, and why"
         )
-    for name in sorted(set(recorded_members(facts)) - set(configured)):
+    known = {*configured, *(host.name for host in environment.without)}
+    for name in sorted(set(recorded_members(facts)) - known):
         yield _refuse(
             "member-missing",
             f"{name} is a recorded member of {environment.name} and is missing from shipway.toml",
-            f"put {name} back under [environment.{environment.name}] hosts; a host that leaves must be drained first",
+            f"shipway host remove {environment.name} {name} drains it and takes it out (--lost where it is gone for ever); "
+            f"or put {name} back under [environment.{environment.name}] hosts",
         )
 
 

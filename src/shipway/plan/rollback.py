@@ -11,8 +11,8 @@ from shipway.model.intent import Intent
 from shipway.model.plan import Plan, Step, Wave
 from shipway.plan import steps
 from shipway.plan.activation import finishes, lead_of, start_wave, switches, verifications, votes
-from shipway.plan.documents import deployment_document
-from shipway.plan.facts import open_notes
+from shipway.plan.documents import deployment_document, member_addresses
+from shipway.plan.facts import left_out_notes, open_notes
 from shipway.plan.front import proxy_step
 from shipway.plan.gates import UNTOUCHED, pass_gates
 from shipway.plan.notifications import keep_steps
@@ -47,7 +47,14 @@ def plan_rollback(
             code="target-lacking",
         )
     lead = lead_of(environment.hosts)
-    overrides = {"deployment": deployment, "kind": "rollback", "who": who, "made": facts[lead.name].hello.clock, "source": found.number}
+    overrides = {
+        "deployment": deployment,
+        "kind": "rollback",
+        "who": who,
+        "made": facts[lead.name].hello.clock,
+        "source": found.number,
+        "members": member_addresses(intent),
+    }
     documents: dict[str, Json] = {
         h.name: {**facts[h.name].generations[found.number], **overrides, "number": number} for h in environment.hosts
     }
@@ -77,12 +84,14 @@ def plan_rollback(
             before=facts[lead.name].member.current,
             peer_key=peer_key,
             keep_warm_seconds=environment.keep_warm_seconds,
+            without=intent.environment.without,
         ),
         lease_seconds=environment.lease_seconds,
         confirm_seconds=environment.confirm_seconds,
         watch_seconds=environment.watch_seconds,
         notes=(
             f"back to generation {found.number}, with its own configuration",
+            *left_out_notes(intent),
             *([] if there else _warm_notes(facts, found.number)),
             *open_notes(facts),
         ),

@@ -135,3 +135,9 @@ def prune(keep: int) -> Step:
 def remove(keep_shared: bool) -> Step:
     title = "take the application off this host" + (" and keep what is shared" if keep_shared else ", with all that is shared")
     return Step("remove", "remove", {"keep_shared": keep_shared}, title, 120.0)
+
+
+def leave(host: str, deployment: str, number: int) -> Step:
+    """The record of a member: `host` was taken out of the environment."""
+    args = {"do": "leave", "deployment": deployment, "fence": number, "host": host}
+    return Step("leave", "member", args, f"record that {host} left", 30.0)

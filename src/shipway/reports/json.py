@@ -14,8 +14,9 @@ from typing import Any
 from shipway import __version__
 from shipway.model.event import Event
 from shipway.model.verdict import Verdict
+from shipway.reports.clean import clean
 from shipway.reports.fold import Ended, HostState, Phase, State, Work, fold
-from shipway.reports.reading import mapped, text, whole
+from shipway.reports.reading import listed, mapped, text, whole
 from shipway.reports.schemas import REPORT_FORMAT
 
 ACTIVATION = ("switch", "verify")
@@ -79,6 +80,7 @@ def report(events: Iterable[Event]) -> dict[str, Any]:
         },
         "generation": {"before": whole(sources, lead), "after": whole(began, "target")},
         "lead": lead,
+        "without": [clean(name) for name in listed(began, "without")],
         "decision": state.decision or None,
         "phases": [
             {

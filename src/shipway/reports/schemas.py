@@ -54,6 +54,7 @@ DATA: Mapping[str, Schema] = {
         tree=TEXT,
         version=TEXT,
         lead=TEXT,
+        without=listed(TEXT),
         source={"type": "object", "additionalProperties": maybe(WHOLE)},
         target=WHOLE,
         notes=listed(TEXT),
@@ -140,6 +141,7 @@ def report_schema() -> Schema:
         release=fixed(digest=TEXT, commit=TEXT, tree=TEXT, version=TEXT),
         generation=fixed(before=maybe(WHOLE), after=maybe(WHOLE)),
         lead=TEXT,
+        without=listed(TEXT),
         decision=maybe(DECISION),
         phases=listed(fixed(name=TEXT, wave=TEXT, began_seconds=SECONDS, seconds=SECONDS, batch=maybe(WHOLE))),
         batches=listed(listed(TEXT)),
@@ -176,6 +178,7 @@ def status_schema() -> Schema:
 STATES: Mapping[str, str] = {
     "live": "serves its generation, everything is as recorded",
     "drifted": "serves its generation, and something is not as recorded: a dead process, a changed file",
+    "behind": "serves an older generation than the last one that was committed: it was left out, or away",
     "undecided": "serves a generation that is not committed yet",
     "empty": "nothing is current here",
     "unreachable": "cannot be read: nothing is known of it",

@@ -14,10 +14,13 @@ NOT_RUNNING = ("draining", "stopping", "gone")
 """States in which an instance of an earlier generation is on its way out."""
 
 
-def status(environment: str, facts: Mapping[str, HostFacts | None], recorded: tuple[str, ...] = ()) -> dict[str, Any]:
+def status(
+    environment: str, facts: Mapping[str, HostFacts | None], recorded: tuple[str, ...] = (), behind: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """The object of `shipway status --json`. `facts` holds every configured host, None for one that cannot be read.
 
-    `recorded` are the members of the last deployment: one that is not configured is listed and counts as disagreement.
+    `recorded` are the members of the last deployment: one that is not configured is listed and counts as disagreement. `behind`
+    serve an older generation than the last that was committed.
     """
     found: dict[str, HostFacts | None] = {**dict.fromkeys(recorded), **facts}
     members = [name for name in found if name in recorded] or list(facts)
@@ -26,13 +29,13 @@ def status(environment: str, facts: Mapping[str, HostFacts | None], recorded: tu
     deployments = {str(document["deployment"]) if document is not None else None for document in (live[name] for name in members)}
     reached = all(found[name] is not None for name in members)
     settled = all(fact is None or not fact.member.unsettled for fact in found.values())
-    agrees = reached and settled and len(releases) == 1
+    agrees = reached and settled and len(releases) == 1 and not set(behind) & set(members)
     return {
         "environment": environment,
         "agrees": agrees,
         "release": next(iter(releases)) if reached and len(releases) == 1 else None,
         "deployment": next(iter(deployments)) if reached and len(deployments) == 1 else None,
-        "hosts": [_host(name, found[name], configured=name in facts) for name in sorted(found)],
+        "hosts": [_host(name, found[name], configured=name in facts, behind=name in behind) for name in sorted(found)],
     }
 
 
@@ -57,7 +60,7 @@ def status_text(said: Mapping[str, Any], facts: Mapping[str, HostFacts | None], 
     return [*lines, "", *notes] if notes else lines
 
 
-def _host(name: str, fact: HostFacts | None, *, configured: bool) -> dict[str, Any]:
+def _host(name: str, fact: HostFacts | None, *, configured: bool, behind: bool) -> dict[str, Any]:
     document = fact.live if fact is not None else None
     return {
         "host": name,
@@ -66,7 +69,7 @@ def _host(name: str, fact: HostFacts | None, *, configured: bool) -> dict[str, A
         "commit": None if document is None else str(document.get("commit", "")),
         "version": None if document is None else str(document.get("version", "")),
         "generation": None if fact is None else fact.member.current,
-        "state": _state(fact, configured),
+        "state": _state(fact, configured, behind),
         "processes": [] if fact is None else _processes(fact),
         "warm": _warmth(fact),
         "notifications": None if fact is None else _notifications(fact),
@@ -85,13 +88,15 @@ def _notifications(fact: HostFacts) -> dict[str, Any]:
     return {"waiting": box.waiting, "failed": box.failed, "last_error": box.last_error or None}
 
 
-def _state(fact: HostFacts | None, configured: bool) -> str:
+def _state(fact: HostFacts | None, configured: bool, behind: bool) -> str:
     if fact is None:
         return "unreachable" if configured else "unconfigured"
     if fact.member.unsettled:
         return "undecided"
     if fact.member.current is None:
         return "empty"
+    if behind:
+        return "behind"
     return "drifted" if fact.wrongs else "live"
 
 
