@@ -82,7 +82,7 @@ OPERATOR: Mapping[str, Line] = {
     "target-lacking": Line("a host has not got that generation", "shipway deploy ENV --ref COMMIT brings it"),
     # --------------------------------------------------------------------------- endings
     "failed": Line("it was tried, failed and was undone", "mend the cause; then the same command again"),
-    "interrupted": Line("it was interrupted and was undone", "the same command again"),
+    "interrupted": Line("it was interrupted before anything was touched, or was undone", "the same command again"),
     "undone": Line("what an interrupted driver left was undone", "shipway deploy ENV ships it again"),
     "committed": Line("it was committed before the abort", "shipway rollback ENV goes back"),
     "unsettled": Line("something is not settled", "shipway resume ENV"),

@@ -6,9 +6,9 @@ Reads as docs/transaction.md: ship, prepare, activate, start, switch, verify, co
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from shipway.execute import ask, barrier, decision, steps
 from shipway.execute.decision import COMMITTED, Ending
@@ -18,8 +18,11 @@ from shipway.execute.ship import Blobs, ship
 from shipway.execute.steps import Where
 from shipway.execute.telling import Tell
 from shipway.execute.undo import Undone, left_of, undo_tasks
+from shipway.execute.uninterrupted import undisturbed
 from shipway.model.errors import HostError, HostRefused
 from shipway.model.plan import Batch, Plan, Step, Wave
+
+T = TypeVar("T")
 
 UNARMED_SECONDS = 10.0
 """How long an undo asks for the lead when no host can have switched: they discard what was prepared by themselves."""
@@ -77,21 +80,21 @@ class Conduct:
         try:
             await self._go_forward()
         except barrier.Broken as broken:
-            return await self._go_back(broken.errors)
+            return await self._shielded(self._go_back(broken.errors))
         except asyncio.CancelledError:
-            return await asyncio.shield(self._go_back({}, interrupted=True))
+            return await self._shielded(self._go_back({}, interrupted=True))
         except Exception:
-            await asyncio.shield(self._go_back({}))
+            await self._shielded(self._go_back({}))
             raise
         if not self._plan.switch:
             return Outcome(None)
         ending = await self._shielded(decision.commit(self._fleet, self._claim, self._tell))
         if ending.decision is None and all(isinstance(error, HostRefused) for error in ending.silent.values()):
             self._where = "commit"  # the lead hears us and cannot commit: it has rebooted, or gone back
-            return await self._go_back(ending.silent)
+            return await self._shielded(self._go_back(ending.silent))
         if ending.decision != COMMITTED:
             return Outcome(ending, "commit", ending.silent)
-        await self._finish()
+        await self._shielded(self._finish())
         return Outcome(ending)
 
     async def _go_forward(self) -> None:
@@ -240,16 +243,10 @@ class Conduct:
         for name, error in (await self._fleet.each(one, self._plan.members)).errors.items():
             self._tell("note", host=name, message=f"cleaning up was not finished: {error.message}")
 
-    async def _shielded(self, work: Any) -> Ending:
-        """The decision is not interrupted: half a commit is what this program exists to prevent."""
-        task: asyncio.Future[Ending] = asyncio.ensure_future(work)
-        while True:
-            try:
-                return await asyncio.shield(task)
-            except asyncio.CancelledError:
-                if task.done():
-                    return task.result()
-                self._tell("note", message="the decision is being made; the interruption waits for it")
+    async def _shielded(self, work: Coroutine[Any, Any, T]) -> T:
+        """A decision, and what follows from it, is not interrupted: half of it is what this program exists to prevent."""
+        late = "what was decided is being carried out; the interruption waits for it"
+        return await undisturbed(work, lambda: self._tell("note", message=late))
 
 
 def _of(work: Mapping[str, tuple[Step, ...]], hosts: tuple[str, ...]) -> dict[str, tuple[Step, ...]]:

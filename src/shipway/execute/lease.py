@@ -11,6 +11,7 @@ from typing import Any
 
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
+from shipway.execute.uninterrupted import to_its_end
 from shipway.model.doing import Doing
 from shipway.model.errors import AGAIN, HostError, Refused
 
@@ -47,18 +48,31 @@ async def take(fleet: Fleet, claim: Claim, tell: Tell) -> None:
     """Lease every member in order of id.
 
     A lease that a silent driver left is waited out; a driver that still renews is not. Raises Refused (who holds it, since
-    when, how far) after giving back what was taken, Fenced when the number is too low, HostError when a host cannot be heard.
+    when, how far; or that it was interrupted) after giving back what was taken, Fenced when the number is too low, HostError when a
+    host cannot be heard.
     """
-    taken: list[str] = []
+    asked: list[str] = []
     try:
         async with renewed(fleet, claim):  # waiting for one host may outlast the lease of another
             for name in fleet.names:
+                asked.append(name)
                 await _take_one(fleet, name, claim, tell)
-                taken.append(name)
+    except asyncio.CancelledError:
+        await _give_back(fleet, claim, asked)
+        raise interrupted() from None
     except BaseException:
-        with contextlib.suppress(HostError):
-            await fleet.each(lambda name: fleet.call(name, "decide", claim.message("finish"), again=False), taken)
+        await _give_back(fleet, claim, asked)
         raise
+
+
+def interrupted() -> Refused:
+    """The error for an interruption of a driver that has leases and has touched nothing."""
+    return Refused(
+        "interrupted before anything began",
+        state="nothing was touched, and the leases are given back",
+        hint=AGAIN,
+        code="interrupted",
+    )
 
 
 async def release(fleet: Fleet, claim: Claim) -> dict[str, HostError]:
@@ -79,6 +93,12 @@ async def renewed(fleet: Fleet, claim: Claim) -> AsyncIterator[None]:
             await task
 
 
+async def _give_back(fleet: Fleet, claim: Claim, asked: list[str]) -> None:
+    """To a host that never granted it this says nothing; one that cannot be told lets it run out."""
+    with contextlib.suppress(HostError):
+        await fleet.each(lambda name: fleet.call(name, "decide", claim.message("finish"), again=False), asked)
+
+
 async def _take_one(fleet: Fleet, name: str, claim: Claim, tell: Tell) -> None:
     message = claim.message(
         "lease",
@@ -94,7 +114,7 @@ async def _take_one(fleet: Fleet, name: str, claim: Claim, tell: Tell) -> None:
     give_up = None
     least = float("inf")
     while True:
-        reply = await fleet.call(name, "decide", message)
+        reply = await to_its_end(fleet.call(name, "decide", message))  # a lease that is granted unheard would be held in vain
         if reply["ok"]:
             tell("leased", host=name, fence=claim.number, seconds=loop.time() - began)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import secrets
 import socket
@@ -16,8 +17,9 @@ from shipway.execute.fleet import Fleet
 from shipway.execute.lease import Claim, Fenced
 from shipway.execute.telling import Tell
 from shipway.execute.undo import left_of, undo_tasks
+from shipway.execute.uninterrupted import to_its_end, undisturbed
 from shipway.flows.words_of_failure import silent, unreachable
-from shipway.model.errors import AGAIN, HostError, Refused
+from shipway.model.errors import AGAIN, HostError, Refused, Unsettled
 from shipway.model.intent import Environment
 
 LEFT = "left"
@@ -71,7 +73,7 @@ async def hold(
             facts = await settled(fleet, claim, told, environment)
             yield Hold(claim, facts, told)
         finally:
-            await lease.release(fleet, claim)
+            await undisturbed(lease.release(fleet, claim))
 
 
 async def settled(fleet: Fleet, claim: Claim, tell: Tell, environment: Environment) -> dict[str, Facts]:
@@ -79,21 +81,41 @@ async def settled(fleet: Fleet, claim: Claim, tell: Tell, environment: Environme
 
     What one member has recorded as decided is followed by all, whoever of them has lost its record since. Else the lead decides.
     Tasks that ran for a deployment that did not go live are undone then, or named: its own driver may not have come to it.
+
+    Raises Unsettled for one that cannot be settled; interrupted, Refused before anything was settled and Unsettled behind it.
     """
+    begun: list[str] = []
+    try:
+        return await _settled(fleet, claim, tell, environment, begun)
+    except asyncio.CancelledError:
+        if not begun:
+            raise lease.interrupted() from None
+        raise Unsettled(
+            f"interrupted when {begun[-1]}, which another driver had left open, was settled",
+            state="this command began nothing of its own; a host that has not heard the decision asks the lead by itself",
+            hint=f"shipway resume {fleet.environment} settles what is still open",
+            code="interrupted",
+        ) from None
+
+
+async def _settled(fleet: Fleet, claim: Claim, tell: Tell, environment: Environment, begun: list[str]) -> dict[str, Facts]:
     facts = await read(fleet)
     open_ones = open_deployments(facts, besides=claim.deployment)
     refuse_without_lead(facts, fleet, environment, besides=claim.deployment)
     for deployment, lead in open_ones.items():
         known = recorded_decision(facts, deployment)
+        begun.append(deployment)
         if known is None:
-            ending = await decision.settle(fleet, claim, tell, deployment, lead)
+            ending = await to_its_end(decision.settle(fleet, claim, tell, deployment, lead))
         else:
-            ending = await decision.follow(fleet, claim, tell, deployment, known)
+            ending = await to_its_end(decision.follow(fleet, claim, tell, deployment, known))
         if not ending.settled:
             raise silent(ending, deployment, fleet.environment)
     if open_ones:
         facts = await read(fleet)
-    done = await undo_tasks(fleet, claim, tell, left_of(facts))
+    left = left_of(facts)
+    begun += [str(task["deployment"]) for todo in left.values() for task in todo]
+    done = await to_its_end(undo_tasks(fleet, claim, tell, left))
     if done.words:
         tell("note", message=f"of earlier deployments that did not go live, {done.words}", of=LEFT)
     return facts
