@@ -78,7 +78,7 @@ class _Sender:
                 error = f"no whole answer within {BOUND_SECONDS:g} s"
             self.record(Sample(self.epoch + began, time.monotonic() - began, kind, str(client.address), status, version, error))
             # A server that refuses at once is asked again in a moment, not in a busy loop.
-            await asyncio.sleep(max(KINDS[kind].pause_seconds, 0.02 if error else 0.0))
+            await asyncio.sleep(max(KINDS[kind].pause_seconds * self.wanted.pauses, 0.02 if error else 0.0))
         if client.connection is not None:
             client.connection.close()
 
@@ -105,6 +105,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--page", default="/", help="what the quick kinds ask for")
     parser.add_argument("--host", help="the name to ask for in Host")
     parser.add_argument("--scale", type=float, default=1.0, help="times as many clients")
+    parser.add_argument("--pauses", type=float, default=1.0, help="times as long between the requests of a client")
     parser.add_argument("--version-header", default="X-Version", help="the header that says which version answered")
     parser.add_argument("--version-pattern", help="a pattern whose first group is the version in the body, where no header says it")
     parser.add_argument("--samples", help="write every request to this file, as a JSON list a line, and print progress as JSON")

@@ -23,6 +23,7 @@ class Load:
     """Clients that do not retry, in a process of their own.
 
     `kinds` are names of KINDS; all but the quick two need the pages of demo/shop. `page` is what the quick kinds ask for.
+    `scale` is times as many clients, `pauses` times as long between the requests of each.
     A program that dies takes its load with it.
     """
 
@@ -33,11 +34,12 @@ class Load:
         page: str = "/",
         host: str | None = None,
         scale: float = 1.0,
+        pauses: float = 1.0,
         version_header: str = "X-Version",
         version_pattern: str | None = None,
     ) -> None:
         self._command = [sys.executable, "-m", "load", *addresses, "--kinds", ",".join(kinds), "--page", page]
-        self._command += ["--scale", str(scale), "--version-header", version_header]
+        self._command += ["--scale", str(scale), "--pauses", str(pauses), "--version-header", version_header]
         self._command += ["--host", host] if host else []
         self._command += ["--version-pattern", version_pattern] if version_pattern else []
         self._folder: tempfile.TemporaryDirectory[str] | None = None

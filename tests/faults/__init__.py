@@ -13,7 +13,7 @@ Cases follow each other on one ground; one that breaks a promise costs it, and t
 A **Trial** is one case on one ground, under load from before `run` until everything is quiet again:
 
     version = trial.commit(**behaviour)      commit a version of the application; it may serve from now on
-    drive = trial.drive("deploy", fault=Fault(moment, signal, whole_group))      the real command line, which does that to itself there
+    drive = trial.drive("deploy", fault=Fault(moment, signal, with_ssh))      the real command line, which does that to itself there
     drive.ended()                            wait for its end; `.code`, `.events`, `.text`
     trial.struck()                           the fault happens now: the clock of T begins (a drive that dies begins it by itself)
     trial.status()                           `status --json` from another clone and HOME; its truth is checked against the watch

@@ -21,11 +21,15 @@ class Case:
 
 @dataclass(frozen=True)
 class Family:
-    """Cases on fleets of one size. `cases` enumerates them; it may use the standing fleet that it gets."""
+    """Cases on fleets of one size. `cases` enumerates them; it may use the standing fleet that it gets.
+
+    One that is `slow` (more than about 10 s a case) is left out of samples.
+    """
 
     name: str
     hosts: int
     cases: Callable[[Ground], Iterable[Case]]
+    slow: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.faults import moments
-from tests.faults.moments import Fault, Moment
+from tests.faults.moments import Fault, Moment, strike
 from tests.stories.project import BYTECODE, ROOT
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ LIMIT_SECONDS = 120.0
 
 
 class Drive:
-    """One run of `shipway WORDS --json` in a process group of its own. Everything it says goes to files in `directory`."""
+    """One run of `shipway WORDS --json` in a session of its own. Everything it says goes to files in `directory`."""
 
     def __init__(self, words: Sequence[str], fault: Fault | None, directory: Path, process: subprocess.Popen[bytes]) -> None:
         self.words = tuple(words)
@@ -63,15 +63,13 @@ class Drive:
 
     def end(self) -> None:
         """Kill what is left of it, its ssh processes too."""
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        if self.process.poll() is None:
+            self.send(signal.SIGKILL, with_ssh=True)
         self.process.wait()
 
-    def send(self, number: int, *, whole_group: bool = False) -> None:
+    def send(self, number: int, *, with_ssh: bool = False) -> None:
         """A signal to it, or to its ssh processes too."""
-        os.killpg(self.process.pid, number) if whole_group else os.kill(self.process.pid, number)
+        strike(self.process.pid, number, with_ssh=with_ssh)
 
     def comes_to(self, moment: str, seconds: float = LIMIT_SECONDS) -> Moment:
         """Wait until that moment has come. Raises AssertionError when the program ends without it."""

@@ -122,7 +122,8 @@ class Ground:
     def elsewhere(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Runs `shipway WORDS` in the second clone with another HOME, as somebody else on another machine would."""
         clone = self.place / "elsewhere"
-        subprocess.run(["git", "pull", "--quiet", "--ff-only"], cwd=clone, check=True, stdin=subprocess.DEVNULL)
+        if (clone / "shipway.toml").read_bytes() != (self.project.directory / "shipway.toml").read_bytes():
+            subprocess.run(["git", "pull", "--quiet", "--ff-only"], cwd=clone, check=True, stdin=subprocess.DEVNULL)
         environment = {**os.environ, **BYTECODE, **self.hosts.env, "HOME": str(self.place / "home"), "NO_COLOR": "1", "COLUMNS": "160"}
         return subprocess.run(
             [SHIPWAY, *words],

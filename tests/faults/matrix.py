@@ -134,7 +134,7 @@ def sampled(matrix: Matrix, families: list[tuple[Group, Family]], count: int, se
     groups = list(dict.fromkeys(group for group, _ in families))
     for group in groups:
         draw = random.Random(f"{seed} {group.name}")
-        family = draw.choice([f for g, f in families if g is group])
+        family = draw.choice([f for g, f in families if g is group and not f.slow])
         cases = matrix.cases(family)
         for case in draw.sample(cases, min(count, len(cases))):
             yield group, family, case

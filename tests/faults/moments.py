@@ -24,11 +24,11 @@ UNTOLD = frozenset({"hello", "look", "fresh", "events", "log", "lack", "manifest
 
 @dataclass(frozen=True)
 class Fault:
-    """At `moment` the driver sends itself `signal`; with `whole_group` its ssh processes get it too."""
+    """At `moment` the driver sends itself `signal`; its ssh processes, which have sessions of their own, get it first `with_ssh`."""
 
     moment: str
     signal: int = signal.SIGKILL
-    whole_group: bool = False
+    with_ssh: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,28 @@ class Moments:
             name = f"{name}#{self._came[name]}"
         os.write(self._record, f"{json.dumps([name, time.time()])}\n".encode())
         if self._fault is not None and name == self._fault.moment:
-            os.kill(0 if self._fault.whole_group else os.getpid(), self._fault.signal)
+            strike(os.getpid(), self._fault.signal, with_ssh=self._fault.with_ssh)
+
+
+def strike(pid: int, number: int, *, with_ssh: bool) -> None:
+    """Send a signal to a driver, or to its children first and then to it."""
+    for child in children(pid) if with_ssh else ():
+        try:
+            os.kill(child, number)
+        except ProcessLookupError:
+            pass  # it has ended
+    os.kill(pid, number)
+
+
+def children(pid: int) -> list[int]:
+    """Its child processes, by all its threads."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += map(int, task.read_text().split())
+        except OSError:
+            pass  # the thread has ended
+    return found
 
 
 def label(call: str, args: Mapping[str, Any]) -> str | None:
@@ -70,7 +91,7 @@ def label(call: str, args: Mapping[str, Any]) -> str | None:
 
 def to_text(record: Path, fault: Fault | None) -> str:
     """For the driver's environment."""
-    told = None if fault is None else [fault.moment, int(fault.signal), fault.whole_group]
+    told = None if fault is None else [fault.moment, int(fault.signal), fault.with_ssh]
     return json.dumps({"record": str(record), "fault": told})
 
 

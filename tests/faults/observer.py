@@ -1,4 +1,8 @@
-"""Runs on a host beside the agent: a root in, a JSON line out whenever its link or its record has changed. Python 3.9, reads only."""
+"""Runs on a host beside the agent: a root in, a JSON line out whenever its link or its record has changed. Python 3.9, reads only.
+
+Each line says between which two times it became true: `after` the look before this one began, and by the end of this one, `at`.
+A line with nothing but `looked` says that nothing has changed until then.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ import time
 from typing import Any
 
 PAUSE_SECONDS = 0.02
+TELL_SECONDS = 0.2
 
 
 class Observer:
@@ -72,13 +77,17 @@ def project(member: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    observer, last = Observer(sys.argv[1]), None
+    observer, last, after, told = Observer(sys.argv[1]), None, 0.0, 0.0
     while True:
-        at = time.time()
+        began = time.time()
         now = observer.look()
         if now != last:
-            print(json.dumps({"at": at, **now}), flush=True)
+            print(json.dumps({"after": after, "at": time.time(), **now}), flush=True)
             last = now
+        if began > told + TELL_SECONDS:
+            print(json.dumps({"looked": began}), flush=True)
+            told = began
+        after = began
         time.sleep(PAUSE_SECONDS)
 
 

@@ -19,7 +19,9 @@ from tests.faults.watch import DECISIONS
 KINDS = ("keep-alive", "fresh")
 """Visitors whose requests are short: the long kinds are the stories', and would make each case wait for its last one."""
 
-SCALE = 0.1
+SCALE, PAUSES = 0.1, 3.0
+"""One of each for each host, about 18 requests a second: two cores run two fleets."""
+
 SLACK_SECONDS = 5.0
 
 
@@ -86,6 +88,8 @@ class Trial:
 
     def decided(self) -> None:
         """Wait until no host that can be seen has an undecided deployment. The time it took is checked at the end."""
+        for host in self.ground.names:
+            self.ground.watch.at_rest(host)
         deadline = time.monotonic() + self.bound_seconds + 30
         while open_ones := {host: seen.undecided for host in self.ground.names if (seen := self.ground.watch.now(host)).undecided}:
             assert time.monotonic() < deadline, f"not decided within T + 30 s: {open_ones}"
@@ -156,7 +160,7 @@ class Trial:
 @contextmanager
 def under_load(trial: Trial) -> Iterator[None]:
     """Visitors at every door while the block lasts; what became of them is the trial's `outcome`."""
-    with Load(*trial.ground.doors.values(), kinds=KINDS, scale=SCALE) as load:
+    with Load(*trial.ground.doors.values(), kinds=KINDS, scale=SCALE, pauses=PAUSES) as load:
         try:
             yield
         finally:

@@ -6,7 +6,7 @@ import json
 import subprocess
 import threading
 import time
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,11 +23,13 @@ BEGIN_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Seen:
-    """What one host said at `at`, seconds since the epoch, and until the next of its lines. `link` is a generation, `version` its label.
+    """What one host said by `at`, and not yet at `after`, seconds since the epoch: true from some time between, until the next line's.
 
-    `stages` are its newest deployments and where they stand, `lease` the deployment that holds it.
+    `link` is a generation, `version` its label, `stages` are its newest deployments and where they stand, `lease` the deployment that
+    holds it.
     """
 
+    after: float
     at: float
     link: int | None
     version: str
@@ -54,6 +56,7 @@ class Watch:
         self._hosts = hosts
         self._root = root
         self._seen: dict[str, list[Seen]] = {name: [] for name in hosts.names}
+        self._looked = dict.fromkeys(hosts.names, 0.0)
         self._observers: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Watch:
@@ -86,11 +89,19 @@ class Watch:
         """What it said last."""
         return self._seen[host][-1]
 
+    def at_rest(self, host: str, seconds: float = 10.0) -> Seen:
+        """What it says once what was there when this was called has been seen: a busy machine sees late."""
+        asked = time.time()
+        deadline = time.monotonic() + seconds
+        while self._looked[host] < asked and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return self._seen[host][-1]
+
     def during(self, host: str, began: float, ended: float) -> Sequence[Seen]:
-        """All that was true at some time between two times, the state at the beginning included."""
+        """All that may have been true at some time between two times, the state at the beginning included."""
         seen = self._seen[host]
-        first = bisect_right(seen, began, key=lambda one: one.at)
-        return seen[max(0, first - 1) : bisect_right(seen, ended, key=lambda one: one.at)]
+        first = bisect_left(seen, began, key=lambda one: one.at)
+        return seen[max(0, first - 1) : bisect_right(seen, ended, key=lambda one: one.after)]
 
     def since(self, began: float) -> Iterator[tuple[str, Seen]]:
         """Everything said since then, host by host."""
@@ -103,4 +114,10 @@ class Watch:
         with observer.stdout as lines:
             for line in lines:
                 said: dict[str, Any] = json.loads(line)
-                self._seen[host].append(Seen(**said))
+                if "looked" in said:
+                    self._looked[host] = float(said["looked"])
+                    continue
+                seen = self._seen[host]
+                if seen and not said["after"]:  # of an observer that was started again
+                    said["after"] = seen[-1].at
+                seen.append(Seen(**said))

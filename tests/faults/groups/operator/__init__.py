@@ -1,0 +1,18 @@
+"""The operator's program dies, sleeps, is interrupted, or is two: F1, F2 and F10 of the faults to survive."""
+
+from __future__ import annotations
+
+from tests.faults.case import Family, Group
+from tests.faults.groups.operator.deaths import deaths_of
+from tests.faults.groups.operator.rivals import rivals
+from tests.faults.groups.operator.signals import interrupted, stopped
+
+GROUP = Group(
+    "operator",
+    (
+        *(Family(f"{verb}-{size}", size, deaths_of(verb)) for verb in ("deploy", "rollback", "resume") for size in (1, 4)),
+        Family("signals-4", 4, interrupted),
+        Family("rivals-4", 4, rivals),
+        Family("stopped-4", 4, stopped, slow=True),
+    ),
+)

@@ -1,0 +1,115 @@
+"""Ctrl-C, SIGTERM and a hang-up undo at once and in words; a program that sleeps for 2 T and wakes up changes nothing any more."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterable
+
+from tests.faults.case import Case
+from tests.faults.ground import Ground
+from tests.faults.moments import Fault
+from tests.faults.trial import Trial
+
+MOMENTS = (
+    "a after decide:lease",
+    "b before put_many",
+    "c started tree",
+    "d done task:announce",
+    "b started start",
+    "a started switch",
+    "c done switch",
+    "d done prove",
+    "a before decide:commit",
+    "a after decide:commit",
+    "b before decide:tell",
+    "c started member:finish",
+)
+"""One or two of each phase, on different hosts."""
+
+DECIDED = MOMENTS[MOMENTS.index("a after decide:commit") :]
+"""From here on the deployment is committed, whoever is interrupted."""
+
+UNDO_SECONDS = 60.0
+
+
+def interrupted(ground: Ground) -> Iterable[Case]:
+    """Each signal once at each moment, and twice at some."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for moment in MOMENTS:
+            yield Case(f"{number.name} at {moment}", _interrupted(moment, number))
+    for moment in ("c started tree", "b started start", "c done switch", "d done prove"):
+        yield Case(f"SIGINT twice at {moment}", _twice(moment))
+
+
+def stopped(ground: Ground) -> Iterable[Case]:
+    """A closed laptop: everything of the driver stands still for 2 T, and somebody else has deployed meanwhile, or nobody."""
+    for moment in MOMENTS:
+        for hurried in (False, True):
+            yield Case(
+                f"{moment}, {'somebody deploys meanwhile' if hurried else 'nobody does anything'}", _stopped(moment, hurried=hurried)
+            )
+
+
+def _interrupted(moment: str, number: signal.Signals) -> Callable[[Trial], None]:
+    def run(trial: Trial) -> None:
+        before = trial.ground.watch.now(trial.ground.lead).version
+        version = trial.commit()
+        drive = trial.drive("deploy", fault=Fault(moment, number))
+        code = drive.ended(UNDO_SECONDS)
+        serves = {trial.ground.watch.at_rest(host).version for host in trial.ground.names}
+        allowed = (0,) if moment in DECIDED else (3,) if moment == MOMENTS[0] else (0, 1) if moment == "a before decide:commit" else (1,)
+        trial.expect(code in allowed, f"interrupted, it ended with {code}, not one of {allowed}:\n{drive.text}")
+        trial.expect(serves == {version if code == 0 else before}, f"it ended with {code}, and {serves} serves")
+        trial.status()
+        trial.next_deploy()
+
+    return run
+
+
+def _twice(moment: str) -> Callable[[Trial], None]:
+    def run(trial: Trial) -> None:
+        trial.commit()
+        drive = trial.drive("deploy", fault=Fault(moment, signal.SIGINT))
+        if drive.process.poll() is None:
+            drive.send(signal.SIGINT)
+        code = drive.ended(UNDO_SECONDS)
+        trial.expect(code in (1, 3, 4), f"interrupted twice, it ended with {code}:\n{drive.text}")
+        trial.struck()
+        trial.status()
+        trial.decided()
+        trial.next_deploy()
+
+    return run
+
+
+def _stopped(moment: str, *, hurried: bool) -> Callable[[Trial], None]:
+    def run(trial: Trial) -> None:
+        trial.commit()
+        drive = trial.drive("deploy", fault=Fault(moment, signal.SIGSTOP, with_ssh=True))
+        struck = time.time()
+        if hurried:
+            trial.next_deploy()
+        else:
+            trial.status()
+            trial.decided()
+        time.sleep(max(0.0, struck + 2 * trial.bound_seconds - time.time()))
+        woken = time.time()
+        before = {host: trial.ground.watch.now(host).link for host in trial.ground.names}
+        drive.send(signal.SIGCONT, with_ssh=True)
+        code = drive.ended()
+        after = {seen.link for host in trial.ground.names for seen in trial.ground.watch.during(host, woken, time.time())}
+        committed = moment in DECIDED
+        trial.expect(after == set(before.values()), f"a driver that woke up changed what serves: {before}, then {after}:\n{drive.text}")
+        trial.expect((code == 0) <= committed, f"a driver that was overtaken ended with {code}:\n{drive.text}")
+        late = [
+            (host, event)
+            for host in trial.ground.names
+            for event in trial.ground.journal(host, since=woken)
+            if not committed and event["deployment"] == drive.deployment and event["kind"] == "step" and event["data"]["state"] == "intent"
+        ]
+        trial.expect(not late, f"a driver that was overtaken began steps: {late}")
+        trial.status()
+        trial.next_deploy()
+
+    return run
