@@ -12,9 +12,11 @@ from typing import Any
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
 from shipway.model.errors import AGAIN, HostError, WrongInput
+from shipway.model.facts import HostFacts
+from shipway.model.intent import Environment
 from shipway.model.plan import Plan, Step
 from shipway.plan.facts import read_notifications
-from shipway.plan.notifications import KEEP, VARIABLE
+from shipway.plan.notifications import KEEP, VARIABLE, keep_steps
 from shipway.reports.notifications import trouble
 from shipway_agent.notifications import targets
 
@@ -26,14 +28,7 @@ def with_secrets(plan: Plan, environment: Mapping[str, str]) -> Plan:
     """The plan to carry out. Raises WrongInput naming every variable that is not set, or holds what may not be a target."""
     faults: list[str] = []
     filled = {name: _filled(step, environment, faults) for name, step in _keeping(plan).items()}
-    if faults:
-        raise WrongInput(
-            f"{len(set(faults))} variable{'s' if len(set(faults)) > 1 else ''} for notifications cannot be used",
-            state="nothing was touched",
-            hint=f"set them in your environment (export NAME=…), then {AGAIN}",
-            code="variable",
-            details=list(dict.fromkeys(faults)),
-        )
+    _refuse(faults)
     waves = tuple(
         replace(wave, steps={name: tuple(filled[name] if s.do == KEEP else s for s in todo) for name, todo in wave.steps.items()})
         for wave in plan.waves
@@ -41,12 +36,26 @@ def with_secrets(plan: Plan, environment: Mapping[str, str]) -> Plan:
     return replace(plan, waves=waves)
 
 
-async def tell_trouble(fleet: Fleet, plan: Plan, tell: Tell) -> None:
-    """Ask the lead, which speaks for the fleet, and tell what it could not send yet. Changes no verdict."""
+async def keep(fleet: Fleet, environment: Environment, facts: Mapping[str, HostFacts], variables: Mapping[str, str]) -> None:
+    """Have every host keep whom to tell, where nothing else is to be done. Raises WrongInput, HostError."""
+    faults: list[str] = []
+    todo = {name: _filled(step, variables, faults) for name in fleet.names for step in keep_steps(environment, facts[name])}
+    _refuse(faults)
+    outcomes = await fleet.each(lambda name: fleet.call(name, "notifications", {"keep": todo[name].args["targets"]}), todo)
+    for error in outcomes.errors.values():
+        raise error
+
+
+async def tell_trouble(fleet: Fleet, plan: Plan, tell: Tell, behind: Mapping[str, object] | None) -> None:
+    """Ask the lead, which speaks for the fleet, and tell what it could not send yet. Changes no verdict.
+
+    `behind` is why a commit is not settled: the lead tells that as well.
+    """
     if not _keeping(plan):
         return
+    more = {} if behind is None else {"behind": {"deployment": tell.deployment, "reason": behind}}
     try:
-        answer = await fleet.call(plan.lead, "notifications", {"seconds": WAIT_SECONDS}, timeout_seconds=WAIT_SECONDS + 7.0)
+        answer = await fleet.call(plan.lead, "notifications", {"seconds": WAIT_SECONDS, **more}, timeout_seconds=WAIT_SECONDS + 7.0)
         said = trouble(read_notifications(plan.lead, answer))
     except HostError as error:
         said = f"whether its notifications went out is not known: {error.message}"
@@ -57,6 +66,18 @@ async def tell_trouble(fleet: Fleet, plan: Plan, tell: Tell) -> None:
 def _keeping(plan: Plan) -> dict[str, Step]:
     """The step of each host that keeps whom to tell."""
     return {name: step for wave in plan.waves for name, todo in wave.steps.items() for step in todo if step.do == KEEP}
+
+
+def _refuse(faults: list[str]) -> None:
+    if faults:
+        count = len(set(faults))
+        raise WrongInput(
+            f"{count} variable{'s' if count > 1 else ''} for notifications cannot be used",
+            state="nothing was touched",
+            hint=f"set them in your environment (export NAME=…), then {AGAIN}",
+            code="variable",
+            details=list(dict.fromkeys(faults)),
+        )
 
 
 def _filled(step: Step, environment: Mapping[str, str], faults: list[str]) -> Step:

@@ -17,9 +17,10 @@ from shipway.execute.fleet import Fleet
 from shipway.execute.ship import Blobs
 from shipway.flows.attempt import Attempt
 from shipway.flows.begin import hold, is_quiet, read, who
-from shipway.flows.notifications import tell_trouble, with_secrets
+from shipway.flows.notifications import keep, tell_trouble, with_secrets
 from shipway.flows.without import Said, asked, behind, only_left_out
-from shipway.flows.words_of_failure import failed, reason, unreachable
+from shipway.flows.words_of_failure import failed, reason, unacknowledged, unreachable
+from shipway.model.errors import HostError
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
 from shipway.model.plan import Plan
@@ -75,6 +76,7 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
             # Only now is every byte compared: a change costs no reading of what it replaces.
             drift |= {name: fact["drift"] for name, fact in (await read(fleet, verify=True)).items()}
             if plan_for(facts, "plan", next_number(facts)).nothing_to_do:
+                await _keep_targets(fleet, intent, facts)
                 return _unchanged(plan, intent, attempt, await left_out())
         with_secrets(plan, os.environ)
         documents = facts
@@ -94,7 +96,7 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
                 reason=lambda outcome: reason(outcome, fleet, plan.kind),
             )
             outcome = await conduct.run()
-        await tell_trouble(fleet, plan, attempt.tell)
+        await tell_trouble(fleet, plan, attempt.tell, unacknowledged(outcome, attempt.tell.deployment, fleet))
         return _verdict(outcome, plan, fleet, attempt, transaction, before, await left_out())
 
 
@@ -137,6 +139,14 @@ def _verdict(
             raise behind(transaction.live(plan, attempt), plan, left_out)
         return Verdict("live", 0, transaction.live(plan, attempt), "", deployment)
     raise failed(outcome, deployment, fleet, serving=_serving(before, left_out))
+
+
+async def _keep_targets(fleet: Fleet, intent: Intent, facts: Mapping[str, Facts]) -> None:
+    """A URL that changed in the operator's environment is no change of a release, and reaches the hosts all the same."""
+    try:
+        await keep(fleet, intent.environment, typed(facts), os.environ)
+    except HostError as error:
+        raise unreachable({error.host: error}, fleet) from error
 
 
 def _unchanged(plan: Plan, intent: Intent, attempt: Attempt, left_out: Said) -> Verdict:

@@ -69,19 +69,27 @@ def failed(outcome: Outcome, deployment: str, fleet: Fleet, *, serving: str) -> 
 
 def reason(outcome: Outcome, fleet: Fleet, kind: str) -> dict[str, object]:
     """Why a deployment is undone, for the lead: once nobody is at this terminal any more, it is what people hear."""
-    message, _ = _why(outcome)
     again = f"shipway {kind if kind in ('rollback', 'prepare') else 'deploy'} {fleet.environment}"
     if not outcome.errors:
-        return {"what": message, "where": outcome.where, "next": again}
+        return {"what": _why(outcome)[0], "where": outcome.where, "next": again}
     first = worst(outcome.errors)
     return {
-        "what": message,
+        "what": f"{'the link to it is lost: ' if _is_lost(first) else ''}{first.message}{_also(outcome.errors, first)}",
         "where": outcome.where,
         "step": first.title if isinstance(first, StepFailed) else "",
         "host": first.host,
         "lines": list(first.lines[-REASON_LINES:]),
         "next": _hint(first, fleet).replace(AGAIN, again),
     }
+
+
+def unacknowledged(outcome: Outcome, deployment: str, fleet: Fleet) -> dict[str, object] | None:
+    """Why a commit is not settled, for the lead as above; None where it is, or where nothing was committed."""
+    ending = outcome.ending
+    if ending is None or not outcome.live or ending.settled:
+        return None
+    error = silent(ending, deployment, fleet.environment)
+    return {"what": error.message, "where": "commit", "host": worst(ending.silent).host, "next": f"shipway resume {fleet.environment}"}
 
 
 def _why(outcome: Outcome) -> tuple[str, list[str]]:
@@ -91,10 +99,17 @@ def _why(outcome: Outcome) -> tuple[str, list[str]]:
         return f"failed in {outcome.where}", []
     first = worst(outcome.errors)
     step = f" in step {first.title}" if isinstance(first, StepFailed) else f" in {outcome.where}"
-    others = sorted(set(outcome.errors) - {first.host})
-    also = f" (also on {', '.join(others)})" if others else ""
-    lost = "lost the link to " if isinstance(first, (LinkLost, Unreachable)) else ""
-    return f"{lost}{first.host}{also}: {first.message}{step}", _lines(outcome.errors)
+    lost = "lost the link to " if _is_lost(first) else ""
+    return f"{lost}{first.host}{_also(outcome.errors, first)}: {first.message}{step}", _lines(outcome.errors)
+
+
+def _also(errors: Mapping[str, HostError], first: HostError) -> str:
+    others = sorted(set(errors) - {first.host})
+    return f" (also on {', '.join(others)})" if others else ""
+
+
+def _is_lost(error: HostError) -> bool:
+    return isinstance(error, (LinkLost, Unreachable))
 
 
 def _lines(errors: Mapping[str, HostError]) -> list[str]:

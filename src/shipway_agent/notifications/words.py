@@ -16,7 +16,7 @@ VERBS: Mapping[str, str] = {
 def subject(entry: Mapping[str, Any]) -> str:
     """The first line: what, where, how it stands."""
     what = entry["version"] or entry["commit"][:12] or entry["deployment"]
-    where = f" on {entry['sender']}" if entry["event"] in ("went back", "behind", "crashed") else ""
+    where = f" on {entry['host']}" if entry["event"] in ("went back", "behind", "crashed") else ""
     return f"{entry['app']} {entry['environment']}: {what} {VERBS.get(str(entry['event']), entry['verdict'])}{where}"
 
 
@@ -24,8 +24,8 @@ def text(entry: Mapping[str, Any]) -> str:
     """All of it, for a person."""
     commit = f"commit {entry['commit'][:12]}, " if entry["commit"] else ""
     who = f" by {entry['who']}" if entry["who"] else ""
-    step = f" in step {entry['step']}" if entry["step"] and entry["event"] != "live" and entry["step"] not in entry["what"] else ""
-    lines: List[str] = [subject(entry), f"{commit}{entry['kind']} {entry['deployment']}{who}", f"{entry['host']}: {entry['what']}{step}"]
+    lines: List[str] = [subject(entry), f"{commit}{entry['kind']} {entry['deployment']}{who}", f"{entry['host']}: {entry['what']}"]
+    lines += [f"step: {entry['step']}"] if entry["step"] else []
     lines += [f"  | {line}" for line in entry["lines"]]
     lines += [f"now: {_serving(entry)}", f"next: {entry['next']}"]
     return "\n".join(lines)

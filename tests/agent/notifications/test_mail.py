@@ -42,7 +42,7 @@ def test_the_host_s_own_mail_service_takes_it() -> None:
     body = read.get_body()
     assert body is not None
     text = body.get_content()
-    for part in (ENTRY["commit"][:12], "task migrate", "no such table: <orders>", ENTRY["next"], "a serves 1.6 (generation 6)"):
+    for part in (ENTRY["commit"][:12], "step: migrate on b", "no such table: <orders>", ENTRY["next"], "a serves 1.6 (generation 6)"):
         assert part in text
 
 
