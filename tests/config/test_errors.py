@@ -27,6 +27,20 @@ def hosts(*items: str) -> str:
     return environment(f"hosts = [{', '.join(items)}]")
 
 
+N = "environment.production.notify[0]"
+
+
+def notify(lines: str) -> str:
+    """A file whose line 7 begins a notification of the environment."""
+    return environment(f"{HOST}[[environment.production.notify]]\n{lines}").replace(f"\n{HOST}{HOST}", f"\n{HOST}")
+
+
+def mailed(to: str = "a@b.example", server: str = "smtp://h", password: str = "") -> str:
+    """The same with a mail."""
+    last = f", password = {password}" if password else ""
+    return notify(f'email = {{ to = ["{to}"], sender = "c@d.example", server = "{server}"{last} }}')
+
+
 CASES: list[tuple[str, str]] = [
     # ------------------------------------------------------------------- the file
     ("", f"1: app: is missing; should be {NAME}"),
@@ -290,6 +304,54 @@ CASES: list[tuple[str, str]] = [
         environment("batch_host = 1"),
         "5: environment.production.batch_host: is not a known key; the nearest is batch_hosts",
     ),
+    # --------------------------------------------------------------- notifications
+    (
+        notify("webhook = 'http://chat.example/T0'"),
+        f"7: {N}.webhook: should begin with https://: without it only the host itself may be told "
+        "(http://127.0.0.1), found a string of 22 characters",
+    ),
+    (
+        notify("webhook = 'https://169.254.169.254/T0'"),
+        f"7: {N}.webhook: may not be a link-local address or one where a cloud answers a "
+        "machine about itself, found a string of 26 characters",
+    ),
+    (
+        notify("webhook = 'https://chat.example/\\r\\nX: y'".replace("'", '"')),
+        f"7: {N}.webhook: should hold only printable ASCII characters, no white space and no backslash, found a string of 27 characters",
+    ),
+    (notify("webhook = 'file:///etc/passwd'"), f"7: {N}.webhook: should begin with https://, found a string of 18 characters"),
+    (notify("webhook = { env = 'A-B' }"), f"7: {N}.webhook: should name a variable of letters, digits and underscores, found a table"),
+    (notify("webhook = { variable = 'A' }"), f'7: {N}.webhook: should be {{ env = "NAME" }}, with no other key, found a table'),
+    (
+        notify("webhook = 7"),
+        f'7: {N}.webhook: should be an https:// URL, or {{ env = "NAME" }} for the variable of your environment that holds '
+        "it, found a number",
+    ),
+    (
+        notify("webhook = { env = 'A' }\non = 'failed'"),
+        f'8: {N}.on: should be "failure", "success" or "always", or a list of them, found "failed"',
+    ),
+    (notify("on = 'always'"), f"6: {N}: should have one of webhook, email and command"),
+    (
+        notify("command = ['page']\nwebhook = { env = 'A' }"),
+        f"7: {N}.command: may not be given beside {N}.webhook: write another [[notify]] for it",
+    ),
+    (
+        mailed(server="smtp://u:word@h"),
+        f'7: {N}.email.server: may hold no password: write password = {{ env = "NAME" }} beside it, found a string of 15 characters',
+    ),
+    (mailed(server="h:25"), f"7: {N}.email.server: should begin with smtp:// (STARTTLS) or smtps://, found a string of 4 characters"),
+    (
+        mailed(to="a@b.example\\nBcc: c@d.example"),
+        f"7: {N}.email.to[0]: should be an e-mail address such as ops@example.org, found a string of 28 characters",
+    ),
+    (
+        mailed(password='"word"'),
+        f'7: {N}.email.password: should be {{ env = "NAME" }}: a password has no place in a repository, found a string of 4 characters',
+    ),
+    (mailed(password="{ env = 'P' }"), f"7: {N}.email.server: names no user for the password: smtp://USER@HOST"),
+    (mailed(server="smtp://u@h"), f"7: {N}.email.password: is missing; the server names a user"),
+    (notify("webhok = 'x'"), f"7: {N}.webhok: is not a known key; the nearest is webhook"),
     # ------------------------------------------------------------- not built yet
     (
         f"{APP}assets = ['public']\n{WEB}",
