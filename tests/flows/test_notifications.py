@@ -11,7 +11,7 @@ from shipway.execute.decision import Ending
 from shipway.execute.fleet import Fleet
 from shipway.execute.steps import StepFailed
 from shipway.flows.notifications import with_secrets
-from shipway.flows.words_of_failure import behind, reason
+from shipway.flows.words_of_failure import reason, unacknowledged
 from shipway.model.errors import HostError, Unreachable, WrongInput
 from shipway.model.facts import Notifications
 from shipway.model.intent import Email, Notify, Secret
@@ -20,6 +20,7 @@ from shipway.plan.deploy import plan_deploy
 from shipway.plan.notifications import KEEP
 from shipway.plan.rollback import plan_rollback
 from shipway.reports.notifications import trouble
+from shipway.reports.plan import plan_json, plan_text
 from shipway.transports import transport_for
 from tests.plan.fleet import CADDY, KEY, WHO, facts, host, intent, release, serving
 
@@ -51,6 +52,11 @@ def test_a_plan_holds_names_and_what_is_carried_out_holds_values() -> None:
     assert mail["password"] == "S3CRET" and mail["to"] == ["ops@shop.example"]
     assert literal == {"kind": "webhook", "on": ["always"], "url": "https://chat.example/x"}
     assert [wave.steps["a"][0].do for wave in plan.waves[:1]] == [KEEP], "so that it can tell what goes wrong in the others"
+
+
+def test_a_url_that_is_written_in_the_file_is_not_shown_either() -> None:
+    shown = [plan_json(planned(LITERAL)), *plan_text(planned(LITERAL), None, arguments=True)]
+    assert "keep whom to tell" in str(shown) and "chat.example" not in str(shown)
 
 
 def test_every_variable_that_cannot_be_used_is_named_without_its_value() -> None:
@@ -104,12 +110,12 @@ def test_the_same_command_again_is_named(kind: str, command: str) -> None:
 
 
 def test_a_commit_that_is_not_acknowledged_is_told_and_nothing_else_is() -> None:
-    said = behind(Outcome(Ending("committed", {"b": Unreachable("b", "unreachable", "nobody answers")})), "9-x", fleet())
+    said = unacknowledged(Outcome(Ending("committed", {"b": Unreachable("b", "unreachable", "nobody answers")})), "9-x", fleet())
     assert said is not None and said["host"] == "b" and said["next"] == "shipway resume production"
     assert "9-x is committed, but b has not acknowledged it" in str(said["what"])
-    assert behind(Outcome(Ending("committed")), "9-x", fleet()) is None
-    assert behind(Outcome(Ending("reverted", {"b": Unreachable("b", "unreachable", "x")})), "9-x", fleet()) is None
-    assert behind(Outcome(None), "9-x", fleet()) is None
+    assert unacknowledged(Outcome(Ending("committed")), "9-x", fleet()) is None
+    assert unacknowledged(Outcome(Ending("reverted", {"b": Unreachable("b", "unreachable", "x")})), "9-x", fleet()) is None
+    assert unacknowledged(Outcome(None), "9-x", fleet()) is None
 
 
 @pytest.mark.parametrize(
