@@ -1,7 +1,7 @@
 """A folder of tests/plans in, what the planner says to it out: the text of the plan, or of the refusal.
 
-A case is `intent.toml`, a whole shipway.toml; `facts.json`, which says the flow, its arguments, the release and what each host
-says (only what differs from a fresh host); and `plan.txt`, what must come out. UPDATE=1 writes plan.txt anew.
+A case is `intent.toml`, a whole shipway.toml; `facts.json`, which says the flow, its arguments, who is left out, the release and what
+each host says (only what differs from a fresh host); and `plan.txt`, what must come out. UPDATE=1 writes plan.txt anew.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from shipway.config.resolve import resolve
+from shipway.flows.without import leave_out
 from shipway.model.errors import ShipwayError
 from shipway.model.facts import HostFacts, Lack
 from shipway.model.intent import Intent
@@ -20,6 +21,7 @@ from shipway.model.release import Entry, Release, Source
 from shipway.plan.deploy import plan_deploy
 from shipway.plan.difference import difference
 from shipway.plan.facts import next_number, read_facts
+from shipway.plan.leave import plan_leave
 from shipway.plan.prepare import plan_prepare
 from shipway.plan.remove import plan_remove
 from shipway.plan.rollback import plan_rollback
@@ -33,7 +35,7 @@ def said(case: Path) -> str:
     """What the planner says to the case, as text."""
     told = json.loads((case / "facts.json").read_text())
     text = (case / "intent.toml").read_text()
-    intent = resolve(text, text, told.get("environment", "production"))
+    intent = leave_out(resolve(text, text, told.get("environment", "production")), told.get("without", ()))
     facts = {name: _facts(name, value) for name, value in told["hosts"].items()}
     release = _release(told["release"]) if "release" in told else None
     try:
@@ -54,6 +56,8 @@ def _plan(flow: str, arguments: Mapping[str, Any], intent: Intent, release: Rele
     number = next_number(facts)
     if flow == "remove":
         return plan_remove(intent, facts, deployment=f"{number}-new", who=WHO, number=number, peer_key=KEY, **arguments)
+    if flow == "host remove":
+        return plan_leave(intent, facts=facts, deployment=f"{number}-new", who=WHO, number=number, peer_key=KEY, **arguments)
     if flow == "rollback":
         return plan_rollback(
             intent, facts, deployment=f"{number}-new", who=WHO, number=number, caddy_digest=CADDY, peer_key=KEY, **arguments

@@ -72,4 +72,4 @@ class Plan:
     @property
     def nothing_to_do(self) -> bool:
         """Whether every host already serves exactly this."""
-        return not self.waves and not self.switch
+        return not self.waves and not self.switch and not self.finish
