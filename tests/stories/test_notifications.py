@@ -156,7 +156,7 @@ def test_what_could_not_be_sent_waits_says_so_and_outlives_the_daemon(told: Told
     assert "not sent yet" in said.text, said.text
 
     def outbox() -> dict[str, Any]:
-        hosts = told.shop.project.run("status", "local", "--json", code=None).lines[0]["hosts"]
+        hosts = told.shop.project.run("status", "local", "--json", "--quick", code=None).lines[0]["hosts"]
         found: dict[str, Any] = next(host["notifications"] for host in hosts if host["host"] == "a")
         return found
 
@@ -189,6 +189,5 @@ def test_the_url_lies_in_the_owner_s_file_and_nowhere_else(told: Told) -> None:
 
 
 def test_a_variable_that_is_not_set_is_refused_before_anything_begins(told: Told) -> None:
-    for value, words in (("", "CHAT_URL is not set in your environment"), ("http://169.254.169.254/x", "notify[0]: CHAT_URL: may not")):
-        said = told.shop.project.run("deploy", "local", "--ref", "v2", code=2, env={"CHAT_URL": value})
-        assert words in said.text and "169.254" not in said.text
+    said = told.shop.project.run("deploy", "local", "--ref", "v2", code=2, env={"CHAT_URL": ""})
+    assert "notify[0]: CHAT_URL is not set in your environment" in said.text and "nothing was touched" in said.text

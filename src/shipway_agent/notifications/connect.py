@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 from contextlib import contextmanager
 from typing import Iterator, List, Tuple, Union
 
@@ -31,6 +32,7 @@ class Undelivered(Exception):
 def connect(place: Place) -> socket.socket:
     """A TCP connection. Raises Undelivered: no address, only forbidden ones, or nobody there."""
     fault = "its name has no address"
+    until = time.monotonic() + SECONDS
     for address in _addresses(place):
         found = literal(address[0])
         refused = "should be an address" if found is None else why_not(found)
@@ -39,6 +41,8 @@ def connect(place: Place) -> socket.socket:
         if refused is not None:
             fault = f"its address {refused}"
             continue
+        if time.monotonic() >= until:
+            break
         try:
             return socket.create_connection(address, CONNECT_SECONDS)
         except OSError as error:

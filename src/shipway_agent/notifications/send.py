@@ -12,13 +12,12 @@ from shipway_agent.notifications import box, kept
 from shipway_agent.notifications.connect import Undelivered
 from shipway_agent.root import Root
 
-AT_ONCE = 8
 WHOLE_SECONDS = 120
 """After this the kernel ends the process, whatever holds it: a resolver has no bound of its own."""
 
 
 def send(root_path: str, ids: Sequence[str]) -> int:
-    """Try to send these letters, several at once. 0 when it came to its end; 1 when another such process is at it."""
+    """Try to send these letters, all at once. 0 when it came to its end; 1 when another such process is at it."""
     signal.alarm(WHOLE_SECONDS)
     with Root(root_path) as root:
         try:
@@ -51,10 +50,8 @@ def deliver(root: Root, target: Mapping[str, Any], letter: box.Letter) -> None:
 
 
 def _send_all(root: Root, ids: Sequence[str]) -> None:
-    room = threading.Semaphore(AT_ONCE)
-
     def one(name: str) -> None:
-        with room, Journal(root) as journal:
+        with Journal(root) as journal:
             _try(root, journal, name)
 
     threads: List[threading.Thread] = [threading.Thread(target=one, args=(name,), name=f"letter {name}") for name in ids]

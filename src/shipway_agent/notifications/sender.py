@@ -16,7 +16,8 @@ LONGEST_PAUSE_SECONDS = 600.0
 LOOK_SECONDS = 1.0
 """Between two starts: what another process is at has its result in the journal soon."""
 
-MOST_AT_ONCE = 32
+MOST_AT_ONCE = 8
+"""Letters of one process, each with a thread; the others come next."""
 
 
 class Sender:

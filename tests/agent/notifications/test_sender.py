@@ -151,3 +151,21 @@ def test_the_daemon_tells_that_a_process_of_what_serves_is_given_up(tmp_path: Pa
         said = json.loads(server.heard[0].body)["shipway"]
         assert said["event"] == "crashed" and said["lines"][-1] == "cannot go on" and said["next"] == "shipway rollback test"
         assert "worker.1 died again and again, at last with 3" in said["what"]
+
+
+@pytest.mark.slow
+def test_a_host_that_goes_back_without_its_lead_tells_it_for_itself(tmp_path: Path) -> None:
+    with web() as server, lodge(tmp_path / "b", name="b") as host:
+        host.ensure()
+        for number in (1, 2):
+            host.generation(number, process("worker", None))
+        host.serve(1)
+        target = {"kind": "webhook", "on": ["failure"], "url": f"http://127.0.0.1:{server.port}/x"}
+        primitive.keep(host.context(2), {"targets": [target]})
+        host.switch(2, confirm_seconds=0.5, members=("a", "b"), peers=["127.0.0.1:9"], peer_key="5" * 64, **SAID)
+        host.decide("renew", 2, seconds=0.1)
+        wait(lambda: server.heard, what="it is told")
+        said = json.loads(server.heard[0].body)["shipway"]
+        assert (said["event"], said["sender"], said["host"], said["verdict"]) == ("went back", "b", "b", "not settled")
+        assert "b heard neither its driver for " in said["what"] and "127.0.0.1:9: " in said["what"]
+        assert said["serving"]["version"] == "v1" and said["next"] == "shipway resume test"
