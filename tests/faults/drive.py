@@ -71,14 +71,16 @@ class Drive:
         """A signal to it, or to its ssh processes too."""
         strike(self.process.pid, number, with_ssh=with_ssh)
 
-    def comes_to(self, moment: str, seconds: float = LIMIT_SECONDS) -> Moment:
-        """Wait until that moment has come. Raises AssertionError when the program ends without it."""
+    def comes_to(self, moment: str, seconds: float = LIMIT_SECONDS, *, certain: bool = True) -> Moment | None:
+        """Wait until that moment has come. Where the program ends without it: an AssertionError, or None if that was not `certain`."""
         deadline = time.monotonic() + seconds
         while True:
             over = self.process.poll() is not None
             for came in self.moments:
                 if came.name == moment:
                     return came
+            if over and not certain:
+                return None
             assert not over and time.monotonic() < deadline, f"{self.name} never came to {moment!r}:\n{self.text}"
             time.sleep(0.01)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from shipway.transports import caddy
 from tests.apps import Repository
 from tests.faults.drive import Drive
 from tests.faults.moments import Fault, Moment
@@ -66,7 +67,10 @@ class Times:
         return self.confirm_seconds + self.health_seconds + 5.0
 
 
-PATIENT = Times(health_seconds=30.0, confirm_seconds=6.0, lease_seconds=4.0)
+UNHURRIED = Times(health_seconds=60.0, confirm_seconds=60.0, lease_seconds=30.0)
+"""While a fleet is set up nothing is to be proved."""
+
+PATIENT = Times(health_seconds=30.0, confirm_seconds=7.0, lease_seconds=5.0)
 """For machines that are busy with something else."""
 
 
@@ -88,9 +92,9 @@ class Ground:
             repository = self._lay_out()
             self.project = Project(repository, ENVIRONMENT, self.hosts.env)
             self.author = Author(repository)
-            for _ in range(2):  # there is something to go back to
-                self.author.commit()
-                self.project.run("deploy", ENVIRONMENT)
+            self._bring_caddy()
+            self.author.commit(self.settings(UNHURRIED))
+            self.project.run("deploy", ENVIRONMENT)
             repository.git("clone", "--quiet", str(repository.directory), str(self.place / "elsewhere"))
             (self.place / "home").mkdir()
             self.watch = stack.enter_context(Watch(self.hosts, ROOT))
@@ -161,6 +165,14 @@ class Ground:
         while any(self.watch.now(host).undecided for host in self.names):
             assert time.monotonic() < deadline, {host: self.watch.now(host) for host in self.names}
             time.sleep(0.05)
+
+    def _bring_caddy(self) -> None:
+        """50 MB that every host would be sent, packed for each of them, before the first case can begin."""
+        binary = caddy.binary()
+        name = caddy.digest(binary)
+        put = ["sh", "-c", 'mkdir -p "$1" && cat > "$1/$2" && chmod 555 "$1/$2"', "sh", f"{ROOT}/blobs/{name[:2]}", f"{name}.x"]
+        for host in self.names:
+            self.hosts.run(host, put, input=binary.read_bytes())
 
     def _lay_out(self) -> Repository:
         repository = Repository(self.place / "shop")

@@ -62,14 +62,19 @@ class Trial:
         self.head = self.ground.author.commit(self.ground.settings(self.times), **behaviour)
         return self.head
 
-    def drive(self, *words: str, fault: Fault | None = None) -> Drive:
-        """Run `shipway WORDS ENVIRONMENT`. With a fault, wait until it has happened; one that never does is a broken promise."""
+    def drive(self, *words: str, fault: Fault | None = None, certain: bool = True) -> Drive:
+        """Run `shipway WORDS ENVIRONMENT`. With a fault, wait until it has happened; one that never does is an AssertionError.
+
+        Unless it is not `certain`: then `struck_at` tells.
+        """
         command, *rest = words
         directory = self.directory / f"drive-{len(self.drives) + 1}"
         drive = Drive.begin(self.ground, (command, ENVIRONMENT, *rest), fault, directory)
         self.drives.append(drive)
         if fault is not None:
-            self.struck(drive.comes_to(fault.moment).at)
+            came = drive.comes_to(fault.moment, certain=certain)
+            if came is not None:
+                self.struck(came.at)
         return drive
 
     def struck(self, at: float | None = None) -> None:

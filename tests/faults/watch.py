@@ -105,7 +105,7 @@ class Watch:
 
     def since(self, began: float) -> Iterator[tuple[str, Seen]]:
         """Everything said since then, host by host."""
-        for host in self._hosts.names:
+        for host in self._seen:
             for one in self.during(host, began, float("inf")):
                 yield host, one
 

@@ -6,14 +6,15 @@ import getpass
 import socket
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from tests.faults.case import Case
 from tests.faults.drive import Drive
-from tests.faults.ground import Ground, Times
+from tests.faults.ground import Ground
 from tests.faults.trial import Trial
 
 SLOW_START_SECONDS = 3.0
-WATCHED = Times(watch_seconds=3.0)
+WATCH_SECONDS = 3.0
 ENOUGH_SECONDS = 60.0
 
 
@@ -46,7 +47,7 @@ def _at_once(gap: float) -> Callable[[Trial], None]:
 
 def _in_the_middle(verb: str, moment: str) -> Callable[[Trial], None]:
     def run(trial: Trial) -> None:
-        trial.commit(times=WATCHED, start_seconds=SLOW_START_SECONDS)
+        trial.commit(times=replace(trial.ground.times, watch_seconds=WATCH_SECONDS), start_seconds=SLOW_START_SECONDS)
         one = trial.drive("deploy")
         one.comes_to(moment)
         trial.status()
