@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,6 +98,13 @@ class Trial:
         deadline = time.monotonic() + self.bound_seconds + 30
         while open_ones := {host: seen.undecided for host in self.ground.names if (seen := self.ground.watch.now(host)).undecided}:
             assert time.monotonic() < deadline, f"not decided within T + 30 s: {open_ones}"
+            time.sleep(0.02)
+
+    def wait(self, condition: Callable[[], bool], otherwise: str, seconds: float) -> None:
+        """Return once the condition holds; one that never does is a broken promise, and the case ends."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"{otherwise} (for {seconds:g} s)"
             time.sleep(0.02)
 
     def next_deploy(self) -> Drive:

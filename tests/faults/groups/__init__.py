@@ -6,7 +6,7 @@ import importlib
 
 from tests.faults.case import Group
 
-NAMES = ("operator",)
+NAMES = ("operator", "network")
 
 
 def groups() -> list[Group]:
