@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 import threading
@@ -34,6 +35,10 @@ MOST_CALLS = 256
 """Calls under way at once on one channel, each with a thread; more are refused."""
 
 FLUSH_SECONDS = 5.0
+
+SILENT_SECONDS = 900.0
+"""A driver says something every few seconds, and one that comes back opens a new channel: without this, the agent of one whose network
+went away would wait until the kernel gives the connection up, which takes hours."""
 
 
 def serve(place: Place) -> int:
@@ -67,14 +72,16 @@ class Session:
     _calls: Dict[int, Tuple[Body, threading.Thread]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _last: int = 0
+    silent_seconds: float = SILENT_SECONDS
 
     def run(self) -> int:
         """Read requests until the end. 0, or 1 when the other end broke the protocol or the channel broke."""
         try:
-            frame = read_frame(self.stream)
-            while frame is not None:
-                self._take(frame)
+            while self._hears():
                 frame = read_frame(self.stream)
+                if frame is None:
+                    break
+                self._take(frame)
             return 0
         except ProtocolError as error:
             self._say(REFUSAL, self._last, AgentError("protocol", str(error)).to_json())
@@ -89,6 +96,14 @@ class Session:
                 body.cut()
             for _, thread in calls:
                 thread.join()
+
+    def _hears(self) -> bool:
+        """Wait for the next frame; False when none came for too long and nothing is under way that somebody may wait for."""
+        while not select.select([self.stream], [], [], self.silent_seconds)[0]:
+            with self._lock:
+                if not self._calls:
+                    return False
+        return True
 
     def _take(self, frame: Frame) -> None:
         if frame.kind == REQUEST:

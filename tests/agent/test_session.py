@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -12,7 +13,11 @@ from pathlib import Path
 import pytest
 
 from shipway.transports.bundle import bundle
-from shipway_agent.protocol import BODY, HEAD, MAX_BODY_BYTES, REQUEST, load, pack
+from shipway_agent.call import Place
+from shipway_agent.outbox import Outbox
+from shipway_agent.protocol import BODY, HEAD, MAX_BODY_BYTES, REQUEST, load, pack, read_frame
+from shipway_agent.root import Root
+from shipway_agent.session import Session
 from tests.agent.wire import Wire, session, until
 from tests.agent.workshop import DEPLOYMENT, NUMBER, step, task, workshop
 
@@ -247,3 +252,17 @@ def test_events_of_the_journal_can_be_read_back(wire: Wire) -> None:
 def test_logs_can_be_read_back(wire: Wire) -> None:
     wire.call("run", run_of(step("task:t", "task.run", task("echo one; echo two"))))
     assert wire.call("log", {"process": "tasks", "lines": 1})["lines"] == ["t: two"]
+
+
+def test_a_driver_that_is_silent_without_a_word_is_not_waited_for_for_ever(root: Path) -> None:
+    ours, theirs = os.pipe()
+    answers, sink = os.pipe()
+    outbox = Outbox(sink)
+    with Root(str(root), create=True) as opened, open(ours, "rb", buffering=0) as stream, open(answers, "rb", buffering=0) as heard:
+        os.write(theirs, pack(REQUEST, 1, json.dumps({"call": "fresh"}).encode()))
+        code = Session(Place(opened, opened.full("proxy"), "a", "hash"), stream, outbox, silent_seconds=0.5).run()
+        answer = read_frame(heard)
+    outbox.close(5)
+    os.close(theirs)  # open all the time: nobody said that the channel has ended
+    assert code == 0
+    assert answer is not None and answer.number == 1

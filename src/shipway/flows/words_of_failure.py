@@ -29,19 +29,21 @@ def unreachable(errors: Mapping[str, HostError], fleet: Fleet, *, may_leave_out:
     )
 
 
-def silent(ending: Ending, deployment: str, environment: str) -> ShipwayError:
-    """A decision that could not be made, or that some members have not acknowledged."""
+def silent(ending: Ending, deployment: str, environment: str, *, said: str = "") -> ShipwayError:
+    """A decision that could not be made, or that some members have not acknowledged. What was `said` already is not said again."""
     hosts = ", ".join(sorted(ending.silent))
+    why = worst(ending.silent).message
+    because = "" if why in said else f" ({why})"
     if ending.decision is None:
         return Unsettled(
-            f"deployment {deployment} is not settled: its lead {hosts} cannot be heard ({worst(ending.silent).message})",
+            f"deployment {deployment} is not settled: its lead {hosts} cannot be heard{because}",
             state="each host keeps its release until its deadline, then goes back by itself to the one before",
             hint=f"shipway resume {environment} settles it from any machine that reaches the hosts",
             code="lead-silent",
             details=_lines(ending.silent),
         )
     return Unsettled(
-        f"deployment {deployment} is {ending.decision}, but {hosts} has not acknowledged it ({worst(ending.silent).message})",
+        f"deployment {deployment} is {ending.decision}, but {hosts} has not acknowledged it{because}",
         state=f"every other host follows the decision; {hosts} asks the lead by itself as soon as it can",
         hint=f"shipway resume {environment} tells it again; shipway status {environment} shows each host",
         code="behind",
@@ -54,10 +56,9 @@ def failed(outcome: Outcome, deployment: str, fleet: Fleet, *, serving: str) -> 
     ending = outcome.ending
     message, details = _why(outcome)
     if ending is not None and not ending.settled:
-        error = silent(ending, deployment, fleet.environment)
-        return Unsettled(
-            f"{message}; {error.message}", state=error.state, hint=error.hint, code=error.code, details=[*details, *error.details]
-        )
+        error = silent(ending, deployment, fleet.environment, said=message)
+        every = list(dict.fromkeys([*details, *error.details]))
+        return Unsettled(f"{message}; {error.message}", state=error.state, hint=error.hint, code=error.code, details=every)
     kept = f"; these tasks ran and have no undo: {', '.join(outcome.kept_tasks)}" if outcome.kept_tasks else ""
     undone = f"; undone: {', '.join(outcome.undone_tasks)}" if outcome.undone_tasks else ""
     state = f"undone on every host: {serving}{undone}{kept}"
@@ -99,8 +100,10 @@ def _why(outcome: Outcome) -> tuple[str, list[str]]:
         return f"failed in {outcome.where}", []
     first = worst(outcome.errors)
     step = f" in step {first.title}" if isinstance(first, StepFailed) else f" in {outcome.where}"
-    lost = "lost the link to " if _is_lost(first) else ""
-    return f"{lost}{first.host}{_also(outcome.errors, first)}: {first.message}{step}", _lines(outcome.errors)
+    also = _also(outcome.errors, first)
+    if _is_lost(first):
+        return f"lost the link to {first.host}{also}{step}: {first.message}", _lines(outcome.errors)
+    return f"{first.host}{also}: {first.message}{step}", _lines(outcome.errors)
 
 
 def _also(errors: Mapping[str, HostError], first: HostError) -> str:
@@ -113,7 +116,13 @@ def _is_lost(error: HostError) -> bool:
 
 
 def _lines(errors: Mapping[str, HostError]) -> list[str]:
-    return [f"{name}: {line}" for name, error in sorted(errors.items()) for line in (error.message, *error.lines)]
+    lines = (f"{name}: {line}" for name, error in sorted(errors.items()) for line in (error.message, *_new(error)))
+    return list(dict.fromkeys(lines))
+
+
+def _new(error: HostError) -> list[str]:
+    """What an error's lines say beyond its message."""
+    return [line for line in error.lines if line not in error.message]
 
 
 def _hint(error: HostError, fleet: Fleet) -> str:

@@ -125,7 +125,7 @@ def told_in_full(trial: Trial, drive: Drive, host: str) -> None:
     trial.expect(drive.code in (0, 1, 3, 4), f"{drive.name} ended with {drive.code}:\n{drive.text}")
     if drive.code:
         trial.expect(host in f"{drive.verdict}", f"the verdict does not name {host}:\n{drive.text}")
-        trial.expect(bool(drive.verdict["data"].get("hint")), f"the verdict names no command:\n{drive.text}")
+        trial.expect(bool(drive.verdict["hint"]), f"the verdict names no command:\n{drive.text}")
 
 
 def converges(trial: Trial) -> None:
