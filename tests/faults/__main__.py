@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.faults.case import Case, Family, Group, Result
 from tests.faults.groups import groups
-from tests.faults.matrix import Matrix, chosen, every, full_name, sampled
+from tests.faults.matrix import Matrix, chosen, full_name, sampled
 from tests.hosts import why_not
 
 Chosen = tuple[Group, Family, Case]
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     if wanted.sample:
         run_jobs(1, directory, lambda matrix: sampled(matrix, families, wanted.sample, wanted.seed), report)
     else:
-        takers = Takers(families, set(wanted.case))
+        takers = Takers(families, set(wanted.case), wanted.every)
         run_jobs(wanted.jobs, directory, lambda matrix: takers.take(matrix, report), report)
     summary = report.end(missing=sorted(set(wanted.case) - set(report.results)))
     if wanted.json:
@@ -51,6 +51,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     which.add_argument("--group", action="append", default=[], metavar="G", help="a group, or GROUP/FAMILY")
     which.add_argument("--case", action="append", default=[], metavar="NAME", help="one case by its full name")
     which.add_argument("--sample", type=int, metavar="N", help="N cases of each group, drawn by --seed")
+    parser.add_argument("--every", type=int, default=1, metavar="K", help="of all that is chosen, each K-th case of a family")
     parser.add_argument("--seed", default="0", help="of the sample")
     parser.add_argument("--jobs", type=int, default=2, help="fleets at once")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON and nothing else")
@@ -149,9 +150,10 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 class Takers:
     """Families shared out among jobs: each takes the next one, and a whole one, so that its fleet stands for long."""
 
-    def __init__(self, families: list[tuple[Group, Family]], names: set[str]) -> None:
+    def __init__(self, families: list[tuple[Group, Family]], names: set[str], step: int) -> None:
         self._left = sorted(families, key=lambda one: -one[1].hosts)
         self._names = names
+        self._step = step
         self._lock = threading.Lock()
 
     def take(self, matrix: Matrix, report: Report) -> Iterator[Chosen]:
@@ -160,24 +162,40 @@ class Takers:
                 if not self._left:
                     return
                 one = self._left.pop(0)
-            for group, family, case in every(matrix, [one], report.done):
-                if not self._names or full_name(group, family, case) in self._names:
+            group, family = one
+            try:
+                cases = matrix.cases(family)
+            except Exception as error:
+                report.add(Result(f"{group.name}/{family.name}", (f"its cases cannot be enumerated: {error}",), 0.0, None, 0, 0))
+                matrix.leave()
+                continue
+            for number, case in enumerate(cases):
+                name = full_name(group, family, case)
+                if name in self._names or (not self._names and number % self._step == 0 and not report.done(name)):
                     yield group, family, case
 
 
 def run_jobs(jobs: int, directory: Path, cases: Callable[[Matrix], Iterator[Chosen]], report: Report) -> None:
-    """Each job has a fleet of its own."""
+    """Each job has a fleet of its own. Ctrl-C lets each finish its case, so that fleets are taken down and the table is told."""
+    ended = threading.Event()
 
     def work() -> None:
         with Matrix(directory) as matrix:
             for group, family, case in cases(matrix):
+                if ended.is_set():
+                    return
                 report.add(matrix.run(group, family, case))
 
     threads = [threading.Thread(target=work) for _ in range(jobs)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    while any(thread.is_alive() for thread in threads):
+        try:
+            for thread in threads:
+                thread.join()
+        except KeyboardInterrupt:
+            print("bin/faults: each job ends with the case it is at", file=sys.stderr)
+            ended.set()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import re
 import shutil
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -138,11 +138,3 @@ def sampled(matrix: Matrix, families: list[tuple[Group, Family]], count: int, se
         cases = matrix.cases(family)
         for case in draw.sample(cases, min(count, len(cases))):
             yield group, family, case
-
-
-def every(matrix: Matrix, families: list[tuple[Group, Family]], done: Callable[[str], bool]) -> Iterator[tuple[Group, Family, Case]]:
-    """All cases of these families that are not `done`."""
-    for group, family in families:
-        for case in matrix.cases(family):
-            if not done(full_name(group, family, case)):
-                yield group, family, case

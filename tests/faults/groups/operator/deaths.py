@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from shipway_agent.states import NEXT
+from shipway_agent.states import DECISIONS, NEXT
 from tests.faults.case import Case
 from tests.faults.ground import ENVIRONMENT, Ground, Times
 from tests.faults.moments import Fault
@@ -73,7 +73,7 @@ def _missed(ground: Ground, host: str, began: float, moments: Iterable[str]) -> 
     for key in steps:
         if not {f"{host} started {key}", f"{host} done {key}"} <= known:
             yield f"{host}: step {key}"
-    for do in told | ({event for _, event in NEXT} - BY_ITSELF if "switch" in steps else set()):
+    for do in told | ({event for stage, event in NEXT if stage not in DECISIONS} - BY_ITSELF if "switch" in steps else set()):
         names = {do, f"decide:{do}", f"member:{do}", WITHIN.get(do, do)}
         decides = do in ("commit", "revert", "undo")  # of the lead; the others are told
         if not any(f"{host} {when} {name}" in known for when in ("before", "started") for name in names) and not decides:
