@@ -22,23 +22,26 @@ CONFIRM_SECONDS = 6.0
 LEASE_SECONDS = 3.0
 
 
-async def deploy(world: World, driver: Driver, batch_hosts: int = 0) -> str:
+async def deploy(world: World, driver: Driver, batch_hosts: int = 0, *, without: tuple[str, ...] = ()) -> str:
     """One deployment to its end: live, undone, or the code of the refusal; `died` when the driver was killed.
 
     With `batch_hosts` it rolls: so many hosts at a time, the lead last, at least one other proved to serve before each batch.
+    Hosts in `without` are left out; what would be live is `behind` then.
     """
     try:
-        verdict = await _deploy(world, driver, batch_hosts)
+        verdict = await _deploy(world, driver, batch_hosts, without)
     except Died:
         verdict = "died"
     world.note("ended", driver=driver.name, verdict=verdict)
     return verdict
 
 
-async def _deploy(world: World, driver: Driver, batch_hosts: int) -> str:
+async def _deploy(world: World, driver: Driver, batch_hosts: int, without: tuple[str, ...]) -> str:
+    machines = [Host(name=name, address="simulated") for name in world.hosts]
     environment = Environment(
         name="production",
-        hosts=tuple(Host(name=name, address="simulated") for name in world.hosts),
+        hosts=tuple(host for host in machines if host.name not in without),
+        without=tuple(host for host in machines if host.name in without),
         lease_seconds=LEASE_SECONDS,
         confirm_seconds=CONFIRM_SECONDS,
         watch_seconds=WATCH_SECONDS,
@@ -58,7 +61,7 @@ async def _deploy(world: World, driver: Driver, batch_hosts: int) -> str:
                 outcome = await Conduct(fleet, rolling(make_plan(held), batch_hosts), held.claim, None, held.tell).run()
                 if outcome.ending is None or not outcome.ending.settled:
                     return "unsettled"
-                return "live" if outcome.live else "undone"
+                return "undone" if not outcome.live else "behind" if without else "live"
     except ShipwayError as error:
         return f"refused: {error.code}" if error.exit_code == 3 else f"unsettled: {error.code}"
 

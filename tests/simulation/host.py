@@ -350,6 +350,13 @@ class SimulatedHost:
         self.world.note("up", self.name)
         self.supervise()
 
+    def lose_disk(self) -> None:
+        """A bare machine stands in its place: the same name and address, and nothing on it."""
+        self.member, self.link = Member(self.name), None
+        for kept in (self.rows, self.documents, self.effects, self.acknowledged):
+            kept.clear()
+        self.world.note("serves", self.name, generation=None)
+
     def kill_agents(self) -> None:
         """Every session is killed, in the middle of whatever it does."""
         sessions, self.sessions = self.sessions, []
