@@ -22,19 +22,21 @@ from shipway.plan.rollback import plan_rollback
 from shipway.reports.notifications import trouble
 from shipway.reports.plan import plan_json, plan_text
 from shipway.transports import transport_for
+from shipway_agent.notifications import targets
 from tests.plan.fleet import CADDY, KEY, WHO, facts, host, intent, release, serving
 
 CHAT = Notify(webhook=Secret(variable="CHAT_URL"))
 MAIL = Notify(email=Email(("ops@shop.example",), "shipway@shop.example", "smtp://shipway@mail.example", Secret(variable="MAIL_PASSWORD")))
 LITERAL = Notify(("always",), webhook=Secret(text="https://chat.example/x"))
+PAGER = Notify(command=("page", "on-call"))
 VALUES = {"CHAT_URL": "https://chat.example/T0/S3CRET", "MAIL_PASSWORD": "S3CRET"}
 ARGUMENTS: dict[str, Any] = {"deployment": "9-x", "who": WHO, "number": 9, "caddy_digest": CADDY, "peer_key": KEY}
 
 
-def planned(*notify: Notify, targets: int = 0) -> Plan:
+def planned(*notify: Notify, known: int = 0) -> Plan:
     said = serving(intent(), [release(1)])
     for one in said.values():
-        one["notifications"] = {"targets": targets, "waiting": 0, "failed": 0, "tries": 0, "last_error": None}
+        one["notifications"] = {"targets": known, "waiting": 0, "failed": 0, "tries": 0, "last_error": None}
     return plan_deploy(intent(notify=notify), release(2), facts(said), **ARGUMENTS)
 
 
@@ -43,14 +45,16 @@ def keeps(plan: Plan) -> list[Step]:
 
 
 def test_a_plan_holds_names_and_what_is_carried_out_holds_values() -> None:
-    plan = planned(CHAT, MAIL, LITERAL)
+    plan = planned(CHAT, MAIL, LITERAL, PAGER)
     assert "S3CRET" not in repr(plan)
     filled = keeps(with_secrets(plan, VALUES))
     assert len(filled) == 2 and filled[0].args == filled[1].args
-    chat, mail, literal = filled[0].args["targets"]
+    chat, mail, literal, pager = filled[0].args["targets"]
     assert chat == {"kind": "webhook", "on": ["failure"], "url": VALUES["CHAT_URL"]}
     assert mail["password"] == "S3CRET" and mail["to"] == ["ops@shop.example"]
     assert literal == {"kind": "webhook", "on": ["always"], "url": "https://chat.example/x"}
+    assert pager == {"kind": "command", "on": ["failure"], "run": ["page", "on-call"]}
+    assert [targets.faults(one) for one in filled[0].args["targets"]] == [[]] * 4, "the host takes what the operator sends"
     assert [wave.steps["a"][0].do for wave in plan.waves[:1]] == [KEEP], "so that it can tell what goes wrong in the others"
 
 
@@ -71,7 +75,7 @@ def test_every_variable_that_cannot_be_used_is_named_without_its_value() -> None
 
 def test_nobody_to_tell_is_no_step_unless_somebody_was() -> None:
     assert keeps(planned()) == []
-    assert [step.args for step in keeps(planned(targets=2))] == [{"targets": []}] * 2
+    assert [step.args for step in keeps(planned(known=2))] == [{"targets": []}] * 2
 
 
 def test_a_rollback_keeps_whom_head_names() -> None:

@@ -96,7 +96,8 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
                 reason=lambda outcome: reason(outcome, fleet, plan.kind),
             )
             outcome = await conduct.run()
-        await tell_trouble(fleet, plan, attempt.tell, unacknowledged(outcome, attempt.tell.deployment, fleet))
+        if outcome.ending is None or plan.lead not in outcome.ending.silent:
+            await tell_trouble(fleet, plan, attempt.tell, unacknowledged(outcome, attempt.tell.deployment, fleet))
         return _verdict(outcome, plan, fleet, attempt, transaction, before, await left_out())
 
 
