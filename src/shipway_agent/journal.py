@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import astuple, dataclass, replace
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
-from shipway_agent import clock, decide
+from shipway_agent import clock, decide, witness
 from shipway_agent.decide import Member, Reply
 from shipway_agent.errors import AgentError, naming
 from shipway_agent.notifications.moments import moments
@@ -23,6 +23,10 @@ BUSY_SECONDS = 10.0
 
 QUIET = frozenset({"tick", "renew", "ask"})
 """Messages that are no event when they change nothing but times: a minute of a deployment sends hundreds of them."""
+
+SEALED = '{"digest":"'
+SEAL_ENDS = len(SEALED) + 64 + 2
+"""The record begins with the digest of all that follows. Agents that know nothing of it read over it, and write records without one."""
 
 SECRETS = frozenset({"peer_key"})
 """Keys of a lease's document that stay out of the events, which leave the host."""
@@ -49,7 +53,8 @@ class Tampered(AgentError):
     """The chain of events is broken at `seq`: somebody changed, removed or added a row by hand."""
 
     def __init__(self, seq: int, path: str) -> None:
-        super().__init__("tampered", f"{path}: event {seq} is not what was written; the journal was changed by hand", seq=seq, path=path)
+        message = f"{path}: event {seq} is not what was written; the disk has changed it, or somebody by hand"
+        super().__init__("tampered", message, seq=seq, path=path)
         self.seq = seq
 
 
@@ -108,7 +113,8 @@ class Journal:
     """One connection to a root's journal; each thread opens its own. A call that returns has its writes on disk.
 
     Opening it is also how a reboot is noticed: the first to open it in a new boot applies the rule *boot*. Raises AgentError:
-    `journal` for a damaged file, `format` for a newer one, `disk-full`, `read-only`, `busy` after 10 s.
+    `journal` for a damaged file and for one that has lost what it had, `format` for a newer one, which is left as it is, `disk-full`,
+    `read-only`, `busy` after 10 s.
     """
 
     def __init__(self, root: Root) -> None:
@@ -117,15 +123,20 @@ class Journal:
         # SQLite creates with the umask and follows links; so we make the file, and see that it is a plain one of ours. It is not
         # opened for that: to close any descriptor of it drops the locks that SQLite holds on it elsewhere in this process (fcntl's
         # rule). Another process then takes itself for the last one and deletes the log under our feet, and we read the past.
+        witness.refuse_absent(root, FILE)
         root.ensure_file(FILE, 0o600)
+        self._newest = 0
         with self._told():
             name = f"/proc/self/fd/{root.fd}/{FILE}"
             self._db = sqlite3.connect(name, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             with self._told():
+                self._refuse_other_format()
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=FULL")
                 self._prepare()
+            noted = witness.marked(root)
+            witness.refuse_shorter(root, FILE, noted, self._rows("SELECT COALESCE(MAX(seq), 0) FROM events")[0][0])
             self.note_boot(clock.boot_id(), clock.boot_now())
         except BaseException:
             self._db.close()
@@ -213,14 +224,21 @@ class Journal:
             " AND (? IS NULL OR kind = ?) ORDER BY seq LIMIT ?",
             (since, deployment, deployment, kind, kind, limit),
         )
-        return [{"seq": seq, "at": at, "deployment": of, "kind": kind, "data": json.loads(text)} for seq, at, of, kind, text in rows]
+        return [
+            {"seq": seq, "at": at, "deployment": of, "kind": kind, "data": self._load(text, f"event {seq}")}
+            for seq, at, of, kind, text in rows
+        ]
 
     def newest(self) -> int:
         """The number of the newest event, 0 before the first."""
         return int(self._rows("SELECT coalesce(max(seq), 0) FROM events")[0][0])
 
     def verify(self) -> None:
-        """Read the whole chain. Raises Tampered: the number of the first event that is missing or not what was written."""
+        """Read everything. Raises Tampered: the number of the first event that is missing or not what was written; `journal` for what
+        the file itself, the record or a step shows to be damaged.
+        """
+        if self._rows("PRAGMA integrity_check(1)")[0][0] != "ok":
+            raise self._damaged("a page of it")
         with self._told():
             self._db.execute("BEGIN")  # one state of the file for the three reads
             try:
@@ -233,11 +251,11 @@ class Journal:
     def step(self, deployment: str, key: str) -> Optional[Step]:
         """What is known of a step, None where it never began."""
         found = self._rows("SELECT * FROM steps WHERE deployment = ? AND key = ?", (deployment, key))
-        return _step(found[0]) if found else None
+        return self._step(found[0]) if found else None
 
     def steps(self, deployment: str) -> List[Step]:
         """All steps of a deployment, in the order in which they last began."""
-        return [_step(row) for row in self._rows("SELECT * FROM steps WHERE deployment = ? ORDER BY rowid", (deployment,))]
+        return [self._step(row) for row in self._rows("SELECT * FROM steps WHERE deployment = ? ORDER BY rowid", (deployment,))]
 
     def begin_step(
         self,
@@ -360,20 +378,35 @@ class Journal:
             for statement in TABLES.split(";"):
                 self._db.execute(statement)
             self._db.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (FORMAT,))
-            found = self._meta("format")
             self._db.execute("COMMIT")
         except BaseException:
             self._db.execute("ROLLBACK")
             raise
-        if found != FORMAT:
-            raise AgentError("format", f"{self.path} has format {found}; this agent reads format {FORMAT}", path=self.path, format=found)
+
+    def _refuse_other_format(self) -> None:
+        """Looked at before anything is written: what a newer Shipway made is left as it is."""
+        if self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone() is None:
+            return
+        found = self._meta("format")
+        if found is not None and found != FORMAT:
+            newer = found.isdigit() and int(found) > int(FORMAT)
+            message = (
+                f"{self.path} {'was written by a newer Shipway: it ' if newer else ''}has format {found}; this agent reads format {FORMAT}"
+            )
+            raise AgentError("format", message, path=self.path, format=found)
 
     def _member(self) -> Member:
         found = self._db.execute("SELECT json FROM member WHERE id = 1").fetchone()
-        return decide.from_json(json.loads(found[0])) if found else Member("")
+        if found is None:
+            return Member("")
+        text = str(found[0])
+        if text.startswith(SEALED) and _digest("{" + text[SEAL_ENDS:]) != text[len(SEALED) : SEAL_ENDS - 2]:
+            raise self._damaged("this host's record")
+        return decide.from_json(self._load(text, "this host's record"))
 
     def _save(self, member: Member) -> None:
-        self._db.execute("INSERT OR REPLACE INTO member VALUES (1, ?)", (_canonical(decide.to_json(member)),))
+        text = _canonical(decide.to_json(member))
+        self._db.execute("INSERT OR REPLACE INTO member VALUES (1, ?)", (f'{SEALED}{_digest(text)}",{text[1:]}',))
         for attempt in member.attempts:
             if attempt.stage == COMMITTED:
                 self._db.execute("INSERT OR IGNORE INTO good VALUES (?, ?)", (attempt.target, attempt.deployment))
@@ -408,22 +441,35 @@ class Journal:
         seq, previous = (last[0] + 1, last[1]) if last else (1, "")
         at, text = clock.wall_now(), _canonical(data)
         link = _link(previous, seq, at, deployment, kind, text)
+        self._newest = seq
         self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", (seq, at, deployment, kind, text, previous, link))
         self._set_meta("head", link)
         return int(seq)
 
     def _verify(self) -> None:
         seq, previous = 0, ""
+        steps: Dict[Tuple[str, str], Tuple[str, str]] = {}
         for row in self._db.execute("SELECT seq, at, deployment, kind, json, previous, hash FROM events ORDER BY seq"):
             seq += 1
             if row[0] != seq or row[5] != previous or row[6] != _link(previous, *row[:5]):
                 raise Tampered(seq, self.path)
             previous = row[6]
+            if row[3] == "step":
+                told = json.loads(row[4])
+                steps[row[2], told["key"]] = told["state"], _canonical(told.get("data", {}))
         if (self._meta("head") or "") != previous:
             raise Tampered(seq + 1, self.path)
+        self._member()
+        for deployment, key, state, text in self._db.execute("SELECT deployment, key, state, json FROM steps"):
+            told_state, told_text = steps.get((deployment, key), ("", ""))
+            # What was under way at a reboot became unknown without an event of its own; what became unknown keeps what it had.
+            if state != told_state and not (state == "unknown" and told_state == "intent"):
+                raise self._damaged(f"step {key} of {deployment}")
+            if state in ("done", "failed") and text != told_text:
+                raise self._damaged(f"step {key} of {deployment}")
 
     def _busy(self) -> List[Step]:
-        begun = [_step(row) for row in self._db.execute("SELECT * FROM steps WHERE state = 'intent' ORDER BY at").fetchall()]
+        begun = [self._step(row) for row in self._db.execute("SELECT * FROM steps WHERE state = 'intent' ORDER BY at").fetchall()]
         for step in begun:
             if not step.alive:
                 self._ended(step.deployment, step.key)
@@ -434,7 +480,7 @@ class Journal:
         row = self._db.execute("SELECT * FROM steps WHERE deployment = ? AND key = ?", (deployment, key)).fetchone()
         if row is None:
             return None
-        step = _step(row)
+        step = self._step(row)
         if step.state == "intent" and not step.alive:
             self._db.execute("UPDATE steps SET state = 'unknown' WHERE deployment = ? AND key = ?", (deployment, key))
             self._append("step", deployment, {"key": key, "state": "unknown"})
@@ -460,8 +506,11 @@ class Journal:
         with self._told():
             self._db.execute("BEGIN IMMEDIATE")
             try:
+                self._newest = 0
                 yield
                 self._db.execute("COMMIT")
+                if self._newest:
+                    witness.mark(self.root, self._newest)
             except BaseException:
                 # SQLite ends the transaction itself on some faults, a full disk among them.
                 if self._db.in_transaction:
@@ -486,17 +535,32 @@ class Journal:
             return AgentError("read-only", f"{self.path}: the journal cannot be written", path=self.path)
         if "locked" in says:
             return AgentError("busy", f"{self.path}: another process has been writing for {BUSY_SECONDS:.0f} s", path=self.path)
-        return AgentError("journal", f"{self.path}: {says}", path=self.path)
+        return AgentError("journal", f"{self.path}: {says}; {witness.way_out(self.root)}", path=self.path)
 
+    def _damaged(self, what: str) -> AgentError:
+        return AgentError("journal", f"{self.path}: {what} is not what was written; {witness.way_out(self.root)}", path=self.path)
 
-def _step(row: Tuple[Any, ...]) -> Step:
-    deployment, key, fence, state, at, text, pid, pid_start = row
-    return Step(deployment, key, fence, state, at, json.loads(text), pid, pid_start)
+    def _load(self, text: str, what: str) -> Dict[str, Any]:
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            raise self._damaged(what)
+        return value
+
+    def _step(self, row: Tuple[Any, ...]) -> Step:
+        deployment, key, fence, state, at, text, pid, pid_start = row
+        return Step(deployment, key, fence, state, at, self._load(text, f"step {key} of {deployment}"), pid, pid_start)
 
 
 def _process(row: Tuple[Any, ...]) -> ProcessRow:
     found = ProcessRow(*row)
     return replace(found, healthy=bool(found.healthy), wanted=bool(found.wanted))
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
 
 
 def _stages(member: Member) -> Tuple[Optional[int], Tuple[Tuple[str, str], ...]]:

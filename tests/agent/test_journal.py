@@ -353,7 +353,7 @@ def test_the_journal_is_its_users_alone_whatever_the_umask(root: Root) -> None:
             modes = {name: os.stat(f"{root.path}/{name}").st_mode & 0o777 for name in root.names()}
     finally:
         os.umask(before)
-    assert modes == {"journal.db": 0o600, "journal.db-wal": 0o600, "journal.db-shm": 0o600}
+    assert modes == {"journal.db": 0o600, "journal.db-wal": 0o600, "journal.db-shm": 0o600, "journal.mark": 0o600}
 
 
 def test_a_link_in_the_place_of_the_journal_is_refused(root: Root, tmp_path: Path) -> None:

@@ -64,8 +64,11 @@ HOSTS: Mapping[str, Advice] = {
     "path": Advice("a path leads out of the root, or is none", "correct the path in shipway.toml, commit, then {again}"),
     "system": Advice("its kernel refused", "look at {host}, then {again}"),
     "damaged": Advice("a file that we wrote holds something else now", "move the file that is named away on {host}, then {again}"),
-    "journal": Advice("its journal cannot be read or written", "look at the file that is named on {host}, then {again}"),
-    "tampered": Advice("its journal was changed by somebody else", "find out who writes to {host}; then take the root away, and {deploy}"),
+    "journal": Advice("its journal cannot be read or trusted", "do on {host} what is named above, then {again}"),
+    "tampered": Advice(
+        "its journal was changed by its disk or by somebody else",
+        "find out who writes to {host}; then move journal.db*, journal.mark, generations and current out of its root, and {deploy}",
+    ),
     "format": Advice("its journal is of another version of Shipway", VERSIONS),
     "crontab": Advice("the crontab of its user cannot be read or written", "look at `crontab -l` on {host}, then {again}"),
     "unit": Advice("systemd does not take its unit", "look at `systemctl --user status` on {host}, then {again}"),

@@ -66,7 +66,7 @@ def look(place: Place, journal: Journal, *, verify: bool) -> Dict[str, Any]:
         "shared": shared_paths(root),
         "doing": progress(journal, doing, clock.boot_now(), clock.wall_now()) if doing is not None else None,
         "draining": processes.still_finishing(root, journal),
-        "drift": _drift(place, journal, live) if verify and live is not None else [],
+        "drift": [*_unsound(journal), *(_drift(place, journal, live) if live is not None else [])] if verify else [],
         "busy": [{"deployment": step.deployment, "key": step.key, "since": step.at} for step in journal.busy()],
         "left": leftovers.left(root, journal),
         "supervisor": {"running": root.supervised(), "agent": journal.meta(AGENT) or ""},
@@ -120,6 +120,14 @@ def _why_not() -> Optional[str]:
     if not os.path.exists("/proc/self/stat"):
         return "/proc is not mounted"
     return None
+
+
+def _unsound(journal: Journal) -> List[str]:
+    try:
+        journal.verify()
+    except AgentError as error:
+        return [error.message]
+    return []
 
 
 def _drift(place: Place, journal: Journal, live: Dict[str, Any]) -> List[str]:

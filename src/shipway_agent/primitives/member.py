@@ -52,7 +52,9 @@ def decide(root: Root, journal: Journal, message: Mapping[str, Any]) -> Dict[str
 
 
 def tell(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
-    """The same as a step: a refusal fails it with its own code."""
+    """The same as a step: a refusal fails it with its own code. A host votes only with a sound journal: that is read here, whole."""
+    if args["do"] == "vote":
+        context.journal.verify()
     reply = decide(context.root, context.journal, args)
     if not reply["ok"]:
         facts = {name: value for name, value in reply.items() if name not in ("ok", "code", "message")}
