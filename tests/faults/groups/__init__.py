@@ -6,7 +6,7 @@ import importlib
 
 from tests.faults.case import Group
 
-NAMES = ("operator", "network")
+NAMES = ("operator", "network", "host", "agent")
 
 
 def groups() -> list[Group]:
