@@ -76,7 +76,7 @@ class Watch:
             before.kill()
             before.wait()
         count = len(self._seen[host])
-        argv = self._hosts.enter(host, ["python3", "-u", "-c", OBSERVER, self._root])
+        argv = self._hosts.enter(host, ["env", "SHIPWAY_TEST_TRUE_CLOCK=1", "python3", "-u", "-c", OBSERVER, self._root])
         self._observers[host] = observer = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         threading.Thread(target=self._listen, args=(host, observer), daemon=True).start()
         deadline = time.monotonic() + BEGIN_SECONDS

@@ -152,6 +152,10 @@ class Hosts:
         addresses = [self.gateway if other == "operator" else self.address(other) for other in others]
         self._machines[host].cut(addresses or None)
 
+    def close(self, host: str, port: int) -> None:
+        """Nobody can open a new connection to the port; those that are open go on."""
+        self._machines[host].close(port)
+
     def heal(self, host: str) -> None:
         self._machines[host].heal()
 

@@ -143,6 +143,9 @@ class Machine:
     def cut(self, others: Sequence[str] | None) -> None:
         network.cut(self._namespace, others)
 
+    def close(self, port: int) -> None:
+        network.close(self._namespace, port)
+
     def heal(self) -> None:
         network.heal(self._namespace)
 

@@ -35,6 +35,21 @@ def cut(namespace: str, others: Sequence[str] | None) -> None:
     else:
         group = "{ " + ", ".join(others) + " }"
         incoming, outgoing = f"ip saddr {group} drop", f"ip daddr {group} drop"
+    _rule(namespace, incoming, outgoing)
+
+
+def close(namespace: str, port: int) -> None:
+    """Drops whatever would open a new connection to the port; those that are open go on."""
+    _rule(namespace, f"tcp dport {port} tcp flags & (syn | ack) == syn drop", "accept")
+
+
+def heal(namespace: str) -> None:
+    """Packets pass again. Does nothing where none were dropped."""
+    _run(["ip", "netns", "exec", namespace, "nft", "-f", "-"], "table inet cut\ndelete table inet cut\n")
+
+
+def _rule(namespace: str, incoming: str, outgoing: str) -> None:
+    """In the place of any that was there."""
     rules = f"""
         table inet cut {{
             chain in {{ type filter hook input priority 0; {incoming}; }}
@@ -43,11 +58,6 @@ def cut(namespace: str, others: Sequence[str] | None) -> None:
     """
     heal(namespace)
     _run(["ip", "netns", "exec", namespace, "nft", "-f", "-"], rules)
-
-
-def heal(namespace: str) -> None:
-    """Packets pass again. Does nothing where none were dropped."""
-    _run(["ip", "netns", "exec", namespace, "nft", "-f", "-"], "table inet cut\ndelete table inet cut\n")
 
 
 def _batch(options: Sequence[str], lines: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -123,3 +124,15 @@ def test_what_a_killed_session_left_is_cleared_by_the_next() -> None:
     assert left
     with Hosts(1):
         assert not [pid for pid in left if Path(f"/proc/{pid}/root/home/deploy").exists()]
+
+
+def test_a_closed_port_takes_no_new_connection_and_keeps_the_open_ones(three: Hosts) -> None:
+    with socket.create_connection((three.address("a"), 22), timeout=10) as link:
+        three.close("a", 22)
+        try:
+            with pytest.raises(OSError):
+                socket.create_connection((three.address("a"), 22), timeout=0.5)
+            assert link.recv(4) == b"SSH-"
+        finally:
+            three.heal("a")
+    socket.create_connection((three.address("a"), 22), timeout=10).close()

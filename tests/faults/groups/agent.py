@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.faults.case import Case, Family, Group
@@ -29,7 +31,7 @@ WRAPPER = """#!/bin/sh
 left=$(cat {count} 2>/dev/null || echo 0)
 if [ "$left" -gt 0 ] && [ "$1" = -I ]; then
     echo $((left - 1)) >{count}
-    exec strace --seccomp-bpf -f -qq -o {log} -e trace={changing} {inject} /usr/bin/python3 "$@"
+    exec strace --seccomp-bpf -f -A -o {log} -e trace={changing} {inject} /usr/bin/python3 "$@"
 fi
 exec /usr/bin/python3 "$@"
 """
@@ -54,8 +56,7 @@ def calls(ground: Ground, host: str) -> int:
     lay(ground, host, "", 1)
     try:
         ground.project.run("deploy", ENVIRONMENT)
-        said = ground.hosts.run(host, ["cat", LOG], user="root").stdout.decode(errors="replace")
-    finally:
+    XX
         lift(ground, host)
     threads = Counter(line.split()[0] for line in said.splitlines() if "(" in line)
     assert threads, "strace saw no call"
@@ -64,20 +65,24 @@ def calls(ground: Ground, host: str) -> int:
 
 def deaths(ground: Ground) -> Iterable[Case]:
     host = ground.names[-1]
-    for number in range(1, calls(ground, host) + 1):
+    count = calls(ground, host)
+    for number in range(1, count + 1):
         for times in (1, 2):
             again = " and the next one too" if times == 2 else ""
-            yield Case(f"killed at changing call {number}{again}", _strike(host, f"signal=SIGKILL:when={number}", times))
+            strike = _strike(host, f"signal=SIGKILL:when={number}", times, certain=is_certain(number, count))
+            yield Case(f"killed at changing call {number}{again}", strike)
 
 
 def errors(ground: Ground) -> Iterable[Case]:
     host = ground.names[-1]
-    for number in range(1, calls(ground, host) + 1):
+    count = calls(ground, host)
+    for number in range(1, count + 1):
         for error in ("EIO", "ENOSPC", "EROFS"):
-            yield Case(f"{error} at changing call {number}", _strike(host, f"error={error}:when={number}", 1))
+            strike = _strike(host, f"error={error}:when={number}", 1, certain=is_certain(number, count))
+            yield Case(f"{error} at changing call {number}", strike)
 
 
-def _strike(host: str, inject: str, times: int) -> Callable[[Trial], None]:
+def _strike(host: str, inject: str, times: int, *, certain: bool) -> Callable[[Trial], None]:
     def run(trial: Trial) -> None:
         trial.commit()
         lay(trial.ground, host, inject, times)
@@ -86,6 +91,8 @@ def _strike(host: str, inject: str, times: int) -> Callable[[Trial], None]:
             drive.ended()
         finally:
             lift(trial.ground, host)
+        said = log(trial.ground, host)
+        trial.expect(not certain or "INJECTED" in said or "killed by SIGKILL" in said, f"nothing was struck:\n{said[-2000:]}")
         told_in_full(trial, drive, host)
         trial.struck()
         converges(trial)
@@ -96,28 +103,46 @@ def _strike(host: str, inject: str, times: int) -> Callable[[Trial], None]:
 def supervisor_deaths(ground: Ground) -> Iterable[Case]:
     """The supervisor is struck by a strace that attaches to it before the deployment begins."""
     host = ground.names[-1]
-    for number in range(1, 41):
-        yield Case(f"the supervisor is killed at changing call {number}", _attached(host, number))
+    seen = ground.place / "supervisor-calls"
+    ground.author.commit(ground.settings(ground.times))
+    with attached(ground, host, "-o", str(seen)):
+        ground.project.run("deploy", ENVIRONMENT)
+    count = most(seen.read_text(errors="replace"))
+    for number in range(1, count + 1):
+        strike = _struck_supervisor(host, number, certain=is_certain(number, count))
+        yield Case(f"the supervisor is killed at changing call {number}", strike)
 
 
-def _attached(host: str, number: int) -> Callable[[Trial], None]:
+def _struck_supervisor(host: str, number: int, *, certain: bool) -> Callable[[Trial], None]:
     def run(trial: Trial) -> None:
         trial.commit()
-        (pid,) = running(trial.ground, host, SUPERVISOR)
         inject = f"inject={CHANGING}:signal=SIGKILL:when={number}"
-        strace = subprocess.Popen(["strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={CHANGING}", "-e", inject, "-p", str(pid)])
-        try:
-            trial.wait(lambda: _is_traced(pid), "strace does not attach", 30)
+        with attached(trial.ground, host, "-o", os.devnull, "-e", inject) as pid:
             drive = trial.drive("deploy")
             drive.ended()
-        finally:
-            strace.terminate()
-            strace.wait()
+            lives = pid in running(trial.ground, host, SUPERVISOR)
+        trial.expect(not (certain and lives), "the supervisor was not struck")
         told_in_full(trial, drive, host)
         trial.struck()
         converges(trial)
 
     return run
+
+
+@contextmanager
+def attached(ground: Ground, host: str, *options: str) -> Iterator[int]:
+    """The supervisor of a host, by this machine's pid, under strace while the block lasts."""
+    (pid,) = running(ground, host, SUPERVISOR)
+    strace = subprocess.Popen(["strace", "-f", "-qq", "-e", f"trace={CHANGING}", *options, "-p", str(pid)])
+    try:
+        deadline = time.monotonic() + 30
+        while not _is_traced(pid):
+            assert time.monotonic() < deadline, "strace does not attach"
+            time.sleep(0.02)
+        yield pid
+    finally:
+        strace.terminate()
+        strace.wait()
 
 
 def _is_traced(pid: int) -> bool:
