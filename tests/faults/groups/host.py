@@ -34,10 +34,10 @@ def _power(host: str, moment: str) -> Callable[[Trial], None]:
             trial.ground.hosts.kill(host)
             drive.send(signal.SIGCONT)
             back(trial, host)
-            undecided = set(trial.ground.watch.now(host).stages.values()) & {"armed", "switched"}
-            trial.expect(not undecided, f"{host} was started with a deployment {undecided}: an unconfirmed release must have gone back")
             door = trial.ground.doors[host]
             trial.wait(lambda: visit(door).startswith("200 "), f"{host} does not serve after its start", BOOT_SECONDS)
+            undecided = set(trial.ground.watch.now(host).stages.values()) & {"armed", "switched"}
+            trial.expect(not undecided, f"{host} serves after its start while a deployment is {undecided}: it must have gone back")
         drive.ended()
         told_in_full(trial, drive, host)
         trial.struck()
