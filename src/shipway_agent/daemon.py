@@ -234,7 +234,8 @@ class Daemon:
         until = self._watchdog.next_turn(member, clock.boot_now())
         if busy:
             return HURRY_SECONDS
-        return CALM_SECONDS if until is None else max(0.01, min(TURN_SECONDS, until))
+        # 0 is a deadline that has passed: who waits for an answer then is woken by it
+        return CALM_SECONDS if until is None else max(0.01, min(TURN_SECONDS, until or TURN_SECONDS))
 
     def _member(self, changed: bool = False) -> Member:
         """The record, read again only when somebody has written: most turns find everything as it was."""

@@ -11,6 +11,9 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from shipway_agent.states import BACK, COMMITTED, DECISIONS, DISCARDED, INTENT, LEASED, REVERTED, SWITCHED, TENTATIVE, IllegalMove, move
 
+LET_GO = "let_go"
+"""Key of an attempt's document: its driver itself ended it before anybody switched, so nobody asks how it ended."""
+
 KEPT_ATTEMPTS = 50
 """Settled deployments a host remembers for questions of others; the journal's events remember all."""
 
@@ -109,7 +112,19 @@ def live(lease: Optional[Lease], now: float) -> bool:
 
 def due(member: Member, now: float) -> Tuple[Attempt, ...]:
     """Attempts whose deadline has passed and whose driver is silent: the lead decides them, another host asks the lead."""
-    return tuple(a for a in member.open() if now >= a.deadline and not _driven(member, a, now))
+    late = (a for a in member.open() if now >= a.deadline and not _driven(member, a, now))
+    return (*late, *(a for a in never_told(member) if a.lead != member.name))
+
+
+def never_told(member: Member) -> Tuple[Attempt, ...]:
+    """The newest deployment, where this host discarded it because its driver fell silent, and does not know how it ended.
+
+    It had no intent here, but others may have switched: so its lead answers whoever asks, and another host, where it has the addresses,
+    asks as well, that the lead knows when nobody will ask any more.
+    """
+    found = (a for a in member.attempts if a.stage == DISCARDED and a.fence == member.fence and not a.document.get(LET_GO))
+    told = (a for a in found if a.lead == member.name or a.document.get("addresses") or a.document.get("peers"))
+    return tuple(a for a in told if set(a.members) - {member.name})
 
 
 def permits(member: Member, deployment: str, fence: int, now: float, *, decided: bool = False) -> Reply:
@@ -213,7 +228,8 @@ def _finish(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
     if attempt is not None and attempt.stage in INTENT:
         return _refuse(member, "unsettled", deployments=[attempt.deployment])
     if attempt is not None and attempt.stage in TENTATIVE:
-        member = _put(member, replace(attempt, stage=move(attempt.stage, "expire")))
+        document = {**attempt.document, LET_GO: True}
+        member = _put(member, replace(attempt, stage=move(attempt.stage, "expire"), document=document))
     if member.lease is not None and member.lease.deployment == message["deployment"]:
         member = replace(member, lease=None)
     return member, {"ok": True}

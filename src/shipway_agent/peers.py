@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Protocol, Sequence, Set, Tuple
 
 from shipway_agent import clock
-from shipway_agent.decide import Attempt, Member
+from shipway_agent.decide import Attempt, Member, never_told
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
 from shipway_agent.root import Root
@@ -105,7 +105,7 @@ def awaited(member: Member, acknowledged: Callable[[str], Set[str]]) -> Tuple[At
     gone: Set[str] = set()
     found: List[Attempt] = []
     for attempt in sorted(member.attempts, key=lambda one: -one.fence):
-        if attempt.stage == DISCARDED or set(attempt.members) <= served:
+        if (attempt.stage == DISCARDED and attempt not in never_told(member)) or set(attempt.members) <= served:
             continue
         if attempt.stage in DECISIONS:
             served |= acknowledged(attempt.deployment)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 from shipway_agent import clock, peers
-from shipway_agent.decide import Attempt, Member, Reply, live
+from shipway_agent.decide import Attempt, Member, Reply, due, live, never_told
 from shipway_agent.peers import Heard
-from shipway_agent.states import DECISIONS, INTENT
+from shipway_agent.states import DECISIONS
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0
@@ -225,8 +225,9 @@ class Watchdog:
         return bool(self._journal.decide(message, now)["ok"])
 
     def waits(self, member: Member) -> bool:
-        """Whether somebody may not serve yet what was decided last, as far as this host knows."""
-        return self._newest_decided(member) is not None
+        """Whether somebody may not serve yet what was decided last, as far as this host knows; or how it ended is not known here."""
+        asks = any(attempt.lead != member.name for attempt in never_told(member))
+        return asks or self._newest_decided(member) is not None
 
     def _newest_decided(self, member: Member) -> Optional[Attempt]:
         """The newest decision, where not every member is known to serve it and others can be asked; found anew when the record changed."""
@@ -261,7 +262,7 @@ def _ask(document: Mapping[str, Any], deployment: str, member: str, do: str, lea
 
 
 def may_decide(member: Member, now: float) -> bool:
-    """Whether a tick could do anything: a lease or a warm generation's time has run out, or a deadline has passed."""
+    """Whether a tick could do anything: a lease or a warm generation's time has run out, or a decision is due."""
     expired = member.lease is not None and not live(member.lease, now)
     expired = expired or (member.warm is not None and now >= member.warm.until)
-    return expired or any(attempt.stage in INTENT and now >= attempt.deadline for attempt in member.attempts)
+    return expired or bool(due(member, now))

@@ -420,6 +420,30 @@ def test_after_a_reboot_what_had_no_intent_is_discarded_and_what_was_decided_sta
 # -------------------------------------------------------------------- memory
 
 
+@pytest.mark.parametrize("stage", ["vote", "start", "ready"])
+def test_a_host_that_only_prepared_asks_how_it_ended_for_others_may_have_switched(stage: str) -> None:
+    host = Host(lead="b").go("lease")
+    host.say("vote", peers=["10.0.0.2:1"])
+    for do in ("start", "ready")[: ("vote", "start", "ready").index(stage)]:
+        host.say(do)
+    assert host.at(LEASE_SECONDS).say("tick", None)["asks"] == ["d1"] and host.stage() == DISCARDED
+    assert host.say("alone")["code"] == "order", "there is nothing to go back from"
+    host.say("tell", decision=REVERTED, answer=True)
+    assert host.stage() == REVERTED and host.say("tick", None)["asks"] == []
+
+
+def test_nobody_asks_about_what_its_driver_let_go_of_nor_about_what_a_later_one_has_overtaken() -> None:
+    host = Host(lead="b").go("lease")
+    host.say("vote", peers=["10.0.0.2:1"])
+    host.say("finish")
+    assert host.at(LEASE_SECONDS).say("tick", None)["asks"] == [] and host.stage() == DISCARDED
+    other = Host(lead="b").go("lease")
+    other.say("vote", peers=["10.0.0.2:1"])
+    other.at(LEASE_SECONDS).say("tick", None)
+    other.lease(2)
+    assert other.say("tick", None)["asks"] == []
+
+
 # -------------------------------------------------------------------- warm
 
 

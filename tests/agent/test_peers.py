@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -214,9 +215,9 @@ def attempt(number: int, stage: str, members: str = "abc", lead: str = "a") -> A
 
 
 def awaits(
-    *attempts: Attempt, acknowledged: dict[str, str] | None = None, name: str = "a", left: dict[str, int] | None = None
+    *attempts: Attempt, acknowledged: dict[str, str] | None = None, name: str = "a", left: dict[str, int] | None = None, fence: int = 0
 ) -> list[str]:
-    member = Member(name, attempts=attempts, left=left or {})
+    member = Member(name, fence=fence, attempts=attempts, left=left or {})
     return [one.deployment for one in peers.awaited(member, lambda deployment: set((acknowledged or {}).get(deployment, "")))]
 
 
@@ -226,7 +227,14 @@ def test_the_lead_listens_from_the_lease_on_until_all_have_acknowledged() -> Non
     assert awaits(attempt(1, "committed")) == ["d-1"]
     assert awaits(attempt(1, "committed"), acknowledged={"d-1": "b"}) == ["d-1"]
     assert awaits(attempt(1, "committed"), acknowledged={"d-1": "bc"}) == []
-    assert awaits(attempt(1, "discarded")) == []
+
+
+def test_a_lead_that_only_prepared_listens_for_those_that_may_have_switched() -> None:
+    discarded = attempt(1, "discarded")
+    assert awaits(discarded, fence=1) == ["d-1"]
+    assert awaits(discarded, fence=2) == [], "a later deployment has begun, and settled what was open"
+    assert awaits(replace(discarded, document={"let_go": True}), fence=1) == [], "its driver ended it before anybody switched"
+    assert awaits(attempt(1, "discarded", members="a"), fence=1) == []
 
 
 def test_a_single_host_never_listens() -> None:

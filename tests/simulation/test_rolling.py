@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shipway.execute.conduct import Conduct
+from shipway_agent import decide
 from tests.simulation.checker import check
 from tests.simulation.deploying import deploy, quiet
 from tests.simulation.history import Happening
@@ -65,6 +66,8 @@ def test_killed_at_every_call_the_fleet_is_never_left_mixed(after: bool) -> None
 
         world = play(NAMES, story)
         assert check(world.history, NAMES, quiet=True) == [], f"killed at call {point}, {calls[point - 1]}"
+        open_ones = [name for name, host in world.hosts.items() if decide.due(host.member, float("inf"))]
+        assert not open_ones, f"killed at call {point}, {calls[point - 1]}: who had only prepared knows the decision as well"
         reached.add(frozenset(order(world.history, 2)))
     assert {frozenset(), frozenset(BATCHES[0]), frozenset(NAMES)} <= reached, "also between the batches"
 
