@@ -112,7 +112,7 @@ class Trial:
         drive = self.drive("deploy")
         drive.ended()
         self.expect(drive.code == 0, f"the next deploy ended with {drive.code}:\n{drive.text}")
-        waits = [event["at"] for event in drive.events if event.get("event") == "waiting"]
+        waits = [event["at"] for event in drive.events if event.get("event") == "waiting" and "lease of" in event["data"]["what"]]
         leased = [event["at"] for event in drive.events if event.get("event") == "leased"]
         if waits and leased:
             waited = leased[-1] - waits[0]

@@ -134,7 +134,7 @@ class Ground:
         """A command that was run with --json never waited for another's lease; with `waits` never longer than a lease lasts."""
         if "--json" not in said.words:
             return
-        since = [line["at"] for line in said.lines if line.get("event") == "waiting"]
+        since = [line["at"] for line in said.lines if line.get("event") == "waiting" and "lease of" in line["data"]["what"]]
         leased = [line["at"] for line in said.lines if line.get("event") == "leased"]
         assert waits or not since, said.text
         assert not since or leased[-1] - since[0] < self.lease_seconds + 3, said.text

@@ -54,6 +54,8 @@ class Screen:
 
     def on_event(self, event: Event) -> None:
         """Show what happens."""
+        if self._silent and event.kind in ("waiting", "lost"):
+            self._say_aside(event)
         if self._progress is None:
             self._progress = self._begin_progress()
         try:
@@ -113,6 +115,19 @@ class Screen:
             return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         except ValueError:
             return False
+
+    def _say_aside(self, event: Event) -> None:
+        """What a command waits for and for how long at most, also where nothing but its answer is printed: on stderr."""
+        if not self.json and self.terminal:
+            return  # the live table says it
+        from shipway.reports.clean import clean
+        from shipway.reports.text import words
+
+        try:
+            for line in words(event):
+                print(f"{clean(event.host)}: {line}" if event.host else line, file=sys.stderr, flush=True)
+        except OSError:
+            pass  # nobody is there to read it
 
     def _begin_progress(self) -> Progress:
         if self.json:

@@ -8,15 +8,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from shipway.execute.fleet import Fleet
 from shipway.execute.lease import Claim
 from shipway.execute.telling import Tell
-from shipway.model.errors import HostError, HostRefused
+from shipway.model.errors import HostError, HostRefused, Overdue
 
 COMMITTED = "committed"
 REVERTED = "reverted"
 
+ASK_AGAIN_SECONDS = 0.5
 DECIDE_SECONDS = 15.0
 """Bound of one question to the lead."""
 
@@ -78,28 +80,39 @@ async def _decide(
     bound_seconds: float | None = None,
 ) -> Ending:
     lead = lead or claim.lead
-    decision = await _ask_lead(fleet, lead, message, bound_seconds or claim.confirm_seconds)
+    decision = await _ask_lead(fleet, lead, message, bound_seconds or claim.confirm_seconds, tell)
     if isinstance(decision, HostError):
         return Ending(None, {lead: decision})
     tell("decided", host=lead, decision=decision)
     return Ending(decision, await _tell_all(fleet, claim, tell, deployment, decision))
 
 
-async def _ask_lead(fleet: Fleet, lead: str, message: dict[str, object], bound_seconds: float) -> str | HostError:
+async def _ask_lead(fleet: Fleet, lead: str, message: dict[str, object], bound_seconds: float, tell: Tell) -> str | HostError:
     """Ask until the lead answers or the bound is reached: the question may be repeated, for the first writer wins."""
     loop = asyncio.get_running_loop()
     give_up = loop.time() + bound_seconds
-    while True:
-        try:
-            reply = await fleet.call(lead, "decide", message, timeout_seconds=DECIDE_SECONDS)
-        except HostError as error:
-            if loop.time() >= give_up:
-                return error
-            await asyncio.sleep(0.5)
-            continue
-        if reply["ok"]:
-            return str(reply["decision"])
-        return HostRefused(lead, str(reply["code"]), f"the lead refused to decide: {reply['code']}", facts=dict(reply))
+    failure: HostError | None = None
+    bound = asyncio.timeout_at(give_up)
+    try:
+        async with bound:
+            while True:
+                try:
+                    return _decided(lead, await fleet.call(lead, "decide", message, timeout_seconds=DECIDE_SECONDS))
+                except HostError as error:
+                    if failure is None:
+                        tell("waiting", host=lead, what="the lead's decision", bound_seconds=max(0.0, give_up - loop.time()))
+                    failure = error
+                await asyncio.sleep(ASK_AGAIN_SECONDS)
+    except TimeoutError:
+        if not bound.expired():
+            raise
+        return failure or Overdue(lead, "overdue", f"it did not answer within {bound_seconds:g} s")
+
+
+def _decided(lead: str, reply: Mapping[str, Any]) -> str | HostError:
+    if reply["ok"]:
+        return str(reply["decision"])
+    return HostRefused(lead, str(reply["code"]), f"the lead refused to decide: {reply['code']}", facts=dict(reply))
 
 
 async def _tell_all(fleet: Fleet, claim: Claim, tell: Tell, deployment: str, decision: str) -> dict[str, HostError]:

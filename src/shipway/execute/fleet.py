@@ -1,14 +1,17 @@
-"""Hosts in, open channels out; one question to many hosts at once, every answer and every error kept."""
+"""Hosts in, open channels out; one question to many hosts at once, every answer and every error kept. No wait without its bound, and
+none that lasts is silent: what is waited for is told, and for how long at most.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from shipway.model.errors import HostError, LinkLost, Unreachable
+from shipway.model.errors import HostError, LinkLost, Overdue, Unreachable
 from shipway.model.intent import Host
 from shipway.transports.base import Channel, Transport
 
@@ -17,6 +20,32 @@ Json = Mapping[str, Any]
 
 CONNECT_SECONDS = 20.0
 """Bound of one login, agent delivered and started."""
+
+LOGIN_SECONDS = 10.0
+"""Bound of the first answer over a new login."""
+
+LEAST_SECONDS = 5.0
+"""What a question that is asked again over a new channel gets at least, however little is left of its bound."""
+
+PATIENCE_SECONDS = 5.0
+"""A wait that lasts longer is told."""
+
+WAITS: Mapping[str, str] = {
+    "look": "what is there",
+    "decide": "its record",
+    "lack": "what it lacks",
+    "put": "a file to arrive",
+    "put_many": "files to arrive",
+    "events": "its journal",
+    "manifest": "the list of its files",
+    "prove": "its proof",
+    "remove": "the removal",
+    "notifications": "its notifications",
+}
+"""What a question waits for, in words."""
+
+TOLD_ELSEWHERE = frozenset({"run", "follow"})
+"""Questions whose waits are told by those who ask: each step of a list, the silence of a driver."""
 
 AT_ONCE = 32
 """Logins under way at once: more only makes sshd's MaxStartups drop them."""
@@ -35,13 +64,25 @@ class Outcomes(Generic[T]):
 
 
 class Fleet:
-    """Open channels by the name of their host. A channel that breaks is opened again once, for every call may be repeated."""
+    """Open channels by the name of their host. A channel that breaks is opened again once, for every call may be repeated.
 
-    def __init__(self, hosts: Iterable[Host], *, app: str, environment: str, transport_for: Callable[[Host], Transport]) -> None:
+    `tell` hears of waits that last and of links that break, as events.
+    """
+
+    def __init__(
+        self,
+        hosts: Iterable[Host],
+        *,
+        app: str,
+        environment: str,
+        transport_for: Callable[[Host], Transport],
+        tell: Callable[..., None] = lambda kind, **data: None,
+    ) -> None:
         self.hosts = {host.name: host for host in sorted(hosts, key=lambda h: h.name)}
         self._app = app
         self.environment = environment
         self._transport_for = transport_for
+        self._tell = tell
         self._channels: dict[str, Channel] = {}
         self._opening: dict[str, asyncio.Lock] = {}
         self._sent_before: dict[str, int] = {}
@@ -111,22 +152,32 @@ class Fleet:
         timeout_seconds: float = 30.0,
         again: bool = True,
     ) -> dict[str, Any]:
-        """One call to one host; repeated once over a new channel when the link breaks and `again` is set.
+        """One call to one host; repeated once over a new channel when the link breaks and `again` is set, within the same bound.
 
-        `body` makes what follows the request, anew for each try.
+        `body` makes what follows the request, anew for each try. A host that did not answer in time is not asked again: the bound is over.
 
         Raises HostRefused, LinkLost (the outcome is unknown), Overdue, or Unreachable when no channel can be opened.
         """
+        loop = asyncio.get_running_loop()
         channel = await self._open(name)
+        until = loop.time() + timeout_seconds
+
+        async def ask(left_seconds: float) -> dict[str, Any]:
+            with self._patience(name, WAITS.get(call, ""), left_seconds):
+                return await channel.call(call, args, body=body() if body else None, on_event=on_event, timeout_seconds=left_seconds)
+
         try:
-            return await channel.call(call, args, body=body() if body else None, on_event=on_event, timeout_seconds=timeout_seconds)
-        except LinkLost:
+            return await ask(timeout_seconds)
+        except LinkLost as lost:
             await self._drop(name, channel)
-            if not again:
+            if not again or isinstance(lost, Overdue):
                 raise
+            self._tell("lost", host=name, reason=lost.message, will=f"a new login is tried, for {CONNECT_SECONDS:g} s at most")
+        began = loop.time()
         channel = await self._open(name)
+        self._tell("connected", host=name, seconds=loop.time() - began)
         try:
-            return await channel.call(call, args, body=body() if body else None, on_event=on_event, timeout_seconds=timeout_seconds)
+            return await ask(max(LEAST_SECONDS, until - loop.time()))
         except LinkLost:
             await self._drop(name, channel)
             raise
@@ -137,13 +188,14 @@ class Fleet:
 
     async def login(self, name: str) -> None:
         """One new login with an answer of the host: an open channel hides a dead sshd. Raises Unreachable, LinkLost."""
-        channel = await self._transport_for(self.hosts[name]).open(
-            self.hosts[name], app=self._app, environment=self.environment, timeout_seconds=CONNECT_SECONDS
-        )
-        try:
-            await channel.call("fresh", timeout_seconds=10.0)
-        finally:
-            await channel.close()
+        with self._patience(name, "a new login", CONNECT_SECONDS + LOGIN_SECONDS):
+            channel = await self._transport_for(self.hosts[name]).open(
+                self.hosts[name], app=self._app, environment=self.environment, timeout_seconds=CONNECT_SECONDS
+            )
+            try:
+                await channel.call("fresh", timeout_seconds=LOGIN_SECONDS)
+            finally:
+                await channel.close()
 
     async def _open(self, name: str) -> Channel:
         lock = self._opening.setdefault(name, asyncio.Lock())
@@ -151,12 +203,28 @@ class Fleet:
             channel = self._channels.get(name)
             if channel is None:
                 host = self.hosts[name]
-                async with self._room:
-                    channel = await self._transport_for(host).open(
-                        host, app=self._app, environment=self.environment, timeout_seconds=CONNECT_SECONDS
-                    )
+                rounds = 1 + len(self.hosts) // AT_ONCE
+                with self._patience(name, "a login", CONNECT_SECONDS * rounds):
+                    async with self._room:
+                        channel = await self._transport_for(host).open(
+                            host, app=self._app, environment=self.environment, timeout_seconds=CONNECT_SECONDS
+                        )
                 self._channels[name] = channel
             return channel
+
+    @contextmanager
+    def _patience(self, name: str, what: str, bound_seconds: float) -> Iterator[None]:
+        """Tell the wait of the block, once it has lasted a while."""
+        left = bound_seconds - PATIENCE_SECONDS
+        if not what or left <= 0:
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(PATIENCE_SECONDS, lambda: self._tell("waiting", host=name, what=what, bound_seconds=left))
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     async def _drop(self, name: str, channel: Channel) -> None:
         if self._channels.get(name) is channel:

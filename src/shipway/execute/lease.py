@@ -83,14 +83,19 @@ async def release(fleet: Fleet, claim: Claim) -> dict[str, HostError]:
 
 @asynccontextmanager
 async def renewed(fleet: Fleet, claim: Claim) -> AsyncIterator[None]:
-    """Keep the leases alive for the length of the block: one renewal of every host each third of the lease."""
-    task = asyncio.ensure_future(_renew_for_ever(fleet, claim))
+    """Keep the leases alive for the length of the block: one renewal of every host each third of the lease.
+
+    Each host has a clock of its own: one that does not answer holds up no renewal of another.
+    """
+    tasks = [asyncio.ensure_future(_renew_for_ever(fleet, claim, name)) for name in fleet.names]
     try:
         yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+        for ended in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(ended, Exception):
+                raise ended
 
 
 async def _give_back(fleet: Fleet, claim: Claim, asked: list[str]) -> None:
@@ -170,9 +175,11 @@ def _held(name: str, reply: Json, environment: str) -> Refused:
     )
 
 
-async def _renew_for_ever(fleet: Fleet, claim: Claim) -> None:
+async def _renew_for_ever(fleet: Fleet, claim: Claim, name: str) -> None:
     """A host that cannot be told is skipped: its own steps and the verification notice, and it decides by its own clock."""
     message = claim.message("renew", seconds=claim.lease_seconds, owner=claim.owner)
     while True:
         await asyncio.sleep(claim.lease_seconds / 3)
-        await fleet.each(lambda name: fleet.call(name, "decide", message, again=False, timeout_seconds=claim.lease_seconds), fleet.reached)
+        if name in fleet.reached:
+            with contextlib.suppress(HostError):
+                await fleet.call(name, "decide", message, again=False, timeout_seconds=claim.lease_seconds)

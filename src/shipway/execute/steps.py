@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,12 +55,22 @@ async def run(
     }
     if shipped is not None:
         args["shipped"] = dict(shipped)
-    bound = sum(step.timeout_seconds for step in steps) + GRACE_SECONDS
-    answer = await fleet.call(name, "run", args, on_event=_relay(name, titles, tell), timeout_seconds=bound)
+    bounds = {step.key: step.timeout_seconds for step in steps}
+    bound = sum(bounds.values()) + GRACE_SECONDS
+    waits = _Waits(name, titles, bounds, tell)
+    try:
+        waits.begin("its steps to begin", bound)
+        answer = await fleet.call(name, "run", args, on_event=_relay(name, titles, tell, waits), timeout_seconds=bound)
+    finally:
+        waits.end()
     failed = answer["failed"]
     if failed is not None:
         raise StepFailed(name, failed, titles)
     return {done["key"]: done["answer"] for done in answer["done"]}
+
+
+PATIENCE_SECONDS = 10.0
+"""A step that lasts longer is told with its bound."""
 
 
 class StepFailed(HostRefused):
@@ -74,11 +85,45 @@ class StepFailed(HostRefused):
         self.title = titles.get(key, key)
 
 
-def _relay(name: str, titles: Mapping[str, str], tell: Tell) -> Callable[[Mapping[str, Any]], None]:
+class _Waits:
+    """Tells a step that lasts, with its bound; one that is told line by line as well, for only the bound says that it will end."""
+
+    def __init__(self, name: str, titles: Mapping[str, str], bounds: Mapping[str, float], tell: Tell) -> None:
+        self._name = name
+        self._titles = titles
+        self._bounds = bounds
+        self._tell = tell
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, what: str, bound_seconds: float) -> None:
+        """From now on `what` is waited for."""
+        self.end()
+        left = bound_seconds - PATIENCE_SECONDS
+        if left > 0:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(PATIENCE_SECONDS, lambda: self._tell("waiting", host=self._name, what=what, bound_seconds=left))
+
+    def hear(self, event: Mapping[str, Any]) -> None:
+        """A step began or ended."""
+        key = str(event.get("key"))
+        if event.get("state") == "started":
+            self.begin(f"{self._titles.get(key, key)} to end", self._bounds.get(key, 0.0) + GRACE_SECONDS)
+        else:
+            self.end()
+
+    def end(self) -> None:
+        """Nothing is waited for."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+
+
+def _relay(name: str, titles: Mapping[str, str], tell: Tell, waits: _Waits) -> Callable[[Mapping[str, Any]], None]:
     def on_event(event: Mapping[str, Any]) -> None:
         data = {key: value for key, value in event.items() if key != "event"}
         kind = str(event.get("event"))
         if kind == "step":
+            waits.hear(data)
             tell("step", host=name, title=titles.get(str(data.get("key")), str(data.get("key"))), **data)
             if isinstance(data.get("answer"), Mapping) and data["answer"].get("note"):
                 tell("note", host=name, message=str(data["answer"]["note"]))

@@ -36,7 +36,7 @@ async def attach(words: AttachWords, on_event: Callable[[Event], None]) -> Verdi
     intent = intent_of_head(project, words.environment)
     name = intent.environment.name
     tell = Tell(on_event, time.time)
-    async with reach(intent) as fleet:
+    async with reach(intent, tell) as fleet:
         opened = await fleet.connect(lambda host, seconds: tell("connected", host=host, seconds=seconds))
         looked = await ask.look(fleet, hosts=fleet.reached)
         errors: dict[str, HostError] = {**opened.errors, **looked.errors}

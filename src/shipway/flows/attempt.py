@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from shipway.execute.telling import Tell
 from shipway.flows.begin import LEFT
@@ -42,6 +43,10 @@ class Attempt:
         self._watch(event)
         if event.kind in LANDMARKS:
             self._remember()
+
+    def say(self, kind: str, /, *, host: str = "", **data: Any) -> None:
+        """Tell an event of whatever deployment this attempt is by now."""
+        self.tell(kind, host=host, **data)
 
     @property
     def seconds(self) -> float:

@@ -17,7 +17,7 @@ async def history(words: HistoryWords, on_event: Callable[[Event], None]) -> Ver
     """What the hosts' journals hold is learned first; a host that cannot be read is named, and what is known of it is told."""
     project = open_project(words.project)
     intent = intent_of_head(project, words.environment)
-    memory = await remembered(project, intent, limit=words.limit)
+    memory = await remembered(project, intent, on_event, limit=words.limit)
     lines = [*history_text(memory.history), *(f"{host}: {why}" for host, why in memory.silent.items())]
     data = {"history": history_json(memory.history), "unreachable": memory.silent, "lines": lines}
     return Verdict("answer", 0, f"{len(memory.history.records)} deployments of {intent.environment.name}", "", "", data)

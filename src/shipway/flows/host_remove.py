@@ -39,14 +39,14 @@ async def host_remove(words: HostRemoveWords, on_event: Callable[[Event], None])
     with attempt(project.directory, on_event) as trying:
         intent = intent_of_head(project, words.environment)
         staying = _staying(intent, words.host)
-        async with reach(_with(intent, staying)) as fleet:
+        async with reach(_with(intent, staying), trying.say) as fleet:
             facts = typed(await connect_and_read(fleet, trying))
         leaving = _leaving(intent, facts, words)
         if leaving is None:
             return trying.ended(Verdict("unchanged", 0, f"{words.host} is no member of {intent.environment.name}", _delete(intent, words)))
         if words.lost:
-            await _is_lost(_with(intent, (leaving,)), leaving)
-        async with reach(_with(intent, staying if words.lost else (*staying, leaving))) as fleet:
+            await _is_lost(_with(intent, (leaving,)), leaving, trying)
+        async with reach(_with(intent, staying if words.lost else (*staying, leaving)), trying.say) as fleet:
             verdict = await _take_leave(fleet, intent, words, trying)
         return trying.ended(verdict)
 
@@ -154,11 +154,11 @@ def _leaving(intent: Intent, facts: Mapping[str, HostFacts], words: HostRemoveWo
     return found or Host(words.host, "")
 
 
-async def _is_lost(intent: Intent, leaving: Host) -> None:
+async def _is_lost(intent: Intent, leaving: Host, trying: Attempt) -> None:
     """Who answers and serves is not lost: to write it off would leave a release before visitors that nobody looks after."""
     if not leaving.address:
         return
-    async with reach(intent) as away, asked(away) as answers:
+    async with reach(intent, trying.say) as away, asked(away) as answers:
         fact = (await answers())[leaving.name]
     if fact is not None and (fact.live is not None or fact.processes):
         raise Refused(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shipway.execute.fleet import Fleet
+from shipway.execute.telling import Tell
 from shipway.flows.project import Project
 from shipway.flows.transact import reach
 from shipway.ledger.store import Ledger
-from shipway.model.errors import HostError
+from shipway.model.errors import HostError, Overdue
 from shipway.model.event import Event
 from shipway.model.facts import Attempt
 from shipway.model.history import History
@@ -18,6 +21,9 @@ from shipway.plan.facts import read_facts
 
 AT_A_TIME = 1000
 """Events of a journal in one answer."""
+
+READ_SECONDS = 120.0
+"""Bound of reading one host's whole journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +39,12 @@ class Memory:
         return self.told.get(deployment, ())
 
 
-async def remembered(project: Project, intent: Intent, *, limit: int | None = None) -> Memory:
+async def remembered(project: Project, intent: Intent, on_event: Callable[[Event], None], *, limit: int | None = None) -> Memory:
     """Read every host's journal into the ledger, then tell from it. A host that is silent takes nothing away."""
     name = intent.environment.name
     attempts: dict[str, Sequence[Attempt]] = {}
     with Ledger(project.directory) as ledger:
-        async with reach(intent) as fleet:
+        async with reach(intent, Tell(on_event, time.time)) as fleet:
             opened = await fleet.connect()
 
             async def learn(host: str) -> None:
@@ -57,11 +63,22 @@ async def remembered(project: Project, intent: Intent, *, limit: int | None = No
 
 
 async def _journal(fleet: Fleet, host: str) -> list[Mapping[str, object]]:
+    """All of a journal. Raises HostError: also for one that never ends, or takes longer than its bound to read."""
     found: list[Mapping[str, object]] = []
     since = 0
-    while True:
-        events = (await fleet.call(host, "events", {"since": since, "deployment": None}))["events"]
-        found += events
-        if len(events) < AT_A_TIME:
-            return found
-        since = int(events[-1]["seq"])
+    bound = asyncio.timeout(READ_SECONDS)
+    try:
+        async with bound:
+            while True:
+                events = (await fleet.call(host, "events", {"since": since, "deployment": None}))["events"]
+                found += events
+                if len(events) < AT_A_TIME:
+                    return found
+                newest = int(events[-1]["seq"])
+                if newest <= since:
+                    raise HostError(host, "facts", f"its journal does not go on behind event {since}")
+                since = newest
+    except TimeoutError:
+        if not bound.expired():
+            raise
+        raise Overdue(host, "overdue", f"its journal could not be read within {READ_SECONDS:g} s") from None

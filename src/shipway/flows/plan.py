@@ -33,7 +33,7 @@ async def plan(words: PlanWords, on_event: Callable[[Event], None]) -> Verdict:
     wanted = want(project, words.environment, words.ref)
     made = await make(project, wanted, tell)
     caddy = caddy_for(wanted.intent)
-    async with reach(wanted.intent) as fleet:
+    async with reach(wanted.intent, tell) as fleet:
         raw = await read(fleet)
         facts = typed(raw)
         made_plan = plan_deploy(

@@ -29,7 +29,7 @@ async def remove(words: RemoveWords, on_event: Callable[[Event], None]) -> Verdi
     with attempt(project.directory, on_event) as trying:
         intent = intent_of_head(project, words.environment)
         name = intent.environment.name
-        async with reach(intent) as fleet:
+        async with reach(intent, trying.say) as fleet:
             facts = await connect_and_read(fleet, trying)
 
             def plan_for(deployment: str, number: int) -> Plan:

@@ -24,7 +24,7 @@ class Settled:
 async def settle(attempt: Attempt, intent: Intent, kind: str) -> Settled:
     """Settle everything that is open under a number of this driver. Raises Refused, Unsettled."""
     environment = intent.environment
-    async with reach(intent) as fleet:
+    async with reach(intent, attempt.say) as fleet:
         facts = await connect_and_read(fleet, attempt)
         if is_quiet(facts):
             attempt.tell("began", kind=kind, app=intent.app, environment=environment.name, who=who(), members=list(fleet.names))

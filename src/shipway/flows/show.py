@@ -19,7 +19,7 @@ async def show(words: ShowWords, on_event: Callable[[Event], None]) -> Verdict:
     """Find the deployment among all that are remembered. Raises WrongInput when none or several are meant."""
     project = open_project(words.project)
     intent = intent_of_head(project, words.environment)
-    memory = await remembered(project, intent)
+    memory = await remembered(project, intent, on_event)
     found = find(memory.history, words.deployment)
     name = intent.environment.name
     if len(found) != 1:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from shipway.execute import ask
+from shipway.execute.telling import Tell
 from shipway.flows.project import open_project
 from shipway.flows.transact import reach
 from shipway.flows.want import intent_of_head
@@ -23,7 +25,7 @@ async def status(words: StatusWords, on_event: Callable[[Event], None]) -> Verdi
     project = open_project(words.project)
     intent = intent_of_head(project, words.environment)
     name = intent.environment.name
-    async with reach(intent) as fleet:
+    async with reach(intent, Tell(on_event, time.time)) as fleet:
         opened = await fleet.connect()
         looked = await ask.look(fleet, verify=not words.quick, hosts=fleet.reached)
     errors: dict[str, HostError] = {**opened.errors, **looked.errors}

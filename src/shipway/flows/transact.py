@@ -49,9 +49,10 @@ class Transaction:
     may_leave_out: bool = False
 
 
-def reach(intent: Intent) -> Fleet:
-    """The environment's hosts, not connected yet."""
-    return Fleet(intent.environment.hosts, app=intent.app, environment=intent.environment.name, transport_for=transport_for)
+def reach(intent: Intent, tell: Callable[..., None]) -> Fleet:
+    """The environment's hosts, not connected yet. `tell` hears of waits and lost links, as a Tell does."""
+    environment = intent.environment
+    return Fleet(environment.hosts, app=intent.app, environment=environment.name, transport_for=transport_for, tell=tell)
 
 
 def typed(facts: Mapping[str, Facts]) -> dict[str, HostFacts]:
@@ -63,7 +64,7 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
     """Run the flow to its verdict. Raises ShipwayError for every ending that is not 0."""
     intent = transaction.intent
     peer_key = secrets.token_hex(32)
-    async with reach(intent) as fleet, reach(only_left_out(intent)) as away, asked(away) as left_out:
+    async with reach(intent, attempt.say) as fleet, reach(only_left_out(intent), attempt.say) as away, asked(away) as left_out:
         facts = await connect_and_read(fleet, attempt, may_leave_out=transaction.may_leave_out)
         drift: dict[str, object] = {}
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from shipway.execute.telling import Tell
 from shipway.flows.begin import read
 from shipway.flows.project import open_project, release_meant
 from shipway.flows.transact import reach, typed
@@ -27,7 +29,7 @@ async def verify(words: VerifyWords, on_event: Callable[[Event], None]) -> Verdi
     project = open_project(words.project)
     intent = intent_of_head(project, words.environment)
     name = intent.environment.name
-    async with reach(intent) as fleet:
+    async with reach(intent, Tell(on_event, time.time)) as fleet:
         facts = typed(await read(fleet, verify=True))
         meant = release_meant(project, words.release)
         wrong = {host: why for host, fact in facts.items() if (why := _otherwise(fact, meant))}
