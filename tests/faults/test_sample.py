@@ -1,7 +1,8 @@
-"""A case of each group of faults, drawn by the commit: another commit gets other cases, and one commit has one verdict."""
+"""A few cases of the fault matrix, drawn by the commit: another commit gets other cases, and one commit has one verdict."""
 
 from __future__ import annotations
 
+import random
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,17 +23,25 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
         yield matrix
 
 
-@pytest.fixture(scope="module")
-def seed() -> str:
+def tree() -> str:
     """The commit's tree, so that the same content has the same sample."""
     root = Path(__file__).parents[2]
     return subprocess.run(["git", "rev-parse", "HEAD^{tree}"], cwd=root, capture_output=True, text=True, check=False).stdout.strip()
 
 
-@pytest.mark.parametrize("group", groups(), ids=lambda group: group.name)
-def test_a_fault_breaks_no_promise(matrix: Matrix, seed: str, group: Group) -> None:
-    for found, family, case in sampled(matrix, chosen([group], []), 1, seed):
+SEED = tree()
+
+
+def drawn() -> list[Group]:
+    """The operator's deaths, and one of the other groups: all of them together take hours, `bin/faults --all`."""
+    operator, *others = groups()
+    return [operator, random.Random(SEED).choice(others)]
+
+
+@pytest.mark.parametrize("group", drawn(), ids=lambda group: group.name)
+def test_a_fault_breaks_no_promise(matrix: Matrix, group: Group) -> None:
+    for found, family, case in sampled(matrix, chosen([group], []), 1, SEED):
         result = matrix.run(found, family, case)
         told = "\n".join(result.broken)
-        assert result.ok, f"{told}\nseed {seed}; read {result.evidence}\nagain: bin/faults --case '{result.name}'"
+        assert result.ok, f"{told}\nseed {SEED}; read {result.evidence}\nagain: bin/faults --case '{result.name}'"
         assert result.requests > 0
