@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.case import Case, Family, Group, Result
+from tests.faults.ground import PATIENT, Times
 from tests.faults.groups import groups
-from tests.faults.matrix import Matrix, chosen, full_name, sampled
+from tests.faults.matrix import Matrix, chosen, drawn, full_name, sampled
 from tests.hosts import why_not
 
 Chosen = tuple[Group, Family, Case]
@@ -33,11 +34,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     directory = Path(wanted.directory or tempfile.mkdtemp(prefix="faults-run-"))
     report = Report(directory, wanted.resume, quiet=wanted.json)
+    times = PATIENT if wanted.patient else Times()
     if wanted.sample:
-        run_jobs(1, directory, lambda matrix: sampled(matrix, families, wanted.sample, wanted.seed), report)
+        run_jobs(1, directory, times, lambda matrix: sample(matrix, wanted.sample, wanted.seed), report)
     else:
         takers = Takers(families, set(wanted.case), wanted.every)
-        run_jobs(wanted.jobs, directory, lambda matrix: takers.take(matrix, report), report)
+        run_jobs(wanted.jobs, directory, times, lambda matrix: takers.take(matrix, report), report)
     summary = report.end(missing=sorted(set(wanted.case) - set(report.results)))
     if wanted.json:
         print(json.dumps(summary))
@@ -54,6 +56,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--every", type=int, default=1, metavar="K", help="of all that is chosen, each K-th case of a family")
     parser.add_argument("--seed", default="0", help="of the sample")
     parser.add_argument("--jobs", type=int, default=2, help="fleets at once")
+    parser.add_argument("--patient", action="store_true", help="longer times, as in the suite: for a machine that is busy")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON and nothing else")
     parser.add_argument("--resume", type=Path, metavar="FILE", help="skip what went well in the results of an earlier run")
     parser.add_argument("--directory", help="where results and evidence go; a new one in /tmp if not given")
@@ -175,12 +178,19 @@ class Takers:
                     yield group, family, case
 
 
-def run_jobs(jobs: int, directory: Path, cases: Callable[[Matrix], Iterator[Chosen]], report: Report) -> None:
+def sample(matrix: Matrix, count: int, seed: str) -> Iterator[Chosen]:
+    """What the suite draws by this seed, or more of the same."""
+    for group, family in drawn(groups(), seed):
+        for case in sampled(matrix, group, family, count, seed):
+            yield group, family, case
+
+
+def run_jobs(jobs: int, directory: Path, times: Times, cases: Callable[[Matrix], Iterator[Chosen]], report: Report) -> None:
     """Each job has a fleet of its own. Ctrl-C lets each finish its case, so that fleets are taken down and the table is told."""
     ended = threading.Event()
 
     def work() -> None:
-        with Matrix(directory) as matrix:
+        with Matrix(directory, times) as matrix:
             for group, family, case in cases(matrix):
                 if ended.is_set():
                     return

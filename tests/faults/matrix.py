@@ -7,7 +7,7 @@ import re
 import shutil
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -129,12 +129,15 @@ def chosen(groups: list[Group], names: list[str]) -> list[tuple[Group, Family]]:
     return found
 
 
-def sampled(matrix: Matrix, families: list[tuple[Group, Family]], count: int, seed: str) -> Iterator[tuple[Group, Family, Case]]:
-    """`count` cases of each group, drawn by `seed`: first a family, then one of its cases."""
-    groups = list(dict.fromkeys(group for group, _ in families))
-    for group in groups:
-        draw = random.Random(f"{seed} {group.name}")
-        family = draw.choice([f for g, f in families if g is group and not f.slow])
-        cases = matrix.cases(family)
-        for case in draw.sample(cases, min(count, len(cases))):
-            yield group, family, case
+def drawn(groups: Iterable[Group], seed: str) -> list[tuple[Group, Family]]:
+    """A family of each group, drawn by `seed`; those whose fleets are as large follow each other, so that one fleet serves them all."""
+    families = [
+        (group, random.Random(f"{seed} {group.name}").choice([family for family in group.families if not family.slow])) for group in groups
+    ]
+    return sorted(families, key=lambda one: one[1].hosts)
+
+
+def sampled(matrix: Matrix, group: Group, family: Family, count: int, seed: str) -> list[Case]:
+    """`count` cases of a family, drawn by `seed`."""
+    cases = matrix.cases(family)
+    return random.Random(f"{seed} {group.name}/{family.name}").sample(cases, min(count, len(cases)))
