@@ -125,6 +125,12 @@ def test_who_was_left_out_is_a_member_and_behind() -> None:
     assert next_number({name: said[name] for name in "ac"}) == 3
 
 
+def test_a_member_that_was_replaced_by_a_bare_machine_is_behind_and_a_host_that_never_was_one_is_not() -> None:
+    said = serving(intent(("a", "b")), [release(1), release(2)])
+    assert behind(facts({**said, "b": fresh("b")})) == ("b",)
+    assert behind(facts({**said, "c": fresh("c")})) == ()
+
+
 def test_who_left_is_no_member_until_a_later_deployment_takes_it_in() -> None:
     said = without_b()
     said["c"]["member"]["left"] = {"b": 3}

@@ -9,9 +9,10 @@ from shipway.flows.project import open_project
 from shipway.flows.settle import commit_of, serving, settle
 from shipway.flows.want import intent_of_head
 from shipway.flows.words import ResumeWords
-from shipway.model.errors import Failed
+from shipway.model.errors import Failed, Unsettled
 from shipway.model.event import Event
 from shipway.model.verdict import Verdict
+from shipway.plan.facts import behind
 
 
 async def resume(words: ResumeWords, on_event: Callable[[Event], None]) -> Verdict:
@@ -23,10 +24,18 @@ async def resume(words: ResumeWords, on_event: Callable[[Event], None]) -> Verdi
         if not done.decisions:
             return trying.ended(Verdict("unchanged", 0, f"nothing is open in {intent.environment.name}: {serving(done.facts)}"))
         deployment, decision = list(done.decisions.items())[-1]
-        if decision == "committed":
-            return trying.ended(Verdict("live", 0, f"{deployment} is committed on every host: {serving(done.facts)}", "", done.deployment))
         commit = commit_of(done.facts, deployment)
         again = f"shipway deploy {intent.environment.name}" + (f" --ref {commit[:12]}" if commit else "")
+        late = behind(done.facts)
+        if decision == "committed" and late:
+            raise Unsettled(
+                f"{deployment} is committed, and {' and '.join(late)} {'does' if len(late) == 1 else 'do'} not serve it",
+                state=serving(done.facts),
+                hint=f"{again} brings {' and '.join(late)} up to date",
+                code="behind",
+            )
+        if decision == "committed":
+            return trying.ended(Verdict("live", 0, f"{deployment} is committed on every host: {serving(done.facts)}", "", done.deployment))
         raise Failed(
             f"{deployment} was never decided and is undone on every host",
             state=serving(done.facts),

@@ -95,11 +95,13 @@ def left_under(facts: Mapping[str, HostFacts], name: str) -> int:
 
 
 def behind(facts: Mapping[str, HostFacts]) -> tuple[str, ...]:
-    """Hosts that serve a generation older than the last one that the fleet decided for, by id."""
+    """Hosts that serve an older generation than the last one that the fleet decided for, and members that serve nothing, by id."""
     newest = newest_committed(facts)
     if newest is None:
         return ()
-    return tuple(name for name, fact in sorted(facts.items()) if fact.member.current is not None and fact.member.current < newest.fence)
+    bare = {name for name in recorded_members(facts) if name in facts and facts[name].member.current is None}
+    old = {name for name, fact in facts.items() if fact.member.current is not None and fact.member.current < newest.fence}
+    return tuple(sorted(bare | old))
 
 
 def left_out_notes(intent: Intent) -> list[str]:
