@@ -28,6 +28,9 @@ from shipway_agent.states import DECISIONS, DISCARDED
 PORT = "peer_port"
 """Name of the row in the journal's meta that holds the port while a host listens; reopened on the same one after a reboot."""
 
+CANNOT_ASK = "cannot_ask"
+"""Name of the row in the journal's meta that says why this host could not ask its lead in the last deployment; none where it could."""
+
 ACKNOWLEDGED = "acknowledged"
 """Kind of the event that names members which serve what was decided, as far as this host knows: {"members": [names]}."""
 

@@ -158,14 +158,15 @@ def test_a_worker_that_is_not_healthy_yet_is_no_reason_to_refuse_a_new_release()
     assert made.kind == "deploy" and "a: process web.1 is not healthy" in made.notes
 
 
-def test_members_learn_where_the_lead_answers() -> None:
+def test_every_host_learns_where_the_others_answer_and_whether_it_can_ask_its_lead() -> None:
     def peers(address: str, peer: str | None = None) -> list[str]:
         lead = replace(host("a"), address=address, peer=peer)
         wanted = intent(("a", "b"))
         wanted = replace(wanted, environment=replace(wanted.environment, hosts=(lead, host("b"))))
         made = plan(wanted, release(1), facts({"a": fresh("a"), "b": fresh("b")}))
-        vote = made.waves[0].steps["b"][-1]
-        return list(vote.args["peers"])
+        vote, reach = made.waves[0].steps["b"][-2:]
+        assert reach.do == "peers.reach" and len(vote.args["addresses"]["b"]) == 1
+        return list(vote.args["addresses"]["a"])
 
     assert peers("deploy@10.0.0.1") == ["10.0.0.1:7000"]
     assert peers("ssh://deploy@web1:2222") == ["web1:7000"]
@@ -173,6 +174,17 @@ def test_members_learn_where_the_lead_answers() -> None:
     assert peers("deploy@10.0.0.1", peer="192.168.0.9") == ["192.168.0.9:7000"]
     assert peers("deploy@fd00::1") == ["[fd00::1]:7000"]
     assert peers("ssh://deploy@[fd00::1]:22") == ["[fd00::1]:7000"]
+
+
+def test_one_host_alone_has_nobody_to_ask() -> None:
+    vote = plan(intent(("a",)), release(1), facts({"a": fresh("a")})).waves[0].steps["a"][-1]
+    assert vote.args["do"] == "vote" and vote.args["addresses"] == {}
+
+
+def test_a_host_that_could_not_ask_its_lead_is_named_before_it_matters() -> None:
+    said = {"a": fresh("a"), "b": {**fresh("b"), "cannot_ask": "10.0.0.1:7000: timed out"}}
+    notes = plan(intent(("a", "b")), release(1), facts(said)).notes
+    assert "b could not ask the lead last time (10.0.0.1:7000: timed out): when this program dies, b goes back alone" in notes
 
 
 def test_a_host_that_only_works_has_no_front_door() -> None:

@@ -26,7 +26,7 @@ def test_a_rollback_copies_the_generation_and_runs_no_task() -> None:
     assert made.kind == "rollback" and made.release == release(1).digest and made.document["before"] == 2
     for name in ("a", "b"):
         does = [step.do for wave in made.waves for step in wave.steps[name]]
-        assert does == ["tree.make", "generation.copy", "proxy.ensure", "member", "member", "process.start", "member"]
+        assert does == ["tree.make", "generation.copy", "proxy.ensure", "member", "peers.reach", "member", "process.start", "member"]
         copy = made.waves[0].steps[name][1].args
         assert copy["source"] == 1 and copy["number"] == 9
         assert "env" not in copy and "processes" not in copy["document"], "the host takes them from the target, with its environment"

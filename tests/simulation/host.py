@@ -516,7 +516,7 @@ class SimulatedHost:
         elif do == "prove":
             return await self._prove(args, step, why)
         elif do == "peers.acknowledged":
-            self.acknowledge(args["deployment"], list(step["args"]["members"]))
+            self.acknowledge(step["args"].get("deployment", args["deployment"]), list(step["args"]["members"]))
         return {}
 
     async def _task(self, deployment: str, step: Json, seconds: float, why: str | None, *, unknown: bool) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shipway.execute.fleet import Fleet, Outcomes
@@ -26,5 +26,15 @@ def next_number(facts: Mapping[str, Facts]) -> int:
 
 
 def highest_term(facts: Mapping[str, Facts]) -> int:
-    """The term of the last lead that was made by hand; 0 when none ever was."""
+    """The term of the last driver that wrote members off; 0 when none ever did."""
     return max((int(fact["member"]["term"]) for fact in facts.values()), default=0)
+
+
+def next_term(facts: Mapping[str, Facts], lead: str, members: Iterable[str]) -> int:
+    """A term above all that these hosts know, which no driver that makes another member the lead can take.
+
+    Two people may write each other's hosts off; each term belongs to one member by its place among all, so theirs are never equal.
+    """
+    order = sorted(members)
+    term = highest_term(facts) + 1
+    return term + (order.index(lead) - term) % len(order)

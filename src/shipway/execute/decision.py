@@ -25,6 +25,9 @@ DECIDE_SECONDS = 15.0
 ACKNOWLEDGE_SECONDS = 90.0
 """Bound of one member's acknowledgement: one that went back alone starts its generation again before it says yes."""
 
+HEAR_SECONDS = 10.0
+"""Bound of what is only said so that hosts need not find it out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -65,6 +68,21 @@ async def settle(fleet: Fleet, claim: Claim, tell: Tell, deployment: str, lead: 
 async def follow(fleet: Fleet, claim: Claim, tell: Tell, deployment: str, decision: str) -> Ending:
     """Tell every host a decision that some member has on record already."""
     ending = Ending(decision, await _tell_all(fleet, claim, tell, deployment, decision))
+    tell("settled", deployment_settled=deployment, decision=decision)
+    return ending
+
+
+async def take_over(fleet: Fleet, claim: Claim, tell: Tell, deployment: str, known: str | None) -> Ending:
+    """End a deployment whose lead is lost, when every other member is fenced under this driver's term.
+
+    What a member has on record (`known`) stands, else it is *reverted*; it is written on the lead of this term first, then told.
+    """
+    message = claim.message("undo") if known is None else claim.message("tell", decision=known, lead=claim.lead)
+    decision = await _ask_lead(fleet, claim.lead, message | {"deployment": deployment}, claim.confirm_seconds)
+    if isinstance(decision, HostError):
+        return Ending(None, {claim.lead: decision})
+    tell("decided", host=claim.lead, decision=decision)
+    ending = Ending(decision, await _tell_all(fleet, claim, tell, deployment, decision, lead=claim.lead))
     tell("settled", deployment_settled=deployment, decision=decision)
     return ending
 
@@ -115,8 +133,11 @@ def _decided(lead: str, reply: Mapping[str, Any]) -> str | HostError:
     return HostRefused(lead, str(reply["code"]), f"the lead refused to decide: {reply['code']}", facts=dict(reply))
 
 
-async def _tell_all(fleet: Fleet, claim: Claim, tell: Tell, deployment: str, decision: str) -> dict[str, HostError]:
+async def _tell_all(
+    fleet: Fleet, claim: Claim, tell: Tell, deployment: str, decision: str, *, lead: str | None = None
+) -> dict[str, HostError]:
     message = {"do": "tell", "deployment": deployment, "decision": decision, "fence": claim.number, "term": claim.term}
+    message |= {"lead": lead} if lead is not None else {}
 
     async def one(name: str) -> None:
         reply = await fleet.call(name, "decide", message, timeout_seconds=ACKNOWLEDGE_SECONDS)
@@ -125,4 +146,15 @@ async def _tell_all(fleet: Fleet, claim: Claim, tell: Tell, deployment: str, dec
         down = {"downtime_seconds": reply["downtime_seconds"]} if "downtime_seconds" in reply else {}
         tell("told", host=name, decision=decision, **down)
 
-    return (await fleet.each(one)).errors
+    outcomes = await fleet.each(one)
+    if outcomes.ok and len(fleet.names) > 1:
+        await _all_acknowledged(fleet, claim, deployment)
+    return outcomes.errors
+
+
+async def _all_acknowledged(fleet: Fleet, claim: Claim, deployment: str) -> None:
+    """Nobody has a question left: no host needs to listen any more. Where this is not heard, hosts find it out from each other."""
+    args = {"deployment": deployment, "members": list(fleet.names)}
+    step = {"key": f"acknowledged:{deployment}", "do": "peers.acknowledged", "args": args, "timeout_seconds": HEAR_SECONDS}
+    told = {"deployment": claim.deployment, "fence": claim.number, "term": claim.term, "decided": True, "steps": [step]}
+    await fleet.each(lambda name: fleet.call(name, "run", told, again=False, timeout_seconds=HEAR_SECONDS))

@@ -23,7 +23,10 @@ SLACK_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a driver says of itself when it takes leases. `number` is its fencing number and its generation."""
+    """What a driver says of itself when it takes leases. `number` is its fencing number and its generation.
+
+    `lost` are members that it writes off: then its `term` is a higher one, and `lead` and `members` are those that are left.
+    """
 
     deployment: str
     number: int
@@ -34,6 +37,7 @@ class Claim:
     confirm_seconds: float
     document: Json = field(default_factory=dict)
     term: int = 0
+    lost: tuple[str, ...] = ()
 
     def message(self, do: str, **more: Any) -> dict[str, Any]:
         """A message of this driver to a host's record."""
@@ -113,6 +117,7 @@ async def _take_one(fleet: Fleet, name: str, claim: Claim, tell: Tell) -> None:
         members=list(claim.members),
         confirm_seconds=claim.confirm_seconds,
         document=dict(claim.document),
+        **({"lost": list(claim.lost)} if claim.lost else {}),
     )
     loop = asyncio.get_running_loop()
     began = loop.time()

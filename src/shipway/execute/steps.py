@@ -129,6 +129,9 @@ def _relay(name: str, titles: Mapping[str, str], tell: Tell, waits: _Waits) -> C
                 tell("note", host=name, message=str(data["answer"]["note"]))
             if data.get("state") == "done" and isinstance(data.get("answer"), Mapping) and "at_boot" in data["answer"]:
                 tell("switched", host=name, **{key: data["answer"].get(key) for key in ("base", "seconds", "at_boot")})
+            if data.get("state") == "done" and isinstance(data.get("answer"), Mapping) and data["answer"].get("reached") is False:
+                why = data["answer"].get("why", "")
+                tell("note", host=name, message=f"it cannot ask the lead ({why}): if this program dies, {name} goes back alone")
         elif kind == "output":
             tell("output", host=name, **data)
         else:

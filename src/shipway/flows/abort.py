@@ -1,10 +1,11 @@
-"""`shipway abort`: settle what an interrupted driver left, backward unless it is committed."""
+"""`shipway abort`: settle what an interrupted driver left, backward unless it is committed; without hosts that are lost for ever too."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from shipway.flows.attempt import attempt
+from shipway.flows.lost import settle_without
 from shipway.flows.project import open_project
 from shipway.flows.settle import serving, settle
 from shipway.flows.want import intent_of_head
@@ -19,16 +20,38 @@ async def abort(words: AbortWords, on_event: Callable[[Event], None]) -> Verdict
     project = open_project(words.project)
     with attempt(project.directory, on_event) as trying:
         intent = intent_of_head(project, words.environment)
-        done = await settle(trying, intent, "abort")
+        name = intent.environment.name
+        done = await (settle_without(trying, intent, words.lost) if words.lost else settle(trying, intent, "abort"))
         if not done.decisions:
-            return trying.ended(Verdict("unchanged", 0, f"nothing is open in {intent.environment.name}: {serving(done.facts)}"))
+            return trying.ended(Verdict("unchanged", 0, f"nothing is open in {name}: {serving(done.facts)}", _write_off(name, words.lost)))
         committed = [deployment for deployment, decision in done.decisions.items() if decision == "committed"]
         if committed:
             raise Failed(
                 f"{committed[-1]} was committed before this abort; every host follows it",
-                state=serving(done.facts),
-                hint=f"shipway rollback {intent.environment.name} goes back to what was current before",
+                state=serving(done.facts) + _written_off(words.lost),
+                hint=f"shipway rollback {name} goes back to what was current before",
                 code="committed",
             )
         undone = ", ".join(done.decisions)
-        return trying.ended(Verdict("undone", 0, f"{undone} is undone on every host: {serving(done.facts)}", "", done.deployment))
+        where = f"on {', '.join(done.facts)}" if words.lost else "on every host"
+        message = f"{undone} is undone {where}: {serving(done.facts)}{_written_off(words.lost)}"
+        return trying.ended(Verdict("undone", 0, message, _afterwards(name, words.lost), done.deployment))
+
+
+def _written_off(lost: Sequence[str]) -> str:
+    if not lost:
+        return ""
+    one = len(lost) == 1
+    return f"; {' and '.join(lost)} {'is' if one else 'are'} written off, and will follow when {'it' if one else 'they'} can be reached"
+
+
+def _afterwards(environment: str, lost: Sequence[str]) -> str:
+    if not lost:
+        return ""
+    names = " and ".join(lost)
+    return f"take {names} out of shipway.toml and commit, or wait until it is back; then shipway deploy {environment}"
+
+
+def _write_off(environment: str, lost: Sequence[str]) -> str:
+    """Where nothing is open nobody has to be fenced: a host that is gone is simply taken out."""
+    return f"shipway host remove {environment} {lost[0]} --lost takes it out of the environment" if lost else ""

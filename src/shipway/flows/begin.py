@@ -18,14 +18,14 @@ from shipway.execute.lease import Claim, Fenced
 from shipway.execute.telling import Tell
 from shipway.execute.undo import left_of, undo_tasks
 from shipway.execute.uninterrupted import to_its_end, undisturbed
-from shipway.flows.words_of_failure import silent, unreachable
+from shipway.flows.records import open_deployments, recorded, unsettled
+from shipway.flows.words_of_failure import silent, unreachable, without_lead
 from shipway.model.errors import AGAIN, HostError, Refused, Unsettled
 from shipway.model.intent import Environment
 
 LEFT = "left"
 """What a note is of that names tasks of earlier deployments: the verdict says it once more."""
 
-INTENT = ("armed", "switched", "back")
 TRIES = 5
 """Times a higher number is taken when another driver was quicker; then the other one is named."""
 
@@ -57,15 +57,18 @@ async def hold(
     facts: dict[str, Facts],
     tell: Tell,
     document: Callable[[int, str], Mapping[str, Any]],
+    lost: tuple[str, ...] = (),
 ) -> AsyncIterator[Hold]:
     """Lease every member, settle what is open, read again; renew for the length of the block and give back after it.
 
-    `document` makes what every host journals from the number and the id. Raises Refused when somebody else holds a lease,
-    Unsettled when an earlier deployment cannot be settled on every member.
+    `document` makes what every host journals from the number and the id. `lost` are members that are written off, none of which is
+    in `fleet`: then the others are leased under a higher term. Raises Refused when somebody else holds a lease, or when what is open
+    has a lead that is not here; Unsettled when an earlier deployment cannot be settled on every member.
     """
-    refuse_without_lead(facts, fleet, environment)
+    if not lost:
+        refuse_without_lead(facts, fleet, environment)
     try:
-        claim, told = await _claim(fleet, environment, facts, tell, document)
+        claim, told = await _claim(fleet, environment, facts, tell, document, lost)
     except HostError as error:
         raise unreachable({error.host: error}, fleet) from error
     async with lease.renewed(fleet, claim):
@@ -79,8 +82,9 @@ async def hold(
 async def settled(fleet: Fleet, claim: Claim, tell: Tell, environment: Environment) -> dict[str, Facts]:
     """Read all hosts; settle each deployment that is open anywhere under this driver's number; read again.
 
-    What one member has recorded as decided is followed by all, whoever of them has lost its record since. Else the lead decides.
-    Tasks that ran for a deployment that did not go live are undone then, or named: its own driver may not have come to it.
+    What one member has recorded as decided is followed by all, of the highest term where two differ. Else the lead decides, or, where
+    that is written off, the first of the others. Tasks that ran for a deployment that did not go live are undone then, or named: its own
+    driver may not have come to it.
 
     Raises Unsettled for one that cannot be settled; interrupted, Refused before anything was settled and Unsettled behind it.
     """
@@ -100,12 +104,15 @@ async def settled(fleet: Fleet, claim: Claim, tell: Tell, environment: Environme
 
 async def _settled(fleet: Fleet, claim: Claim, tell: Tell, environment: Environment, begun: list[str]) -> dict[str, Facts]:
     facts = await read(fleet)
-    open_ones = open_deployments(facts, besides=claim.deployment)
-    refuse_without_lead(facts, fleet, environment, besides=claim.deployment)
+    open_ones = unsettled(facts, besides=claim.deployment)
+    if not claim.lost:
+        refuse_without_lead(facts, fleet, environment, besides=claim.deployment)
     for deployment, lead in open_ones.items():
-        known = recorded_decision(facts, deployment)
+        known = recorded(facts, deployment)
         begun.append(deployment)
-        if known is None:
+        if claim.lost:
+            ending = await to_its_end(decision.take_over(fleet, claim, tell, deployment, known))
+        elif known is None:
             ending = await to_its_end(decision.settle(fleet, claim, tell, deployment, lead))
         else:
             ending = await to_its_end(decision.follow(fleet, claim, tell, deployment, known))
@@ -123,45 +130,20 @@ async def _settled(fleet: Fleet, claim: Claim, tell: Tell, environment: Environm
 
 def is_quiet(facts: Mapping[str, Facts]) -> bool:
     """Whether nothing of an earlier deployment has to be settled or undone."""
-    return not open_deployments(facts) and not left_of(facts)
-
-
-def open_deployments(facts: Mapping[str, Facts], besides: str = "") -> dict[str, str]:
-    """Deployments with an intent and no decision on some host, with their lead, oldest first."""
-    found: dict[str, tuple[int, str]] = {}
-    for fact in facts.values():
-        for attempt in fact["member"]["attempts"]:
-            if attempt["stage"] in INTENT and attempt["deployment"] != besides:
-                found[attempt["deployment"]] = (attempt["fence"], attempt["lead"])
-    return {deployment: lead for deployment, (_, lead) in sorted(found.items(), key=lambda item: item[1])}
-
-
-def recorded_decision(facts: Mapping[str, Facts], deployment: str) -> str | None:
-    """What some member has recorded as the decision of a deployment; of a higher term where two differ. None where nobody has."""
-    found = [
-        (int(fact["member"]["term"]), str(attempt["stage"]))
-        for fact in facts.values()
-        for attempt in fact["member"]["attempts"]
-        if attempt["deployment"] == deployment and attempt["stage"] in (decision.COMMITTED, decision.REVERTED)
-    ]
-    return max(found)[1] if found else None
+    return not unsettled(facts) and not left_of(facts)
 
 
 def refuse_without_lead(facts: Mapping[str, Facts], fleet: Fleet, environment: Environment, besides: str = "") -> None:
     """Nobody but its lead may decide what is open. Raises Refused where the lead is not among the hosts of this command."""
     for deployment, lead in open_deployments(facts, besides).items():
-        if lead in fleet.hosts or recorded_decision(facts, deployment) is not None:
+        if lead in fleet.hosts or recorded(facts, deployment) is not None:
             continue
         name = environment.name
         left_out = lead in [host.name for host in environment.without]
         raise Refused(
             f"deployment {deployment} is not decided, and its lead {lead} {'is left out' if left_out else 'is not in shipway.toml'}",
             state="nothing was touched by this command; each host goes back by itself at its deadline, and waits for the decision",
-            hint=(
-                f"shipway resume {name} settles it when {lead} can be reached"
-                + ("" if left_out else " and is back in shipway.toml")
-                + f"; shipway abort {name} --lost {lead} settles it without {lead}, if that host is gone for ever"
-            ),
+            hint=("" if left_out else f"put {lead} back into shipway.toml and commit, then ") + without_lead(name, (lead,)),
             code="lead-missing",
         )
 
@@ -181,6 +163,7 @@ async def _claim(
     facts: dict[str, Facts],
     tell: Tell,
     document: Callable[[int, str], Mapping[str, Any]],
+    lost: tuple[str, ...],
 ) -> tuple[Claim, Tell]:
     for _ in range(TRIES):
         number = ask.next_number(facts)
@@ -194,7 +177,8 @@ async def _claim(
             lease_seconds=environment.lease_seconds,
             confirm_seconds=environment.confirm_seconds,
             document=document(number, deployment),
-            term=ask.highest_term(facts),
+            term=ask.next_term(facts, fleet.names[0], (*fleet.names, *lost)) if lost else ask.highest_term(facts),
+            lost=lost,
         )
         told = tell.named(deployment)
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from shipway.flows.attempt import Attempt
@@ -21,11 +21,25 @@ class Settled:
     deployment: str
 
 
-async def settle(attempt: Attempt, intent: Intent, kind: str) -> Settled:
-    """Settle everything that is open under a number of this driver. Raises Refused, Unsettled."""
+def _any(facts: Mapping[str, HostFacts]) -> None:
+    """Whatever the facts are, settle."""
+
+
+async def settle(
+    attempt: Attempt,
+    intent: Intent,
+    kind: str,
+    *,
+    lost: tuple[str, ...] = (),
+    check: Callable[[Mapping[str, HostFacts]], None] = _any,
+) -> Settled:
+    """Settle everything that is open under a number of this driver. `lost` are members that are written off, not among the hosts of
+    `intent`; `check` may refuse when it has seen the facts. Raises Refused, Unsettled.
+    """
     environment = intent.environment
     async with reach(intent, attempt.say) as fleet:
-        facts = await connect_and_read(fleet, attempt)
+        facts = await connect_and_read(fleet, attempt, lost=lost)
+        check(typed(facts))
         if is_quiet(facts):
             attempt.tell("began", kind=kind, app=intent.app, environment=environment.name, who=who(), members=list(fleet.names))
             return Settled({}, typed(facts), "")
@@ -33,7 +47,7 @@ async def settle(attempt: Attempt, intent: Intent, kind: str) -> Settled:
         def document(number: int, deployment: str) -> Mapping[str, object]:
             return {"kind": kind, "app": intent.app, "environment": environment.name, "number": number}
 
-        async with hold(fleet, environment, facts, attempt.tell, document) as held:
+        async with hold(fleet, environment, facts, attempt.tell, document, lost) as held:
             tell = attempt.named(held.claim.deployment)
             tell("began", kind=kind, app=intent.app, environment=environment.name, who=held.claim.owner, members=list(fleet.names))
             decisions = {

@@ -9,6 +9,7 @@ from shipway.execute import ask
 from shipway.execute.telling import Tell
 from shipway.flows.project import open_project
 from shipway.flows.transact import reach
+from shipway.flows.unheard import waits
 from shipway.flows.want import intent_of_head
 from shipway.flows.words import StatusWords
 from shipway.model.errors import HostError
@@ -42,6 +43,10 @@ async def status(words: StatusWords, on_event: Callable[[Event], None]) -> Verdi
     data = {"status": said, "drift": drift(facts), "unreachable": silent, "lines": status_text(said, facts, silent)}
     newest = newest_committed(heard)
     update = f"shipway deploy {name}" + (f" --ref {str(newest.document.get('commit', ''))[:12]}" if newest is not None else "")
+    way_out = waits(looked.answers, name, silent)
+    if way_out:
+        unread = f", and cannot read {', '.join(sorted(silent))}" if silent else ""
+        return Verdict("answer", 4, f"a deployment is not decided yet{unread}", way_out, "", data)
     if silent:
         left_out = sorted(set(silent).intersection(newest.without if newest is not None else ()))
         message = f"cannot read {', '.join(sorted(silent))}" + (f"; {' and '.join(left_out)} left out and behind" if left_out else "")

@@ -18,6 +18,7 @@ from shipway.execute.ship import Blobs
 from shipway.flows.attempt import Attempt
 from shipway.flows.begin import hold, is_quiet, read, who
 from shipway.flows.notifications import keep, tell_trouble, with_secrets
+from shipway.flows.unheard import unheard
 from shipway.flows.without import Said, asked, behind, only_left_out
 from shipway.flows.words_of_failure import failed, reason, unacknowledged, unreachable
 from shipway.model.errors import HostError
@@ -102,11 +103,14 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
         return _verdict(outcome, plan, fleet, attempt, transaction, before, await left_out())
 
 
-async def connect_and_read(fleet: Fleet, attempt: Attempt, *, may_leave_out: bool = False) -> dict[str, Facts]:
-    """Open every channel and read every host, told one by one. Raises Refused; with `may_leave_out` it names --without as a way out."""
+async def connect_and_read(fleet: Fleet, attempt: Attempt, *, may_leave_out: bool = False, lost: tuple[str, ...] = ()) -> dict[str, Facts]:
+    """Open every channel and read every host, told one by one. `lost` are members that are written off and not asked.
+
+    Raises Refused; with `may_leave_out` it names --without as a way out.
+    """
     opened = await fleet.connect(lambda name, seconds: attempt.tell("connected", host=name, seconds=seconds))
     if opened.errors:
-        raise unreachable(opened.errors, fleet, may_leave_out=may_leave_out)
+        raise await unheard(opened.errors, fleet, lost, may_leave_out=may_leave_out)
     return await read(fleet)
 
 

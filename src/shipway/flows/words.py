@@ -58,7 +58,9 @@ class ResumeWords(Words):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AbortWords(Words):
-    """Settle what an interrupted driver left, backward unless it is committed."""
+    """Settle what an interrupted driver left, backward unless it is committed. `lost` are hosts that are gone for ever: written off."""
+
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

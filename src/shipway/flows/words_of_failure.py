@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from shipway.execute.conduct import Outcome
 from shipway.execute.decision import Ending
@@ -38,7 +38,7 @@ def silent(ending: Ending, deployment: str, environment: str, *, said: str = "")
         return Unsettled(
             f"deployment {deployment} is not settled: its lead {hosts} cannot be heard{because}",
             state="each host keeps its release until its deadline, then goes back by itself to the one before",
-            hint=f"shipway resume {environment} settles it from any machine that reaches the hosts",
+            hint=without_lead(environment, tuple(ending.silent)),
             code="lead-silent",
             details=_lines(ending.silent),
         )
@@ -48,6 +48,16 @@ def silent(ending: Ending, deployment: str, environment: str, *, said: str = "")
         hint=f"shipway resume {environment} tells it again; shipway status {environment} shows each host",
         code="behind",
         details=_lines(ending.silent),
+    )
+
+
+def without_lead(environment: str, lost: Sequence[str]) -> str:
+    """The two ways out where a lead cannot be heard: it comes back, or it is written off."""
+    names = " and ".join(lost)
+    words = " ".join(f"--lost {name}" for name in lost)
+    return (
+        f"shipway resume {environment} settles it as soon as {names} can be reached; "
+        f"shipway abort {environment} {words} settles it without {names}, if that host is gone for ever"
     )
 
 

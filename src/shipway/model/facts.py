@@ -68,6 +68,7 @@ class Attempt:
     base: int | None = None
     deadline: float = 0.0
     document: Json = field(default_factory=dict)
+    term: int = 0
 
     @property
     def without(self) -> tuple[str, ...]:
@@ -217,6 +218,7 @@ class HostFacts:
     notifications: Notifications = Notifications()
     doing: Doing | None = None
     draining: tuple[Finishing, ...] = ()
+    cannot_ask: str = ""
     lack: Lack | None = None
 
     @property

@@ -16,9 +16,11 @@ ANY_ANSWER = list(range(200, 500))
 
 
 def votes(intent: Intent, facts: Mapping[str, HostFacts], *, deployment: str, number: int) -> dict[str, tuple[Step, ...]]:
-    """The last step of prepare on every host: its vote, with the addresses where it may ask the lead."""
-    peers = peer_addresses(intent, facts)
-    return {host.name: (steps.member("vote", deployment, number, peers=peers),) for host in intent.environment.hosts}
+    """The last steps of prepare on every host: its vote, with the addresses where it may ask the others, and one try to reach the lead."""
+    hosts = intent.environment.hosts
+    addresses = {host.name: peer_addresses(host, facts) for host in hosts} if len(hosts) > 1 else {}
+    vote = steps.member("vote", deployment, number, addresses=addresses)
+    return {host.name: (vote, steps.peers_reach()) if addresses else (vote,) for host in hosts}
 
 
 def start_wave(documents: Mapping[str, Json], *, deployment: str, number: int, warm: Sequence[str] = ()) -> Wave:
@@ -67,13 +69,12 @@ def finishes(
     return found
 
 
-def peer_addresses(intent: Intent, facts: Mapping[str, HostFacts]) -> list[str]:
-    """Where members ask the lead: its `peer`, or the host part of its address. Empty where it is alone or does not listen."""
-    lead = lead_of(intent.environment.hosts)
-    port = facts[lead.name].peer_port
-    if port is None or len(intent.environment.hosts) == 1:
+def peer_addresses(host: Host, facts: Mapping[str, HostFacts]) -> list[str]:
+    """Where other hosts ask this one: at its `peer`, or the host part of its address. Empty where it does not listen."""
+    port = facts[host.name].peer_port
+    if port is None:
         return []
-    name = lead.peer or ("127.0.0.1" if lead.address == "local" else _host_part(lead.address))
+    name = host.peer or ("127.0.0.1" if host.address == "local" else _host_part(host.address))
     return [f"[{name}]:{port}" if ":" in name else f"{name}:{port}"]
 
 

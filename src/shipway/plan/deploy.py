@@ -14,7 +14,7 @@ from shipway.plan import steps
 from shipway.plan.activation import finishes, lead_of, start_wave, switches, verifications, votes
 from shipway.plan.batches import batches, once_more
 from shipway.plan.documents import deployment_document, env_document, generation_document, same_generation
-from shipway.plan.facts import left_out_notes, open_notes
+from shipway.plan.facts import left_out_notes, open_notes, peer_notes
 from shipway.plan.front import proxy_step
 from shipway.plan.gates import pass_gates
 from shipway.plan.notifications import keep_steps
@@ -198,6 +198,7 @@ def _notes(intent: Intent, hosts: Sequence[Host], facts: Mapping[str, HostFacts]
     ]
     notes += left_out_notes(intent)
     notes += open_notes(facts)
+    notes += peer_notes(facts)
     notes += reboot_notes(intent, facts)
     for task in intent.shipment.tasks:
         if not runners(task, hosts):

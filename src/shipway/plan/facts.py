@@ -52,6 +52,7 @@ def read_facts(host: str, value: object, *, lack: Lack | None = None) -> HostFac
         notifications=_notifications(facts.maybe("notifications", _Reading.object)),
         doing=None if (doing := facts.maybe("doing", _Reading.object_value)) is None else Doing.of(doing),
         draining=tuple(facts.maybe("draining", _finishings) or ()),
+        cannot_ask=facts.maybe("cannot_ask", _Reading.text) or "",
         lack=lack,
     )
 
@@ -118,6 +119,15 @@ def open_notes(facts: Mapping[str, HostFacts]) -> list[str]:
     return [f"deployment {deployment} is open ({', '.join(where)}): it is settled first" for deployment, where in found.items()]
 
 
+def peer_notes(facts: Mapping[str, HostFacts]) -> list[str]:
+    """One sentence for each host that could not ask its lead in the last deployment."""
+    return [
+        f"{name} could not ask the lead last time ({fact.cannot_ask}): when this program dies, {name} goes back alone"
+        for name, fact in sorted(facts.items())
+        if fact.cannot_ask
+    ]
+
+
 def _hello(hello: _Reading) -> Hello:
     return Hello(
         host=hello.text("host"),
@@ -171,6 +181,7 @@ def _attempt(attempt: _Reading) -> Attempt:
         base=attempt.maybe("base", _Reading.integer),
         deadline=attempt.maybe("deadline", _Reading.number) or 0.0,
         document=attempt.maybe("document", _Reading.object_value) or {},
+        term=attempt.maybe("term", _Reading.integer) or 0,
     )
 
 

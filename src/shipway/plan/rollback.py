@@ -12,7 +12,7 @@ from shipway.model.plan import Plan, Step, Wave
 from shipway.plan import steps
 from shipway.plan.activation import finishes, lead_of, start_wave, switches, verifications, votes
 from shipway.plan.documents import deployment_document, member_addresses
-from shipway.plan.facts import left_out_notes, open_notes
+from shipway.plan.facts import left_out_notes, open_notes, peer_notes
 from shipway.plan.front import proxy_step
 from shipway.plan.gates import UNTOUCHED, pass_gates
 from shipway.plan.notifications import keep_steps
@@ -94,6 +94,7 @@ def plan_rollback(
             *left_out_notes(intent),
             *([] if there else _warm_notes(facts, found.number)),
             *open_notes(facts),
+            *peer_notes(facts),
         ),
     )
 

@@ -28,6 +28,14 @@ def member(do: str, deployment: str, number: int, **more: Any) -> Step:
     return Step(f"member:{do}", "member", {"do": do, "deployment": deployment, "fence": number, **more}, titles[do], 30.0)
 
 
+def peers_reach() -> Step:
+    """Whether this host could ask its lead if the driver died: told, and remembered for the next plan; nothing depends on it.
+
+    The lead itself always can.
+    """
+    return Step("reach", "peers.reach", {}, "see whether the lead can be asked", GRACE_SECONDS)
+
+
 def tree_make(release: Release) -> Step:
     bound = 60.0 + len(release.entries) / FILES_A_SECOND + release.size_bytes / BYTES_A_SECOND
     return Step("tree", "tree.make", {"release": release.digest, "manifest": release.digest}, "build and verify the tree", round(bound, 1))

@@ -73,6 +73,7 @@ def look(place: Place, journal: Journal, *, verify: bool) -> Dict[str, Any]:
         "root_bytes": bytes_below(root) if verify else 0,
         "notifications": box.summary(journal),
         "peer_port": int(journal.meta(peers.PORT) or 0) or None,
+        "cannot_ask": journal.meta(peers.CANNOT_ASK),
     }
 
 

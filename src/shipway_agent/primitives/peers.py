@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, Mapping
 
 from shipway_agent import peers
+from shipway_agent.apply import poke
 from shipway_agent.errors import AgentError
 from shipway_agent.primitives import Context
 
@@ -12,7 +13,8 @@ from shipway_agent.primitives import Context
 def reach(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """Try once to reach the lead, as this host would have to when its driver is silent: {"reached": bool, "why"}. Decides nothing.
 
-    The lead itself, and a fleet of one host, always answer True. Raises AgentError `unknown` for a deployment this host has not heard of.
+    Remembered, so that the next plan can name who could not. The lead itself, and a fleet of one host, always answer True. Raises
+    AgentError `unknown` for a deployment this host has not heard of.
     """
     member = context.journal.member()
     attempt = member.attempt(context.deployment)
@@ -20,14 +22,18 @@ def reach(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
         raise AgentError("unknown", f"this host has never heard of deployment {context.deployment}")
     if attempt.lead == member.name:
         return {"reached": True, "why": ""}
-    why = peers.try_reach(attempt.document, attempt.deployment, member.name)
+    document = {**attempt.document, "peers": peers.where(attempt, [attempt.lead])}
+    why = peers.try_reach(document, attempt.deployment, member.name)
+    context.journal.set_meta(peers.CANNOT_ASK, why)
     return {"reached": why is None, "why": why or ""}
 
 
 def acknowledged(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
-    """On the lead, when a driver has heard it from the `members` themselves: they serve what was decided. Answers {}.
+    """When a driver has heard it from the `members` themselves: they serve what was decided about `deployment`. Answers {}.
 
     Members also say so to the lead by themselves; what a driver adds counts for those that cannot reach it.
     """
-    peers.acknowledge(context.journal, context.deployment, [str(name) for name in args["members"]])
+    deployment = str(args.get("deployment", context.deployment))
+    peers.acknowledge(context.journal, deployment, [str(name) for name in args["members"]])
+    poke(context.root)
     return {}
