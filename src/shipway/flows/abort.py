@@ -22,19 +22,20 @@ async def abort(words: AbortWords, on_event: Callable[[Event], None]) -> Verdict
         intent = intent_of_head(project, words.environment)
         name = intent.environment.name
         done = await (settle_without(trying, intent, words.lost) if words.lost else settle(trying, intent, "abort"))
+        where = f"on {' and '.join(done.facts)}" if words.lost else "everywhere"
+        serves = serving(done.facts, where)
         if not done.decisions:
-            return trying.ended(Verdict("unchanged", 0, f"nothing is open in {name}: {serving(done.facts)}", _write_off(name, words.lost)))
+            return trying.ended(Verdict("unchanged", 0, f"nothing is open in {name}: {serves}", _write_off(name, words.lost)))
         committed = [deployment for deployment, decision in done.decisions.items() if decision == "committed"]
         if committed:
             raise Failed(
-                f"{committed[-1]} was committed before this abort; every host follows it",
-                state=serving(done.facts) + _written_off(words.lost),
+                f"{committed[-1]} was committed before this abort; {f'it is followed {where}' if words.lost else 'every host follows it'}",
+                state=serves + _written_off(words.lost),
                 hint=f"shipway rollback {name} goes back to what was current before",
                 code="committed",
             )
         undone = ", ".join(done.decisions)
-        where = f"on {', '.join(done.facts)}" if words.lost else "on every host"
-        message = f"{undone} is undone {where}: {serving(done.facts)}{_written_off(words.lost)}"
+        message = f"{undone} is undone {where if words.lost else 'on every host'}: {serves}{_written_off(words.lost)}"
         return trying.ended(Verdict("undone", 0, message, _afterwards(name, words.lost), done.deployment))
 
 

@@ -14,7 +14,7 @@ from shipway_agent.orphans import end_overdue
 from shipway_agent.primitives import Context
 from shipway_agent.progress import progress
 from shipway_agent.root import Root
-from shipway_agent.states import BACK, COMMITTED
+from shipway_agent.states import BACK, COMMITTED, DECISIONS
 
 SERVE_SECONDS = 75.0
 """How long a host that had gone back may take to serve again; less than a driver waits for its acknowledgement."""
@@ -23,9 +23,9 @@ SERVE_SECONDS = 75.0
 def decide(root: Root, journal: Journal, message: Mapping[str, Any]) -> Dict[str, Any]:
     """Answer a message; a refusal is an answer. Raises AgentError when what follows cannot be done; the record then says what is wanted.
 
-    To acknowledge a commit is to serve its generation: a host that had gone back starts it again before it answers, or is `behind`.
-    Who asks for a lease that another holds is told how far that one is. A lease is refused (`busy`) also while a task runs on whose agent
-    was killed: at its own timeout it is ended here.
+    To acknowledge a commit is to serve its generation: a host that had gone back starts it again before it answers, or is `behind`;
+    so does one whose own decision is replaced by that of a higher term. Who asks for a lease that another holds is told how far that
+    one is. A lease is refused (`busy`) also while a task runs on whose agent was killed: at its own timeout it is ended here.
     """
     if message["do"] == "renew":
         return journal.decide(message, clock.boot_now())  # moves nothing, and must not wait behind a switch
@@ -40,7 +40,10 @@ def decide(root: Root, journal: Journal, message: Mapping[str, Any]) -> Dict[str
     if message["do"] == "lease" and reply.get("code") == "held":
         return {**reply, "progress": progress(journal, str(reply["deployment"]), clock.boot_now(), clock.wall_now())}
     poke(root)
-    if reply["ok"] and reply.get("decision") == COMMITTED and (applied.held or (before is not None and before.stage == BACK)):
+    decided = reply.get("decision") if reply["ok"] else None
+    gone_back = decided == COMMITTED and (applied.held or (before is not None and before.stage == BACK))
+    overruled = decided is not None and before is not None and before.stage in DECISIONS and before.stage != decided
+    if gone_back or overruled:
         try:
             wait_until_served(root, journal, SERVE_SECONDS)
         except AgentError as error:
