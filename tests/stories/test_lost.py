@@ -18,7 +18,7 @@ from tests.stories.project import Said, eventually, processes_of
 from tests.stories.shop import Shop
 
 HOSTS = ("a", "b", "c")
-PATIENT = "watch_seconds = 30\nlease_seconds = 4\nconfirm_seconds = 60"
+PATIENT = "watch_seconds = 30\nlease_seconds = 4\nconfirm_seconds = 300"
 """The driver dies while it watches; no host's deadline comes before somebody has spoken."""
 
 
@@ -102,23 +102,16 @@ class Fleet:
         return {self.shop.about(host)["version"] for host in hosts}
 
 
-def test_a_lead_that_is_lost_undecided_is_written_off_and_comes_back(place: Path) -> None:
+def test_a_lead_that_is_lost_undecided_is_written_off_and_the_others_go_on_without_it(place: Path) -> None:
     fleet = Fleet(place)
     deployment = fleet.switch_and_die()
     fleet.lose("a")
-    for command in ("resume", "abort", "deploy"):
-        said = fleet.run(command, "local", code=3)
-        assert deployment in said.text and "its lead a cannot be reached" in said.text
-        assert "goes back to generation 1 by itself within" in said.text
-        assert "shipway resume local" in said.text and "shipway abort local --lost a" in said.text
+    said = fleet.run("resume", "local", code=3)
+    assert deployment in said.text and "its lead a cannot be reached" in said.text
+    assert "goes back to generation 1 by itself within" in said.text
+    assert "shipway resume local" in said.text and "shipway abort local --lost a" in said.text
     assert "shipway abort local --lost a" in fleet.run("status", "local", code=4).text
     assert fleet.versions("b", "c") == {"2"}, "whoever only looks changes nothing"
-
-    assert "no host 'x'" in fleet.run("abort", "local", "--lost", "x", "--lost", "a", code=2).text
-    with fleet.unreachable("c"):
-        said = fleet.run("abort", "local", "--lost", "a", code=3)
-        assert "every member that is not lost must be fenced first" in said.text and "--lost a --lost c" in said.text
-    assert fleet.stage("b", deployment) == ("switched", 0), "nothing else was touched"
 
     said = fleet.run("abort", "local", "--lost", "a", code=0)
     assert "undone on b and c" in said.text and "serves on b and c; a is written off" in said.text
@@ -126,17 +119,11 @@ def test_a_lead_that_is_lost_undecided_is_written_off_and_comes_back(place: Path
     assert {fleet.stage(host, deployment)[0] for host in "bc"} == {"reverted"}
 
     toml = fleet.shop.project.directory / "shipway.toml"
-    with_a = toml.read_text()
-    fleet.shop.repository.write("shipway.toml", "\n".join(line for line in with_a.splitlines() if 'name = "a"' not in line) + "\n")
+    lines = [line for line in toml.read_text().splitlines() if 'name = "a"' not in line]
+    fleet.shop.repository.write("shipway.toml", "\n".join(lines) + "\n")
     fleet.shop.repository.commit("without a")
     fleet.shop.project.deploy("v5")
     assert fleet.versions("b", "c") == {"5"}
-
-    fleet.boot("a")
-    fleet.shop.repository.write("shipway.toml", with_a)
-    fleet.shop.repository.commit("with a again")
-    fleet.shop.project.deploy("v1")
-    assert fleet.versions(*HOSTS) == {"1"}
 
 
 def test_a_lost_lead_that_had_committed_alone_follows_the_others_before_it_serves_again(place: Path) -> None:
@@ -147,6 +134,10 @@ def test_a_lost_lead_that_had_committed_alone_follows_the_others_before_it_serve
     assert reply == {"ok": True, "decision": "committed"}
     fleet.lose("a")
 
+    with fleet.unreachable("c"):
+        said = fleet.run("abort", "local", "--lost", "a", code=3)
+    assert "every member that is not lost must be fenced first" in said.text and "--lost a --lost c" in said.text
+    assert fleet.stage("b", deployment) == ("switched", 0), "nothing else was touched"
     fleet.run("abort", "local", "--lost", "a", code=0)
     assert fleet.versions("b", "c") == {"1"}
     assert fleet.stage("b", deployment) == fleet.stage("c", deployment) == ("reverted", 1)
