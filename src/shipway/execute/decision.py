@@ -78,7 +78,7 @@ async def take_over(fleet: Fleet, claim: Claim, tell: Tell, deployment: str, kno
     What a member has on record (`known`) stands, else it is *reverted*; it is written on the lead of this term first, then told.
     """
     message = claim.message("undo") if known is None else claim.message("tell", decision=known, lead=claim.lead)
-    decision = await _ask_lead(fleet, claim.lead, message | {"deployment": deployment}, claim.confirm_seconds)
+    decision = await _ask_lead(fleet, claim.lead, message | {"deployment": deployment}, claim.confirm_seconds, tell)
     if isinstance(decision, HostError):
         return Ending(None, {claim.lead: decision})
     tell("decided", host=claim.lead, decision=decision)
