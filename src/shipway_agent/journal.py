@@ -21,6 +21,9 @@ FILE = "journal.db"
 FORMAT = "1"
 BUSY_SECONDS = 10.0
 
+CUT = "cut"
+"""Kind of the event, and row of meta, that say up to which event the journal was shortened (shortening.py)."""
+
 QUIET = frozenset({"tick", "renew", "ask"})
 """Messages that are no event when they change nothing but times: a minute of a deployment sends hundreds of them."""
 
@@ -370,6 +373,14 @@ class Journal:
         with self._writing():
             yield self._db
 
+    def append(self, kind: str, deployment: str, data: Mapping[str, Any]) -> int:
+        """`event`, inside a `transaction`."""
+        return self._append(kind, deployment, data)
+
+    def member_now(self) -> Member:
+        """`member`, inside a `transaction`."""
+        return self._member()
+
     # -------------------------------------------------------------- private
 
     def _prepare(self) -> None:
@@ -447,25 +458,32 @@ class Journal:
         return int(seq)
 
     def _verify(self) -> None:
-        seq, previous = 0, ""
-        steps: Dict[Tuple[str, str], Tuple[str, str]] = {}
+        cut = self._load(self._meta(CUT) or "{}", "the cut")
+        told_cut: Mapping[str, Any] = {}
+        seq, previous = int(cut.get("seq", 0)), str(cut.get("hash", ""))
+        steps: Dict[Tuple[str, str], Mapping[str, Any]] = {}
         for row in self._db.execute("SELECT seq, at, deployment, kind, json, previous, hash FROM events ORDER BY seq"):
             seq += 1
             if row[0] != seq or row[5] != previous or row[6] != _link(previous, *row[:5]):
                 raise Tampered(seq, self.path)
             previous = row[6]
+            if row[3] == CUT:
+                told_cut = json.loads(row[4])
             if row[3] == "step":
                 told = json.loads(row[4])
-                steps[row[2], told["key"]] = told["state"], _canonical(told.get("data", {}))
+                steps[row[2], told["key"]] = told
         if (self._meta("head") or "") != previous:
             raise Tampered(seq + 1, self.path)
+        if told_cut != cut:
+            raise Tampered(int(cut.get("seq", 0)), self.path)
         self._member()
         for deployment, key, state, text in self._db.execute("SELECT deployment, key, state, json FROM steps"):
-            told_state, told_text = steps.get((deployment, key), ("", ""))
+            told = steps.get((deployment, key), {})
+            if cut and not told:
+                continue
             # What was under way at a reboot became unknown without an event of its own; what became unknown keeps what it had.
-            if state != told_state and not (state == "unknown" and told_state == "intent"):
-                raise self._damaged(f"step {key} of {deployment}")
-            if state in ("done", "failed") and text != told_text:
+            ended = state == told.get("state") or (state == "unknown" and told.get("state") == "intent")
+            if not ended or (state in ("done", "failed") and text != _canonical(told["data"])):
                 raise self._damaged(f"step {key} of {deployment}")
 
     def _busy(self) -> List[Step]:

@@ -11,6 +11,7 @@ from shipway_agent.errors import naming
 from shipway_agent.journal import Journal
 from shipway_agent.primitives import Context, blobs, generations, trees
 from shipway_agent.root import Root
+from shipway_agent.shortening import shorten
 from shipway_agent.states import COMMITTED, DISCARDED, INTENT, TENTATIVE
 
 
@@ -46,6 +47,7 @@ def prune(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     with root.at(logs.FOLDER, create=True, mode=0o700) as place:
         removed += [f"{logs.FOLDER}/{name}" for name in logs.forget(place, kept | frozenset(generations.numbers(root)))]
     removed += agents.prune(root)
+    shorten(journal, frozenset(trees.complete(root)))
     count, size = _remove_blobs(root)
     return {"removed": removed, "blobs": count, "bytes": size}
 
