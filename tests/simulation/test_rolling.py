@@ -116,10 +116,10 @@ def broken_promises(point: int, cut: str, kind: str, *, fails: str = "") -> list
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize("cut", ["b is cut off", "members cannot ask"])
 @pytest.mark.parametrize("kind", ["dies", "sleeps"])
-def test_struck_at_every_fifth_call_while_links_are_cut(kind: str, cut: str) -> None:
-    for point in range(1, len(calls_of_a_clean_run()) + 1, 5):
+def test_struck_at_every_eighth_call_while_links_are_cut(kind: str, cut: str) -> None:
+    for point in range(1, len(calls_of_a_clean_run()) + 1, 8):
         assert broken_promises(point, cut, kind) == [], f"{kind} at call {point}, {cut}"
 
 

@@ -38,4 +38,10 @@ async def deploy(words: DeployWords, on_event: Callable[[Event], None]) -> Verdi
 def live_words(plan: Plan, trying: Attempt) -> str:
     """The good news in one sentence."""
     version = plan.document.get("version", "")
-    return f"{version} is live in {plan.environment}, proved on {', '.join(plan.members)} in {trying.seconds:.1f} s"
+    return f"{version} is live in {plan.environment}, proved on {', '.join(plan.members)} in {trying.seconds:.1f} s{warm_words(plan)}"
+
+
+def warm_words(plan: Plan) -> str:
+    """How long what was replaced stays as it is; nothing where it does not."""
+    before, seconds = plan.document.get("before"), float(plan.document.get("keep_warm_seconds", 0.0))
+    return f"; generation {before} stays warm for {seconds:g} s" if before is not None and seconds > 0 else ""

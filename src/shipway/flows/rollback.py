@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from shipway.flows.attempt import Attempt, attempt
+from shipway.flows.deploy import warm_words
 from shipway.flows.project import open_project, release_meant
 from shipway.flows.transact import Transaction, transact
 from shipway.flows.want import intent_of_head
@@ -33,4 +34,5 @@ async def rollback(words: RollbackWords, on_event: Callable[[Event], None]) -> V
 
 def _back(plan: Plan, trying: Attempt) -> str:
     version = plan.document.get("version", "")
-    return f"{version} is current again in {plan.environment}, proved on {', '.join(plan.members)} in {trying.seconds:.1f} s"
+    proved = f"proved on {', '.join(plan.members)} in {trying.seconds:.1f} s"
+    return f"{version} is current again in {plan.environment}, {proved}{warm_words(plan)}"

@@ -28,7 +28,8 @@ def batches(intent: Intent, documents: Mapping[str, Json], facts: Mapping[str, H
     found = []
     for number, hosts in enumerate(groups, 1):
         switched = {name for group in groups[: number - 1] for name in group}
-        floor = environment.floor_hosts if any(_serves_now(facts[name]) for name in hosts) else 0
+        most = len(names) - len(hosts)  # fewer than the floor only where hosts are left out on purpose
+        floor = min(environment.floor_hosts, most) if any(_serves_now(facts[name]) for name in hosts) else 0
         outside = sorted(set(names) - set(hosts) if floor else switched)
         documented = {name: documents[name] if name in switched else facts[name].live for name in outside}
         looks = {name: look for name, document in documented.items() if (look := _look(intent, name, document, facts, number))}
