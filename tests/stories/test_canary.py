@@ -43,20 +43,25 @@ hosts = [
 
 [environment.live.env]
 PASSWORD = "{canary}"
+
+[[environment.live.notify]]
+webhook = {{ env = "CHAT_URL" }}
+on = "always"
 """
 
+CHAT = re.compile(r"/notifications\.json$")
 ONLY_OWNER = re.compile(r"/generations/\d{6}/env\.json$")
 
 
 class Eyes:
-    """Looks at every process of the machine again and again: whose command line has the canary, and whose environment."""
+    """Looks at every process of the machine again and again: whose command line has a canary, and whose environment, by canary."""
 
-    def __init__(self, canary: str) -> None:
-        self._canary = canary.encode()
+    def __init__(self, *canaries: str) -> None:
+        self._canaries = canaries
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look)
         self.argv: set[str] = set()
-        self.environments: set[str] = set()
+        self.environments: dict[str, set[str]] = {canary: set() for canary in canaries}
         self.looks = 0
 
     def __enter__(self) -> Eyes:
@@ -77,13 +82,15 @@ class Eyes:
 
     def _look_at(self, process: str) -> None:
         try:
-            words = Path(process, "cmdline").read_bytes()
-            if self._canary in words:
-                self.argv.add(words.replace(b"\0", b" ").decode(errors="replace"))
-            if self._canary in Path(process, "environ").read_bytes():
-                self.environments.add(words.replace(b"\0", b" ").decode(errors="replace").strip())
+            words, environment = Path(process, "cmdline").read_bytes(), Path(process, "environ").read_bytes()
         except OSError:
-            pass  # it has ended
+            return  # it has ended
+        shown = words.replace(b"\0", b" ").decode(errors="replace").strip()
+        for canary in self._canaries:
+            if canary.encode() in words:
+                self.argv.add(shown)
+            if canary.encode() in environment:
+                self.environments[canary].add(shown)
 
 
 def holders(canary: str, *places: Path) -> Iterator[Path]:
@@ -96,13 +103,14 @@ def holders(canary: str, *places: Path) -> Iterator[Path]:
 
 
 def test_only_the_application_its_tasks_and_one_file_of_the_user_have_the_value(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    canary = secrets.token_hex(32)
+    canary, chat = secrets.token_hex(32), secrets.token_hex(32)
     temporary = place / "tmp"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
     with Hosts(2) as hosts:
         project = lay_out(place, hosts, canary)
-        with Eyes(canary) as eyes:
+        project.env["CHAT_URL"] = f"http://127.0.0.1:9/{chat}"  # nobody listens there: the hosts try, and try again
+        with Eyes(canary, chat) as eyes:
             said = [project.run("deploy", "live", "--json")]
             project.repository.write("server/migrate.py", "import sys\nsys.exit('the database is away')\n")
             project.repository.commit("A migration that fails")
@@ -110,15 +118,19 @@ def test_only_the_application_its_tasks_and_one_file_of_the_user_have_the_value(
             said += [project.run(*words, "live", "--json", code=None) for words in (["plan"], ["status"], ["show"])]
         assert eyes.looks > 10
         assert eyes.argv == set(), "nobody's command line"
-        assert {words.split()[-1] for words in eyes.environments} == {"app.py", "migrate.py"}, eyes.environments
-        assert [one.words for one in said if canary in one.text] == [], "nothing that is printed"
-        found = list(holders(canary, project.directory / ".shipway", project.directory / ".git", temporary))
-        assert found == [], "no file of the operator but the one that has it from the beginning"
-        for host in hosts.names:
-            kept = list(holders(canary, *(hosts.path(host, inside) for inside in ("/home", "/tmp", "/var/tmp", "/run"))))
-            assert kept and [path for path in kept if not ONLY_OWNER.search(str(path))] == [], f"on {host} only env.json of a generation"
-            modes = {(stat.S_IMODE(path.stat().st_mode), path.stat().st_uid) for path in kept}
-            assert modes == {(0o600, UID)}
+        assert {words.split()[-1] for words in eyes.environments[canary]} == {"app.py", "migrate.py"}, eyes.environments
+        theirs = [words for words in eyes.environments[chat] if ".pyz" in words or words.endswith(("app.py", "migrate.py"))]
+        assert eyes.environments[chat] and theirs == [], "the operator's own commands, and no process of a host"
+        assert "cannot connect: Connection refused" in said[1].text, "the host has tried the URL"
+        for value, file in ((canary, ONLY_OWNER), (chat, CHAT)):
+            assert [one.words for one in said if value in one.text] == [], "nothing that is printed"
+            found = list(holders(value, project.directory / ".shipway", project.directory / ".git", temporary))
+            assert found == [], "no file of the operator but the one that has it from the beginning"
+            for host in hosts.names:
+                kept = list(holders(value, *(hosts.path(host, inside) for inside in ("/home", "/tmp", "/var/tmp", "/run"))))
+                assert kept and [path for path in kept if not file.search(str(path))] == [], f"on {host} only the one file for it"
+                modes = {(stat.S_IMODE(path.stat().st_mode), path.stat().st_uid) for path in kept}
+                assert modes == {(0o600, UID)}
 
 
 def lay_out(place: Path, hosts: Hosts, canary: str) -> Project:
