@@ -107,5 +107,6 @@ def test_kill_9_and_somebody_asks_what_is_there(ground: Ground) -> None:
         assert told.code in (0, 4), told.text  # 0: a slow machine asked when the hosts had settled it by themselves
         resumed = ground.project.run(*(commands_of(told)[0] if told.code else ("resume", "local")), code=None)
         assert resumed.code in (0, 1), resumed.text  # 0: the hosts had settled it by then; 1: it was undone now
+        assert "undone: announce of" in resumed.text, resumed.text
     ground.untouched(standing)
     ground.project.run("deploy", "local")
