@@ -1,4 +1,4 @@
-"""What is planned and said so that a host comes back by itself: a step over ssh, a line for the operator's own machine, a note for neither."""
+"""So that a host comes back by itself: a step over ssh, a line for the operator's own machine to show, a note where neither can be."""
 
 from __future__ import annotations
 
