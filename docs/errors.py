@@ -69,6 +69,9 @@ OPERATOR: Mapping[str, Line] = {
     "last-host": Line("the host that should leave is the only one", "shipway remove ENV"),
     "not-lost": Line("the host that should be written off answers and serves", "shipway host remove ENV NAME, without --lost"),
     "no-address": Line("the host that should leave is not in shipway.toml, and nobody remembers it", "put it back, or --lost"),
+    "overtaken": Line(
+        "this driver was not heard for longer than its lease, and the hosts went on without it", "shipway status ENV; then again"
+    ),
     "lease-held": Line(
         "somebody else deploys: who, since when, and on which host", "shipway status ENV; the same command again afterwards"
     ),

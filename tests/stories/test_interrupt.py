@@ -75,12 +75,12 @@ def test_ctrl_c(ground: Ground, phase: str, told: list[Path]) -> None:
     ground.goes_on(said, serves=version)
 
 
-@pytest.mark.parametrize("phase", ["prepare", "start", "verify"])
-def test_sigterm(ground: Ground, phase: str) -> None:
+@pytest.mark.parametrize(("phase", "number"), [("prepare", signal.SIGTERM), ("start", signal.SIGHUP), ("verify", signal.SIGTERM)])
+def test_an_end_from_outside_and_a_terminal_that_is_gone(ground: Ground, phase: str, number: signal.Signals) -> None:
     with ground.visited() as standing:
-        said, version = interrupted(ground, phase, signal.SIGTERM)
+        said, version = interrupted(ground, phase, number)
         standing.also = {f"200 {version}"} if phase == "verify" else set()
-    ground.stands(standing, said, code=1, names=["SIGTERM: undoing", "shipway deploy local"])
+    ground.stands(standing, said, code=1, names=[f"{number.name}: undoing", "shipway deploy local"])
     ground.goes_on(said, serves=version)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from shipway.flows.attempt import attempt
 from shipway.flows.project import open_project
-from shipway.flows.settle import commit_of, serving, settle
+from shipway.flows.serving import serving
+from shipway.flows.settle import commit_of, settle
 from shipway.flows.want import intent_of_head
 from shipway.flows.words import ResumeWords
 from shipway.model.errors import Failed, Unsettled

@@ -56,12 +56,6 @@ async def settle(
             return Settled(decisions, typed(held.facts), held.claim.deployment)
 
 
-def serving(facts: Mapping[str, HostFacts], where: str = "everywhere") -> str:
-    """What serves now on the hosts that were read, in words."""
-    versions = {str(fact.live.get("version", "")) if fact.live is not None else "nothing" for fact in facts.values()}
-    return f"{versions.pop()} serves {where}" if len(versions) == 1 else f"hosts serve {', '.join(sorted(versions))}"
-
-
 def commit_of(facts: Mapping[str, HostFacts], deployment: str) -> str:
     """The commit that a deployment was about, as the hosts journalled it; empty when none did."""
     for fact in facts.values():

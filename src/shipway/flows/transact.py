@@ -18,6 +18,7 @@ from shipway.execute.ship import Blobs
 from shipway.flows.attempt import Attempt
 from shipway.flows.begin import hold, is_quiet, read, who
 from shipway.flows.notifications import keep, tell_trouble, with_secrets
+from shipway.flows.overtaken import comes_too_late, overtaken
 from shipway.flows.unheard import unheard
 from shipway.flows.without import Said, asked, behind, only_left_out
 from shipway.flows.words_of_failure import failed, reason, unacknowledged, unreachable
@@ -100,6 +101,9 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
             outcome = await conduct.run()
         if outcome.ending is None or plan.lead not in outcome.ending.silent:
             await tell_trouble(fleet, plan, attempt.tell, unacknowledged(outcome, attempt.tell.deployment, fleet))
+        late = await overtaken(fleet, held.claim.deployment, plan.number) if comes_too_late(outcome) and not outcome.live else None
+        if late is not None:
+            raise late
         return _verdict(outcome, plan, fleet, attempt, transaction, before, await left_out())
 
 
