@@ -18,16 +18,18 @@ FRONT_PORT = 8080
 
 class Hosts:
     """`n` hosts named a, b, c …, each at an address of 10.77.0.0/16 with the user `deploy`. `home_size` bounds /home ("8m": it fills up).
+    With `systemd` each is booted by one, where this machine allows it (systemd.why_not).
 
     They see Debian's python3 and what is under /opt and /usr, and neither /work nor /root nor each other's files. A boot has its own
     boot id and a clock that starts near zero.
     """
 
-    def __init__(self, n: int, *, home_size: str | None = None) -> None:
+    def __init__(self, n: int, *, home_size: str | None = None, systemd: bool = False) -> None:
         if not 0 < n <= 200:
             raise ValueError("a plot holds 1 to 200 hosts")
         self._count = n
         self._home_size = home_size
+        self._systemd = systemd
         self._plot: Plot | None = None
         self._machines: dict[str, Machine] = {}
 
@@ -50,7 +52,7 @@ class Hosts:
             keys.write_config(self.directory, USER, addresses)
             authorized = (self.directory / "id.pub").read_text()
             for index, name in enumerate(names):
-                machine = Machine(plot, index, name, home_size=self._home_size)
+                machine = Machine(plot, index, name, home_size=self._home_size, systemd=self._systemd)
                 self._machines[name] = machine
                 machine.lay_out(authorized, self.directory / f"{name}.key", addresses)
                 machine.boot()

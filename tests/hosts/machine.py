@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.hosts import network
+from tests.hosts import network, systemd
 from tests.hosts.ground import Plot
 
 USER = "deploy"
@@ -24,13 +24,14 @@ PATH = "/usr/local/bin:/usr/bin:/bin"
 class Machine:
     """`directory` outlives a reboot: `changes` is the overlay's upper half, `home` becomes /home. /run and /tmp are new at each boot."""
 
-    def __init__(self, plot: Plot, index: int, name: str, *, home_size: str | None) -> None:
+    def __init__(self, plot: Plot, index: int, name: str, *, home_size: str | None, systemd: bool = False) -> None:
         self.name = name
         self.address = plot.address(index)
         self.directory = plot.directory / name
         self.log = self.directory / "log"
         self._namespace = plot.namespace(index)
         self._home_size = home_size
+        self._systemd = systemd
         self._boot: subprocess.Popen[bytes] | None = None
 
     def lay_out(self, authorized_key: str, host_key: Path, neighbours: Mapping[str, str]) -> None:
@@ -59,13 +60,18 @@ class Machine:
         for path, mode in ((keys, 0o600), (keys.parent, 0o700), (keys.parent.parent, 0o755)):
             path.chmod(mode)
             os.chown(path, UID, UID)
+        if self._systemd:
+            systemd.lay_out(self.directory / "changes", USER)
 
     def boot(self) -> None:
         """Starts it, with a boot id of its own and a clock that begins near zero, as after power on. Returns at once; `wait` waits."""
         (self.directory / "boot_id").write_text(f"{uuid.uuid4()}\n")
         argv = ["nsenter", f"--net=/run/netns/{self._namespace}", "unshare", "--mount", "--uts", "--ipc", "--pid", "--time"]
         argv += ["--boottime", str(-int(time.clock_gettime(time.CLOCK_BOOTTIME))), "--monotonic", str(-int(time.monotonic()))]
-        argv += ["--fork", "--kill-child", "--propagation", "private", "/bin/sh", str(BOOT), str(self.directory), self.name]
+        argv += ["--cgroup"] if self._systemd else []
+        argv += ["--fork", "--kill-child", "--propagation", "private", "/bin/sh"]
+        argv += [str(systemd.BOOT if self._systemd else BOOT), str(self.directory), self.name]
+        argv = systemd.joined(self._namespace, argv) if self._systemd else argv
         cron = "yes" if shutil.which("/usr/sbin/cron") else ""
         with self.log.open("ab") as log:
             self._boot = subprocess.Popen(
@@ -97,6 +103,8 @@ class Machine:
             self._boot.kill()
         self._boot.wait(30)
         self._boot = None
+        if self._systemd:
+            systemd.leave(self._namespace)
 
     def run(
         self, argv: Sequence[str], *, user: str = USER, input: bytes | None = None, timeout_seconds: float = 60.0, check: bool = True

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from load import Load
-from tests.hosts import Hosts
+from tests.hosts import Hosts, systemd
 from tests.stories.project import FOUR, Project, eventually, sample
 from tests.stories.shop import QUICK
 
@@ -98,6 +100,7 @@ def test_a_rebooted_host_serves_what_it_served(fleet: Fleet) -> None:
     assert fleet.version() == "1"
 
 
+@pytest.mark.timeout(300)
 def test_a_host_that_reboots_serves_by_itself_and_an_unconfirmed_release_comes_back_as_the_old_one(place: Path) -> None:
     theirs = b"MAILTO=ann\n0 4 * * * /usr/bin/true 50\\% # theirs\n"
     with Hosts(1) as hosts:
@@ -128,6 +131,39 @@ def test_a_host_that_reboots_serves_by_itself_and_an_unconfirmed_release_comes_b
         assert hosts.run("a", ["crontab", "-l"]).stdout == table, "written once"
         fleet.project.run("remove", "live", "--yes")
         assert hosts.run("a", ["crontab", "-l"]).stdout == theirs
+
+
+@pytest.mark.timeout(300)
+def test_where_systemd_is_the_init_a_unit_keeps_the_supervisor_and_starts_it_after_a_reboot(place: Path) -> None:
+    reason = systemd.why_not()
+    if reason:
+        pytest.skip(reason)
+    with Hosts(1, systemd=True) as hosts:
+        fleet = Fleet(place, hosts)
+
+        def units(*words: str) -> str:
+            asked = ["env", "XDG_RUNTIME_DIR=/run/user/20001", "systemctl", "--user", *words, "shipway-shop-live.service"]
+            return hosts.run("a", asked, check=False).stdout.decode().strip()
+
+        def supervisors() -> list[int]:
+            marked = "supervise --root /home/deploy/.shipway/apps"
+            return [pid for pid, command in hosts.pids("a").items() if marked in command and "current.pyz" not in command]
+
+        fleet.project.deploy("v1")
+        assert (units("is-enabled"), units("is-active")) == ("enabled", "active")
+        assert hosts.run("a", ["crontab", "-l"], check=False).returncode == 1, "one of the two is enough"
+        serving = fleet.about("a")
+        (before,) = supervisors()
+        os.kill(before, signal.SIGKILL)
+        eventually(lambda: len(supervisors()) == 1 and supervisors() != [before], "systemd has started another supervisor")
+        assert fleet.about("a") == serving, "its processes went on, and the new one has found them"
+        hosts.reboot("a")
+        asked = ["python3", "-c", ASK]
+        eventually(lambda: hosts.run("a", asked, check=False).returncode == 0, "the front door answers, and nobody typed anything", 60.0)
+        assert fleet.project.calm()["agrees"] is True
+        fleet.project.run("remove", "live", "--yes")
+        assert units("is-active") == "inactive"
+        eventually(lambda: supervisors() == [], "nothing starts it any more")
 
 
 def test_a_host_that_reboots_after_the_switch_does_not_split_the_fleet(fleet: Fleet) -> None:
