@@ -144,6 +144,22 @@ def _notifications(call: Call) -> Dict[str, Any]:
     return notifications.told(call.context(), call.args)
 
 
+def _get(call: Call) -> Dict[str, Any]:
+    from shipway_agent.primitives import blobs
+
+    return blobs.get(call.root, call.args)
+
+
+def _generation(call: Call) -> Dict[str, Any]:
+    from shipway_agent.primitives import generations
+
+    number = int(call.args["number"])
+    document = generations.read(call.root, number)
+    if document is None:
+        raise AgentError("no-generation", f"generation {number} is not on this host any more", generation=number)
+    return {"document": document, "env": generations.env_of(call.root, number)}
+
+
 def _remove(call: Call) -> Dict[str, Any]:
     from shipway_agent.primitives import remove
 
@@ -164,6 +180,8 @@ CALLS: Dict[str, Answer] = {
     "fresh": _fresh,
     "prove": _prove,
     "manifest": _manifest,
+    "get": _get,
+    "generation": _generation,
     "notifications": _notifications,
     "remove": _remove,
 }

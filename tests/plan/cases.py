@@ -1,7 +1,7 @@
 """A folder of tests/plans in, what the planner says to it out: the text of the plan, or of the refusal.
 
-A case is `intent.toml`, a whole shipway.toml; `facts.json`, which says the flow, its arguments, who is left out, the release and what
-each host says (only what differs from a fresh host); and `plan.txt`, what must come out. UPDATE=1 writes plan.txt anew.
+A case is `intent.toml`, a whole shipway.toml; `facts.json`, which says the flow, its arguments, who is left out, who lends to whom, the
+release and what each host says (only what differs from a fresh host); and `plan.txt`, what must come out. UPDATE=1 writes plan.txt anew.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from shipway.flows.without import leave_out
 from shipway.model.errors import ShipwayError
 from shipway.model.facts import HostFacts, Lack
 from shipway.model.intent import Intent
+from shipway.model.loan import Loan
 from shipway.model.plan import Plan
 from shipway.model.release import Entry, Release, Source
 from shipway.plan.deploy import plan_deploy
@@ -39,7 +40,8 @@ def said(case: Path) -> str:
     facts = {name: _facts(name, value) for name, value in told["hosts"].items()}
     release = _release(told["release"]) if "release" in told else None
     try:
-        plan = _plan(told["flow"], told.get("arguments", {}), intent, release, facts)
+        lent = {"loans": _loans(told["loans"], facts)} if "loans" in told else {}
+        plan = _plan(told["flow"], {**told.get("arguments", {}), **lent}, intent, release, facts)
     except ShipwayError as error:
         return "\n".join(
             [f"exit {error.exit_code} ({error.code}): {error.message}", *error.details, error.state, f"next: {error.hint}", ""]
@@ -65,6 +67,14 @@ def _plan(flow: str, arguments: Mapping[str, Any], intent: Intent, release: Rele
     assert release is not None
     make = {"deploy": plan_deploy, "prepare": plan_prepare}[flow]
     return make(intent, release, facts, deployment=f"{number}-new", who=WHO, number=number, caddy_digest=CADDY, peer_key=KEY, **arguments)
+
+
+def _loans(told: Mapping[str, Mapping[str, Any]], facts: Mapping[str, HostFacts]) -> dict[str, Loan]:
+    """Who borrows: {"lender", "number", "env"}. What is lent is what the lender says it has."""
+    return {
+        name: Loan(loan["lender"], loan["number"], facts[loan["lender"]].generations[loan["number"]], loan["env"])
+        for name, loan in told.items()
+    }
 
 
 def _facts(name: str, value: Mapping[str, Any]) -> HostFacts:

@@ -9,8 +9,8 @@ import pytest
 
 from shipway.model.errors import Refused
 from shipway.model.facts import HostFacts
-from shipway.plan.target import find_target, lacking
-from tests.plan.fleet import changed, facts, intent, release, serving
+from shipway.plan.target import find_target, lacking, lenders, prepare_tasks
+from tests.plan.fleet import changed, facts, fresh, host, intent, release, serving
 
 WANTED = intent(("a", "b"))
 ONE, TWO, THREE = release(1), release(2), release(3)
@@ -88,3 +88,21 @@ def test_a_host_lacks_a_generation_also_when_its_release_is_gone() -> None:
     said["b"] = changed(said["b"], releases=[TWO.digest])
     found: dict[str, HostFacts] = facts(said)
     assert lacking(found, 1) == ("b",) and lacking(found, 2) == () and lacking(found, 7) == ("a", "b")
+
+
+def test_a_member_with_the_same_roles_lends_a_generation_to_one_that_lacks_it() -> None:
+    wanted = intent(("a", "b", "c"))
+    said = facts({**serving(wanted, [ONE, TWO]), "b": fresh("b")})
+    assert lenders(wanted, said, 1, "b") == ("a", "c")
+    web = replace(wanted, environment=replace(wanted.environment, hosts=(host("a", ["web"]), host("b", ["db"]), host("c", ["db", "web"]))))
+    assert lenders(web, said, 1, "b") == (), "on hosts of other roles it is another generation"
+
+
+def test_what_prepare_tasks_made_is_not_lent() -> None:
+    wanted = intent(("a", "b"))
+    said = {**serving(wanted, [ONE, TWO]), "b": fresh("b")}
+    said["a"]["generations"]["1"] |= {"tasks": ["install", "migrate"], "activate": [{"name": "migrate"}]}
+    assert prepare_tasks(said["a"]["generations"]["1"]) == ("install",)
+    assert lenders(wanted, facts(said), 1, "b") == ()
+    said["a"]["generations"]["1"] |= {"tasks": ["migrate"]}
+    assert lenders(wanted, facts(said), 1, "b") == ("a",)

@@ -38,6 +38,8 @@ WAITS: Mapping[str, str] = {
     "put_many": "files to arrive",
     "events": "its journal",
     "manifest": "the list of its files",
+    "generation": "an earlier generation",
+    "get": "content of an earlier release",
     "prove": "its proof",
     "remove": "the removal",
     "notifications": "its notifications",

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from shipway.execute.fleet import Fleet
 from shipway.flows.attempt import Attempt, attempt
+from shipway.flows.borrow import Borrowed, borrow
 from shipway.flows.deploy import warm_words
+from shipway.flows.front import caddy_for
 from shipway.flows.project import open_project, release_meant
 from shipway.flows.transact import Transaction, transact
 from shipway.flows.want import intent_of_head
@@ -21,14 +26,30 @@ from shipway.plan.rollback import plan_rollback
 async def rollback(words: RollbackWords, on_event: Callable[[Event], None]) -> Verdict:
     """Go back to `words.target`. Raises ShipwayError for every ending that is not 0."""
     project = open_project(words.project)
-    with attempt(project.directory, on_event) as trying:
+    with attempt(project.directory, on_event) as trying, TemporaryDirectory(prefix="shipway-") as folder:
         intent = leave_out(intent_of_head(project, words.environment), words.without)
         target = release_meant(project, words.target)
 
-        def planner(facts: Mapping[str, HostFacts], *, deployment: str, who: str, number: int, peer_key: str) -> Plan:
-            return plan_rollback(intent, facts, target, deployment=deployment, who=who, number=number, caddy_digest=None, peer_key=peer_key)
+        borrowed = Borrowed(Path(folder))
 
-        verdict = await transact(trying, Transaction(intent, planner, lambda plan: None, _back, True))
+        async def lend(fleet: Fleet, facts: Mapping[str, HostFacts]) -> None:
+            borrowed.loans = await borrow(fleet, intent, facts, target, borrowed.folder)
+            borrowed.caddy = caddy_for(intent) if borrowed.loans else None
+
+        def planner(facts: Mapping[str, HostFacts], *, deployment: str, who: str, number: int, peer_key: str) -> Plan:
+            return plan_rollback(
+                intent,
+                facts,
+                target,
+                deployment=deployment,
+                who=who,
+                number=number,
+                caddy_digest=borrowed.caddy and borrowed.caddy[0],
+                peer_key=peer_key,
+                loans=borrowed.loans,
+            )
+
+        verdict = await transact(trying, Transaction(intent, planner, lambda plan: borrowed if borrowed.loans else None, _back, True, lend))
         return trying.ended(verdict)
 
 

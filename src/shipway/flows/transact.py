@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -41,7 +41,7 @@ class Planner(Protocol):
 class Transaction:
     """One flow on one environment. `cargo` says what travels, given the plan; `live` words the good ending.
 
-    `may_leave_out` when its command knows --without.
+    `may_leave_out` when its command knows --without. `first` is done when the hosts were read, before anything is planned.
     """
 
     intent: Intent
@@ -49,6 +49,7 @@ class Transaction:
     cargo: Callable[[Plan], Blobs | None]
     live: Callable[[Plan, Attempt], str]
     may_leave_out: bool = False
+    first: Callable[[Fleet, Mapping[str, HostFacts]], Awaitable[None]] | None = None
 
 
 def reach(intent: Intent, tell: Callable[..., None]) -> Fleet:
@@ -74,6 +75,8 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
             drifted = {name: {**fact, "drift": drift.get(name, [])} for name, fact in now.items()}
             return transaction.planner(typed(drifted), deployment=deployment, who=who(), number=number, peer_key=peer_key)
 
+        if transaction.first is not None:
+            await _do_first(transaction.first, fleet, facts)
         plan = plan_for(facts, "plan", next_number(facts))
         if plan.nothing_to_do and is_quiet(facts):
             # Only now is every byte compared: a change costs no reading of what it replaces.
@@ -105,6 +108,13 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
         if late is not None:
             raise late
         return _verdict(outcome, plan, fleet, attempt, transaction, before, await left_out())
+
+
+async def _do_first(first: Callable[[Fleet, Mapping[str, HostFacts]], Awaitable[None]], fleet: Fleet, facts: Mapping[str, Facts]) -> None:
+    try:
+        await first(fleet, typed(facts))
+    except HostError as error:
+        raise unreachable({error.host: error}, fleet) from error
 
 
 async def connect_and_read(fleet: Fleet, attempt: Attempt, *, may_leave_out: bool = False, lost: tuple[str, ...] = ()) -> dict[str, Facts]:

@@ -8,6 +8,7 @@ from typing import Any
 from shipway.model.errors import Refused
 from shipway.model.facts import HostFacts, Json, serves
 from shipway.model.intent import Intent
+from shipway.model.loan import Loan
 from shipway.model.plan import Plan, Step, Wave
 from shipway.plan import steps
 from shipway.plan.activation import finishes, lead_of, start_wave, switches, verifications, votes
@@ -16,7 +17,8 @@ from shipway.plan.facts import left_out_notes, open_notes, peer_notes
 from shipway.plan.front import proxy_step
 from shipway.plan.gates import UNTOUCHED, pass_gates
 from shipway.plan.notifications import keep_steps
-from shipway.plan.target import PREVIOUS, find_target, lacking
+from shipway.plan.reboot import reboot_steps
+from shipway.plan.target import PREVIOUS, find_target, lacking, prepare_tasks
 
 
 def plan_rollback(
@@ -29,19 +31,22 @@ def plan_rollback(
     number: int,
     caddy_digest: str | None,
     peer_key: str,
+    loans: Mapping[str, Loan] | None = None,
 ) -> Plan:
     """A new generation `number` that copies the target: its release, its process table, its values of the environment.
 
+    `loans` is what other members lend to hosts that lack the target, `caddy_digest` the proxy that travels to those with it.
     Nothing to do when the target serves everywhere and is well. Raises Refused: the gates' reasons, a target that is unknown or
     ambiguous (naming the candidates), members that lack it (naming them).
     """
+    loans = loans or {}
     pass_gates(intent, None, facts)
     environment = intent.environment
     found = find_target(environment.name, facts, target)
-    short = lacking(facts, found.number)
+    short = [name for name in lacking(facts, found.number) if name not in loans]
     if short:
         raise Refused(
-            f"generation {found.number} is not on {', '.join(short)}",
+            f"generation {found.number} is not on {', '.join(short)}{_not_lent(found.document)}",
             state=UNTOUCHED,
             hint=f"shipway deploy {environment.name} --ref {str(found.document.get('commit', ''))[:12]} brings that commit to every host",
             code="target-lacking",
@@ -56,7 +61,7 @@ def plan_rollback(
         "members": member_addresses(intent),
     }
     documents: dict[str, Json] = {
-        h.name: {**facts[h.name].generations[found.number], **overrides, "number": number} for h in environment.hosts
+        h.name: {**_target_on(facts[h.name], loans.get(h.name), found.number), **overrides, "number": number} for h in environment.hosts
     }
     there = all(facts[h.name].member.current == found.number and not facts[h.name].wrongs for h in environment.hosts)
     return Plan(
@@ -67,7 +72,7 @@ def plan_rollback(
         number=number,
         lead=lead.name,
         members=tuple(sorted(documents)),
-        waves=() if there else _waves(intent, facts, documents, overrides, found.number, number, deployment, caddy_digest),
+        waves=() if there else _waves(intent, facts, documents, overrides, found.number, number, deployment, caddy_digest, loans),
         switch={} if there else switches(intent, documents, facts),
         verify={} if there else verifications(intent, documents, facts, number),
         finish={} if there else finishes(intent, documents, facts, deployment=deployment, number=number),
@@ -91,12 +96,23 @@ def plan_rollback(
         watch_seconds=environment.watch_seconds,
         notes=(
             f"back to generation {found.number}, with its own configuration",
+            *(f"{name}: gets generation {found.number} from {loan.lender}" for name, loan in sorted(loans.items())),
             *left_out_notes(intent),
             *([] if there else _warm_notes(facts, found.number)),
             *open_notes(facts),
             *peer_notes(facts),
         ),
     )
+
+
+def _target_on(fact: HostFacts, loan: Loan | None, number: int) -> Json:
+    return loan.document if loan is not None else fact.generations[number]
+
+
+def _not_lent(document: Json) -> str:
+    """Why no other member lends it."""
+    tasks = prepare_tasks(document)
+    return f", and what {', '.join(tasks)} made of it on other hosts does not travel" if tasks else ""
 
 
 def _warm_notes(facts: Mapping[str, HostFacts], number: int) -> list[str]:
@@ -118,6 +134,7 @@ def _waves(
     number: int,
     deployment: str,
     caddy_digest: str | None,
+    loans: Mapping[str, Loan],
 ) -> tuple[Wave, ...]:
     vote = votes(intent, facts, deployment=deployment, number=number)
     prepare: dict[str, tuple[Step, ...]] = {}
@@ -125,8 +142,12 @@ def _waves(
         document = documents[host.name]
         tree = steps.tree_again(str(document["release"]), sealed=facts[host.name].is_warm(source))
         copy = steps.generation_copy(number, source, overrides)
-        proxy = (proxy_step(intent, host, facts[host.name], document, caddy_digest),) if serves(document) else ()
+        loan = loans.get(host.name)
+        binary = None if loan is None else caddy_digest
+        lent = () if loan is None or source in facts[host.name].generations else (steps.generation_lent(source, loan.document, loan.env),)
+        proxy = (proxy_step(intent, host, facts[host.name], document, binary),) if serves(document) else ()
         keep = keep_steps(intent.environment, facts[host.name])
-        prepare[host.name] = (*keep, tree, copy, *proxy, *vote[host.name])
+        starts = () if loan is None else reboot_steps(intent, host)
+        prepare[host.name] = (*keep, tree, *lent, copy, *proxy, *starts, *vote[host.name])
     warm = [name for name, fact in facts.items() if fact.is_warm(source)]
     return (Wave("prepared", "prepare", prepare), start_wave(documents, deployment=deployment, number=number, warm=warm))

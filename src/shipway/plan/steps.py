@@ -57,6 +57,12 @@ def generation_make(number: int, document: Mapping[str, Any], env: Mapping[str, 
     return Step("generation", "generation.make", {"number": number, "document": document, "env": env}, f"make generation {number}", 60.0)
 
 
+def generation_lent(number: int, document: Mapping[str, Any], env: Mapping[str, Any]) -> Step:
+    """An earlier generation on a host that lacks it, as another member has it."""
+    args = {"number": number, "document": document, "env": env}
+    return Step("generation:lent", "generation.make", args, f"make generation {number} as another member has it", 60.0)
+
+
 def generation_copy(number: int, source: int, overrides: Mapping[str, Any]) -> Step:
     args = {"number": number, "source": source, "document": overrides}
     return Step("generation", "generation.copy", args, f"make generation {number} from {source}", 60.0)

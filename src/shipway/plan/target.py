@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from shipway.model.errors import Refused
 from shipway.model.facts import HostFacts, Json
+from shipway.model.intent import Intent
 from shipway.plan.gates import UNTOUCHED
 
 PREVIOUS = "@previous"
@@ -45,6 +46,26 @@ def lacking(facts: Mapping[str, HostFacts], number: int) -> tuple[str, ...]:
         for name, fact in sorted(facts.items())
         if number not in fact.generations or fact.generations[number].get("release") not in fact.releases
     )
+
+
+def lenders(intent: Intent, facts: Mapping[str, HostFacts], number: int, borrower: str) -> tuple[str, ...]:
+    """Members that can lend a generation to one that lacks it: they have it, and it means the same there, for their roles are the same.
+
+    Nobody can where tasks of its prepare phase ran: what those made of it is no content that travels.
+    """
+    roles = {host.name: set(host.roles) for host in intent.environment.hosts}
+    short = lacking(facts, number)
+    return tuple(
+        name
+        for name, fact in sorted(facts.items())
+        if name not in short and roles[name] == roles[borrower] and not prepare_tasks(fact.generations[number])
+    )
+
+
+def prepare_tasks(document: Json) -> tuple[str, ...]:
+    """Tasks of a generation's prepare phase; all of its tasks where its document does not tell them apart."""
+    activate = {task["name"] for task in document.get("activate", ())}
+    return tuple(name for name in document.get("tasks", ()) if name not in activate)
 
 
 def _named(environment: str, facts: Mapping[str, HostFacts], good: Mapping[int, Json], words: str) -> int:

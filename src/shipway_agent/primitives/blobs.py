@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import zlib
@@ -17,6 +18,9 @@ from shipway_agent.root import Root
 
 FOLDER = "blobs"
 CHUNK = 1 << 20
+PART_BYTES = 4 << 20
+"""Most of a blob in one answer."""
+
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 Wanted = Tuple[str, bool, int]
@@ -72,6 +76,18 @@ def read(root: Root, digest: str) -> bytes:
     if hashlib.blake2b(data, digest_size=32).hexdigest() != digest:
         raise AgentError("flipped", f"blob {digest} on this host is damaged", digest=digest)
     return data
+
+
+def get(root: Root, args: Mapping[str, Any]) -> Dict[str, Any]:
+    """A part of one blob from `offset` on, for a member that lacks it: {"size": of the whole, "data": base64}. Raises Missing."""
+    digest, executable = digest_of(args["digest"]), bool(args["executable"])
+    with root.at(f"{FOLDER}/{shelf_of(digest)}") as shelf, naming(shelf.path):
+        fd = os.open(name_of(digest, executable), READ, dir_fd=shelf.fd)
+        try:
+            data = os.pread(fd, PART_BYTES, max(0, int(args.get("offset", 0))))
+            return {"size": os.fstat(fd).st_size, "data": base64.b64encode(data).decode()}
+        finally:
+            os.close(fd)
 
 
 def digest_of_file(fd: int) -> Tuple[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import random
 import stat
@@ -72,6 +73,19 @@ def test_one_blob_comes_alone_or_from_a_file_of_this_machine(context: Context, t
     assert os.stat(tmp_path / "caddy").st_nlink == 1, "a file of somebody else is copied, for its owner may change it"
     with pytest.raises(Missing, match="nowhere"):
         blobs.put(context, {**own, "link": str(tmp_path / "nowhere")}, [])
+
+
+def test_a_member_that_lacks_a_blob_gets_it_in_parts(context: Context, root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    blobs.put_many(context, {"blobs": [[digest(B), True, len(B)]]}, [B])
+    monkeypatch.setattr(blobs, "PART_BYTES", 2500)
+    got = b""
+    while len(got) < len(B):
+        answer = blobs.get(root, {"digest": digest(B), "executable": True, "offset": len(got)})
+        assert answer["size"] == len(B)
+        got += base64.b64decode(answer["data"])
+    assert got == B
+    assert code_of(lambda: blobs.get(root, {"digest": digest(A), "executable": False})) == "missing"
+    assert code_of(lambda: blobs.get(root, {"digest": "../" + digest(B), "executable": True})) == "digest"
 
 
 def test_all_arrive_or_none(context: Context, root: Root) -> None:

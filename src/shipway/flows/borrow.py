@@ -1,0 +1,109 @@
+"""A fleet of which some members lack the target of a rollback in; what other members lend them of it out, and the content as cargo.
+
+It goes through this machine, for here it is verified and both ends are trusted. Nothing is activated by it, and no lease is needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shipway.execute.fleet import Fleet
+from shipway.model.errors import HostError
+from shipway.model.facts import HostFacts
+from shipway.model.intent import Intent
+from shipway.model.loan import Loan
+from shipway.plan.target import find_target, lacking, lenders
+
+READ_SECONDS = 60.0
+
+AT_ONCE = 16
+"""Questions for content under way at once: small files are many, and each is a way there and back."""
+
+
+async def borrow(fleet: Fleet, intent: Intent, facts: Mapping[str, HostFacts], target: str, folder: Path) -> dict[str, Loan]:
+    """Read what hosts lack of the target from members that have it into `folder`. Empty where nobody lacks it or nobody can lend it.
+
+    Raises Refused for a target that is none, HostError when a lender cannot be read.
+    """
+    found = find_target(intent.environment.name, facts, target)
+    loans: dict[str, Loan] = {}
+    for name in lacking(facts, found.number):
+        lender = next(iter(lenders(intent, facts, found.number, name)), None)
+        if lender is not None:
+            loans[name] = await _lent(fleet, lender, name, found.number, folder)
+    return loans
+
+
+async def _lent(fleet: Fleet, lender: str, borrower: str, number: int, folder: Path) -> Loan:
+    kept = await fleet.call(lender, "generation", {"number": number}, timeout_seconds=READ_SECONDS)
+    release = str(kept["document"]["release"])
+    entries = (await fleet.call(lender, "manifest", {"release": release}, timeout_seconds=READ_SECONDS))["entries"]
+    files = {(str(digest), kind == "executable"): int(size) for kind, _, digest, size, _ in entries if kind in ("file", "executable")}
+    wanted = [(release, False), *sorted(files)]
+    answer = await fleet.call(borrower, "lack", {"blobs": [list(blob) for blob in wanted]}, timeout_seconds=READ_SECONDS)
+    lacking_here = {str(digest): bool(executable) for digest, executable in answer["lacking"]} | {release: False}
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def fetch(digest: str, executable: bool) -> None:
+        async with room:
+            await _fetch(fleet, lender, digest, executable, folder)
+
+    await asyncio.gather(*(fetch(digest, executable) for digest, executable in lacking_here.items()))
+    manifest = (folder / release).stat().st_size
+    return Loan(
+        lender, number, kept["document"], kept["env"], ((release, False, manifest), *((*blob, size) for blob, size in files.items()))
+    )
+
+
+async def _fetch(fleet: Fleet, lender: str, digest: str, executable: bool, folder: Path) -> None:
+    """One blob into a file named by its digest. Raises HostError `flipped` where it is not what its digest says."""
+    path = folder / digest
+    if path.exists():
+        return
+    hashing, offset, size = hashlib.blake2b(digest_size=32), 0, 1
+    part = folder / f"{digest}.part"
+    with part.open("wb") as file:
+        while offset < size:
+            args = {"digest": digest, "executable": executable, "offset": offset}
+            answer = await fleet.call(lender, "get", args, timeout_seconds=READ_SECONDS)
+            data, size = base64.b64decode(answer["data"]), int(answer["size"])
+            if not data and offset < size:
+                break
+            hashing.update(data)
+            file.write(data)
+            offset += len(data)
+    if hashing.hexdigest() != digest:
+        raise HostError(lender, "flipped", f"blob {digest} on this host is damaged")
+    part.rename(path)
+
+
+@dataclass
+class Borrowed:
+    """What travels to members that borrow: what they lack of the release, and Caddy (digest, path). `folder` holds files by digest."""
+
+    folder: Path
+    loans: Mapping[str, Loan] = field(default_factory=dict)
+    caddy: tuple[str, Path] | None = None
+
+    def wanted(self, host: str) -> Sequence[tuple[str, bool, int]]:
+        """Digest, executable, size of every blob that host needs; none for hosts that have the target."""
+        if host not in self.loans:
+            return []
+        binary = [] if self.caddy is None else [(self.caddy[0], True, self.caddy[1].stat().st_size)]
+        return [*self.loans[host].blobs, *binary]
+
+    def read(self, digests: Iterable[str]) -> Iterator[bytes]:
+        """Their contents, in order."""
+        for digest in digests:
+            yield Path(self.path(digest)).read_bytes()
+
+    def path(self, digest: str) -> str:
+        """The file on this machine that holds exactly this content."""
+        if self.caddy is not None and digest == self.caddy[0]:
+            return str(self.caddy[1])
+        return str(self.folder / digest)
