@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from contextlib import ExitStack
@@ -15,11 +16,13 @@ from typing import Any
 
 from shipway.transports import caddy
 from tests.apps import Repository
+from tests.faults import moments
 from tests.faults.drive import Drive
 from tests.faults.moments import Fault, Moment
 from tests.faults.watch import Watch
 from tests.hosts import Hosts
 from tests.stories.project import BYTECODE, SAMPLE, SHIPWAY, Project
+from tests.stories.project import ROOT as REPOSITORY
 from tests.stories.proof import Author
 
 APP, ENVIRONMENT = "shop", "live"
@@ -123,14 +126,21 @@ class Ground:
         lines = "\n".join(f'  {{ name = "{name}", address = "deploy@{self.hosts.address(name)}" }},' for name in self.names)
         return SETTINGS.format(times=times, hosts=lines, drain=DRAIN_SECONDS)
 
-    def elsewhere(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Runs `shipway WORDS` in the second clone with another HOME, as somebody else on another machine would."""
+    def elsewhere(self, *words: str, record: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Runs `shipway WORDS` in the second clone with another HOME, as somebody else on another machine would.
+
+        With a `record`, its moments are written there.
+        """
         clone = self.place / "elsewhere"
         if (clone / "shipway.toml").read_bytes() != (self.project.directory / "shipway.toml").read_bytes():
             subprocess.run(["git", "pull", "--quiet", "--ff-only"], cwd=clone, check=True, stdin=subprocess.DEVNULL)
         environment = {**os.environ, **BYTECODE, **self.hosts.env, "HOME": str(self.place / "home"), "NO_COLOR": "1", "COLUMNS": "160"}
+        program: list[str | Path] = [SHIPWAY]
+        if record is not None:
+            program = [sys.executable, "-m", "tests.faults.driver"]
+            environment |= {"PYTHONPATH": str(REPOSITORY), moments.VARIABLE: moments.to_text(record, None)}
         return subprocess.run(
-            [SHIPWAY, *words],
+            [*program, *words],
             cwd=clone,
             env=environment,
             stdin=subprocess.DEVNULL,

@@ -18,8 +18,11 @@ from pathlib import Path
 from typing import Any
 
 VARIABLE = "SHIPWAY_TEST_FAULT"
-UNTOLD = frozenset({"hello", "look", "fresh", "events", "log", "lack", "manifest", "prove", "decide:renew"})
-"""Calls that journal nothing, or whose number depends on the time: dying at them is dying at the moment before."""
+READS = frozenset({"hello", "look", "fresh", "events", "log", "lack", "manifest", "prove"})
+"""Calls that journal nothing: dying at them is dying at the moment before."""
+
+UNTOLD = frozenset({"", "decide:renew"})
+"""A call without a step, and one that comes as often as there is time for it."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,12 @@ def label(call: str, args: Mapping[str, Any]) -> str | None:
         name = f"decide:{args['do']}"
     elif call == "run":
         name = f"run:{args['steps'][0]['key']}" if args["steps"] else ""
-    return None if name in UNTOLD or not name else name
+    return None if name in UNTOLD else name
+
+
+def is_journalled(moment: str) -> bool:
+    """Whether a host journals the call or step that this moment is of."""
+    return moment.split()[2].partition("#")[0] not in READS
 
 
 def to_text(record: Path, fault: Fault | None) -> str:

@@ -152,7 +152,7 @@ def _untruths(trial: Trial, asked: Asked) -> Iterator[str]:
         host = str(said["host"])
         if trial.is_dark(host, asked.began, asked.ended):
             continue
-        true = trial.ground.watch.during(host, asked.began - 0.1, asked.ended + 0.1)
+        true = trial.ground.watch.during(host, *asked.when(host))
         if not said["reachable"]:
             yield f"status said {host} is not reachable"
             continue

@@ -161,6 +161,13 @@ def test_a_status_that_was_true_at_no_time(trial: Trial, at: float, said: dict[s
     assert why in broken(trial)
 
 
+def test_a_status_is_held_to_the_instant_at_which_each_host_was_read(trial: Trial) -> None:
+    trial.asked.insert(0, Asked(1004.5, 1008.5, 0, status()))
+    assert broken(trial) == "", "from before to after all of it anything was true"
+    trial.asked[0] = replace(trial.asked[0], read={"a": (1006.0, 1006.1), "b": (1008.3, 1008.4)})
+    assert "status said a is live; undecided was True" in broken(trial)
+
+
 def test_a_task_that_ran_twice(trial: Trial) -> None:
     fleet(trial).lines.append("2")
     assert "the task of generation 2 ran 2 times" in broken(trial)

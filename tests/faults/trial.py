@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from load import Load, Outcome
+from tests.faults import moments
 from tests.faults.drive import Drive
 from tests.faults.ground import ENVIRONMENT, Ground, Times
 from tests.faults.moments import Fault
@@ -27,12 +28,17 @@ SLACK_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Asked:
-    """What `status --json` said to somebody elsewhere, and when it was asked."""
+    """What `status --json` said to somebody elsewhere, when it was asked, and when each host was read."""
 
     began: float
     ended: float
     code: int
     said: dict[str, Any]
+    read: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def when(self, host: str) -> tuple[float, float]:
+        """Between which two times what it said of a host was true."""
+        return self.read.get(host, (self.began, self.ended))
 
 
 @dataclass
@@ -84,10 +90,17 @@ class Trial:
     def status(self) -> Asked:
         """Ask from elsewhere. What it says is checked with all else at the end."""
         began = time.time()
-        done = self.ground.elsewhere("status", ENVIRONMENT, "--json")
+        record = self.directory / f"status-{len(self.asked) + 1}"
+        done = self.ground.elsewhere("status", ENVIRONMENT, "--json", record=record)
         lines = done.stdout.splitlines()
         self.expect(len(lines) == 1 and not done.stderr, f"status --json is not one object: {done.stdout}{done.stderr}")
-        asked = Asked(began, time.time(), done.returncode, json.loads(lines[0]) if lines else {})
+        looks = {moment.name: moment.at for moment in moments.read(record)}
+        read = {
+            host: (looks[f"{host} before look"], looks[f"{host} after look"])
+            for host in self.ground.names
+            if {f"{host} before look", f"{host} after look"} <= set(looks)
+        }
+        asked = Asked(began, time.time(), done.returncode, json.loads(lines[0]) if lines else {}, read)
         self.asked.append(asked)
         return asked
 

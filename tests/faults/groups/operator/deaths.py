@@ -9,7 +9,7 @@ from dataclasses import replace
 from shipway_agent.states import DECISIONS, NEXT
 from tests.faults.case import Case
 from tests.faults.ground import ENVIRONMENT, Ground, Times
-from tests.faults.moments import Fault
+from tests.faults.moments import Fault, is_journalled
 from tests.faults.trial import Trial
 
 TRIES = 3
@@ -24,11 +24,12 @@ WITHIN = {"arm": "switch", "switched": "switch", "revert": "decide:undo"}
 
 def deaths_of(verb: str) -> Callable[[Ground], Iterable[Case]]:
     """A case for each moment of `verb` on that fleet, twice: the program alone dies and nobody does anything; its ssh processes die
-    with it, and somebody deploys at once. The two are exchanged at every second moment."""
+    with it, and somebody deploys at once. The two are exchanged at every second moment. A rollback of a whole fleet is what a
+    deployment is, but for fewer steps: there each moment has one of the four, in turn."""
 
     def cases(ground: Ground) -> Iterable[Case]:
         for number, moment in enumerate(moments_of(ground, verb)):
-            for with_ssh in (False, True):
+            for with_ssh in (False, True) if verb != "rollback" or ground.size == 1 else (bool(number // 2 % 2),):
                 hurried = with_ssh != bool(number % 2)
                 name = f"{moment}, {'with its ssh' if with_ssh else 'alone'}, {'then a deploy at once' if hurried else 'then nobody'}"
                 yield Case(name, _death(verb, Fault(moment, with_ssh=with_ssh), hurried=hurried))
@@ -46,7 +47,8 @@ def moments_of(ground: Ground, verb: str) -> list[str]:
         if verb == "rollback":
             ground.project.run("deploy", ENVIRONMENT)
     began = time.time()
-    moments = [moment.name for moment in ground.rehearse(verb, ENVIRONMENT, code=1 if verb == "resume" else 0)]
+    came = ground.rehearse(verb, ENVIRONMENT, code=1 if verb == "resume" else 0)
+    moments = [moment.name for moment in came if is_journalled(moment.name)]
     missed = [text for host in ground.names for text in _missed(ground, host, began, moments)]
     assert not missed, f"no moment of {verb} stands for: {missed}"
     if verb == "rollback":
