@@ -96,8 +96,9 @@ class Ground:
             self.project = Project(repository, ENVIRONMENT, self.hosts.env)
             self.author = Author(repository)
             self._bring_caddy()
-            self.author.commit(self.settings(UNHURRIED))
-            self.project.run("deploy", ENVIRONMENT)
+            for _ in range(2):  # there is something to go back to
+                self.author.commit(self.settings(UNHURRIED))
+                self.project.run("deploy", ENVIRONMENT)
             repository.git("clone", "--quiet", str(repository.directory), str(self.place / "elsewhere"))
             (self.place / "home").mkdir()
             self.watch = stack.enter_context(Watch(self.hosts, ROOT))

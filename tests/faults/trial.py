@@ -53,6 +53,7 @@ class Trial:
     darkness: list[tuple[str, float, float]] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     struck_at: float | None = None
+    decided_before: float | None = None
     began_at: float = field(default_factory=time.time)
     head: str = ""
     outcome: Outcome | None = None
@@ -84,7 +85,8 @@ class Trial:
         return drive
 
     def struck(self, at: float | None = None) -> None:
-        """The fault has happened: from here on the fleet has T to decide."""
+        """The fault has happened: from here on the fleet has T to decide. What an earlier one took is not forgotten."""
+        self.decided_before = max(self.decided_before or 0.0, seconds) if (seconds := self.decided_seconds) is not None else None
         self.struck_at = at or time.time()
 
     def status(self) -> Asked:
@@ -165,7 +167,8 @@ class Trial:
                 if set(before) - set(seen.undecided) - own:
                     last[host] = seen.at
                 before = seen.undecided
-        return max(0.0, max(last.values()) - self.struck_at) if last else None
+        now = max(0.0, max(last.values()) - self.struck_at) if last else self.decided_before
+        return now if now is None or self.decided_before is None else max(now, self.decided_before)
 
     def decisions(self) -> dict[str, dict[str, str]]:
         """What each host knows of the end of each deployment of this trial."""

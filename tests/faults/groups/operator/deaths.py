@@ -44,8 +44,6 @@ def moments_of(ground: Ground, verb: str) -> list[str]:
         ground.rehearse("deploy", ENVIRONMENT, fault=undecided(ground))
     else:
         ground.author.commit(ground.settings(ground.times))
-        if verb == "rollback":
-            ground.project.run("deploy", ENVIRONMENT)
     began = time.time()
     came = ground.rehearse(verb, ENVIRONMENT, code=1 if verb == "resume" else 0)
     moments = [moment.name for moment in came if is_journalled(moment.name)]

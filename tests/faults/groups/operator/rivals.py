@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -11,11 +12,15 @@ from dataclasses import replace
 from tests.faults.case import Case
 from tests.faults.drive import Drive
 from tests.faults.ground import Ground
+from tests.faults.moments import Fault
 from tests.faults.trial import Trial
 
 SLOW_START_SECONDS = 3.0
 WATCH_SECONDS = 3.0
 ENOUGH_SECONDS = 60.0
+
+ASKS = Fault("a before decide:lease", signal.SIGSTOP)
+"""The second one has read all hosts, and stands still until the first is in the middle: however busy the machine is, they meet."""
 
 
 def rivals(ground: Ground) -> Iterable[Case]:
@@ -48,16 +53,20 @@ def _at_once(gap: float) -> Callable[[Trial], None]:
 def _in_the_middle(verb: str, moment: str) -> Callable[[Trial], None]:
     def run(trial: Trial) -> None:
         trial.commit(times=replace(trial.ground.times, watch_seconds=WATCH_SECONDS), start_seconds=SLOW_START_SECONDS)
+        changes = verb in ("deploy", "rollback")  # the others ask for leases only where something is open
+        waiting = trial.drive(verb, fault=ASKS) if changes else None
         one = trial.drive("deploy")
         one.comes_to(moment)
-        trial.status()
-        other = trial.drive(verb)
+        if waiting is not None:
+            waiting.send(signal.SIGCONT)
+        other = waiting or trial.drive(verb)
         other.ended(ENOUGH_SECONDS)
-        idle = verb in ("resume", "abort") and other.verdict.get("verdict") == "unchanged"  # nothing was open when it looked
+        trial.expect(one.ended(ENOUGH_SECONDS) == 0, f"whoever held the lease did not end live:\n{one.text}")
+        idle = not changes and other.verdict.get("verdict") == "unchanged"
         trial.expect(other.code == 3 or idle, f"{verb} ended with {other.code} while another deployed:\n{other.text}")
         if other.code == 3:
             _is_told(trial, other)
-        trial.expect(one.ended(ENOUGH_SECONDS) == 0, f"whoever held the lease did not end live:\n{one.text}")
+        trial.status()
 
     return run
 
