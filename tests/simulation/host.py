@@ -147,9 +147,18 @@ class SimulatedHost:
                 return self._told(message, {"ok": False, "code": "busy", "deployment": of, "key": key}, changed=False)
         self.member = after
         changed = after is not before and after != before
+        if changed:
+            self._recorded(before, after)
         if do != "tick" or changed:
             self._told(message, reply, changed=changed)
         return reply
+
+    def _recorded(self, before: Member, after: Member) -> None:
+        """Tell each decision that is on record from now on, and under which term."""
+        known = {(a.deployment, a.stage, a.term) for a in before.attempts}
+        for a in after.attempts:
+            if a.stage in DECISIONS and (a.deployment, a.stage, a.term) not in known:
+                self.world.note("record", self.name, deployment=a.deployment, decision=a.stage, term=a.term)
 
     def _open(self) -> None:
         """The first to open the journal after a reboot applies the rule *boot*."""
