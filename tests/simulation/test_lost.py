@@ -14,7 +14,7 @@ from shipway.execute.lease import Claim
 from shipway.execute.telling import Tell
 from shipway.flows import begin
 from shipway.flows.begin import hold, read
-from shipway.flows.records import unsettled
+from shipway.flows.records import recorded, unsettled
 from shipway.model.errors import ShipwayError
 from shipway.model.event import Event
 from shipway.model.intent import Environment, Host
@@ -176,7 +176,6 @@ def _fences_nobody_else(patch: pytest.MonkeyPatch) -> None:
 
 
 def _asks_nobody_what_is_committed(patch: pytest.MonkeyPatch) -> None:
-    recorded = begin.recorded
     patch.setattr(begin, "recorded", lambda facts, deployment: None if "a" not in facts else recorded(facts, deployment))
 
 
