@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from shipway_agent import decide
 from shipway_agent.decide import Attempt, Lease, Member, Outcome, Warm
 from shipway_agent.states import ARMED, BACK, COMMITTED, DECISIONS, DISCARDED, LEASED, PREPARED, READY, REVERTED, STARTING, SWITCHED
+from tests.agent import explore_terms
 from tests.agent.explore import Bounds, Rules, explore, walk
 
 LEASE_SECONDS = 30.0
@@ -618,7 +619,59 @@ def test_with_deaths_reboots_lone_reverts_and_late_messages_no_promise_is_broken
     assert {(1, "exit 0"), (1, "exit 1"), (2, "exit 0")} <= explored.exits
 
 
+def test_with_a_lost_lead_and_two_aborts_that_end_anywhere_there_is_one_decision_a_term() -> None:
+    """Every state there is, about 14,000."""
+    found = explore_terms.explore()
+    assert not found.faults, found.faults
+    assert found.ends == {f"{decision} of term {number}" for decision in DECISIONS for number in (1, 2)}, (
+        "what is never reached proves nothing"
+    )
+
+
 Rule = Callable[[Member, Mapping[str, Any], float], Outcome]
+
+
+def answers_of_any_term_are_taken(rule: Rule) -> Rule:
+    def tell(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+        return rule(replace(member, term=0) if message.get("answer") else member, message, now)
+
+    return tell
+
+
+def a_fenced_host_decides_by_itself(rule: Rule) -> Rule:
+    def tick(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+        after, reply = rule(member, message, now)
+        fenced = [a for a in after.attempts if a.deployment in reply["asks"] and after.term > a.term]
+        for attempt in fenced:
+            after = decide._learn(after, replace(attempt, term=after.term), REVERTED)
+        return after, {"ok": True, "asks": [] if fenced else reply["asks"]}
+
+    return tick
+
+
+def the_newest_word_counts(rule: Rule) -> Rule:
+    def tell(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+        attempt = member.attempt(message["deployment"])
+        if attempt is None or attempt.stage not in DECISIONS or attempt.stage == message["decision"]:
+            return rule(member, message, now)
+        return decide._learn(member, attempt, message["decision"]), {"ok": True, "decision": message["decision"]}
+
+    return tell
+
+
+MUTANTS_OF_TERMS: Mapping[str, tuple[str, Callable[[Rule], Rule]]] = {
+    "answers of a lower term are taken": ("tell", answers_of_any_term_are_taken),
+    "a fenced host decides by itself": ("tick", a_fenced_host_decides_by_itself),
+    "a decision is replaced whatever its term": ("tell", the_newest_word_counts),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MUTANTS_OF_TERMS)
+def test_the_exploration_sees_what_terms_are_for(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    do, mutant = MUTANTS_OF_TERMS[name]
+    monkeypatch.setitem(decide.RULES, do, mutant(decide.RULES[do]))
+    assert explore_terms.explore().faults
 
 
 def without_going_forward_again(rule: Callable[[Member, Attempt, str], Member]) -> Callable[[Member, Attempt, str], Member]:
