@@ -211,12 +211,13 @@ def test_a_member_tries_its_lead_before_it_has_to(pair: tuple[Lodge, Lodge]) -> 
         host.lease(2, members=MEMBERS, peer_key=KEY)
     port = port_of(a)
     for host in pair:
-        host.decide("vote", 2, peers=[f"127.0.0.1:{port}"])
+        host.decide("vote", 2, addresses={"a": [f"127.0.0.1:{port}"], "b": []})
     assert primitive.reach(a.context(2), {}) == primitive.reach(b.context(2), {}) == {"reached": True, "why": ""}
     a.kill_daemon()
     found = primitive.reach(b.context(2), {})
     assert not found["reached"]
     assert found["why"].startswith(f"127.0.0.1:{port}: ")
+    assert b.journal.meta(peers.CANNOT_ASK) == found["why"], "and the next plan can name it"
     assert stage(b) == "prepared"
 
 
@@ -348,6 +349,48 @@ def test_a_decision_is_acknowledged_once_it_is_served_and_not_before(turns: Turn
     turns.turn(after=100.0)
     assert turns.asked == [peers.ACKNOWLEDGE] * 2
     assert peers.acknowledgements(turns.journal, "d-1") == {"a", "b"}
+
+
+# ------------------------------------------- a decision of an earlier term
+
+
+def committed_and_away(turns: Turns) -> Member:
+    """The host was away when its deployment was decided on; it has *committed* on record, and knows of nobody else who has."""
+    turns.switch()
+    turns.decide("tell", decision="committed")
+    return turns.journal.member()
+
+
+def test_before_it_serves_a_host_follows_the_record_of_a_higher_term(turns: Turns) -> None:
+    member = committed_and_away(turns)
+    turns.heard = Heard(True, "reverted", term=1, lead="c")
+    assert turns.watchdog.recall(member) is None
+    attempt = turns.journal.member().attempts[0]
+    assert (attempt.stage, attempt.term, attempt.lead) == ("reverted", 1, "c")
+    assert turns.journal.member().current is None
+
+
+def test_the_same_record_elsewhere_changes_nothing(turns: Turns) -> None:
+    member = committed_and_away(turns)
+    turns.heard = Heard(True, "committed", lead="a")
+    assert turns.watchdog.recall(member) is None
+    assert turns.stage == "committed"
+
+
+def test_with_nobody_to_ask_it_serves_what_its_record_says_loudly_and_goes_on_asking(turns: Turns) -> None:
+    member = committed_and_away(turns)
+    words = turns.watchdog.recall(member)
+    assert words is not None and "no other host can be asked whether d-1 is still committed" in words
+    assert [event["data"]["members"] for event in turns.journal.events(0, "d-1", 10, "unheard")] == [["a"]]
+    assert turns.stage == "committed"
+    assert turns.watchdog.waits(turns.journal.member())
+
+
+def test_a_host_asks_nobody_when_all_are_known_to_serve_what_was_decided(turns: Turns) -> None:
+    committed_and_away(turns)
+    peers.acknowledge(turns.journal, "d-1", ["a", "b"])
+    assert turns.watchdog.recall(turns.journal.member()) is None
+    assert turns.asked == []
 
 
 def test_time_alone_matters_only_when_something_can_run_out() -> None:
