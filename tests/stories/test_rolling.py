@@ -14,9 +14,9 @@ from tests.stories.shop import Shop
 HOSTS = ("a", "b", "c", "d")
 BATCHES = [["b", "c"], ["d", "a"]]
 TIMES = "watch_seconds = 1\nlease_seconds = 6\nconfirm_seconds = 8"
-ROLLING = 'strategy = "rolling"\nbatch_hosts = 2\nfloor_hosts = 2'
+ROLLING = 'strategy = "rolling"\nbatch_hosts = 2\nfloor_hosts = 2\nkey_pages = ["/version"]'
 WORN = "test -e media/worn -a $(cat VERSION) = 2 && export SAMPLE_BEHAVIOUR=$(cat media/worn); exec {python} app.py"
-"""Version 2 turns sick where the host is worn, once visitors came."""
+"""Version 2 turns sick where the host is worn, once somebody came: the proof itself does, for it asks the key page."""
 
 
 @pytest.mark.alone
