@@ -58,7 +58,7 @@ def test_the_first_real_deployment_and_every_command_after_it(place: Path) -> No
         repository.commit("Second", "v1.4")
         table = README.split("| you type | and get |", 1)[1].split("\n\n", 1)[0]
         typed = [command for row in table.splitlines() for command in re.findall(r"`(shipway [^`]*)`", row)]
-        assert len(typed) == 10
+        assert len(typed) == 11
         for command in typed:
             expected = 1 if "verify" in command else 0  # the rollback two lines before took v1.4 back
             project.run(*shlex.split(command)[1:], code=expected)

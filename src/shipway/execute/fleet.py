@@ -16,6 +16,7 @@ from shipway.model.intent import Host
 from shipway.transports.base import Channel, Transport
 
 T = TypeVar("T")
+V = TypeVar("V")
 Json = Mapping[str, Any]
 
 CONNECT_SECONDS = 20.0
@@ -123,7 +124,7 @@ class Fleet:
         return await self.each(one)
 
     async def each(self, ask: Callable[[str], Awaitable[T]], hosts: Iterable[str] | None = None) -> Outcomes[T]:
-        """Await `ask(host)` for all hosts at once, to the end of the slowest."""
+        """Await `ask(host)` for all hosts at once, to the end of the slowest. Outcomes stand in the order of `hosts`, whoever was first."""
         names = tuple(hosts if hosts is not None else self.hosts)
         outcomes: Outcomes[T] = Outcomes()
 
@@ -141,7 +142,7 @@ class Fleet:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
-        return outcomes
+        return Outcomes(_ordered(outcomes.answers, names), _ordered(outcomes.errors, names))
 
     async def call(
         self,
@@ -233,6 +234,10 @@ class Fleet:
             del self._channels[name]
             self._sent_before[name] = self._sent_before.get(name, 0) + channel.bytes_sent
         await channel.close()
+
+
+def _ordered(found: Mapping[str, V], names: Iterable[str]) -> dict[str, V]:
+    return {name: found[name] for name in names if name in found}
 
 
 def worst(errors: Mapping[str, HostError]) -> HostError:
