@@ -2,65 +2,310 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
+from shipway_agent.states import ARMED, BACK, COMMITTED, DECISIONS, INTENT, SWITCHED
 from tests.simulation.history import Happening
+
+SETTLING_SECONDS = 5.0
+"""On top of the window of confirm and lease: the time in which a silent driver's deployment must be decided."""
+
+MOMENT_SECONDS = 0.1
+"""A decision may come between an intent and its rename; what the rename shows is taken back at once."""
+
+RISING_SECONDS = 5.0
+"""From the start of a machine to the first answer of what it served."""
+
+BEGINS = {"cut": "cut", "down": "down", "daemon killed": "daemon", "disk refuses": "disk"}
+ENDS = {"mended": "cut", "up": "down", "daemon starts": "daemon", "disk accepts": "disk", "healed": "", "weather": ""}
+"""What keeps lead and members from talking and deciding, and what ends it."""
 
 
 def check(history: Sequence[Happening], hosts: Sequence[str], *, quiet: bool) -> list[str]:
-    """Every broken promise as a sentence.
+    """Every broken promise as a sentence; `quiet` says that the history ends when everything has had its time to settle.
 
-    - a deployment is never both committed and reverted;
-    - a driver that said live was served by every host, and none was sick; if not at that moment (a driver may sleep between
-      proof and word), then only because a later deployment was; one that said undone is served by none;
-    - whenever everything has been quiet for long enough, and at the end if `quiet`, every host serves the last one committed.
+    - no deployment is decided both ways, no member hears of a commit before its lead has written it, and the lead writes it only when
+      every member has proved that it serves;
+    - no exit code lies: *live* is proved and kept by every member, *undone* is undone on every member, *refused* has touched nothing;
+    - no step takes effect twice; a message of a driver that is fenced changes nothing;
+    - a lease never blocks longer than its length; a silent driver's deployment is decided within its window and 5 s;
+    - no host that serves stops serving, except while it is down; after a reboot nothing undecided serves;
+    - whenever it is quiet, every host serves the last generation that was committed, and nothing is open.
     """
-    broken: list[str] = []
-    serving: dict[str, object] = dict.fromkeys(hosts)
-    decisions: dict[object, set[object]] = {}
-    generations: dict[object, object] = {}
-    began: dict[object, object] = {}
-    committed: list[object] = []
-    sick: set[object] = set()
-    whole: set[object] = set()
-    tasks: dict[tuple[object, object], int] = {}
+    reading = Reading(hosts)
     for line in history:
-        if line.what == "serves":
-            serving[line.host] = line.data["generation"]
-            if len(set(serving.values())) == 1:
-                whole.add(line.data["generation"])
-        elif line.what == "began":
-            generations[line.data["deployment"]] = line.data["generation"]
-            began[line.data["driver"]] = line.data["generation"]
-        elif line.what == "quiet":
-            broken += _mixed(serving, committed)
-        elif line.what == "sick":
-            sick.add(line.data["generation"])
-        elif line.what == "task":
-            key = (line.data["deployment"], line.data["key"])
-            tasks[key] = tasks.get(key, 0) + 1
-        elif line.what in ("commit", "undo", "ask", "tell") and line.data.get("ok") and line.data.get("decision"):
-            deployment = line.data["deployment"]
-            decision = line.data["decision"]
-            decisions.setdefault(deployment, set()).add(decision)
-            if decision == "committed" and generations.get(deployment) not in committed:
-                committed.append(generations.get(deployment))
-        elif line.what == "ended":
-            mine = began.get(line.data["driver"])
-            overtaken = all(isinstance(served, int) and isinstance(mine, int) and served > mine for served in serving.values())
-            if line.data["verdict"] == "live" and (mine not in whole or not (overtaken or set(serving.values()) == {mine})):
-                broken.append(f"{line.data['driver']} said live, but {serving} was served (its own: {mine})")
-            if line.data["verdict"] == "live" and mine in sick:
-                broken.append(f"{line.data['driver']} said live of generation {mine}, which is sick")
-            if line.data["verdict"] == "undone" and mine in serving.values():
-                broken.append(f"{line.data['driver']} said undone, but {serving} was served (its own: {mine})")
-    broken += [f"{deployment} was decided both ways" for deployment, both in decisions.items() if len(both) > 1]
-    broken += [f"{key} of {deployment} ran {times} times" for (deployment, key), times in tasks.items() if times > 1]
-    return broken + (_mixed(serving, committed) if quiet else [])
+        reading.read(line)
+    if quiet and history:
+        reading.rest(history[-1].at)
+    return reading.broken
 
 
-def _mixed(serving: Mapping[str, object], committed: Sequence[object]) -> list[str]:
-    last = committed[-1] if committed else None
-    if all(served == last for served in serving.values()):
-        return []
-    return [f"mixed when everything was quiet: {dict(serving)}, the last committed is {last}"]
+class Reading:
+    """The state of a fleet as far as its history tells it. `broken` are sentences about broken promises."""
+
+    def __init__(self, hosts: Iterable[str]) -> None:
+        self.broken: list[str] = []
+        self._hosts = tuple(hosts)
+        self._serving: dict[str, int | None] = dict.fromkeys(self._hosts)
+        self._up_since: dict[str, float | None] = dict.fromkeys(self._hosts, 0.0)
+        self._stages: dict[str, dict[str, str]] = {}  # of a deployment, by host
+        self._generations: dict[str, int] = {}
+        self._at: dict[tuple[str, int], str] = {}  # the deployment that a generation belongs to on a host
+        self._leads: dict[str, str] = {}
+        self._members: dict[str, tuple[str, ...]] = {}
+        self._windows: dict[str, float] = {}
+        self._heard: dict[str, float] = {}  # when a deployment's driver was last heard by any host
+        self._proved: dict[str, set[str]] = {}
+        self._decisions: dict[str, set[str]] = {}
+        self._committed: dict[str, int] = {}  # the newest that a host knows
+        self._newest: int | None = None
+        self._owing: set[tuple[str, str]] = set()  # hosts that rebooted in an undecided deployment
+        self._numbers: dict[str, tuple[int, int]] = {}
+        self._leases: dict[tuple[str, str], tuple[float, float]] = {}
+        self._applied: dict[tuple[str, str, str], int] = {}
+        self._touched: set[str] = set()
+        self._calm = 0.0
+        self._troubles: set[tuple[str, ...]] = set()
+        self._doubts: dict[str, tuple[float, str]] = {}
+        self._sick: set[int] = set()
+
+    def read(self, line: Happening) -> None:
+        """Take in one line."""
+        if line.what in BEGINS or line.what in ENDS:
+            self._in_time(line.at)
+            self._disturbed(line)
+        if (doubt := self._doubts.get(line.host)) is not None and line.at > doubt[0] + MOMENT_SECONDS:
+            self.broken.append(doubt[1])
+            del self._doubts[line.host]
+        told = TOLD.get(line.what)
+        if told is not None:
+            told(self, line)
+        elif "ok" in line.data:
+            self._message(line)
+
+    def rest(self, now: float) -> None:
+        """Everything has had its time."""
+        self._in_time(now)
+        for _, doubt in self._doubts.values():
+            self.broken.append(doubt)
+        if any(served != self._newest for served in self._serving.values()):
+            self.broken.append(f"mixed when everything was quiet: {self._serving}, the last committed is {self._newest}")
+        for deployment, stages in self._stages.items():
+            still = sorted(host for host, stage in stages.items() if stage in INTENT)
+            if still:
+                self.broken.append(f"{deployment} is still open on {', '.join(still)} when everything was quiet")
+
+    # ---------------------------------------------------------------- messages
+
+    def _message(self, line: Happening) -> None:
+        """A message that a host has answered."""
+        data, host = line.data, line.host
+        deployment = data.get("deployment", "")
+        if not data["ok"]:
+            if line.what == "lease" and data.get("code") == "held":
+                self._held(line)
+            return
+        fence = data.get("fence")
+        if fence is not None and not data.get("answer"):
+            number = (data.get("term") or 0, fence)
+            if line.what == "lease":
+                self._leased(line, number)
+            elif data.get("changed") and number < self._numbers.get(host, (0, 0)):
+                self.broken.append(f"{host} took {line.what} of {deployment} with the number {number}, after {self._numbers[host]}")
+            if line.what == "renew":
+                self._leases[host, deployment] = (line.at, data["seconds"])
+            if self._generations.get(deployment) == fence:
+                self._heard[deployment] = line.at
+        if line.what == "finish":
+            self._leases.pop((host, deployment), None)
+        for moved, stage in data.get("moved", {}).items():
+            self._moved(line, moved, stage)
+        if data.get("decision"):
+            self._decided(deployment, data["decision"])
+            if self._stages.get(deployment, {}).get(host) != data["decision"]:
+                self.broken.append(f"{host} answered {line.what} with {data['decision']} of {deployment}, and has not written it")
+
+    def _leased(self, line: Happening, number: tuple[int, int]) -> None:
+        data, host, deployment = line.data, line.host, line.data["deployment"]
+        self._numbers[host] = max(number, self._numbers.get(host, (0, 0)))
+        self._leases[host, deployment] = (line.at, data["seconds"])
+        self._generations[deployment] = data["fence"]
+        self._at[host, data["fence"]] = deployment
+        self._leads[deployment] = data["lead"]
+        self._members[deployment] = tuple(data["members"])
+        self._windows[deployment] = max(data["confirm_seconds"], data["seconds"])
+
+    def _held(self, line: Happening) -> None:
+        holder = line.data["holder"]
+        at, seconds = self._leases.get((line.host, holder), (float("-inf"), 0.0))
+        if line.at - at >= seconds:
+            self.broken.append(f"the lease of {holder} blocks {line.host} {line.at - at:.1f} s after it was last renewed for {seconds} s")
+
+    def _moved(self, line: Happening, deployment: str, stage: str) -> None:
+        host = line.host
+        stages = self._stages.setdefault(deployment, {})
+        before = stages.get(host)
+        if before in DECISIONS and before != stage:
+            self.broken.append(f"{host} knew that {deployment} is {before}, and now says {stage}")
+        if stage in DECISIONS and before in INTENT:
+            self._in_time(line.at)
+        stages[host] = stage
+        if stage == ARMED:
+            self._armed(line, deployment)
+        if stage in DECISIONS:
+            self._owing.discard((host, deployment))
+            self._decided(deployment, stage)
+        if line.what == "undo" and line.data.get("fence") != self._generations.get(deployment):
+            self._touched |= {d for d, number in self._generations.items() if number == line.data.get("fence")}
+        if stage == COMMITTED:
+            self._commits(host, deployment)
+
+    def _armed(self, line: Happening, deployment: str) -> None:
+        self._touched.add(deployment)
+        base = line.data.get("base")
+        under = self._at.get((line.host, base)) if base is not None else None
+        if under is not None and COMMITTED not in self._decisions.get(under, ()):
+            self.broken.append(f"{deployment} builds on {under} on {line.host}, which was not committed")
+
+    def _commits(self, host: str, deployment: str) -> None:
+        lead = self._leads.get(deployment)
+        generation = self._generations.get(deployment, 0)
+        if host == lead:
+            lacking = set(self._members[deployment]) - self._proved.get(deployment, set())
+            if lacking:
+                self.broken.append(f"{deployment} was committed before {', '.join(sorted(lacking))} had proved it")
+            self._newest = max(generation, self._newest or 0)
+        elif self._stages[deployment].get(lead or "") != COMMITTED:
+            self.broken.append(f"{host} committed {deployment} before its lead {lead} had")
+        self._committed[host] = max(generation, self._committed.get(host, 0))
+
+    def _decided(self, deployment: str, decision: str) -> None:
+        known = self._decisions.setdefault(deployment, set())
+        known.add(decision)
+        if len(known) > 1 and (sentence := f"{deployment} was decided both ways") not in self.broken:
+            self.broken.append(sentence)
+
+    def _in_time(self, now: float) -> None:
+        """Nothing may be open for longer than its window and SETTLING_SECONDS while lead and members can talk and the driver is silent."""
+        if self._troubles:
+            return
+        for deployment, stages in self._stages.items():
+            if any(stage in INTENT for stage in stages.values()):
+                silent = now - max(self._calm, self._heard.get(deployment, 0.0))
+                if silent > self._windows[deployment] + SETTLING_SECONDS:
+                    self.broken.append(f"{deployment} was open {silent:.1f} s after its driver fell silent: {stages}")
+                    self._heard[deployment] = now
+
+    # -------------------------------------------------------------- happenings
+
+    def _disturbed(self, line: Happening) -> None:
+        """Keep what stands between lead and members; a driver that is cut off is nothing of that."""
+        other = line.data.get("other", "")
+        if line.what == "healed":
+            self._troubles = {trouble for trouble in self._troubles if trouble[0] != "cut"}
+        elif line.what == "weather":
+            self._troubles = {trouble for trouble in self._troubles if trouble[0] != "weather"}
+            self._troubles |= {("weather",)} if line.data["lossy"] else set()
+        elif line.what != "cut" or {line.host, other} <= set(self._hosts):
+            pair = tuple(sorted((line.host, other)))
+            if line.what in BEGINS:
+                self._troubles.add((BEGINS[line.what], *pair))
+            else:
+                self._troubles.discard((ENDS[line.what], *pair))
+        self._calm = line.at
+
+    def _serves(self, line: Happening) -> None:
+        host, generation = line.host, line.data["generation"]
+        before, self._serving[host] = self._serving[host], generation
+        self._doubts.pop(host, None)
+        if generation is None:
+            if self._committed.get(host) and before is not None:
+                self.broken.append(f"{host} served {before} and serves nothing at {line.at:.3f}")
+            return
+        deployment = self._at.get((host, generation), "")
+        stage = self._stages.get(deployment, {}).get(host)
+        if (host, deployment) in self._owing:
+            self.broken.append(f"{host} serves {generation} after a reboot, and {deployment} is not decided")
+        if stage not in (ARMED, SWITCHED, COMMITTED):
+            self._doubts[host] = (line.at, f"{host} serves {generation}, and {deployment} is {stage} there")
+        elif generation < self._committed.get(host, 0):
+            self._doubts[host] = (line.at, f"{host} serves {generation} although {self._committed[host]} is committed there")
+
+    def _down(self, line: Happening) -> None:
+        self._serving[line.host] = None
+        self._up_since[line.host] = None
+        self._doubts.pop(line.host, None)
+
+    def _up(self, line: Happening) -> None:
+        self._up_since[line.host] = line.at
+        self._leases = {key: lease for key, lease in self._leases.items() if key[0] != line.host}
+        self._owing |= {(line.host, d) for d, stages in self._stages.items() if stages.get(line.host) in (ARMED, SWITCHED, BACK)}
+
+    def _task(self, line: Happening) -> None:
+        self._touched.add(line.data["deployment"])
+        key = (line.host, line.data["deployment"], line.data["key"])
+        self._applied[key] = self._applied.get(key, 0) + 1
+        if self._applied[key] == 2:
+            self.broken.append(f"{key[2]} of {key[1]} took effect twice on {line.host}")
+
+    def _ended(self, line: Happening) -> None:
+        """A driver's last word."""
+        driver, verdict, deployments = line.data["driver"], line.data["verdict"], line.data["deployments"]
+        if verdict == "live":
+            self._said_live(line, deployments[-1])
+        elif verdict == "undone":
+            self._said_undone(line, deployments[-1])
+        elif verdict.startswith("refused"):
+            self.broken += [f"{driver} said {verdict}, and has touched hosts as {d}" for d in deployments if d in self._touched]
+        if line.data.get("must") and verdict != line.data["must"]:
+            self.broken.append(f"{driver} should have ended {line.data['must']}, and ended {verdict}")
+
+    def _said_live(self, line: Happening, deployment: str) -> None:
+        generation = self._generations[deployment]
+        for host in self._members[deployment]:
+            if host not in self._proved.get(deployment, set()):
+                self.broken.append(f"{line.data['driver']} said live, and {host} had not proved it")
+            if self._stages[deployment].get(host) != COMMITTED:
+                self.broken.append(f"{line.data['driver']} said live, and {host} does not know the commit of {deployment}")
+            up_since, served = self._up_since[host], self._serving[host]
+            rising = up_since is None or (served is None and line.at < up_since + RISING_SECONDS)
+            if not rising and (served is None or served < generation):
+                self.broken.append(f"{line.data['driver']} said live, but {host} serves {served} (its own: {generation})")
+        if generation in self._sick:
+            self.broken.append(f"{line.data['driver']} said live of generation {generation}, which is sick")
+
+    def _said_undone(self, line: Happening, deployment: str) -> None:
+        generation = self._generations[deployment]
+        for host in self._members[deployment]:
+            stage = self._stages.get(deployment, {}).get(host)
+            if stage in INTENT or stage == COMMITTED or self._serving[host] == generation:
+                self.broken.append(f"{line.data['driver']} said undone, but {host} is {stage} and serves {self._serving[host]}")
+
+    def _proves(self, line: Happening) -> None:
+        self._proved.setdefault(line.data["deployment"], set()).add(line.host)
+
+    def _sickens(self, line: Happening) -> None:
+        self._sick.add(line.data["generation"])
+
+    def _quiet(self, line: Happening) -> None:
+        self.rest(line.at)
+
+
+Told = Callable[[Reading, Happening], None]
+
+TOLD: Mapping[str, Told] = {
+    "serves": Reading._serves,
+    "down": Reading._down,
+    "up": Reading._up,
+    "task": Reading._task,
+    "ended": Reading._ended,
+    "proved": Reading._proves,
+    "sick": Reading._sickens,
+    "quiet": Reading._quiet,
+}
+
+
+def lines_of(history: Sequence[Happening], what: str) -> list[Mapping[str, Any]]:
+    """The data of every line of one kind."""
+    return [line.data for line in history if line.what == what]

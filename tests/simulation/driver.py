@@ -40,7 +40,7 @@ class SimulatedChannel:
         self._session = Session(on_kill=self._killed)
         self._there.sessions.append(self._session)
         self._broken = False
-        self._under_way: set[int] = set()
+        self._overdue_at: dict[int, float] = {}
         self._futures: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._arrives = 0.0
         self._returns = 0.0
@@ -57,7 +57,7 @@ class SimulatedChannel:
     def hang_up(self) -> None:
         self._break("the channel was closed")
         if self._world.carries(self._driver.name, self.host.name):
-            asyncio.get_running_loop().call_at(max(self._arrives, self._world.now() + self._world.latency()), self._end)
+            self._world.at(max(self._arrives, self._world.now() + self._world.latency(self.host.name)), self._end)
 
     async def call(
         self,
@@ -78,13 +78,13 @@ class SimulatedChannel:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[dict[str, Any]] = loop.create_future()
         self._futures[number] = future
-        overdue = loop.call_later(timeout_seconds, self._overdue, number, timeout_seconds)
+        self._overdue_at[number] = self._world.now() + timeout_seconds
         self._send(number, name, args or {}, on_event or _nothing)
         try:
             answer = await future
         finally:
-            overdue.cancel()
             self._futures.pop(number, None)
+            self._overdue_at.pop(number, None)
         if driver.asleep_until:
             await driver.awake()
         await driver.maybe_die(number, after=True)
@@ -98,7 +98,7 @@ class SimulatedChannel:
         if fate == "lost":
             self._break_soon("the link broke before the question arrived")
             return
-        seconds = world.latency()
+        seconds = world.latency(self.host.name)
         if fate == "late":
             seconds += world.random.uniform(0.0, world.faults.late_seconds)
             self._break_soon("the link broke while the question was on its way")
@@ -113,6 +113,7 @@ class SimulatedChannel:
             return
         if not world.carries(self._driver.name, self.host.name):
             self._silence()
+            self._may_be_overdue(number)
             world.when_healed(lambda: self._arrive(number, name, args, emit, fate))
             return
         if fate == "twice":
@@ -137,6 +138,7 @@ class SimulatedChannel:
         if isinstance(answer, dict):
             self._answered(number, answer, fate)
             return
+        self._may_be_overdue(number)
         task = asyncio.get_running_loop().create_task(self._work(number, answer, fate))
         self._session.tasks.append(task)
         task.add_done_callback(self._session.tasks.remove)
@@ -151,7 +153,7 @@ class SimulatedChannel:
         if fate == "answer lost":
             self._break_soon("the link broke before the answer arrived")
             return
-        self._returns = max(self._returns, self._world.now() + self._world.latency())
+        self._returns = max(self._returns, self._world.now() + self._world.latency(self.host.name))
         self._world.at(self._returns, lambda: self._return(number, answer))
 
     def _return(self, number: int, answer: dict[str, Any] | HostError) -> None:
@@ -159,8 +161,11 @@ class SimulatedChannel:
             return
         if not self._world.carries(self.host.name, self._driver.name):
             self._silence()
+            self._may_be_overdue(number)
             self._world.when_healed(lambda: self._return(number, answer))
             return
+        if self._world.now() > self._overdue_at.get(number, 0.0):
+            self._overdue(number)
         future = self._futures.get(number)
         if self._broken or future is None or future.done():
             return
@@ -171,20 +176,25 @@ class SimulatedChannel:
 
     # ------------------------------------------------------------ the way down
 
-    def _overdue(self, number: int, timeout_seconds: float) -> None:
+    def _may_be_overdue(self, number: int) -> None:
+        """Something keeps the answer; most answers come soon, and need no timer."""
+        if number in self._overdue_at:
+            self._world.at(self._overdue_at[number], lambda: self._overdue(number))
+
+    def _overdue(self, number: int) -> None:
         future = self._futures.get(number)
         if future is not None and not future.done():
-            future.set_exception(Overdue(self.host.name, "overdue", f"no answer within {timeout_seconds} s"))
+            future.set_exception(Overdue(self.host.name, "overdue", "no answer within the bound of the call"))
 
     def _silence(self) -> None:
         self._world.at(self._world.now() + SILENT_SECONDS, self._still_silent)
 
     def _still_silent(self) -> None:
-        if not self._there.up or not self._world.joins(self._driver.name, self.host.name):
+        if self._session.killed or not self._there.up or not self._world.joins(self._driver.name, self.host.name):
             self._break("nothing was heard any more")
 
     def _break_soon(self, why: str) -> None:
-        self._world.at(self._world.now() + self._world.latency(), lambda: self._break(why))
+        self._world.at(self._world.now() + self._world.latency(self.host.name), lambda: self._break(why))
 
     def _killed(self) -> None:
         """The other end is gone; that is seen at once unless the machine or the way is gone too."""
@@ -252,12 +262,13 @@ class Driver:
             await self.awake()
         number = self.count("open", {})
         await self.maybe_die(number, after=False)
-        await asyncio.sleep(self.world.latency())
+        await asyncio.sleep(self.world.latency(host.name))
         if not self.world.hosts[host.name].up or not self.world.joins(self.name, host.name):
             await asyncio.sleep(DIAL_SECONDS)
             raise Unreachable(host.name, "unreachable", "no route to host")
+        channel = SimulatedChannel(self.world, host, self)
         await self.maybe_die(number, after=True)
-        return SimulatedChannel(self.world, host, self)
+        return channel
 
 
 def _nothing(event: Json) -> None:

@@ -37,6 +37,9 @@ STEP_SECONDS = 0.1
 RENAME_SECONDS = 0.01
 
 QUIET = frozenset({"tick", "renew", "ask"})
+SAID = ("deployment", "fence", "term", "seconds", "confirm_seconds", "answer", "lead", "members")
+"""What a history tells of a message."""
+
 PROCESSES = [{"name": "web", "listens": "port", "instances": 1, "overlap": True}]
 
 
@@ -121,6 +124,7 @@ class SimulatedHost:
         self._timer: asyncio.TimerHandle | None = None
         self._starting: dict[int, asyncio.TimerHandle] = {}
         self._stopping: dict[int, asyncio.TimerHandle] = {}
+        self._seen: object = None
         self._lock: asyncio.Future[None] | None = None
         self._orphan_until = 0.0
 
@@ -137,21 +141,18 @@ class SimulatedHost:
         after, reply = decide.handle(before, message, self.now())
         do = message["do"]
         if do in QUIET and after is before:
-            return self._told(message, reply, changed=False) if do != "tick" else reply
+            return reply if do == "tick" else self._told(message, reply, before)
         if self.disk_refuses:
             raise HostRefused(self.name, "disk-full", "no space is left on the file system")
         if do == "lease" and reply["ok"]:
             busy = [key for key, row in self.rows.items() if row.runs and key[0] != message["deployment"]]
             if busy or self.world.now() < self._orphan_until:
                 of, key = busy[0] if busy else ("an earlier one", "task:migrate")
-                return self._told(message, {"ok": False, "code": "busy", "deployment": of, "key": key}, changed=False)
+                return self._told(message, {"ok": False, "code": "busy", "deployment": of, "key": key}, before)
         self.member = after
-        changed = after is not before and after != before
-        if changed:
+        if after is not before and after != before:
             self._recorded(before, after)
-        if do != "tick" or changed:
-            self._told(message, reply, changed=changed)
-        return reply
+        return self._told(message, reply, before)
 
     def _recorded(self, before: Member, after: Member) -> None:
         """Tell each decision that is on record from now on, and under which term."""
@@ -167,8 +168,9 @@ class SimulatedHost:
         if self.disk_refuses:
             raise HostRefused(self.name, "disk-full", "no space is left on the file system")
         self._boot_due = False
-        self.member, reply = decide.handle(self.member, {"do": "boot"}, self.now())
-        self._told({"do": "boot"}, reply, changed=True)
+        before = self.member
+        self.member, reply = decide.handle(before, {"do": "boot"}, self.now())
+        self._told({"do": "boot"}, reply, before)
 
     def decide(self, message: Json) -> dict[str, Any]:
         """A message to the record; then the link follows the record, as apply does."""
@@ -179,11 +181,20 @@ class SimulatedHost:
             self.wake()
         return reply
 
-    def _told(self, message: Json, reply: dict[str, Any], *, changed: bool) -> dict[str, Any]:
-        keys = ("deployment", "fence", "seconds", "confirm_seconds", "answer", "lead", "members")
-        said = {key: message[key] for key in keys if key in message}
+    def _told(self, message: Json, reply: dict[str, Any], before: Member) -> dict[str, Any]:
+        """Note a message with its answer, and what it moved."""
+        after = self.member
+        said = {key: message[key] for key in SAID if key in message}
+        if after is not before:
+            said["changed"] = after != before
+            known = {attempt.deployment: attempt for attempt in before.attempts}
+            moved = {a.deployment: a.stage for a in after.attempts if (b := known.get(a.deployment)) is None or b.stage != a.stage}
+            if moved:
+                said["moved"] = moved
+        if not reply["ok"]:
+            said |= {"code": reply["code"], "holder": reply.get("deployment")}
         decision = message.get("decision", reply.get("decision"))
-        self.world.note(message["do"], self.name, **said, ok=reply["ok"], code=reply.get("code"), decision=decision, changed=changed)
+        self.world.note(message["do"], self.name, **said, ok=reply["ok"], decision=decision, base=reply.get("base"))
         return reply
 
     def stage(self, deployment: str) -> str:
@@ -231,7 +242,9 @@ class SimulatedHost:
         """The daemon starts, or is there already."""
         if self.up and not self.supervised:
             self.supervised = True
+            self._seen = None
             self._watchdog = SimulatedWatchdog(self)
+            self.world.note("daemon starts", self.name)
             self.wake()
 
     def kill_daemon(self) -> None:
@@ -269,7 +282,10 @@ class SimulatedHost:
             return
         if self._lock is None:
             self.apply()
-        self._reconcile()
+        seen = (self.member.attempts, self.link, frozenset(self.running))
+        if seen != self._seen:
+            self._seen = seen
+            self._reconcile()
         seconds = self._watchdog.next_turn(self.member, self.now())
         if seconds is not None:
             self._turn_in(seconds or TURN_SECONDS)
@@ -280,17 +296,17 @@ class SimulatedHost:
         return self.link == (attempt.target if attempt.stage == COMMITTED else self.member.current)
 
     def _reconcile(self) -> None:
-        """Start what is wanted and does not run; let go what runs and is not wanted."""
+        """Start what is wanted and does not run; let go what runs and is not wanted, but never what serves at the link."""
         known = {number: self.documents[number] for number in {*generations_of(self.member), *self.running} if number in self.documents}
         wanted = {instance.generation for instance in wants(self.member, known).run}
         loop = asyncio.get_running_loop()
         for number in sorted(wanted - self.running - set(self._starting)):
             self._starting[number] = loop.call_later(START_SECONDS, self._started, number)
-        for number in sorted(wanted & set(self._stopping)):
+        for number in sorted(set(self._stopping) & {*wanted, self.link}):
             self._stopping.pop(number).cancel()
         for number in sorted(set(self._starting) - wanted):
             self._starting.pop(number).cancel()
-        for number in sorted(self.running - wanted - set(self._stopping)):
+        for number in sorted(self.running - wanted - {self.link} - set(self._stopping)):
             self._stopping[number] = loop.call_later(DRAIN_SECONDS, self._stopped, number)
 
     def _started(self, number: int) -> None:
@@ -365,6 +381,11 @@ class SimulatedHost:
         for kept in (self.rows, self.documents, self.effects, self.acknowledged):
             kept.clear()
         self.world.note("serves", self.name, generation=None)
+
+    def refuse_writes(self, refuses: bool) -> None:
+        """The disk is full, or has room again."""
+        self.disk_refuses = refuses
+        self.world.note("disk refuses" if refuses else "disk accepts", self.name)
 
     def kill_agents(self) -> None:
         """Every session is killed, in the middle of whatever it does."""
@@ -509,9 +530,8 @@ class SimulatedHost:
         do = step["do"]
         if do == "task.run":
             return await self._task(args["deployment"], step, seconds, why, unknown=unknown)
-        if do in ("member", "tree.make", "process.start", "switch", "prune"):
-            seconds = min(seconds, STEP_SECONDS)
-        await asyncio.sleep(seconds)
+        if do not in ("member", "prune", "prove"):
+            await asyncio.sleep(seconds)
         if why is not None and do != "prove":
             raise HostRefused(self.name, "task-failed", why)
         if do == "member":

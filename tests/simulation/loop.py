@@ -19,6 +19,8 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 START_SECONDS = 1_000.0
+LONGEST_SECONDS = 20_000.0
+"""No story takes this long: something waits without a bound while clocks tick."""
 
 
 class Stalled(Exception):
@@ -90,12 +92,13 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         return handle
 
     def call_later(self, delay: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None) -> SimulatedHandle:
-        return self.call_at(self.now + max(0.0, delay), callback, *args)
-
-    def call_at(self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None) -> SimulatedHandle:
+        when = self.now + delay if delay > 0.0 else self.now
         handle = SimulatedHandle(when, callback, args)
         heapq.heappush(self._later, (when, next(self._numbers), handle))
         return handle
+
+    def call_at(self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None) -> SimulatedHandle:
+        return self.call_later(when - self.now, callback, *args)
 
     def create_future(self) -> asyncio.Future[Any]:
         return asyncio.Future(loop=self)
@@ -118,25 +121,21 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             task = asyncio.ensure_future(future, loop=self)
             ready, timers = self._next, self._later
             while not task.done():
-                if not ready:
-                    self._jump(timers)
                 while ready:
                     handle = ready.popleft()
                     if not handle.off:
                         handle.call(*handle.args)
+                if timers:
+                    self.now, _, handle = heapq.heappop(timers)
+                    if not handle.off:
+                        handle.call(*handle.args)
+                    if self.now > LONGEST_SECONDS:
+                        raise Stalled("hours have passed, and somebody still waits")
+                elif not ready and not task.done():
+                    raise Stalled("every task waits and no timer runs")
             return task.result()
         finally:
             events._set_running_loop(None)
-
-    def _jump(self, timers: list[tuple[float, int, SimulatedHandle]]) -> None:
-        """To the next timer that counts, and every other of the same moment."""
-        while timers and timers[0][2].off:
-            heapq.heappop(timers)
-        if not timers:
-            raise Stalled("every task waits and no timer runs")
-        self.now = max(self.now, timers[0][0])
-        while timers and timers[0][0] <= self.now:
-            self._next.append(heapq.heappop(timers)[2])
 
 
 def simulate(main: Coroutine[Any, Any, T]) -> T:

@@ -6,14 +6,10 @@ Whatever happens, the fleet ends on one generation, the next driver needs no for
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import pytest
 
-from shipway.execute.conduct import Conduct
-from shipway_agent import decide
 from tests.simulation.checker import check
 from tests.simulation.deploying import deploy, quiet, with_daemons
 from tests.simulation.loop import simulate
@@ -214,66 +210,3 @@ def broken_promises(point: int, kind: str, cuts: tuple[tuple[str, str], ...], *,
 def test_struck_at_every_call_while_links_are_cut(kind: str, cut: str) -> None:
     for point in range(1, len(calls_of_a_clean_run(("a", "b", "c"))) + 1):
         assert broken_promises(point, kind, CUTS[cut], after=point % 2 == 0) == [], f"{kind} at call {point}, {cut}"
-
-
-def _commit_without_a_record(member: decide.Member, message: Mapping[str, Any], now: float) -> decide.Outcome:
-    return member, {"ok": True, "decision": "committed"}
-
-
-def _guess_forward(member: decide.Member, message: Mapping[str, Any], now: float) -> decide.Outcome:
-    return decide.handle(member, {"do": "tell", "deployment": message["deployment"], "decision": "committed", "answer": True}, now)
-
-
-def _answer_although_the_driver_lives(member: decide.Member, message: Mapping[str, Any], now: float) -> decide.Outcome:
-    return ASK(replace(member, lease=None), message, now)
-
-
-def _acknowledge_only(member: decide.Member, attempt: decide.Attempt, decision: str) -> decide.Member:
-    learned = LEARN(member, attempt, decision)
-    return replace(learned, current=member.current) if attempt.stage == "back" else learned
-
-
-def _forget_nothing_seen(member: decide.Member, message: Mapping[str, Any], now: float) -> decide.Outcome:
-    return member, {"ok": True, "decision": message["decision"]}
-
-
-def _without_exclusion(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(decide, "_number", lambda message, member: (10**9, 10**9))
-    patch.setattr(decide, "_driven", lambda member, attempt, now: True)
-
-
-async def _no_verification(conduct: Conduct, work: object) -> None:
-    return None
-
-
-ASK, LEARN = decide.RULES["ask"], decide._learn
-
-MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
-    "commit leaves no record at the lead": lambda patch: patch.setitem(decide.RULES, "commit", _commit_without_a_record),
-    "a member past its deadline guesses forward": lambda patch: patch.setitem(decide.RULES, "alone", _guess_forward),
-    "neither number nor lease is looked at": _without_exclusion,
-    "a commit is acknowledged without serving it": lambda patch: patch.setattr(decide, "_learn", _acknowledge_only),
-    "a decision told is acknowledged and forgotten": lambda patch: patch.setitem(decide.RULES, "tell", _forget_nothing_seen),
-    "commit before verify": lambda patch: patch.setattr(Conduct, "_verify", _no_verification),
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("mutant", MUTANTS)
-def test_the_checker_catches_a_planted_bug(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = len(calls_of_a_clean_run(("a", "b", "c")))
-    MUTANTS[mutant](monkeypatch)
-    assert any(
-        _caught(point, kind, cuts, fails)
-        for cuts in CUTS.values()
-        for kind in ("dies", "sleeps", "goes on")
-        for fails in ("", "c:prove")
-        for point in range(calls, 0, -1)
-    ), f"nobody noticed: {mutant}"
-
-
-def _caught(point: int, kind: str, cuts: tuple[tuple[str, str], ...], fails: str) -> bool:
-    try:
-        return bool(broken_promises(point, kind, cuts, fails=fails))
-    except AssertionError:
-        return True

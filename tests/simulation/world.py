@@ -30,7 +30,7 @@ class Faults:
 
     `sleeps_at` is a laptop that is closed at that call and opened again later. `at_that_call` happens at the same moment. Of all
     messages, `lost_share` break their channel, before or behind the effect; `late_share` break it and arrive nevertheless, up to
-    `late_seconds` later; `twice_share` are handled twice.
+    `late_seconds` later; `twice_share` are handled twice. What goes to `far` or comes from there takes up to `far_seconds`.
     """
 
     dies_at: int | None = None
@@ -43,43 +43,66 @@ class Faults:
     twice_share: float = 0.0
     late_seconds: float = 5.0
     slow_seconds: float = 0.05
+    far: str = ""
+    far_seconds: float = 0.0
     fails: dict[str, str] = field(default_factory=dict)
     step_seconds: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def lossy(self) -> bool:
+        """Whether any message may not arrive, or not once."""
+        return self.lost_share + self.late_share + self.twice_share > 0.0
+
 
 class World:
-    """A fleet, its network and its history, all from one seed."""
+    """A fleet, its network and its history, all from one seed. `traced`: what drivers tell is noted too, for people."""
 
     def __init__(self, names: tuple[str, ...], seed: int = 0, faults: Faults | None = None) -> None:
         self.random = random.Random(seed)
-        self.faults = faults or Faults()
         self.history: list[Happening] = []
+        self._faults = faults or Faults()
         self.hosts = {name: SimulatedHost(self, name, self.random.uniform(0, 1e6)) for name in names}
+        self.traced = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._cuts: set[tuple[str, str]] = set()
         self._waiting: list[Callable[[], None]] = []
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong for everybody."""
+        return self._faults
+
+    @faults.setter
+    def faults(self, faults: Faults) -> None:
+        self._faults = faults
+        self.note("weather", lossy=faults.lossy, slow_seconds=faults.slow_seconds)
 
     # ------------------------------------------------------------ time, history
 
     def now(self) -> float:
         """Seconds of simulated time, which no one in it can see."""
-        return asyncio.get_running_loop().time()
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop.time()
 
     def at(self, when: float, call: Callable[[], None]) -> None:
         """Have something happen then."""
-        asyncio.get_running_loop().call_at(when, call)
+        asyncio.get_running_loop().call_later(when - self.now(), call)
 
     def note(self, what: str, host: str = "", /, **data: Any) -> None:
         self.history.append(Happening(self.now(), what, host, data))
 
     # ------------------------------------------------------------------ network
 
-    def latency(self) -> float:
-        return self.random.uniform(0.001, self.faults.slow_seconds)
+    def latency(self, host: str = "") -> float:
+        """Seconds that a message to this host or from it takes."""
+        faults = self._faults
+        return self.random.uniform(0.001, faults.far_seconds if host and host == faults.far else faults.slow_seconds)
 
     def fate(self) -> str:
         """What becomes of one question and its answer: lost, answer lost, late, twice, or nothing bad."""
         faults = self.faults
-        if faults.lost_share + faults.late_share + faults.twice_share == 0.0:
+        if not faults.lossy:
             return ""
         drawn = self.random.random()
         for fate, share in (
@@ -147,9 +170,9 @@ class World:
             if asked.up and self.carries(host.name, asked.name) and fate != "lost":
                 answer = asked.hear(deployment, host.name, do)
                 if answer is None:
-                    self.at(self.now() + self.latency(), lambda: back(Heard(False, why="it does not take the question")))
+                    self.at(self.now() + self.latency(host.name), lambda: back(Heard(False, why="it does not take the question")))
                 elif fate == "":
-                    self.at(self.now() + self.latency(), lambda: back(answer))
+                    self.at(self.now() + self.latency(host.name), lambda: back(answer))
 
         def back(answer: Heard) -> None:
             if self.carries(asked.name, host.name) and self.now() < patience and not said:
@@ -170,7 +193,7 @@ class World:
                 heard(Heard(False, why="no answer"))
 
         late = self.random.uniform(0.0, self.faults.late_seconds) if fate == "late" else 0.0
-        self.at(self.now() + self.latency() + late, arrive)
+        self.at(self.now() + self.latency(host.name) + late, arrive)
         self.at(patience, give_up)
 
     # ------------------------------------------------------------------ drivers
