@@ -36,11 +36,14 @@ def follow(call: Call) -> Dict[str, Any]:
             call.ended.wait(min(LOOK_SECONDS, max(0.0, until - time.monotonic())))
         if events or time.monotonic() >= until or call.ended.is_set():
             break
+    # How far it is comes first and the events after it: whoever reads that it is settled has been told how.
+    said = progress(call.journal, deployment, clock.boot_now(), clock.wall_now())
+    events = call.journal.events(since, limit=AT_A_TIME)
     return {
         "events": events,
         "seq": events[-1]["seq"] if events else since,
         "more": len(events) == AT_A_TIME,
-        "progress": progress(call.journal, deployment, clock.boot_now(), clock.wall_now()),
+        "progress": said,
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from shipway_agent import clock
+from shipway_agent import follow as following
 from shipway_agent.call import Call, Place
 from shipway_agent.follow import follow
 from shipway_agent.journal import Journal
@@ -56,6 +57,20 @@ def test_a_channel_that_ends_lets_go_of_the_question(shop: Workshop) -> None:
     since = ask(shop)["seq"]
     shop.ended.set()
     assert ask(shop, since=since, wait_seconds=2.0)["events"] == []
+
+
+def test_an_answer_that_says_decided_has_the_decision_among_its_events(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is decided at the worst moment, right before the record is read: whoever stops at that answer has been told of it."""
+    since = ask(shop)["seq"]
+
+    def decided_meanwhile(*args: Any) -> dict[str, Any]:
+        shop.decide({"do": "undo", "deployment": DEPLOYMENT, "fence": NUMBER})
+        return progress(*args)
+
+    monkeypatch.setattr(following, "progress", decided_meanwhile)
+    answer = ask(shop, since=since)
+    assert answer["progress"]["stage"] == "reverted"
+    assert [event["data"]["message"]["do"] for event in answer["events"]] == ["undo"]
 
 
 def test_many_events_come_in_several_answers(shop: Workshop) -> None:

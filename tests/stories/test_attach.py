@@ -6,8 +6,9 @@ import json
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ run = "echo looking; while test -e media/stay; do sleep 0.1; done; echo seen"
 timeout_seconds = 100
 
 """
+pytestmark = pytest.mark.timeout(300)
 TIMES = "watch_seconds = 2\nlease_seconds = 5\nconfirm_seconds = 8"
 
 
@@ -41,6 +43,29 @@ def elsewhere(shop: Shop) -> Project:
     other = Project(shop.repository, "local")
     other.directory = directory
     return other
+
+
+@pytest.fixture(autouse=True)
+def started(shop: Shop, elsewhere: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a story leaves running when it fails ends with it: the next one begins with a fleet of its own."""
+    running: list[subprocess.Popen[str]] = []
+    for project in (shop.project, elsewhere):
+        monkeypatch.setattr(project, "start", _kept(project, running))
+    yield
+    for command in running:
+        if command.poll() is None:
+            command.kill()
+            command.communicate()
+
+
+def _kept(project: Project, running: list[subprocess.Popen[str]]) -> Callable[..., subprocess.Popen[str]]:
+    start = project.start
+
+    def begin(*words: str, **more: Any) -> subprocess.Popen[str]:
+        running.append(start(*words, **more))
+        return running[-1]
+
+    return begin
 
 
 def ended(command: subprocess.Popen[str], *words: str) -> Said:

@@ -32,6 +32,8 @@ class Follower:
     progress: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     silent: dict[str, HostError] = field(default_factory=dict)
     _since: dict[str, int] = field(default_factory=dict)
+    _behind: frozenset[str] = frozenset()
+    """Hosts that have more rows than were read so far: nothing is over before they are told."""
 
     async def catch_up(self, hosts: Iterable[str]) -> dict[str, list[Mapping[str, Any]]]:
         """All rows that the hosts have of the deployment so far, and whatever was written since."""
@@ -57,12 +59,13 @@ class Follower:
             while True:
                 rows: Rows = ()
                 try:
-                    rows, _ = await self._ask(host, WAIT_SECONDS)
+                    rows, more = await self._ask(host, WAIT_SECONDS)
+                    self._behind = self._behind | {host} if more else self._behind - {host}
                     self.silent.pop(host, None)
                 except HostError as error:
                     self.silent[host] = error
                 take(host, rows)
-                if over():
+                if not self._behind and over():
                     done.set()
                 if host in self.silent:
                     await asyncio.sleep(RETRY_SECONDS)
