@@ -115,6 +115,8 @@ def test_two_watch_a_deployment_from_elsewhere_and_a_third_is_refused(shop: Shop
 
     again = elsewhere.run("attach", "local")
     assert "LIVE: v2 is live in local" in again.text and "| seen" in again.text, "nothing goes on: the last one is told"
+    shown = elsewhere.run("show", "local", deployment)
+    assert "run look" in shown.text and "start web" in shown.text, "its steps are remembered by its hosts"
 
 
 def test_a_driver_that_is_killed_is_missed_and_the_hosts_are_watched_to_their_own_decision(shop: Shop, elsewhere: Project) -> None:

@@ -11,6 +11,8 @@ from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
 from shipway.flows.project import Project
 from shipway.flows.transact import reach
+from shipway.ledger.history import Journal
+from shipway.ledger.retell import retold
 from shipway.ledger.store import Ledger
 from shipway.model.errors import HostError, Overdue
 from shipway.model.event import Event
@@ -28,21 +30,25 @@ READ_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """`silent` are hosts whose journals could not be read, and why."""
+    """`silent` are hosts whose journals could not be read, and why; `offsets` what to add to each host's clock to have ours."""
 
     history: History
     silent: Mapping[str, str]
     told: Mapping[str, Sequence[Event]] = field(default_factory=dict)
+    journals: Sequence[Journal] = ()
+    offsets: Mapping[str, float] = field(default_factory=dict)
 
     def events(self, deployment: str) -> Sequence[Event]:
-        """What a driver here told of a deployment."""
-        return self.told.get(deployment, ())
+        """What a driver here told of a deployment; of one that ran elsewhere, what its hosts remember."""
+        told = self.told.get(deployment)
+        return told or retold(deployment, {journal.host: journal.events for journal in self.journals}, self.offsets)
 
 
 async def remembered(project: Project, intent: Intent, on_event: Callable[[Event], None], *, limit: int | None = None) -> Memory:
     """Read every host's journal into the ledger, then tell from it. A host that is silent takes nothing away."""
     name = intent.environment.name
     attempts: dict[str, Sequence[Attempt]] = {}
+    offsets: dict[str, float] = {}
     with Ledger(project.directory) as ledger:
         async with reach(intent, Tell(on_event, time.time)) as fleet:
             opened = await fleet.connect()
@@ -51,15 +57,17 @@ async def remembered(project: Project, intent: Intent, on_event: Callable[[Event
                 journal = await _journal(fleet, host)
                 facts = read_facts(host, await fleet.call(host, "look", {"verify": False}))
                 attempts[host] = facts.member.attempts
+                offsets[host] = time.time() - facts.hello.clock
                 ledger.learn(name, host, journal)
 
             learned = await fleet.each(learn, fleet.reached)
         errors: dict[str, HostError] = {**opened.errors, **learned.errors}
         records = ledger.history(name, limit=limit, attempts=attempts)
+        journals = ledger.journals(name, attempts)
         told: dict[str, list[Event]] = {}
         for event in ledger.events():
             told.setdefault(event.deployment, []).append(event)
-    return Memory(records, {host: error.message for host, error in errors.items()}, told)
+    return Memory(records, {host: error.message for host, error in errors.items()}, told, journals, offsets)
 
 
 async def _journal(fleet: Fleet, host: str) -> list[Mapping[str, object]]:
