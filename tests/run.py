@@ -49,7 +49,19 @@ def main(argv: list[str]) -> int:
 
 
 def _pytest(options: list[str], report: Path, rest: list[str]) -> int:
-    argv = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", "-o", "junit_family=xunit1", *options, *rest]
+    argv = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--durations=20",
+        "--durations-min=4",
+        f"--junitxml={report}",
+        "-o",
+        "junit_family=xunit1",
+        *options,
+        *rest,
+    ]
     return subprocess.run(argv, check=False).returncode
 
 
