@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 VARIABLE = "SHIPWAY_TEST_FAULT"
-READS = frozenset({"hello", "look", "fresh", "events", "log", "lack", "manifest", "prove"})
+READS = frozenset({"hello", "look", "fresh", "events", "log", "lack", "manifest"})
 """Calls that journal nothing: dying at them is dying at the moment before."""
 
 UNTOLD = frozenset({"", "decide:renew"})
