@@ -117,14 +117,21 @@ def due(member: Member, now: float) -> Tuple[Attempt, ...]:
 
 
 def never_told(member: Member) -> Tuple[Attempt, ...]:
-    """The newest deployment, where this host discarded it because its driver fell silent, and does not know how it ended.
+    """Deployments that this host discarded because their driver fell silent, and of which it does not know how they ended.
 
-    It had no intent here, but others may have switched: so its lead answers whoever asks, and another host, where it has the addresses,
-    asks as well, that the lead knows when nobody will ask any more.
+    They had no intent here, but others may have switched: so their lead answers whoever asks, and another host, where it has the
+    addresses, asks as well, that the lead knows when nobody will ask any more. A driver settles what is open before its hosts vote: so
+    what lies below a vote has been told, and what lies only below a lease has not.
     """
-    found = (a for a in member.attempts if a.stage == DISCARDED and a.fence == member.fence and not a.document.get(LET_GO))
-    told = (a for a in found if a.lead == member.name or a.document.get("addresses") or a.document.get("peers"))
-    return tuple(a for a in told if set(a.members) - {member.name})
+    found: List[Attempt] = []
+    for attempt in sorted(member.attempts, key=lambda one: -one.fence):
+        voted = bool(attempt.document.get("addresses") or attempt.document.get("peers"))
+        told = attempt.stage != DISCARDED or bool(attempt.document.get(LET_GO)) or not (voted or attempt.lead == member.name)
+        if not told and set(attempt.members) - {member.name}:
+            found.append(attempt)
+        if voted or attempt.stage not in (LEASED, DISCARDED):
+            break
+    return tuple(found)
 
 
 def permits(member: Member, deployment: str, fence: int, now: float, *, decided: bool = False) -> Reply:

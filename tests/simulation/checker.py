@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from shipway_agent.peers import PATIENCE_SECONDS
 from shipway_agent.states import ARMED, BACK, COMMITTED, DECISIONS, INTENT, SWITCHED
+from shipway_agent.watchdog import LONGEST_PAUSE_SECONDS
 from tests.simulation.history import Happening
 
 SETTLING_SECONDS = 5.0
 """On top of the window of confirm and lease: the time in which a silent driver's deployment must be decided."""
+
+ASKING_AGAIN_SECONDS = LONGEST_PAUSE_SECONDS + PATIENCE_SECONDS
+"""What a host that could not be heard for long may still wait, when everything is well again, before it asks and is answered."""
 
 MOMENT_SECONDS = 0.1
 """A decision may come between an intent and its rename; what the rename shows is taken back at once."""
@@ -59,6 +64,7 @@ class Reading:
         self._proved: dict[str, set[str]] = {}
         self._decisions: dict[str, set[str]] = {}
         self._committed: dict[str, int] = {}  # the newest that a host knows
+        self._led: set[str] = set()  # deployments that their lead has committed
         self._newest: int | None = None
         self._owing: set[tuple[str, str]] = set()  # hosts that rebooted in an undecided deployment
         self._numbers: dict[str, tuple[int, int]] = {}
@@ -176,7 +182,8 @@ class Reading:
             if lacking:
                 self.broken.append(f"{deployment} was committed before {', '.join(sorted(lacking))} had proved it")
             self._newest = max(generation, self._newest or 0)
-        elif self._stages[deployment].get(lead or "") != COMMITTED:
+            self._led.add(deployment)
+        elif deployment not in self._led:
             self.broken.append(f"{host} committed {deployment} before its lead {lead} had")
         self._committed[host] = max(generation, self._committed.get(host, 0))
 
@@ -192,8 +199,10 @@ class Reading:
             return
         for deployment, stages in self._stages.items():
             if any(stage in INTENT for stage in stages.values()):
-                silent = now - max(self._calm, self._heard.get(deployment, 0.0))
-                if silent > self._windows[deployment] + SETTLING_SECONDS:
+                heard = self._heard.get(deployment, 0.0)
+                silent = now - max(self._calm, heard)
+                window = self._windows[deployment] if heard > self._calm else max(self._windows[deployment], ASKING_AGAIN_SECONDS)
+                if silent > window + SETTLING_SECONDS:
                     self.broken.append(f"{deployment} was open {silent:.1f} s after its driver fell silent: {stages}")
                     self._heard[deployment] = now
 
@@ -206,7 +215,7 @@ class Reading:
             self._troubles = {trouble for trouble in self._troubles if trouble[0] != "cut"}
         elif line.what == "weather":
             self._troubles = {trouble for trouble in self._troubles if trouble[0] != "weather"}
-            self._troubles |= {("weather",)} if line.data["lossy"] else set()
+            self._troubles |= {("weather",)} if line.data["lossy"] or line.data["there_and_back_seconds"] > PATIENCE_SECONDS else set()
         elif line.what != "cut" or {line.host, other} <= set(self._hosts):
             pair = tuple(sorted((line.host, other)))
             if line.what in BEGINS:
@@ -241,6 +250,14 @@ class Reading:
         self._up_since[line.host] = line.at
         self._leases = {key: lease for key, lease in self._leases.items() if key[0] != line.host}
         self._owing |= {(line.host, d) for d, stages in self._stages.items() if stages.get(line.host) in (ARMED, SWITCHED, BACK)}
+
+    def _bare(self, line: Happening) -> None:
+        """Another machine stands in its place; what was on the disk of the first is gone, and not held against it."""
+        for stages in self._stages.values():
+            stages.pop(line.host, None)
+        self._committed.pop(line.host, None)
+        self._numbers.pop(line.host, None)
+        self._owing = {owed for owed in self._owing if owed[0] != line.host}
 
     def _task(self, line: Happening) -> None:
         self._touched.add(line.data["deployment"])
@@ -298,6 +315,7 @@ TOLD: Mapping[str, Told] = {
     "serves": Reading._serves,
     "down": Reading._down,
     "up": Reading._up,
+    "bare": Reading._bare,
     "task": Reading._task,
     "ended": Reading._ended,
     "proved": Reading._proves,

@@ -242,14 +242,14 @@ class Driver:
             self.asleep_until = self.world.now() + faults.sleep_seconds
             self.world.note("driver sleeps", driver=self.name, call=self.calls[number - 1], seconds=faults.sleep_seconds)
         if number == faults.dies_at:
-            self.die()
+            self.die(self.calls[number - 1])
             raise Died
         await self.awake()
 
-    def die(self) -> None:
-        """kill -9. Its connections end as the kernel ends them."""
+    def die(self, call: str) -> None:
+        """kill -9 at this call. Its connections end as the kernel ends them."""
         self.dead = True
-        self.world.note("driver died", driver=self.name, call=self.calls[-1] if self.calls else "")
+        self.world.note("driver died", driver=self.name, call=call)
         for channel in self.channels:
             channel.hang_up()
 

@@ -28,6 +28,9 @@ Json = Mapping[str, Any]
 Emit = Callable[[Json], None]
 
 TURN_SECONDS = 0.25
+CLOCK_SECONDS = 1e-6
+"""No clock is finer: less than what its sum with the time can hold would never pass."""
+
 CALM_SECONDS = 1.0
 FAULT_SECONDS = 1.0
 START_SECONDS = 0.3
@@ -288,7 +291,7 @@ class SimulatedHost:
             self._reconcile()
         seconds = self._watchdog.next_turn(self.member, self.now())
         if seconds is not None:
-            self._turn_in(seconds or TURN_SECONDS)
+            self._turn_in(max(seconds, CLOCK_SECONDS) if seconds else TURN_SECONDS)
         elif self._watchdog.waits(self.member):
             self._turn_in(CALM_SECONDS)
 
@@ -380,6 +383,7 @@ class SimulatedHost:
         self.member, self.link = Member(self.name), None
         for kept in (self.rows, self.documents, self.effects, self.acknowledged):
             kept.clear()
+        self.world.note("bare", self.name)
         self.world.note("serves", self.name, generation=None)
 
     def refuse_writes(self, refuses: bool) -> None:

@@ -119,7 +119,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         events._set_running_loop(self)
         try:
             task = asyncio.ensure_future(future, loop=self)
-            ready, timers = self._next, self._later
+            ready, timers, until = self._next, self._later, self.now + LONGEST_SECONDS
             while not task.done():
                 while ready:
                     handle = ready.popleft()
@@ -129,7 +129,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
                     self.now, _, handle = heapq.heappop(timers)
                     if not handle.off:
                         handle.call(*handle.args)
-                    if self.now > LONGEST_SECONDS:
+                    if self.now > until:
                         raise Stalled("hours have passed, and somebody still waits")
                 elif not ready and not task.done():
                     raise Stalled("every task waits and no timer runs")

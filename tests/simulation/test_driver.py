@@ -18,9 +18,17 @@ from tests.simulation.world import Faults, World
 FLEETS = [("a",), ("a", "b", "c"), ("a", "b", "c", "d")]
 
 
-def play(names: tuple[str, ...], story: Callable[[World], Awaitable[list[str]]], *, seed: int = 0, faults: Faults | None = None) -> World:
+def play(
+    names: tuple[str, ...],
+    story: Callable[[World], Awaitable[list[str]]],
+    *,
+    seed: int = 0,
+    faults: Faults | None = None,
+    traced: bool = False,
+) -> World:
     """Run a story on a fleet whose first deployment went well; returns the world with its verdicts in `history`."""
     world = World(names, seed, faults)
+    world.traced = traced
 
     async def main() -> None:
         async def told() -> None:

@@ -43,7 +43,7 @@ def test_batch_by_batch_each_proved_before_the_next_and_one_decision_at_the_end(
     async def story(world: World) -> list[str]:
         return [await deploy(world, world.driver("second"), 2)]
 
-    world = play(NAMES, story)
+    world = play(NAMES, story, traced=True)
     assert check(world.history, NAMES, quiet=True) == []
     served = order(world.history, 2)
     assert [set(served[:2]), set(served[2:])] == [set(batch) for batch in BATCHES]

@@ -24,6 +24,10 @@ OPERATOR = "operator"
 """A cut from here cuts every driver off."""
 
 
+def nothing_more(world: World) -> None:
+    """What befalls the fleet at a driver's call, unless a story says otherwise."""
+
+
 @dataclass
 class Faults:
     """What goes wrong. `dies_at` is the number of the driver's call; `after` kills it between the effect and the answer.
@@ -37,7 +41,7 @@ class Faults:
     after: bool = False
     sleeps_at: int | None = None
     sleep_seconds: float = 25.0
-    at_that_call: Callable[[World], None] = lambda world: None
+    at_that_call: Callable[[World], None] = field(default_factory=lambda: nothing_more)
     lost_share: float = 0.0
     late_share: float = 0.0
     twice_share: float = 0.0
@@ -75,7 +79,8 @@ class World:
     @faults.setter
     def faults(self, faults: Faults) -> None:
         self._faults = faults
-        self.note("weather", lossy=faults.lossy, slow_seconds=faults.slow_seconds)
+        slowest = max(faults.slow_seconds, faults.far_seconds if faults.far else 0.0)
+        self.note("weather", lossy=faults.lossy, there_and_back_seconds=2 * slowest)
 
     # ------------------------------------------------------------ time, history
 

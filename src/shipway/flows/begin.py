@@ -19,7 +19,7 @@ from shipway.execute.telling import Tell
 from shipway.execute.undo import left_of, undo_tasks
 from shipway.execute.uninterrupted import to_its_end, undisturbed
 from shipway.flows.records import open_deployments, recorded, unsettled
-from shipway.flows.words_of_failure import silent, unreachable, without_lead
+from shipway.flows.words_of_failure import gone_behind_a_settlement, silent, unreachable, without_lead
 from shipway.model.errors import AGAIN, HostError, Refused, Unsettled
 from shipway.model.intent import Environment
 
@@ -119,7 +119,10 @@ async def _settled(fleet: Fleet, claim: Claim, tell: Tell, environment: Environm
         if not ending.settled:
             raise silent(ending, deployment, fleet.environment)
     if open_ones:
-        facts = await read(fleet)
+        try:
+            facts = await read(fleet)
+        except Refused as refused:
+            raise gone_behind_a_settlement(refused, tuple(open_ones), fleet.environment) from refused
     left = left_of(facts)
     begun += [str(task["deployment"]) for todo in left.values() for task in todo]
     done = await to_its_end(undo_tasks(fleet, claim, tell, left))

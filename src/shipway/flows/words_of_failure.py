@@ -29,6 +29,17 @@ def unreachable(errors: Mapping[str, HostError], fleet: Fleet, *, may_leave_out:
     )
 
 
+def gone_behind_a_settlement(refused: Refused, deployments: tuple[str, ...], environment: str) -> ShipwayError:
+    """A host that could not be read any more when what another driver had left open was settled: no longer *nothing was touched*."""
+    return Unsettled(
+        refused.message,
+        state=f"{', '.join(deployments)}, left open by another driver, was settled on every host; this command began nothing of its own",
+        hint=f"shipway status {environment} shows each host; {AGAIN} when all of them answer",
+        code=refused.code,
+        details=refused.details,
+    )
+
+
 def silent(ending: Ending, deployment: str, environment: str, *, said: str = "") -> ShipwayError:
     """A decision that could not be made, or that some members have not acknowledged. What was `said` already is not said again."""
     hosts = ", ".join(sorted(ending.silent))
