@@ -232,7 +232,8 @@ def test_the_lead_listens_from_the_lease_on_until_all_have_acknowledged() -> Non
 def test_a_lead_that_only_prepared_listens_for_those_that_may_have_switched() -> None:
     discarded = attempt(1, "discarded")
     assert awaits(discarded, fence=1) == ["d-1"]
-    assert awaits(discarded, fence=2) == [], "a later deployment has begun, and settled what was open"
+    assert awaits(discarded, attempt(2, "leased"), fence=2) == ["d-2", "d-1"], "a lease alone settles nothing"
+    assert awaits(discarded, attempt(2, "prepared"), fence=2) == ["d-2"], "before it was prepared, a later one settled what was open"
     assert awaits(replace(discarded, document={"let_go": True}), fence=1) == [], "its driver ended it before anybody switched"
     assert awaits(attempt(1, "discarded", members="a"), fence=1) == []
 

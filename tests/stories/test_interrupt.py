@@ -105,7 +105,8 @@ def test_kill_9_and_somebody_asks_what_is_there(ground: Ground) -> None:
         standing.also = {f"200 {version}"}
         told = ground.project.run("status", "local", code=None)
         assert told.code in (0, 4), told.text  # 0: a slow machine asked when the hosts had settled it by themselves
-        assert told.code == 0 or ["resume", "local"] in commands_of(told), told.text
+        # Heard a moment ago, the driver may live: attach. Silent for longer: resume.
+        assert told.code == 0 or commands_of(told)[0] in (["attach", "local"], ["resume", "local"]), told.text
         resumed = ground.project.run("resume", "local", code=None)
         assert resumed.code in (0, 1), resumed.text  # 0: the hosts had settled it by then; 1: it was undone now
         assert "undone: announce of" in resumed.text, resumed.text
