@@ -65,6 +65,19 @@ class Session:
     on_kill: Callable[[], None] = lambda: None
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What a host has on its disk, and what runs there while nothing is being deployed."""
+
+    member: Member
+    link: int | None
+    rows: dict[tuple[str, str], Row]
+    documents: dict[int, Json]
+    effects: set[tuple[str, str]]
+    acknowledged: dict[str, set[str]]
+    running: set[int]
+
+
 class SimulatedWatchdog(Watchdog):
     """The real one, whose questions travel over the simulated network."""
 
@@ -347,6 +360,17 @@ class SimulatedHost:
         """Record that these members serve what was decided."""
         self.acknowledged.setdefault(deployment, set()).update(members)
         self.member = replace(self.member)  # who reads it sees that something was written
+
+    def kept(self) -> Kept:
+        """What it has now."""
+        return Kept(self.member, self.link, self.rows, self.documents, self.effects, self.acknowledged, self.running)
+
+    def take(self, kept: Kept) -> None:
+        """Have exactly this, and serve what its link points at; the history knows that already."""
+        self.member, self.link, self.rows, self.documents = kept.member, kept.link, kept.rows, kept.documents
+        self.effects, self.acknowledged, self.running = kept.effects, kept.acknowledged, kept.running
+        self.serving = self.link if self.link in self.running else None
+        self.wake()
 
     # ------------------------------------------------------------- misfortune
 

@@ -17,6 +17,7 @@ from tests.simulation.checker import check
 from tests.simulation.deploying import Shape, Times, deploy, quiet, with_daemons
 from tests.simulation.history import Happening
 from tests.simulation.loop import simulate
+from tests.simulation.standing import Standing, standing
 from tests.simulation.world import OPERATOR, Faults, World
 
 WINDOWS = (Times(3, 6, 1), Times(10, 20, 2), Times(30, 60, 5), Times(6, 3, 0.5))
@@ -147,18 +148,20 @@ def tell(seed: int | Story, planted: Callable[[World], None] = lambda world: Non
     story = write(seed) if isinstance(seed, int) else seed
     world = World(story.hosts, story.seed)
     planted(world)
+    first = standing(story.hosts, story.times) if story.first else None
     with _wall(world, story):
         try:
-            simulate(with_daemons(world, _happen(world, story)))
+            simulate(with_daemons(world, _happen(world, story, first)))
         except (Exception, asyncio.CancelledError) as error:
             return Told(story, world.history, [f"the simulation ended with {error!r}"])
     return Told(story, world.history, check(world.history, story.hosts, quiet=True))
 
 
-async def _happen(world: World, story: Story) -> None:
+async def _happen(world: World, story: Story, first: Standing | None) -> None:
     world.faults = Faults()
-    if story.first:
-        await deploy(world, world.driver("first"), times=story.times, must="live")
+    if first is not None:
+        await asyncio.sleep(first.seconds)
+        first.put_into(world)
     world.faults = story.weather
     befalls = [asyncio.ensure_future(_befall(world, trouble)) for trouble in story.troubles]
 

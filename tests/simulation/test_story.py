@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -12,9 +13,19 @@ from tests.simulation.__main__ import main
 from tests.simulation.history import words
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.seeds import first_broken, keep_every_promise
+from tests.simulation.standing import standing
 from tests.simulation.story import tell, write
 
 SEEDS_FOR_A_BUG = 300
+
+
+@pytest.fixture(autouse=True)
+def nothing_stands_yet() -> Iterator[None]:
+    """What a planted bug deploys first is no other test's."""
+    standing.cache_clear()
+    yield
+    standing.cache_clear()
+
 
 RARE = {"a late tell is taken after a higher number": 1000}
 """Bugs that few stories show, and the seed from which to look for them."""
