@@ -87,6 +87,8 @@ PRODUCTION: dict[str, Any] = {**HERE, "environment": "production"}
         ("verify production 1.2", VerifyWords(**PRODUCTION, release="1.2")),
         ("deploy production --without b --without c", DeployWords(**PRODUCTION, without=("b", "c"))),
         ("rollback production 1.1 --without b", RollbackWords(**PRODUCTION, target="1.1", without=("b",))),
+        ("prepare production --ref v2 --without b", PrepareWords(**PRODUCTION, ref="v2", without=("b",))),
+        ("plan production --without b --without c", PlanWords(**PRODUCTION, without=("b", "c"))),
         ("host remove production b", HostRemoveWords(**PRODUCTION, host="b")),
         ("host remove production b --lost --with-shared", HostRemoveWords(**PRODUCTION, host="b", lost=True, with_shared=True)),
         ("remove production --yes", RemoveWords(**PRODUCTION)),

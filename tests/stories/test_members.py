@@ -55,6 +55,12 @@ def test_a_dead_host_need_not_block_a_fix(place: Path) -> None:
         assert (report["without"], report["decision"], report["exit_code"]) == (["b"], "committed", 4)
         status = shop.project.status(4)
         assert (status["agrees"], [host["state"] for host in status["hosts"]]) == (False, ["live", "unreachable"])
+        assert "leave b behind: shipway plan local --ref v5 --without b" in shop.project.run("plan", "local", "--ref", "v5", code=3).text
+        planned = shop.project.run("plan", "local", "--ref", "v5", "--without", "b")
+        assert "b is left out: it keeps what it serves" in planned.text and "members a" in planned.text
+        prepared = shop.project.run("prepare", "local", "--ref", "v5", "--without", "b")
+        assert "is prepared on a in " in prepared.text and "b was left out" in prepared.text
+        assert f"shipway deploy local --ref {shop.repository.git('rev-parse', 'v5')[:12]} --without b" in prepared.text
     behind = shop.project.run("status", "local", code=4)
     assert "behind: b" in behind.text and f"shipway deploy local --ref {commit}" in behind.text
     shop.project.deploy("v2")

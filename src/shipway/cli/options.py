@@ -30,13 +30,18 @@ def environment(command: F) -> F:
 
 
 def without(command: F) -> F:
-    """--without, once for each host that is left out."""
-    return click.option(
-        "--without",
-        metavar="HOST",
-        multiple=True,
-        help="Leave this host out: it keeps what it serves, and the exit code is 4 until a deployment without this word reaches it.",
-    )(command)
+    """--without, once for each host that is left out of what goes live."""
+    says = "Leave this host out: it keeps what it serves, and the exit code is 4 until a deployment without this word reaches it."
+    return _without(says)(command)
+
+
+def without_as_deploy(command: F) -> F:
+    """--without of a command that changes nothing that is served."""
+    return _without("Leave this host out, as `deploy --without` would: it is not asked for anything.")(command)
+
+
+def _without(says: str) -> Callable[[F], F]:
+    return click.option("--without", metavar="HOST", multiple=True, help=says)
 
 
 def ref(command: F) -> F:

@@ -1,4 +1,4 @@
-"""`shipway prepare [ENV] [--ref REF]`: the half of a deployment that nobody can see."""
+"""`shipway prepare [ENV] [--ref REF] [--without HOST]`: the half of a deployment that nobody can see."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from shipway.cli.options import environment, everywhere, ref
+from shipway.cli.options import environment, everywhere, ref, without_as_deploy
 from shipway.cli.perform import perform
 from shipway.flows.words import PrepareWords
 
@@ -14,7 +14,9 @@ from shipway.flows.words import PrepareWords
 @click.command("prepare")
 @environment
 @ref
+@without_as_deploy
 @everywhere
-def command(environment: str | None, ref: str | None, project: Path, json: bool, debug: bool) -> int:
+def command(environment: str | None, ref: str | None, without: tuple[str, ...], project: Path, json: bool, debug: bool) -> int:
     """Ship a commit to every host and run its prepare tasks, any time before `deploy`, which then has less to do."""
-    return perform("prepare", PrepareWords(project=project, environment=environment, ref=ref, json=json), debug=debug)
+    words = PrepareWords(project=project, environment=environment, ref=ref, without=without, json=json)
+    return perform("prepare", words, debug=debug)

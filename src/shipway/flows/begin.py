@@ -39,11 +39,11 @@ class Hold:
     tell: Tell
 
 
-async def read(fleet: Fleet, *, verify: bool = False) -> dict[str, Facts]:
-    """The facts of every host. Raises Refused naming all that cannot be reached."""
+async def read(fleet: Fleet, *, verify: bool = False, may_leave_out: bool = False) -> dict[str, Facts]:
+    """The facts of every host. Raises Refused naming all that cannot be reached; with `may_leave_out` and --without as a way out."""
     connected = await fleet.connect()
     if connected.errors:
-        raise unreachable(connected.errors, fleet)
+        raise unreachable(connected.errors, fleet, may_leave_out=may_leave_out)
     looked = await ask.look(fleet, verify=verify)
     if looked.errors:
         raise unreachable(looked.errors, fleet)

@@ -14,6 +14,7 @@ from shipway.flows.front import caddy_for
 from shipway.flows.project import open_project
 from shipway.flows.transact import reach, typed
 from shipway.flows.want import make, want
+from shipway.flows.without import leave_out
 from shipway.flows.words import PlanWords
 from shipway.model.event import Event
 from shipway.model.facts import HostFacts
@@ -31,10 +32,11 @@ async def plan(words: PlanWords, on_event: Callable[[Event], None]) -> Verdict:
     project = open_project(words.project)
     tell = Tell(on_event, time.time)
     wanted = want(project, words.environment, words.ref)
+    wanted = replace(wanted, intent=leave_out(wanted.intent, words.without))
     made = await make(project, wanted, tell)
     caddy = caddy_for(wanted.intent)
     async with reach(wanted.intent, tell) as fleet:
-        raw = await read(fleet)
+        raw = await read(fleet, may_leave_out=True)
         facts = typed(raw)
         made_plan = plan_deploy(
             wanted.intent,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from shipway.flows.attempt import Attempt, attempt
@@ -11,6 +12,7 @@ from shipway.flows.front import caddy_for, serving
 from shipway.flows.project import open_project
 from shipway.flows.transact import Transaction, transact
 from shipway.flows.want import make, want
+from shipway.flows.without import leave_out
 from shipway.flows.words import PrepareWords
 from shipway.model.event import Event
 from shipway.model.plan import Plan
@@ -23,11 +25,12 @@ async def prepare(words: PrepareWords, on_event: Callable[[Event], None]) -> Ver
     project = open_project(words.project)
     with attempt(project.directory, on_event) as trying:
         wanted = want(project, words.environment, words.ref)
+        wanted = replace(wanted, intent=leave_out(wanted.intent, words.without))
         made = await make(project, wanted, trying.tell)
         caddy = caddy_for(wanted.intent)
         planner = partial(plan_prepare, wanted.intent, made.release, caddy_digest=caddy and caddy[0])
         verdict = await transact(
-            trying, Transaction(wanted.intent, planner, lambda plan: Cargo(made, caddy, serving(wanted.intent)), _prepared)
+            trying, Transaction(wanted.intent, planner, lambda plan: Cargo(made, caddy, serving(wanted.intent)), _prepared, True)
         )
         return trying.ended(verdict)
 

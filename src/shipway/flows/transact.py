@@ -20,7 +20,7 @@ from shipway.flows.begin import hold, is_quiet, read, who
 from shipway.flows.notifications import keep, tell_trouble, with_secrets
 from shipway.flows.overtaken import comes_too_late, overtaken
 from shipway.flows.unheard import unheard
-from shipway.flows.without import Said, asked, behind, only_left_out
+from shipway.flows.without import Said, and_left_out, asked, behind, deploy_again, only_left_out
 from shipway.flows.words_of_failure import failed, reason, unacknowledged, unreachable
 from shipway.model.errors import HostError
 from shipway.model.facts import HostFacts
@@ -153,7 +153,7 @@ def _verdict(
 ) -> Verdict:
     deployment = attempt.tell.deployment
     if plan.kind == "prepare" and outcome.ending is None:
-        return Verdict("prepared", 0, transaction.live(plan, attempt), f"shipway deploy {fleet.environment}", deployment)
+        return Verdict("prepared", 0, and_left_out(transaction.live(plan, attempt), left_out), deploy_again(plan, left_out), deployment)
     if outcome.live and outcome.ending is not None and outcome.ending.settled:
         if left_out:
             raise behind(transaction.live(plan, attempt), plan, left_out)
@@ -174,9 +174,9 @@ def _unchanged(plan: Plan, intent: Intent, attempt: Attempt, left_out: Said) -> 
     version = str(plan.document.get("version", ""))
     hosts = ", ".join(plan.members)
     message = f"nothing to do: {version} is already live in {intent.environment.name}, proved on {hosts}"
-    if left_out:
+    if left_out and plan.kind != "prepare":
         raise behind(message, plan, left_out)
-    return Verdict("unchanged", 0, message)
+    return Verdict("unchanged", 0, and_left_out(message, left_out))
 
 
 def _sources(facts: Mapping[str, HostFacts]) -> dict[str, int | None]:
@@ -184,8 +184,7 @@ def _sources(facts: Mapping[str, HostFacts]) -> dict[str, int | None]:
 
 
 def _serving(facts: Mapping[str, HostFacts], left_out: Said) -> str:
-    names = " and ".join(left_out)
-    return _served(facts) + (f"; {names} {'was' if len(left_out) == 1 else 'were'} left out" if left_out else "")
+    return and_left_out(_served(facts), left_out)
 
 
 def _served(facts: Mapping[str, HostFacts]) -> str:

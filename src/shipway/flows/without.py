@@ -7,7 +7,7 @@ and that is said.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from difflib import get_close_matches
@@ -98,13 +98,23 @@ async def asked(away: Fleet) -> AsyncIterator[Callable[[], Awaitable[Said]]]:
 def behind(message: str, plan: Plan, said: Said) -> Unsettled:
     """The ending of a deployment that left hosts out: live everywhere else, and not settled. `message` says what is live where."""
     names = " and ".join(said)
-    commit = str(plan.document.get("commit", ""))[:12]
     return Unsettled(
-        f"{message}; {names} {'was' if len(said) == 1 else 'were'} left out",
+        and_left_out(message, said),
         state="; ".join(_standing(name, fact, plan) for name, fact in said.items()),
-        hint=f"shipway deploy {plan.environment} --ref {commit} brings {names} up to date, as soon as {_it(said)} can be reached",
+        hint=f"{deploy_again(plan)} brings {names} up to date, as soon as {_it(said)} can be reached",
         code="left-out",
     )
+
+
+def and_left_out(message: str, said: Said) -> str:
+    """The same sentence with who was left out behind it, if anybody was."""
+    return message + (f"; {' and '.join(said)} {'was' if len(said) == 1 else 'were'} left out" if said else "")
+
+
+def deploy_again(plan: Plan, without: Iterable[str] = ()) -> str:
+    """The command that takes this very commit live."""
+    commit = str(plan.document.get("commit", ""))[:12]
+    return " ".join([f"shipway deploy {plan.environment} --ref {commit}", *(f"--without {name}" for name in without)])
 
 
 def _standing(name: str, fact: HostFacts | None, plan: Plan) -> str:

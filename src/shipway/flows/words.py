@@ -28,9 +28,10 @@ class DeployWords(Words):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrepareWords(Words):
-    """`ref` names the commit; None is HEAD of a clean tree."""
+    """`ref` names the commit; None is HEAD of a clean tree. `without` are hosts that are left out."""
 
     ref: str | None = None
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +73,10 @@ class StatusWords(Words):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanWords(Words):
-    """`ref` as for deploy; `files` lists every file that differs from what is live."""
+    """`ref` and `without` as for deploy; `files` lists every file that differs from what is live."""
 
     ref: str | None = None
+    without: tuple[str, ...] = ()
     files: bool = False
 
 
