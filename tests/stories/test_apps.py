@@ -12,7 +12,7 @@ from tests.apps import APPLICATIONS
 from tests.hosts import Hosts
 from tests.stories.project import Project
 
-HOSTS = {"django": 1, "fastapi": 3, "datasette": 2, "static": 2}
+HOSTS = {"django": 1, "fastapi": 2, "datasette": 1, "static": 2}
 """Django keeps its data in SQLite and migrates once, so it has one host."""
 
 
