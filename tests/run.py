@@ -31,9 +31,7 @@ def main(argv: list[str]) -> int:
         together, alone, again = (Path(directory, f"{name}.xml") for name in ("together", "alone", "again"))
         memory = ["-o", f"cache_dir={directory}/cache"]
         codes = [
-            _pytest(
-                ["-m", f"not alone{chosen}", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *left_out, *memory], together, rest
-            ),
+            _pytest(["-m", f"not alone{chosen}", *SIDE_BY_SIDE, *left_out, *memory], together, rest),
             _pytest(["-m", f"alone{chosen}", *left_out, *memory], alone, rest),
         ]
         passed, failed, skipped = (sum(counts) for counts in zip(_count(together), _count(alone), strict=True))
