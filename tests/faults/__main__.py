@@ -1,4 +1,4 @@
-"""bin/faults: which faults in, a line for each, a table and a summary out; exit code 1 when a promise was broken."""
+"""bin/faults: which faults in; how many and how long, a line for each, a table and a summary out; exit code 1 for a broken promise."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.case import Case, Family, Group, Result
+from tests.faults.forecast import Forecast, enumerate_cases, forecast, forecast_sample
 from tests.faults.ground import PATIENT, Times
 from tests.faults.groups import groups
-from tests.faults.matrix import Matrix, chosen, drawn, full_name, sampled
+from tests.faults.matrix import Matrix, chosen, drawn, full_name, one_of_each, sampled
 from tests.hosts import why_not
 
 Chosen = tuple[Group, Family, Case]
@@ -33,12 +34,15 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"bin/faults: {error}", file=sys.stderr)
         return 2
     directory = Path(wanted.directory or tempfile.mkdtemp(prefix="faults-run-"))
-    report = Report(directory, wanted.resume, quiet=wanted.json)
     times = PATIENT if wanted.patient else Times()
+    if wanted.list:
+        return tell_names(directory, times, families)
+    report = Report(directory, wanted.resume, quiet=wanted.json)
+    report.begin(forecast_of(wanted, families, report), 1 if wanted.sample else wanted.jobs)
     if wanted.sample:
         run_jobs(1, directory, times, lambda matrix: sample(matrix, wanted.sample, wanted.seed), report)
     else:
-        takers = Takers(families, set(wanted.case), wanted.every)
+        takers = Takers(families, set(wanted.case), wanted.every, wanted.seed)
         run_jobs(wanted.jobs, directory, times, lambda matrix: takers.take(matrix, report), report)
     summary = report.end(missing=sorted(set(wanted.case) - set(report.results)))
     if wanted.json:
@@ -53,14 +57,34 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     which.add_argument("--group", action="append", default=[], metavar="G", help="a group, or GROUP/FAMILY")
     which.add_argument("--case", action="append", default=[], metavar="NAME", help="one case by its full name")
     which.add_argument("--sample", type=int, metavar="N", help="N cases of each group, drawn by --seed")
-    parser.add_argument("--every", type=int, default=1, metavar="K", help="of all that is chosen, each K-th case of a family")
-    parser.add_argument("--seed", default="0", help="of the sample")
+    parser.add_argument("--every", type=int, default=1, metavar="K", help="of each K cases of a family one, drawn by --seed")
+    parser.add_argument("--list", action="store_true", help="print the names of all that is chosen, and run nothing but what counts them")
+    parser.add_argument("--seed", default="0", help="of the sample, and of --every")
     parser.add_argument("--jobs", type=int, default=2, help="fleets at once")
     parser.add_argument("--patient", action="store_true", help="longer times, as in the suite: for a machine that is busy")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON and nothing else")
     parser.add_argument("--resume", type=Path, metavar="FILE", help="skip what went well in the results of an earlier run")
     parser.add_argument("--directory", help="where results and evidence go; a new one in /tmp if not given")
     return parser.parse_args(arguments)
+
+
+def forecast_of(wanted: argparse.Namespace, families: list[tuple[Group, Family]], report: Report) -> Forecast:
+    """What is to come."""
+    if wanted.sample:
+        return forecast_sample(drawn(groups(), wanted.seed), wanted.sample)
+    if wanted.case:
+        return Forecast(len(wanted.case), 0, sum(family.seconds for _, family in families) * len(wanted.case) / len(families))
+    return forecast(families, wanted.every, wanted.seed, report.results)
+
+
+def tell_names(directory: Path, times: Times, families: list[tuple[Group, Family]]) -> int:
+    """The names of all cases on stdout, one a line; how many there are of each group on stderr."""
+    with Matrix(directory, times) as matrix:
+        counts = enumerate_cases(matrix, families, lambda name: print(name, flush=True))
+    for group, count in counts.items():
+        print(f"{group:10} {count:6,}", file=sys.stderr)
+    print(f"{'all':10} {counts.total():6,}", file=sys.stderr)
+    return 0
 
 
 class Report:
@@ -84,6 +108,14 @@ class Report:
         """What --resume takes."""
         return self.directory / "results.jsonl"
 
+    def begin(self, coming: Forecast, jobs: int) -> None:
+        """Say how many cases are to come, and about how long they take."""
+        self._say(f"bin/faults: {coming.told(jobs)}; results so far: {self.file}")
+
+    def found(self, family: str, cases: int, chosen: int) -> None:
+        """Say how many cases a family has, once that is known, and how many of them will run."""
+        self._say(f"       {family}: {chosen:,} of its {cases:,} cases")
+
     def done(self, name: str) -> bool:
         return name in self.results
 
@@ -105,7 +137,7 @@ class Report:
             for name in dict.fromkeys(r.group for r in self.results.values())
         ]
         total = _row("all", list(self.results.values()))
-        columns = ("group", "cases", "promises broken", "requests", "failed", "longest time to a decision")
+        columns = ("group", "cases", "promises broken", "requests", "failed", "to hosts away", "longest time to a decision")
         table = [columns, *(_cells(row) for row in rows), *([_cells(total)] if len(rows) > 1 else [])]
         widths = [max(len(line[column]) for line in table) for column in range(len(columns))]
         self._say("")
@@ -141,22 +173,24 @@ def _row(name: str, results: list[Result]) -> dict[str, Any]:
         "broken": sum(len(result.broken) for result in results),
         "requests": sum(result.requests for result in results),
         "failed": sum(result.failed for result in results),
+        "away": sum(result.away for result in results),
         "longest_decision_seconds": max((result.decided_seconds or 0.0 for result in results), default=0.0),
     }
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    numbers = (f"{row[key]:,}" for key in ("cases", "broken", "requests", "failed"))
+    numbers = (f"{row[key]:,}" for key in ("cases", "broken", "requests", "failed", "away"))
     return (str(row["group"]), *numbers, f"{row['longest_decision_seconds']:.1f} s")
 
 
 class Takers:
     """Families shared out among jobs: each takes the next one, and a whole one, so that its fleet stands for long."""
 
-    def __init__(self, families: list[tuple[Group, Family]], names: set[str], step: int) -> None:
+    def __init__(self, families: list[tuple[Group, Family]], names: set[str], step: int, seed: str) -> None:
         self._left = sorted(families, key=lambda one: -one[1].hosts)
         self._names = names
         self._step = step
+        self._seed = seed
         self._lock = threading.Lock()
 
     def take(self, matrix: Matrix, report: Report) -> Iterator[Chosen]:
@@ -172,10 +206,15 @@ class Takers:
                 report.add(Result(f"{group.name}/{family.name}", (f"its cases cannot be enumerated: {error}",), 0.0, None, 0, 0))
                 matrix.leave()
                 continue
-            for number, case in enumerate(cases):
-                name = full_name(group, family, case)
-                if name in self._names or (not self._names and number % self._step == 0 and not report.done(name)):
-                    yield group, family, case
+            coming = [case for case in self._chosen(group, family, cases) if not report.done(full_name(group, family, case))]
+            report.found(f"{group.name}/{family.name}", len(cases), len(coming))
+            for case in coming:
+                yield group, family, case
+
+    def _chosen(self, group: Group, family: Family, cases: list[Case]) -> list[Case]:
+        if self._names:
+            return [case for case in cases if full_name(group, family, case) in self._names]
+        return one_of_each(cases, self._step, f"{self._seed} {group.name}/{family.name}")
 
 
 def sample(matrix: Matrix, count: int, seed: str) -> Iterator[Chosen]:

@@ -21,15 +21,18 @@ class Case:
 
 @dataclass(frozen=True)
 class Family:
-    """Cases on fleets of one size. `cases` enumerates them; it may use the standing fleet that it gets.
+    """Cases on fleets of one size. `cases` enumerates them from the names of the hosts; or, where it `looks`, on a standing fleet.
 
-    One that is `slow` (more than about 10 s a case) is left out of samples.
+    One that looks says `about` how many cases there are. A case takes some `seconds`. A family that is `slow` is left out of samples.
     """
 
     name: str
     hosts: int
     cases: Callable[[Ground], Iterable[Case]]
     slow: bool = False
+    looks: bool = False
+    about: int = 0
+    seconds: float = 9.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class Group:
 class Result:
     """How a case went. `broken` are sentences, one for each broken promise; `decided_seconds` is None where nothing was to be decided.
 
-    `evidence` is the directory with all that was seen, kept where something is broken.
+    Of the requests some `failed`; those to a host that had no power, proxy or network then are `away`, and not among them. `evidence`
+    is the directory with all that was seen, kept where something is broken.
     """
 
     name: str
@@ -54,6 +58,7 @@ class Result:
     requests: int
     failed: int
     evidence: str = ""
+    away: int = 0
 
     @property
     def ok(self) -> bool:

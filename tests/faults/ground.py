@@ -21,6 +21,7 @@ from tests.faults.drive import Drive
 from tests.faults.moments import Fault, Moment
 from tests.faults.watch import Watch
 from tests.hosts import Hosts
+from tests.hosts.fleet import name_of
 from tests.stories.project import BYTECODE, SAMPLE, SHIPWAY, Project
 from tests.stories.project import ROOT as REPOSITORY
 from tests.stories.proof import Author
@@ -110,7 +111,8 @@ class Ground:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return self.hosts.names
+        """The hosts; known before the fleet stands."""
+        return tuple(name_of(index) for index in range(self.size))
 
     @property
     def lead(self) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.faults.case import Case, Family, Group, Result
 from tests.faults.ground import Ground, Times
-from tests.faults.promises import broken_promises, quiet
+from tests.faults.promises import broken_promises, failures, quiet
 from tests.faults.trial import Trial, under_load
 
 
@@ -46,7 +46,9 @@ class Matrix:
         self._stack = ExitStack()
 
     def cases(self, family: Family) -> list[Case]:
-        """All cases of a family, on a fleet that is quiet again."""
+        """All cases of a family; where it looks, on a fleet that is quiet again."""
+        if not family.looks:
+            return outlined(family)
         found = list(family.cases(self.ground(family.hosts)))
         self.ground(family.hosts).settled()
         return found
@@ -85,9 +87,16 @@ class Matrix:
 
 def _result(name: str, trial: Trial, seconds: float) -> Result:
     decided, outcome = trial.decided_seconds, trial.outcome
-    sent, failed = (outcome.sent, outcome.failed) if outcome is not None else (0, 0)
+    sent, all_failed = (outcome.sent, outcome.failed) if outcome is not None else (0, 0)
+    failed = len(failures(trial))
     evidence = str(trial.directory) if trial.broken else ""
-    return Result(name, tuple(trial.broken), round(seconds, 2), None if decided is None else round(decided, 2), sent, failed, evidence)
+    took = None if decided is None else round(decided, 2)
+    return Result(name, tuple(trial.broken), round(seconds, 2), took, sent, failed, evidence, all_failed - failed)
+
+
+def outlined(family: Family) -> list[Case]:
+    """The cases of a family that does not look, without a fleet."""
+    return list(family.cases(Ground(family.hosts, Times())))
 
 
 def full_name(group: Group, family: Family, case: Case) -> str:
@@ -114,6 +123,12 @@ def keep_evidence(trial: Trial) -> None:
         (directory / f"{host}.logs").write_bytes(logs)
     if trial.outcome is not None:
         (directory / "load").write_text(f"{trial.outcome}\n")
+
+
+def one_of_each(cases: list[Case], step: int, seed: str) -> list[Case]:
+    """Of each `step` cases that follow each other one, drawn by `seed`: another seed finds others, and all are as likely."""
+    draw = random.Random(seed)
+    return [draw.choice(cases[first : first + step]) for first in range(0, len(cases), step)]
 
 
 def chosen(groups: list[Group], names: list[str]) -> list[tuple[Group, Family]]:

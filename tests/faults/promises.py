@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from load.outcome import Sample
 from tests.faults.ground import DRAIN_SECONDS, ROOT
 from tests.faults.trial import SLACK_SECONDS, Asked, Trial
 from tests.stories.proof import marker_of, visit
@@ -105,11 +106,17 @@ def _in_time(trial: Trial) -> Iterator[str]:
         yield f"decided after {seconds:.1f} s; T is {trial.bound_seconds:g} s"
 
 
+def failures(trial: Trial) -> list[Sample]:
+    """Requests that failed although their host could be visited."""
+    hosts = {door: host for host, door in trial.ground.doors.items()}
+    told = trial.outcome.failures if trial.outcome is not None else ()
+    return [one for one in told if not trial.is_dark(hosts[one.address], one.at, one.at + one.seconds)]
+
+
 def _served(trial: Trial) -> Iterator[str]:
     assert trial.outcome is not None
     hosts = {door: host for host, door in trial.ground.doors.items()}
-    failed = [one for one in trial.outcome.failures if not trial.is_dark(hosts[one.address], one.at, one.at + one.seconds)]
-    if failed:
+    if failed := failures(trial):
         told = "; ".join(f"{one.at:.2f} {hosts[one.address]} {one.kind}: {one.error}" for one in failed[:5])
         yield f"{len(failed)} of {trial.outcome.sent} requests failed: {told}"
     silent = [door for door in hosts if not any(one.address == door for one in trial.outcome.samples)]

@@ -84,9 +84,13 @@ class Trial:
                 self.struck(came.at)
         return drive
 
-    def struck(self, at: float | None = None) -> None:
-        """The fault has happened: from here on the fleet has T to decide. What an earlier one took is not forgotten."""
-        self.decided_before = max(self.decided_before or 0.0, seconds) if (seconds := self.decided_seconds) is not None else None
+    def struck(self, at: float | None = None, *, anew: bool = False) -> None:
+        """The fault has happened: from here on the fleet has T to decide. What an earlier one took is not forgotten.
+
+        Unless it begins `anew`: until now nothing was promised.
+        """
+        taken = None if anew else self.decided_seconds
+        self.decided_before = None if taken is None else max(self.decided_before or 0.0, taken)
         self.struck_at = at or time.time()
 
     def status(self) -> Asked:

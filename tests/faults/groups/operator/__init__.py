@@ -7,10 +7,17 @@ from tests.faults.groups.operator.deaths import deaths_of
 from tests.faults.groups.operator.rivals import rivals
 from tests.faults.groups.operator.signals import interrupted, stopped
 
+ABOUT = {("deploy", 1): 100, ("deploy", 4): 400, ("rollback", 1): 80, ("rollback", 4): 160, ("resume", 1): 30, ("resume", 4): 120}
+"""Cases at the last count; a run tells how many it found."""
+
 GROUP = Group(
     "operator",
     (
-        *(Family(f"{verb}-{size}", size, deaths_of(verb)) for verb in ("deploy", "rollback", "resume") for size in (1, 4)),
+        *(
+            Family(f"{verb}-{size}", size, deaths_of(verb), looks=True, about=ABOUT[verb, size])
+            for verb in ("deploy", "rollback", "resume")
+            for size in (1, 4)
+        ),
         Family("signals-4", 4, interrupted),
         Family("rivals-4", 4, rivals),
         Family("stopped-4", 4, stopped, slow=True),
