@@ -9,6 +9,7 @@ needs ssh openssh-client
 needs ip iproute2
 needs nft nftables
 needs strace strace
+needs gcc "gcc libc6-dev"
 needs ps procps
 needs /usr/sbin/cron cron
 needs setpriv util-linux
