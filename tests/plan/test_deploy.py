@@ -141,6 +141,7 @@ def test_what_is_wrong_on_one_host_makes_a_repair_of_all(parts: dict[str, Any], 
         step.args["document"] for wave in made.waves for todo in wave.steps.values() for step in todo if step.do == "generation.make"
     ]
     assert {document["kind"] for document in documents} == {"repair"} and made.document["kind"] == "repair"
+    assert [document["same_as"] for document in documents] == [[1], [1]], "so that @previous looks through it"
 
 
 def test_a_wrong_that_the_caller_saw_is_repaired_too() -> None:

@@ -76,11 +76,31 @@ def test_a_generation_that_was_never_committed_is_no_target() -> None:
         number(said, "3")
 
 
-def test_hosts_that_were_elsewhere_before_are_named() -> None:
+def test_previous_is_the_fleet_s_also_where_a_host_was_elsewhere_before() -> None:
     said = serving(WANTED, [ONE, TWO, THREE])
     said["b"]["member"]["attempts"][-1]["base"] = 1
-    with pytest.raises(Refused, match="1 on b; 2 on a"):
+    assert number(said, "@previous") == 2
+    assert number({**said, "b": fresh("b")}, "@previous") == 2, "a bare machine had nothing before, and does not matter"
+
+
+def test_previous_looks_through_repairs_to_what_served_before_them() -> None:
+    said = serving(WANTED, [ONE, TWO, TWO, TWO])
+    for name in said:
+        said[name]["generations"]["3"] |= {"kind": "repair", "same_as": [2]}
+        said[name]["generations"]["4"] |= {"kind": "repair", "same_as": [2, 3]}
+    assert number(said, "@previous") == 1
+    for name in said:
+        said[name]["generations"]["4"] = {**said[name]["generations"]["4"], "same_as": [], "source": 1}
+    assert number(said, "@previous") == 3, "a rollback is what it is a copy of"
+
+
+def test_there_is_nothing_to_go_back_to_behind_the_repair_of_the_first_release() -> None:
+    said = serving(WANTED, [ONE, ONE])
+    for name in said:
+        said[name]["generations"]["2"] |= {"kind": "repair", "same_as": [1]}
+    with pytest.raises(Refused) as raised:
         number(said, "@previous")
+    assert raised.value.code == "no-previous"
 
 
 def test_a_host_lacks_a_generation_also_when_its_release_is_gone() -> None:

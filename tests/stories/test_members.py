@@ -66,6 +66,8 @@ def test_a_dead_host_need_not_block_a_fix(place: Path) -> None:
     shop.project.deploy("v2")
     assert shop.project.report()["kind"] == "repair"
     assert shop.version() == "2"
+    shop.project.rollback()
+    assert shop.version() == "1", "what was live before the repaired release, on the host that was behind too"
 
 
 def test_a_lead_that_answers_is_left_out_at_the_word_and_what_it_serves_is_said(place: Path) -> None:

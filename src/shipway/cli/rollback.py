@@ -20,7 +20,8 @@ def command(environment: str | None, release: str, without: tuple[str, ...], pro
     """Make an earlier generation current again, with its own configuration. Nothing is built or sent.
 
     RELEASE is @previous, a generation's number, a version, or the beginning of a release's digest or of a commit. Without it,
-    @previous: what was current before the last committed switch; so a rollback of a rollback goes forward again.
+    @previous: what was live before what is now, where a repair of the same content does not count; so a rollback of a rollback goes
+    forward again.
     """
     where, target = (None, environment) if environment is not None and environment.startswith("@") else (environment, release)
     words = RollbackWords(project=project, environment=where, target=target, without=without, json=json)

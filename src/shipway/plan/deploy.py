@@ -20,6 +20,7 @@ from shipway.plan.gates import pass_gates
 from shipway.plan.notifications import keep_steps
 from shipway.plan.reboot import reboot_notes, reboot_steps
 from shipway.plan.waves import runners, waves
+from shipway_agent.previous import SAME_AS, alike
 
 
 def plan_deploy(
@@ -53,6 +54,8 @@ def plan_deploy(
     kind: Literal["deploy", "repair"] = "repair" if state.same and wrong else "deploy"
     for document in wanted.values():
         document["kind"] = kind
+        if state.same:
+            document[SAME_AS] = list(_alike(state.same, facts))
     plan = Plan(
         kind=kind,
         app=intent.app,
@@ -180,6 +183,12 @@ def _compare(intent: Intent, hosts: Sequence[Host], wanted: Mapping[str, Json], 
             f"hosts serve this release as different generations: {', '.join(map(str, sorted(n for n in numbers if n is not None)))}"
         )
     return _State(same, tuple(wrong))
+
+
+def _alike(same: set[str], facts: Mapping[str, HostFacts]) -> Sequence[int]:
+    """Generations that are there and have the content that these hosts serve; only of those anybody ever asks."""
+    documents = {number: document for fact in facts.values() for number, document in fact.generations.items()}
+    return sorted(alike(documents, (n for name in same if (n := facts[name].member.current) is not None)) & set(documents))
 
 
 def _matches(live: Json | None, wanted: Json, env: Mapping[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from shipway.model.errors import Refused
 from shipway.model.facts import HostFacts, Json
 from shipway.model.intent import Intent
 from shipway.plan.gates import UNTOUCHED
+from shipway_agent.previous import previous
 
 PREVIOUS = "@previous"
 
@@ -82,26 +83,12 @@ def _named(environment: str, facts: Mapping[str, HostFacts], good: Mapping[int, 
 
 
 def _previous(environment: str, facts: Mapping[str, HostFacts]) -> int:
-    """What was current before the last committed switch, on every member that had something before it."""
-    before: dict[int, list[str]] = {}
-    for name, fact in sorted(facts.items()):
-        base = _base(fact)
-        if base is not None:
-            before.setdefault(base, []).append(name)
-    if not before:
-        raise _refuse(environment, "no-previous", f"nothing was current in {environment} before what is now", {})
-    if len(before) > 1:
-        said = "; ".join(f"{number} on {', '.join(names)}" for number, names in sorted(before.items()))
-        raise _refuse(environment, "target-ambiguous", f"hosts differ in what was current before: {said}", _good(facts))
-    return next(iter(before))
-
-
-def _base(fact: HostFacts) -> int | None:
-    attempt = fact.member.last_committed
-    if attempt is not None:
-        return attempt.base
-    older = [number for number in fact.good if number != fact.member.current]
-    return older[0] if fact.member.current is not None and older else None
+    """What the fleet served before what it serves, with other content; a host that was behind or bare meanwhile changes nothing in that."""
+    good = _good(facts)
+    before = previous(good, good, max((n for fact in facts.values() if (n := fact.member.current) is not None), default=None))
+    if before is None:
+        raise _refuse(environment, "no-previous", f"nothing else was live in {environment} before what is now", {})
+    return before
 
 
 def _good(facts: Mapping[str, HostFacts]) -> dict[int, Json]:

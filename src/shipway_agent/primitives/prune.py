@@ -9,6 +9,7 @@ from shipway_agent import agents, logs
 from shipway_agent.decide import Member
 from shipway_agent.errors import naming
 from shipway_agent.journal import Journal
+from shipway_agent.previous import previous
 from shipway_agent.primitives import Context, blobs, generations, trees
 from shipway_agent.root import Root
 from shipway_agent.shortening import shorten
@@ -23,7 +24,7 @@ def prune(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     name.
     """
     root, journal = context.root, context.journal
-    kept = keeps(journal.member(), journal.good(), int(args["keep"])) | _running(journal)
+    kept = keeps(journal.member(), journal.good(), int(args["keep"])) | _running(journal) | _previous(journal)
     removed: List[str] = []
     for number in generations.numbers(root):
         if number not in kept:
@@ -74,6 +75,11 @@ def prepared(member: Member, keep: int) -> FrozenSet[str]:
     """Releases that were prepared lately for a deployment still to come; of the newest `keep` attempts. Pure."""
     newest = member.attempts[-max(keep, 1) :]
     return frozenset(str(a.document["release"]) for a in newest if a.stage == DISCARDED and a.document.get("release"))
+
+
+def _previous(journal: Journal) -> FrozenSet[int]:
+    before = previous(generations.documents(journal.root), journal.good(), journal.member().current)
+    return frozenset(() if before is None else (before,))
 
 
 def _running(journal: Journal) -> FrozenSet[int]:

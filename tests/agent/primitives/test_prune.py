@@ -27,7 +27,7 @@ def say(context: Context, do: str, number: int, **more: Any) -> None:
     assert context.journal.decide({"do": do, "deployment": f"d{number}", "fence": number, **more}, NOW)["ok"]
 
 
-def deploy(context: Context, number: int, *, ending: str = "commit", files: dict[bytes, bytes] | None = None) -> Tree:
+def deploy(context: Context, number: int, *, ending: str = "commit", files: dict[bytes, bytes] | None = None, **more: Any) -> Tree:
     """A whole deployment of a release of its own."""
     tree = Tree({b"app.py": b"%d" % number, b"same": b"s", **(files or {})}, Entry(SHARED, b"media"), Entry(OUTPUT, b"built"))
     document = {"release": tree.release}
@@ -35,7 +35,7 @@ def deploy(context: Context, number: int, *, ending: str = "commit", files: dict
     say(context, "lease", number, **lease)
     tree.ship(context)
     trees.make(context, tree.args)
-    generation = {"release": tree.release, "processes": [], "shared": ["media"]}
+    generation = {"release": tree.release, "processes": [], "shared": ["media"], **more}
     generations.make(context, {"number": number, "document": generation, "env": {}})
     steps = {"prepared": [], "open": ["vote", "start", "ready", "arm", "switched"]}.get(
         ending, ["vote", "start", "ready", "arm", "switched", ending]
@@ -127,6 +127,15 @@ def test_killed_in_the_middle_nothing_half_stands_under_its_name(root: Root, con
     prune(context, {"keep": 1})
     assert trees.complete(root) == sorted(shipped[number].release for number in (3, 4))
     assert all(not name.startswith(".") for folder in ("generations", "releases", "blobs", "outputs") for name in root.names(folder))
+
+
+def test_repairs_do_not_push_out_what_a_rollback_goes_to(context: Context, root: Root) -> None:
+    for number in (1, 2):
+        deploy(context, number)
+    for number in range(3, 7):
+        deploy(context, number, same_as=[number - 1])
+        prune(context, {"keep": 2})
+    assert generations.numbers(root) == [1, 5, 6], "2 to 6 are one content; before it was 1"
 
 
 # ------------------------------------------------------------------------ pure
