@@ -43,12 +43,21 @@ CREATE INDEX IF NOT EXISTS events_of ON events (deployment, seq);
 CREATE TABLE IF NOT EXISTS good (generation INTEGER PRIMARY KEY, deployment TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS steps (deployment TEXT NOT NULL, key TEXT NOT NULL, fence INTEGER NOT NULL, state TEXT NOT NULL,
     at REAL NOT NULL, json TEXT NOT NULL, pid INTEGER, pid_start INTEGER, PRIMARY KEY (deployment, key));
+CREATE INDEX IF NOT EXISTS steps_begun ON steps (at) WHERE state = 'intent';
 CREATE TABLE IF NOT EXISTS processes (generation INTEGER NOT NULL, name TEXT NOT NULL, instance INTEGER NOT NULL, token TEXT NOT NULL,
     state TEXT NOT NULL, address TEXT, pid INTEGER, pid_start INTEGER, boot TEXT, healthy INTEGER NOT NULL, since REAL NOT NULL,
     restarts INTEGER NOT NULL, exit INTEGER, wanted INTEGER NOT NULL, PRIMARY KEY (generation, name, instance));
 CREATE TABLE IF NOT EXISTS outbox (id TEXT PRIMARY KEY, target TEXT NOT NULL, name TEXT NOT NULL, json TEXT NOT NULL,
     state TEXT NOT NULL DEFAULT 'waiting', tries INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '');
 """
+EVENTS = {
+    (False, False): "SELECT seq, at, deployment, kind, json FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
+    (True, False): "SELECT seq, at, deployment, kind, json FROM events WHERE seq > ? AND deployment = ? ORDER BY seq LIMIT ?",
+    (False, True): "SELECT seq, at, deployment, kind, json FROM events WHERE seq > ? AND kind = ? ORDER BY seq LIMIT ?",
+    (True, True): "SELECT seq, at, deployment, kind, json FROM events WHERE seq > ? AND deployment = ? AND kind = ? ORDER BY seq LIMIT ?",
+}
+"""By whether a deployment and a kind are named. One question for all, "? IS NULL OR", reads whatever was written instead of an index."""
+
 # The columns of steps and processes stand in the order of the dataclasses Step and ProcessRow.
 
 
@@ -222,11 +231,8 @@ class Journal:
         self, since: int = 0, deployment: Optional[str] = None, limit: int = 1000, kind: Optional[str] = None
     ) -> List[Dict[str, Any]]:
         """Events with a number above `since`, oldest first: {seq, at, deployment, kind, data}; of one deployment or kind where named."""
-        rows = self._rows(
-            "SELECT seq, at, deployment, kind, json FROM events WHERE seq > ? AND (? IS NULL OR deployment = ?)"
-            " AND (? IS NULL OR kind = ?) ORDER BY seq LIMIT ?",
-            (since, deployment, deployment, kind, kind, limit),
-        )
+        named = tuple(value for value in (deployment, kind) if value is not None)
+        rows = self._rows(EVENTS[deployment is not None, kind is not None], (since, *named, limit))
         return [
             {"seq": seq, "at": at, "deployment": of, "kind": kind, "data": self._load(text, f"event {seq}")}
             for seq, at, of, kind, text in rows

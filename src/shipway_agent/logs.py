@@ -133,7 +133,8 @@ def _tail(logs: Folder, name: str, start: int = 0) -> Optional[bytes]:
         raw = os.pread(fd, size - first, first) if size > first else b""
     finally:
         os.close(fd)
-    return raw.partition(b"\n")[2] if first > start else raw
+    # What was cut in the middle of a line is no line, unless there is nothing else: a program that never ends its line is heard too.
+    return (raw.partition(b"\n")[2] or raw) if first > start else raw
 
 
 def _numbered(name: str, number: int) -> str:

@@ -17,6 +17,7 @@ class Outbox:
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._waiting: Deque[Tuple[bytes, bool]] = deque()
+        self._ahead: Deque[bytes] = deque()
         self._offered = 0
         self._dead = False
         self._closing = False
@@ -25,10 +26,16 @@ class Outbox:
         self._thread = threading.Thread(target=self._write, name="outbox", daemon=True)
         self._thread.start()
 
-    def send(self, frame: bytes) -> None:
-        """Send a frame that must arrive. Never blocks, never raises."""
+    def send(self, frame: bytes, *, ahead: bool = False) -> None:
+        """Send a frame that must arrive. Never blocks, never raises.
+
+        With `ahead` it overtakes all others but its like: what a flood of output has in front of it, nobody who renews a lease waits for.
+        """
         with self._changed:
-            self._waiting.append((frame, False))
+            if ahead:
+                self._ahead.append(frame)
+            else:
+                self._waiting.append((frame, False))
             self._changed.notify()
 
     def offer(self, frame: bytes) -> bool:
@@ -51,11 +58,11 @@ class Outbox:
     def _write(self) -> None:
         while True:
             with self._changed:
-                while not self._waiting and not self._closing:
+                while not self._ahead and not self._waiting and not self._closing:
                     self._changed.wait()
-                if not self._waiting:
+                if not self._ahead and not self._waiting:
                     return
-                frame, offered = self._waiting.popleft()
+                frame, offered = (self._ahead.popleft(), False) if self._ahead else self._waiting.popleft()
                 if offered:
                     self._offered -= len(frame)
             if not self._dead:

@@ -54,7 +54,7 @@ def serve(place: Place) -> int:
     os.close(null)
     sys.stdout = sys.stderr
     outbox = Outbox(sink)
-    outbox.send(START + place.agent.encode() + b"\n")
+    outbox.send(START + place.agent.encode() + b"\n", ahead=True)  # no answer overtakes it
     with open(source, "rb", buffering=0) as stream:
         code = Session(place, stream, outbox).run()
     outbox.close(FLUSH_SECONDS)
@@ -137,7 +137,11 @@ class Session:
             thread.start()
 
     def _answer(self, number: int, name: str, args: Dict[str, Any], body: Body) -> None:
+        told = False
+
         def emit(event: Mapping[str, Any]) -> None:
+            nonlocal told
+            told = True
             self._emit(number, event)
 
         try:
@@ -150,14 +154,15 @@ class Session:
         body.drop()
         with self._lock:
             del self._calls[number]
-        self._say(kind, number, answer)
+        # Its own events come before an answer; those of others need not.
+        self._say(kind, number, answer, ahead=not told)
 
-    def _say(self, kind: int, number: int, value: Mapping[str, Any]) -> None:
+    def _say(self, kind: int, number: int, value: Mapping[str, Any], *, ahead: bool = False) -> None:
         try:
             frame = pack_json(kind, number, value)
         except ProtocolError as error:
             frame = pack_json(REFUSAL, number, AgentError("too-long", f"the answer does not fit into the channel: {error}").to_json())
-        self.outbox.send(frame)
+        self.outbox.send(frame, ahead=ahead)
 
     def _emit(self, number: int, event: Mapping[str, Any]) -> None:
         try:

@@ -8,9 +8,13 @@ from typing import Any, List
 MAX_LINE = 4096
 """Characters of one line that are kept."""
 
+MOST_BYTES = 16 * MAX_LINE
+"""Bytes of one line that are looked at: colours and characters of four bytes leave room for MAX_LINE of text."""
+
+# Whatever stops the body of a string ends it, so that nothing is read twice: rubbish of 16 MB must cost no more than its length.
 _SEQUENCE = re.compile(
     "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
-    "|(?:\x1b[\\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\\\|\x9c|$)"  # OSC and other strings, also when cut off
+    "|(?:\x1b[\\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\\\|\x9c|(?=\x1b)|$)"  # OSC and other strings, also when cut off
     "|\x1b[ -/]*[0-~]?"  # any other escape
 )
 # Controls, the marks that reorder text, and line separators other than the newline.
@@ -28,14 +32,21 @@ def clean(text: str) -> str:
 def line_of(raw: bytes) -> str:
     """One line of a program's output, as a terminal would leave it: what stands behind the last carriage return, at most MAX_LINE long."""
     raw = raw.rstrip(b"\r\n")
-    text = clean(raw[raw.rfind(b"\r") + 1 :].decode("utf-8", "replace")).replace("\n", " ").expandtabs(8).rstrip()
+    raw = raw[raw.rfind(b"\r") + 1 :][:MOST_BYTES]
+    text = clean(raw.decode("utf-8", "replace")).replace("\n", " ").expandtabs(8).rstrip()
     return text if len(text) <= MAX_LINE else text[: MAX_LINE - 1] + "…"
 
 
 def last_lines(raw: bytes, count: int) -> List[str]:
     """The last lines of a program's output that say something."""
-    lines = [line_of(part) for part in raw.split(b"\n")]
-    return [line for line in lines if line][-count:]
+    lines: List[str] = []
+    for part in reversed(raw.split(b"\n")):
+        if len(lines) >= count:
+            break
+        line = line_of(part)
+        if line:
+            lines.append(line)
+    return lines[::-1]
 
 
 def clean_json(value: Any) -> Any:

@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -424,3 +424,42 @@ def test_events_are_canonical_json(journal: Journal, root: Root) -> None:
     ((text,),) = other.execute("SELECT json FROM events WHERE kind = 'note'").fetchall()
     other.close()
     assert text == '{"a":"\\u00e9\\udcff","b":1}' and json.loads(text) == journal.events()[-1]["data"]
+
+
+def test_a_question_costs_the_same_however_old_the_journal_is(journal: Journal) -> None:
+    """Counted in instructions of SQLite, so that it holds on any machine."""
+
+    def cost(ask: Callable[[], object]) -> int:
+        count = [0]
+
+        def step() -> int:
+            count[0] += 1
+            return 0
+
+        journal._db.set_progress_handler(step, 10)
+        ask()
+        journal._db.set_progress_handler(None, 0)
+        return count[0]
+
+    def grow(deployments: int) -> None:
+        with journal.transaction() as db:
+            for number in range(deployments):
+                journal.append("acknowledged", f"d-{number}", {"members": ["a"]})
+                db.execute("INSERT OR REPLACE INTO steps VALUES (?, 'tree', 1, 'done', 0, '{}', NULL, NULL)", (f"d-{number}",))
+
+    questions = (
+        lambda: journal.events(0, "d-9", 1),
+        lambda: journal.events(0, "d-9", 1, "acknowledged"),
+        lambda: journal.events(0, "d-none"),
+        lambda: journal.step("d-9", "tree"),
+        lambda: journal.steps("d-9"),
+        journal.newest,
+        journal.busy,
+    )
+    grow(10)
+    young = [cost(question) for question in questions]
+    for number in range(10, 20):
+        grow(10 * number)
+        journal.append("other", "d-9", {})
+    old = [cost(question) for question in questions]
+    assert all(later <= 2 * before + 10 for before, later in zip(young, old, strict=True)), (young, old)

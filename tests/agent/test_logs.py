@@ -13,6 +13,7 @@ import pytest
 
 from shipway_agent import logs
 from shipway_agent.folder import Folder
+from shipway_agent.text import MAX_LINE
 
 
 @pytest.fixture
@@ -102,3 +103,10 @@ def test_logs_of_generations_that_are_gone_go_with_them(folder: Folder, tmp_path
         (tmp_path / name).touch()
     assert logs.forget(folder, frozenset({2})) == ["web.1.000001.log", "web.1.000001.log.1"]
     assert sorted(os.listdir(tmp_path)) == ["supervisor.log.1", "tasks.log", "web.1.000002.log", "web.1.000002.log.2"]
+
+
+def test_a_program_that_never_ends_its_line_is_heard_too(folder: Folder) -> None:
+    write(folder, "begins\n" + "x" * 10_000_000 + "the end")
+    (line,) = logs.last(folder, "web.1.log", 20)
+    assert line.startswith("xxx")
+    assert len(line) <= MAX_LINE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import time
 
 from shipway_agent.outbox import OFFERED_BYTES, Outbox
@@ -41,5 +42,20 @@ def test_a_reader_that_is_gone_is_no_error() -> None:
     outbox = Outbox(writing)
     for _ in range(100):
         outbox.send(b"x" * 1000)
+    outbox.close(30)
+    os.close(writing)
+
+
+def test_an_answer_overtakes_what_was_told_before_it_and_none_of_its_like() -> None:
+    reading, writing = os.pipe()
+    outbox = Outbox(writing)
+    outbox.send(b"." * 1_000_000)  # more than the pipe takes
+    assert select.select([reading], [], [], 30)[0]  # it is on its way: from here on all others wait
+    for number in range(3):
+        outbox.offer(b"told %d\n" % number)
+    outbox.send(b"one\n", ahead=True)
+    outbox.send(b"two\n", ahead=True)
+    with open(reading, "rb") as stream:
+        assert stream.read(1_000_000 + 29).lstrip(b".").split() == [b"one", b"two", b"told", b"0", b"told", b"1", b"told", b"2"]
     outbox.close(30)
     os.close(writing)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipway_agent.output import LONGEST_LINE, SHOWN_BYTES, TAIL_BYTES, Output
+from shipway_agent.output import LONGEST_LINE, SHOWN_BYTES, SHOWN_LINES, TAIL_BYTES, Output
 from shipway_agent.text import MAX_LINE
 
 LINE = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=30)
@@ -49,3 +49,14 @@ def test_what_is_kept_does_not_grow() -> None:
         output.feed(b"z" * 100_000)
     assert len(output._tail) == TAIL_BYTES
     assert len(output._line) <= LONGEST_LINE
+
+
+def test_a_million_short_lines_are_ten_thousand_frames_and_the_rest_is_counted() -> None:
+    shown: list[str] = []
+    output = Output(shown.append)
+    for _ in range(100):
+        output.feed(b"y\n" * 10_000)
+    output.feed(b"the end\n")
+    assert output.end(2) == ["y", "the end"]
+    assert len(shown) == SHOWN_LINES
+    assert output.unseen_bytes == 2 * (1_000_000 - SHOWN_LINES) + len(b"the end\n")

@@ -15,6 +15,7 @@ import pytest
 from shipway.transports.bundle import bundle
 from shipway_agent.call import Place
 from shipway_agent.outbox import Outbox
+from shipway_agent.output import SHOWN_LINES
 from shipway_agent.protocol import BODY, HEAD, MAX_BODY_BYTES, REQUEST, load, pack, read_frame
 from shipway_agent.root import Root
 from shipway_agent.session import Session
@@ -148,6 +149,27 @@ def test_other_calls_are_answered_while_a_list_of_steps_runs(wire: Wire, root: P
     (root / "go").touch()
     assert wire.hear(running)["failed"] is None
     assert [e.get("state", e.get("line")) for e in wire.events(running)] == ["started", "begun", "done"]
+
+
+def test_a_renewal_is_answered_before_the_flood_of_a_task(wire: Wire, root: Path) -> None:
+    """The operator reads nothing while the task writes; then the answer comes before most of what was told."""
+    noisy = f"yes 'a line of output that waits' | head -n 200000; touch {root}/whole; while ! test -e {root}/go; do sleep 0.05; done"
+    running = wire.ask("run", run_of(step("task:noisy", "task.run", task(noisy))))
+    for _ in until():
+        if (root / "whole").exists():
+            break
+    renewal = wire.ask("decide", {"do": "renew", "deployment": DEPLOYMENT, "fence": NUMBER, "seconds": 3000.0})
+    with session(root) as other:
+        for _ in until():
+            if other.call("look")["doing"]["left_seconds"] > 1000:
+                break
+    assert wire.hear(renewal)["ok"]
+    told_before = len(wire.events(running))
+    (root / "go").touch()
+    assert wire.hear(running)["failed"] is None
+    lines = [event["line"] for event in wire.events(running) if event["event"] == "output"]
+    assert told_before < SHOWN_LINES / 2 < len(lines) <= SHOWN_LINES + 1
+    assert lines[-1].startswith("… and ")
 
 
 def test_two_hundred_calls_in_flight_each_get_their_own_answer(wire: Wire) -> None:

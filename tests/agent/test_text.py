@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import unicodedata
 
 from hypothesis import given
@@ -66,3 +68,19 @@ def test_last_lines_are_those_that_say_something() -> None:
 
 def test_json_is_cleaned_in_names_and_values_and_keeps_its_other_values() -> None:
     assert clean_json({"a\x1b[0m": ["\x07b", 1, None, True, 2.5, {"c": "\x00"}]}) == {"a": ["b", 1, None, True, 2.5, {"c": ""}]}
+
+
+def test_rubbish_costs_no_more_than_its_length() -> None:
+    """Half a million strings that begin and never end. Read again from each of them, they would take hours, with all threads held up."""
+    program = r"""
+from shipway_agent.text import clean
+for begun in ("\x9d", "\x1b]", "\x9b0", "\x1b  "):
+    print(len(clean("a" + begun * 500_000 + "\x1b[0m")))
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
+    assert ended.stdout.split()[:2] == ["1", "1"]
+
+
+def test_of_a_line_without_an_end_only_so_much_is_looked_at_as_is_kept() -> None:
+    assert line_of(b"x" * 10_000_000) == "x" * (MAX_LINE - 1) + "\u2026"
+    assert line_of(b"\x1b[31m" * MAX_LINE + b"red") == "red"

@@ -181,10 +181,26 @@ def _held(name: str, reply: Json, environment: str) -> Refused:
 
 
 async def _renew_for_ever(fleet: Fleet, claim: Claim, name: str) -> None:
-    """A host that cannot be told is skipped: its own steps and the verification notice, and it decides by its own clock."""
-    message = claim.message("renew", seconds=claim.lease_seconds, owner=claim.owner)
-    while True:
-        await asyncio.sleep(claim.lease_seconds / 3)
-        if name in fleet.reached:
-            with contextlib.suppress(HostError):
-                await fleet.call(name, "decide", message, again=False, timeout_seconds=claim.lease_seconds)
+    """A host that cannot be told is skipped: its own steps and the verification notice, and it decides by its own clock.
+
+    A renewal counts when it arrives, and its answer may be behind much output on a slow link: the next one does not wait for it.
+    """
+    under_way: list[asyncio.Task[None]] = []
+    try:
+        while True:
+            await asyncio.sleep(claim.lease_seconds / 3)
+            for renewal in [one for one in under_way if one.done()]:
+                under_way.remove(renewal)
+                renewal.result()
+            under_way.append(asyncio.ensure_future(_renew(fleet, claim, name)))
+    finally:
+        for renewal in under_way:
+            renewal.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+
+async def _renew(fleet: Fleet, claim: Claim, name: str) -> None:
+    if name in fleet.reached:
+        message = claim.message("renew", seconds=claim.lease_seconds, owner=claim.owner)
+        with contextlib.suppress(HostError):
+            await fleet.call(name, "decide", message, again=False, timeout_seconds=claim.lease_seconds)
