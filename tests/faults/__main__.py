@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import threading
@@ -225,7 +226,7 @@ def sample(matrix: Matrix, count: int, seed: str) -> Iterator[Chosen]:
 
 
 def run_jobs(jobs: int, directory: Path, times: Times, cases: Callable[[Matrix], Iterator[Chosen]], report: Report) -> None:
-    """Each job has a fleet of its own. Ctrl-C lets each finish its case, so that fleets are taken down and the table is told."""
+    """Each job has a fleet of its own. Ctrl-C and SIGTERM let each finish its case, so that fleets are taken down and the table is told."""
     ended = threading.Event()
 
     def work() -> None:
@@ -235,6 +236,8 @@ def run_jobs(jobs: int, directory: Path, times: Times, cases: Callable[[Matrix],
                     return
                 report.add(matrix.run(group, family, case))
 
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     threads = [threading.Thread(target=work) for _ in range(jobs)]
     for thread in threads:
         thread.start()

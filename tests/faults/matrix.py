@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
 import shutil
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from tests.faults.case import Case, Family, Group, Result
 from tests.faults.ground import Ground, Times
+from tests.faults.processes import described
 from tests.faults.promises import broken_promises, failures, quiet
 from tests.faults.trial import Trial, under_load
 
@@ -122,9 +122,7 @@ def keep_evidence(trial: Trial) -> None:
             journal, logs = f"cannot be read: {error}\n", b""
         (directory / f"{host}.journal").write_text(journal)
         (directory / f"{host}.logs").write_bytes(logs)
-        (directory / f"{host}.processes").write_text(
-            "".join(f"{_described(pid)} {text}\n" for pid, text in ground.hosts.pids(host).items())
-        )
+        (directory / f"{host}.processes").write_text("".join(f"{described(pid)} {text}\n" for pid, text in ground.hosts.pids(host).items()))
     if trial.outcome is not None:
         (directory / "load").write_text(f"{trial.outcome}\n")
 
@@ -133,19 +131,6 @@ def one_of_each(cases: list[Case], step: int, seed: str) -> list[Case]:
     """Of each `step` cases that follow each other one, drawn by `seed`: another seed finds others, and all are as likely."""
     draw = random.Random(seed)
     return [draw.choice(cases[first : first + step]) for first in range(0, len(cases), step)]
-
-
-def _described(pid: int) -> str:
-    """A process: its number and its parent's, when it began, in seconds since the epoch, and what each of its threads waits in."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        began = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + int(stat[19]) / os.sysconf("SC_CLK_TCK")
-        waits = [
-            f"{(task / 'wchan').read_text()}({(task / 'syscall').read_text().strip()})" for task in Path(f"/proc/{pid}/task").iterdir()
-        ]
-    except OSError as error:
-        return f"{pid}, gone: {error};"
-    return f"{pid} of {stat[1]}, {began:.1f}, {'; '.join(waits)}:"
 
 
 def chosen(groups: list[Group], names: list[str]) -> list[tuple[Group, Family]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from load.outcome import Sample
 from tests.faults.ground import DRAIN_SECONDS, ROOT
+from tests.faults.processes import began_at
 from tests.faults.trial import SLACK_SECONDS, Asked, Trial
 from tests.stories.proof import marker_of, visit
 
@@ -47,7 +48,8 @@ def broken_promises(trial: Trial) -> list[str]:
 def _left(trial: Trial, host: str) -> Iterator[str]:
     """Processes that should be gone: of generations that do not serve, of tasks, of drivers' agents; and deployments still open.
 
-    The agent of a channel that went silent without a word waits for its driver for a while, and is harmless.
+    The agent of a channel that went silent without a word waits for its driver for a while, and is harmless: that of a host which was
+    dark, in this trial or in an earlier one on the same ground.
     """
     seen = trial.ground.watch.now(host)
     if seen.undecided or seen.lease:
@@ -61,10 +63,18 @@ def _left(trial: Trial, host: str) -> Iterator[str]:
         elif name == "web":
             serving += 1
             yield from _elsewhere(host, pid)
-        if " serve --root " in f" {command} " and not trial.is_dark(host, trial.began_at, time.time()):
+        if _serves_a_driver(trial, pid, command) and not trial.is_dark(host, trial.began_at, time.time()):
             yield f"{host}: an agent still serves a driver: {pid} {command}"
     if not serving:
         yield f"{host}: no process of generation {seen.link} runs"
+
+
+def _serves_a_driver(trial: Trial, pid: int, command: str) -> bool:
+    """Whether it is the agent of a driver of this trial."""
+    try:
+        return " serve --root " in f" {command} " and began_at(pid) >= trial.began_at
+    except OSError:
+        return False  # it ended while we looked
 
 
 def _elsewhere(host: str, pid: int) -> Iterator[str]:
