@@ -16,6 +16,7 @@ A **Trial** is one case on one ground, under load from before `run` until everyt
     drive = trial.drive("deploy", fault=Fault(moment, signal, with_ssh))      the real command line, which does that to itself there
     drive.ended()                            wait for its end; `.code`, `.events`, `.text`
     trial.struck()                           the fault happens now: the clock of T begins (a drive that dies begins it by itself)
+    trial.suffers(drive, seconds)            the fault comes somewhere in this drive, which lives and may wait so long for a host: T + that
     trial.status()                           `status --json` from another clone and HOME; its truth is checked against the watch
     trial.decided()                          wait until no host has an undecided deployment; more than T is a broken promise
     trial.next_deploy()                      `deploy` without any force; must start within the lease and end live

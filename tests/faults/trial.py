@@ -55,13 +55,15 @@ class Trial:
     struck_at: float | None = None
     decided_before: float | None = None
     began_at: float = field(default_factory=time.time)
+    suffering: list[Drive] = field(default_factory=list)
+    patience_seconds: float = 0.0
     head: str = ""
     outcome: Outcome | None = None
 
     @property
     def bound_seconds(self) -> float:
-        """T, of the times that count in this case."""
-        return self.times.bound_seconds
+        """T, of the times that count in this case, and what a driver that lives may wait for a host before."""
+        return self.times.bound_seconds + self.patience_seconds
 
     def commit(self, *, times: Times | None = None, **behaviour: object) -> str:
         """A new version of the application at HEAD. `times` changes those of the environment from here on, and with them T."""
@@ -92,6 +94,13 @@ class Trial:
         taken = None if anew else self.decided_seconds
         self.decided_before = None if taken is None else max(self.decided_before or 0.0, taken)
         self.struck_at = at or time.time()
+
+    def suffers(self, drive: Drive, patience_seconds: float) -> None:
+        """The fault comes at some moment of this drive, and the drive lives: it decides within T and the time it tells that it waits."""
+        self.suffering.append(drive)
+        self.patience_seconds = patience_seconds
+        if self.struck_at is None:
+            self.struck()
 
     def status(self) -> Asked:
         """Ask from elsewhere. What it says is checked with all else at the end."""
@@ -163,7 +172,7 @@ class Trial:
         """From the strike until no host had the struck deployment undecided; None where nothing was to be decided."""
         if self.struck_at is None:
             return None
-        own = {drive.deployment for drive in self.drives if drive.fault is None}
+        own = {drive.deployment for drive in self.drives if drive.fault is None and drive not in self.suffering}
         last: dict[str, float] = {}
         for host in self.ground.names:
             before: tuple[str, ...] = ()

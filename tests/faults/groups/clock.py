@@ -83,4 +83,4 @@ def library(place: Path) -> bytes:
     return made.read_bytes()
 
 
-GROUP = Group("clock", (Family("standing-3", 3, standing), Family("jumps-2", 2, jumps)))
+GROUP = Group("clock", (Family("standing-3", 3, standing, seconds=30.0), Family("jumps-2", 2, jumps)))

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 
+from shipway.execute.fleet import CONNECT_SECONDS
 from tests.faults.case import Case, Family, Group
 from tests.faults.drive import Drive
 from tests.faults.ground import ENVIRONMENT, Ground
@@ -29,6 +30,9 @@ STAGES = (
 """Between any two of these nothing is different for a host that hears nobody."""
 
 OPERATOR, EVERYBODY = "the operator", "everybody"
+NOTICE_SECONDS = 20.0
+"""ssh notices within this that nobody answers any more."""
+
 HANG_SECONDS = 115.0
 """No command may take longer than this with one host that is silent: it is the sum of all bounds that it tells."""
 
@@ -48,6 +52,7 @@ def _cut(host: str, moment: str, whom: str) -> Callable[[Trial], None]:
     def run(trial: Trial) -> None:
         trial.commit()
         drive = trial.drive("deploy", fault=Fault(moment, signal.SIGSTOP))
+        trial.suffers(drive, NOTICE_SECONDS + CONNECT_SECONDS)
         with trial.dark(host):
             trial.ground.hosts.cut(host, *(["operator"] if whom == OPERATOR else []))
             try:
@@ -143,4 +148,11 @@ def wait_alone(trial: Trial, host: str) -> None:
     trial.wait(lambda: not {"armed", "switched"} & set(watch.now(host).stages.values()), f"{host} waits for ever", trial.bound_seconds + 30)
 
 
-GROUP = Group("network", (Family("cut-3", 3, cuts), Family("partition-3", 3, partitions), Family("absent-3", 3, absences)))
+GROUP = Group(
+    "network",
+    (
+        Family("cut-3", 3, cuts, seconds=65.0),
+        Family("partition-3", 3, partitions, seconds=35.0),
+        Family("absent-3", 3, absences, seconds=65.0),
+    ),
+)

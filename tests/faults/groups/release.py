@@ -68,4 +68,4 @@ def _no_login(host: str, *, driver_dies: bool) -> Callable[[Trial], None]:
     return run
 
 
-GROUP = Group("release", (Family("lives-3", 3, lives), Family("logins-3", 3, broken_doors)))
+GROUP = Group("release", (Family("lives-3", 3, lives, seconds=15.0), Family("logins-3", 3, broken_doors, seconds=40.0)))

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from shipway.execute.fleet import CONNECT_SECONDS
 from tests.faults import relay
 from tests.faults.case import Case, Family, Group
 from tests.faults.ground import ENVIRONMENT, Ground
-from tests.faults.groups.network import HANG_SECONDS, converges
+from tests.faults.groups.network import HANG_SECONDS, NOTICE_SECONDS, converges
 from tests.faults.trial import Trial
 
 PARTS = 100
@@ -66,7 +67,7 @@ def _cut(host: str, direction: str, part: int, how: str) -> Callable[[Trial], No
         version = trial.commit()
         with relayed(ground, host, {"connection": CHANNEL, "direction": direction, "bytes": at, "how": how}):
             drive = trial.drive("deploy")
-            trial.struck()
+            trial.suffers(drive, CONNECT_SECONDS + (NOTICE_SECONDS if how == "stalled" else 0.0))
             drive.ended(HANG_SECONDS)
         trial.expect(drive.code in (0, 1, 3, 4), f"{drive.name} ended with {drive.code}:\n{drive.text}")
         if drive.code == 0:
@@ -79,5 +80,9 @@ def _cut(host: str, direction: str, part: int, how: str) -> Callable[[Trial], No
 
 
 GROUP = Group(
-    "wire", (Family("cut-at-byte-2", 2, partial(places, "closed", 1)), Family("half-open-2", 2, partial(places, "stalled", 10), slow=True))
+    "wire",
+    (
+        Family("cut-at-byte-2", 2, partial(places, "closed", 1)),
+        Family("half-open-2", 2, partial(places, "stalled", 10), slow=True, seconds=22.0),
+    ),
 )

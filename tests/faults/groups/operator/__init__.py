@@ -18,8 +18,8 @@ GROUP = Group(
             for verb in ("deploy", "rollback", "resume")
             for size in (1, 4)
         ),
-        Family("signals-4", 4, interrupted),
-        Family("rivals-4", 4, rivals),
-        Family("stopped-4", 4, stopped, slow=True),
+        Family("signals-4", 4, interrupted, seconds=12.0),
+        Family("rivals-4", 4, rivals, seconds=12.0),
+        Family("stopped-4", 4, stopped, slow=True, seconds=60.0),
     ),
 )
