@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,13 +13,13 @@ from tests.faults import strike
 from tests.faults.ground import Ground, Times
 from tests.hosts import Hosts
 
-pytestmark = [pytest.mark.hosts, pytest.mark.slow]
+pytestmark = [pytest.mark.hosts, pytest.mark.slow, pytest.mark.skipif(shutil.which("gcc") is None, reason="needs a C compiler")]
 
 MAKES = """
 import os, threading
 def make(name):
     try:
-        os.mkdir(name)
+        os.symlink("nothing", name)
     except OSError as error:
         print(name[-1], error.errno)
 for name in "123":
@@ -43,7 +44,7 @@ def ground(tmp_path: Path) -> Iterator[Ground]:
 def made(ground: Ground) -> list[str]:
     """What is there; it is taken away."""
     found = sorted(path.name for path in ground.hosts.path("a", "/tmp/made").iterdir())
-    ground.hosts.run("a", ["sh", "-c", "rmdir /tmp/made/*"], check=False)
+    ground.hosts.run("a", ["sh", "-c", "rm -f /tmp/made/*"])
     return found
 
 
@@ -52,16 +53,18 @@ def test_a_call_is_counted_struck_or_fails(ground: Ground) -> None:
     strike.lay(ground, "a", strike.SESSION)
     hosts.run("a", [*AGENT, MAKES])
     hosts.run("a", ["python3", "-c", MAKES])  # not an agent's
-    assert strike.lift(ground, "a") == strike.Struck(0, ("mkdir",) * 3)
+    counted = strike.lift(ground, "a")
+    before = counted.calls.index("symlink")  # a Python may try to keep what it compiled
+    assert (counted.times, counted.calls[before:]) == (0, ("symlink",) * 3)
     assert made(ground) == ["1", "2", "3"]
 
-    strike.lay(ground, "a", strike.SESSION, (2, 3))
+    strike.lay(ground, "a", strike.SESSION, (before + 2, before + 3))
     dead = [hosts.run("a", [*AGENT, MAKES], check=False).returncode for _ in range(3)]
     assert [code != 0 for code in dead] == [True, True, False]  # at its second call, the next one at its third, and no other
     assert strike.lift(ground, "a").times == 2
     assert made(ground) == ["1", "2", "3"]
 
-    strike.lay(ground, "a", strike.SESSION, (2,), errno.ENOSPC)
+    strike.lay(ground, "a", strike.SESSION, (before + 2,), errno.ENOSPC)
     assert hosts.run("a", [*AGENT, MAKES]).stdout.split() == [b"2", str(errno.ENOSPC).encode()]
     assert strike.lift(ground, "a").times == 1
     assert made(ground) == ["1", "3"]
@@ -73,7 +76,7 @@ def test_of_a_run_of_writes_the_first_and_a_middle_one_count(ground: Ground) -> 
     strike.lay(ground, "a", strike.SESSION)
     ground.hosts.run("a", [*AGENT, writes])
     names = [name.removesuffix("64") for name in strike.lift(ground, "a").calls]
-    assert names == ["open", "pwrite", "pwrite", "fsync"]
+    assert names[-4:] == ["open", "pwrite", "pwrite", "fsync"]
 
 
 def test_an_agent_and_a_supervisor_are_told_apart(ground: Ground) -> None:
@@ -83,4 +86,4 @@ def test_an_agent_and_a_supervisor_are_told_apart(ground: Ground) -> None:
     assert made(ground) == ["1", "2", "3"]
     strike.lay(ground, "a", strike.SUPERVISOR)
     ground.hosts.run("a", [*AGENT, MAKES, "supervise"])
-    assert len(strike.lift(ground, "a").calls) == 3
+    assert strike.lift(ground, "a").calls[-3:] == ("symlink",) * 3
