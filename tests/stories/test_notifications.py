@@ -149,6 +149,15 @@ def test_a_driver_that_is_killed_after_the_switch_is_told_by_the_lead(told: Told
     assert [one["sender"] for one in told.chat.told("went back")] == [], "no host had to go back without its lead"
 
 
+def test_what_went_live_without_a_host_is_told_as_behind_to_those_who_hear_of_failures(told: Told) -> None:
+    told.shop.project.run("deploy", "local", "--ref", "v2", "--without", "b", code=4)
+    said = told.hears("left out", "v2")
+    assert said["verdict"] == "not settled" and said["host"] == "b" and said["members"] == ["a"]
+    assert said["next"].startswith(f"shipway deploy local --ref {told.commits['v2'][:12]}")
+    eventually(lambda: told.pages()[-1]["event"] == "left out", "the command is for failures, and was run")
+    assert f"{said['version']} is live, but b is behind" in told.pages()[-1]["words"]
+
+
 def test_what_could_not_be_sent_waits_says_so_and_outlives_the_daemon(told: Told) -> None:
     port, before = told.chat.port, told.chat.got
     told.chat.close()

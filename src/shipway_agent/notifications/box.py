@@ -15,7 +15,7 @@ from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
 from shipway_agent.notifications import kept
 from shipway_agent.notifications.entry import entry_of
-from shipway_agent.notifications.moments import OCCASION, Moment
+from shipway_agent.notifications.moments import OCCASIONS, Moment
 from shipway_agent.root import Root
 
 MOST_TRIES = 150
@@ -40,7 +40,7 @@ def put(db: sqlite3.Connection, root: Root, member: Member, moment: Moment, mess
     a decision does not wait for a file of addresses.
     """
     try:
-        targets = [target for target in kept.read(root) if kept.wants(target, OCCASION[moment.kind])]
+        targets = [target for target in kept.read(root) if kept.wants(target, OCCASIONS[moment.kind])]
     except (AgentError, KeyError, TypeError):
         return
     if not targets:

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from shipway_agent import clock
 from shipway_agent.errors import AgentError
-from shipway_agent.notifications.moments import ALONE, BEHIND, CRASHED, LIVE, REBOOT, SETTLED, SILENT, UNDONE, WENT_BACK, Moment
+from shipway_agent.notifications.moments import ALONE, BEHIND, CRASHED, LEFT_OUT, LIVE, REBOOT, SETTLED, SILENT, UNDONE, WENT_BACK, Moment
 from shipway_agent.primitives import generations
 from shipway_agent.root import Root
 from shipway_agent.states import DISCARDED
@@ -19,7 +19,15 @@ MOST_LINES = 20
 LONGEST_LINE = 300
 LONGEST_SENTENCE = 1000
 
-VERDICTS: Mapping[str, str] = {LIVE: "live", UNDONE: "undone", WENT_BACK: "not settled", BEHIND: "not settled", CRASHED: "crashed"}
+VERDICTS: Mapping[str, str] = {
+    LIVE: "live",
+    LEFT_OUT: "not settled",
+    UNDONE: "undone",
+    WENT_BACK: "not settled",
+    BEHIND: "not settled",
+    CRASHED: "crashed",
+}
+"""The words of the operator's verdict, so that both say the same of one deployment."""
 
 Entry = Dict[str, Any]
 
@@ -30,7 +38,7 @@ def entry_of(db: sqlite3.Connection, root: Root, name: str, current: Optional[in
     document = attempt.document
     said = message.get("reason") if moment.why not in (SILENT, SETTLED, ALONE, REBOOT) else None
     reason: Mapping[str, Any] = said if isinstance(said, Mapping) else {}
-    step, lines = _last_step(db, attempt.deployment) if moment.kind not in (LIVE, CRASHED) else ("", [])
+    step, lines = _last_step(db, attempt.deployment) if moment.kind not in (LIVE, LEFT_OUT, CRASHED) else ("", [])
     environment = _sentence(document.get("environment"))
     return {
         "event": moment.kind,
@@ -44,7 +52,7 @@ def entry_of(db: sqlite3.Connection, root: Root, name: str, current: Optional[in
         "who": _sentence(document.get("who")),
         "members": [str(member) for member in attempt.members],
         "sender": name,
-        "host": _sentence(reason.get("host")) or name,
+        "host": _sentence(reason.get("host")) or _left_out(moment) or name,
         "what": _sentence(reason.get("what")) or _what(moment, name, message),
         "phase": _sentence(reason.get("where")),
         "step": _sentence(reason.get("step")) or step,
@@ -63,9 +71,17 @@ def bounded_lines(lines: Any) -> List[str]:
     return [_cut(clean(str(line)).replace("\n", " "), LONGEST_LINE) for line in lines[-MOST_LINES:]]
 
 
+def _left_out(moment: Moment) -> str:
+    """Who is behind from the start, "" where this is about something else."""
+    return " and ".join(_sentence(host) for host in moment.attempt.document["without"]) if moment.kind == LEFT_OUT else ""
+
+
 def _what(moment: Moment, name: str, message: Mapping[str, Any]) -> str:
     if moment.kind == LIVE:
         return f"committed on {moment.attempt.lead}, proved on every host"
+    if moment.kind == LEFT_OUT:
+        where = ", ".join(moment.attempt.members)
+        return f"left out, and keeps what it served; committed on {moment.attempt.lead}, proved on {where}"
     if moment.kind == BEHIND:
         return _sentence(message.get("why")) or f"{name} cannot serve what was committed; it goes on trying"
     silence = "" if moment.silent_seconds is None else f" for {moment.silent_seconds:.0f} s"
@@ -84,6 +100,8 @@ def _next(moment: Moment, environment: str) -> str:
     document = moment.attempt.document
     if moment.kind == LIVE:
         return f"shipway status {environment}"
+    if moment.kind == LEFT_OUT:
+        return f"shipway deploy {environment} --ref {_sentence(document.get('commit'))[:12]}, as soon as {_left_out(moment)} can be reached"
     if moment.kind in (WENT_BACK, BEHIND):
         return f"shipway resume {environment}"
     if moment.kind == CRASHED:

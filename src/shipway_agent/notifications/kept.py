@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Collection, Dict, List, Mapping, Sequence
 
 from shipway_agent.errors import AgentError, Missing
 from shipway_agent.root import Root
@@ -35,9 +35,9 @@ def read(root: Root) -> List[Dict[str, Any]]:
     return targets
 
 
-def wants(target: Mapping[str, Any], occasion: str) -> bool:
-    """Whether a target is told on this occasion."""
-    return bool({occasion, ALWAYS} & set(target["on"]))
+def wants(target: Mapping[str, Any], occasions: Collection[str]) -> bool:
+    """Whether a target is told on any of these occasions."""
+    return bool({*occasions, ALWAYS} & set(target["on"]))
 
 
 def _id(target: Mapping[str, Any], salt: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Mapping, NamedTuple, Optional
+from typing import Any, FrozenSet, List, Mapping, NamedTuple, Optional
 
 from shipway_agent.decide import Attempt, Member
 from shipway_agent.states import BACK, COMMITTED, DISCARDED, REVERTED
@@ -10,12 +10,21 @@ from shipway_agent.states import BACK, COMMITTED, DISCARDED, REVERTED
 FAILURE, SUCCESS = "failure", "success"
 
 LIVE = "live"  # the lead: committed
+LEFT_OUT = "left out"  # the lead: committed, and hosts that were left out are behind
 UNDONE = "undone"  # the lead: reverted, or dropped before anybody could see it
 WENT_BACK = "went back"  # another host, for itself: by a reboot, or past its deadline without its lead
 BEHIND = "behind"  # a host that cannot follow the commit it was told
 CRASHED = "crashed"  # a process of the committed release that was given up
 
-OCCASION: Mapping[str, str] = {LIVE: SUCCESS, UNDONE: FAILURE, WENT_BACK: FAILURE, BEHIND: FAILURE, CRASHED: FAILURE}
+OCCASIONS: Mapping[str, FrozenSet[str]] = {
+    LIVE: frozenset({SUCCESS}),
+    LEFT_OUT: frozenset({SUCCESS, FAILURE}),
+    UNDONE: frozenset({FAILURE}),
+    WENT_BACK: frozenset({FAILURE}),
+    BEHIND: frozenset({FAILURE}),
+    CRASHED: frozenset({FAILURE}),
+}
+"""Who is told of what. What is live and not everywhere is good news with a duty: both kinds of people hear of it."""
 
 # Why it came to that, as far as the host's own record tells.
 DRIVER = "driver"  # the driver said so, with its reasons
@@ -58,7 +67,8 @@ def _kind(attempt: Attempt, name: str, do: str) -> Optional[str]:
         return None
     if attempt.stage == DISCARDED:
         return UNDONE if do != "finish" else None
-    return {COMMITTED: LIVE, REVERTED: UNDONE}.get(attempt.stage)
+    live = LEFT_OUT if attempt.document.get("without") else LIVE
+    return {COMMITTED: live, REVERTED: UNDONE}.get(attempt.stage)
 
 
 def _why(was: Attempt, attempt: Attempt, message: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Mapping
 
 VERBS: Mapping[str, str] = {
     "live": "is live",
+    "left out": "is live, but",
     "undone": "is undone",
     "went back": "is not settled",
     "behind": "is not settled",
@@ -17,6 +18,8 @@ def subject(entry: Mapping[str, Any]) -> str:
     """The first line: what, where, how it stands."""
     what = entry["version"] or entry["commit"][:12] or entry["deployment"]
     where = f" on {entry['host']}" if entry["event"] in ("went back", "behind", "crashed") else ""
+    if entry["event"] == "left out":
+        where = f" {entry['host']} {'are' if ' and ' in entry['host'] else 'is'} behind"
     return f"{entry['app']} {entry['environment']}: {what} {VERBS.get(str(entry['event']), entry['verdict'])}{where}"
 
 

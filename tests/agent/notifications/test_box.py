@@ -99,6 +99,16 @@ def test_success_is_told_only_to_whom_wants_it(host: Lodge) -> None:
     assert host.journal.rows("SELECT name FROM outbox") == [("command 2",)]
 
 
+def test_a_host_that_was_left_out_is_told_as_behind_to_those_who_hear_of_failures_too(host: Lodge) -> None:
+    switched(host, without=["c", "d"])
+    host.decide("commit", 2)
+    entry, _ = entries(host)
+    assert (entry["event"], entry["verdict"], entry["host"]) == ("left out", "not settled", "c and d")
+    assert entry["what"] == "left out, and keeps what it served; committed on a, proved on a, b"
+    assert entry["next"] == f"shipway deploy test --ref {'c' * 12}, as soon as c and d can be reached"
+    assert host.journal.rows("SELECT name FROM outbox") == [("webhook 1",), ("command 2",)]
+
+
 def test_a_silent_driver_is_told_with_the_last_step_that_the_journal_has(host: Lodge) -> None:
     switched(host)
     with host.journal.transaction() as db:

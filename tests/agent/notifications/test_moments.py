@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from shipway_agent import decide
@@ -9,10 +10,14 @@ from shipway_agent.decide import Member
 from shipway_agent.notifications.moments import (
     ALONE,
     DRIVER,
+    FAILURE,
+    LEFT_OUT,
     LIVE,
+    OCCASIONS,
     REBOOT,
     SETTLED,
     SILENT,
+    SUCCESS,
     UNDONE,
     WENT_BACK,
     Moment,
@@ -35,8 +40,10 @@ class Told:
         assert reply["ok"], reply
         return moments(before, self.member, message, at)
 
-    def lease(self, at: float = 0.0, deployment: str = "7-x", fence: int = 7, kind: str = "deploy") -> list[Moment]:
-        document = {"kind": kind, "commit": "c" * 40}
+    def lease(
+        self, at: float = 0.0, deployment: str = "7-x", fence: int = 7, kind: str = "deploy", without: Sequence[str] = ()
+    ) -> list[Moment]:
+        document = {"kind": kind, "commit": "c" * 40, "without": list(without)}
         times = {"seconds": LEASE_SECONDS, "confirm_seconds": CONFIRM_SECONDS}
         return self.say("lease", at, deployment, fence, owner="ann", lead="a", members=("a", "b"), document=document, **times)
 
@@ -59,6 +66,18 @@ def kinds(found: list[Moment]) -> list[tuple[str, str]]:
 def test_the_lead_speaks_of_a_commit_and_another_host_does_not() -> None:
     assert kinds(switched("a").say("commit", 5.0)) == [(LIVE, DRIVER)]
     assert switched("b").say("tell", 5.0, decision="committed") == []
+
+
+def test_a_commit_that_left_a_host_out_is_no_plain_success() -> None:
+    host = Told("a")
+    host.lease(without=("c",))
+    host.switch()
+    assert kinds(host.say("commit", 5.0)) == [(LEFT_OUT, DRIVER)]
+    undone = Told("a")
+    undone.lease(without=("c",))
+    undone.switch()
+    assert kinds(undone.say("undo", 5.0)) == [(UNDONE, DRIVER)], "nobody is behind where nothing changed"
+    assert OCCASIONS[LEFT_OUT] == {SUCCESS, FAILURE}
 
 
 def test_the_lead_speaks_of_an_undo_by_its_driver() -> None:

@@ -43,6 +43,8 @@ def test_a_success() -> None:
         ({"event": "went back", "host": "b"}, "shop production: 1.7 is not settled on b"),
         ({"event": "behind", "host": "b"}, "shop production: 1.7 is not settled on b"),
         ({"event": "crashed", "host": "b"}, "shop production: 1.7 has crashed on b"),
+        ({"event": "left out", "host": "b and c"}, "shop production: 1.7 is live, but b and c are behind"),
+        ({"event": "left out", "host": "b"}, "shop production: 1.7 is live, but b is behind"),
         ({"version": ""}, "shop production: cccccccccccc is undone"),
         ({"version": "", "commit": ""}, "shop production: 7-abcdef is undone"),
     ],
