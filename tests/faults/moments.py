@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from collections import Counter
@@ -20,6 +21,9 @@ from typing import Any
 VARIABLE = "SHIPWAY_TEST_FAULT"
 READS = frozenset({"hello", "look", "fresh", "events", "log", "lack", "manifest"})
 """Calls that journal nothing: dying at them is dying at the moment before."""
+
+ABOUT = re.compile(r":\d+-[0-9a-f]+$")
+"""The deployment that a step is about, at the end of its key."""
 
 UNTOLD = frozenset({"", "decide:renew"})
 """A call without a step, and one that comes as often as there is time for it."""
@@ -52,7 +56,7 @@ class Moments:
 
     def come(self, host: str, what: str, of: str) -> None:
         """`what` is before, started, done, failed or after."""
-        name = f"{host} {what} {of}"
+        name = f"{host} {what} {plain(of)}"
         self._came[name] += 1
         if self._came[name] > 1:
             name = f"{name}#{self._came[name]}"
@@ -90,6 +94,11 @@ def label(call: str, args: Mapping[str, Any]) -> str | None:
     elif call == "run":
         name = f"run:{args['steps'][0]['key']}" if args["steps"] else ""
     return None if name in UNTOLD else name
+
+
+def plain(key: str) -> str:
+    """A call or step without the deployment that it is about: a moment has the same name in every run."""
+    return ABOUT.sub("", key)
 
 
 def is_journalled(moment: str) -> bool:

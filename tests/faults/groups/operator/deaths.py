@@ -9,7 +9,7 @@ from dataclasses import replace
 from shipway_agent.states import DECISIONS, NEXT
 from tests.faults.case import Case
 from tests.faults.ground import ENVIRONMENT, Ground, Times
-from tests.faults.moments import Fault, is_journalled
+from tests.faults.moments import Fault, is_journalled, plain
 from tests.faults.trial import Trial
 
 TRIES = 3
@@ -69,7 +69,7 @@ def _missed(ground: Ground, host: str, began: float, moments: Iterable[str]) -> 
     known = set(moments)
     journal = [event for event in ground.journal(host, since=began) if event["deployment"][:1].isdigit()]
     told = {event["data"]["message"]["do"] for event in journal if event["kind"] == "member"}
-    steps = {event["data"]["key"] for event in journal if event["kind"] == "step"}
+    steps = {plain(event["data"]["key"]) for event in journal if event["kind"] == "step"}
     for key in steps:
         if not {f"{host} started {key}", f"{host} done {key}"} <= known:
             yield f"{host}: step {key}"
