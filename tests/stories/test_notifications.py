@@ -158,6 +158,18 @@ def test_what_went_live_without_a_host_is_told_as_behind_to_those_who_hear_of_fa
     assert f"{said['version']} is live, but b is behind" in told.pages()[-1]["words"]
 
 
+def test_a_first_deployment_that_dies_while_files_travel_is_told(place: Path) -> None:
+    with receiver() as chat:
+        shop = Shop(place, more="watch_seconds = 1\nlease_seconds = 3\nconfirm_seconds = 6", after=NOTIFY.format(page="/bin/true"))
+        driver = shop.project.start("deploy", "local", "--ref", "v1", "--json", env={"CHAT_URL": chat.url})
+        wait_for(driver, "phase", name="ship")
+        driver.kill()
+        driver.communicate()
+        eventually(lambda: chat.told("undone") != [], "the host itself tells it", 60.0)
+        (said,) = chat.told("undone")
+        assert said["sender"] == "a" and said["serving"] is None and "not been heard from" in said["what"]
+
+
 def test_what_could_not_be_sent_waits_says_so_and_outlives_the_daemon(told: Told) -> None:
     port, before = told.chat.port, told.chat.got
     told.chat.close()

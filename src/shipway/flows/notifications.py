@@ -46,6 +46,15 @@ async def keep(fleet: Fleet, environment: Environment, facts: Mapping[str, HostF
         raise error
 
 
+async def keep_before_files(fleet: Fleet, plan: Plan, facts: Mapping[str, HostFacts]) -> None:
+    """Have hosts that know of nobody yet keep whom to tell as soon as they are leased, so that a first deployment which fails on the way
+
+    is told too. `plan` is with secrets. What goes wrong here is said by the plan's own step, which does it again.
+    """
+    todo = {name: step for name, step in _keeping(plan).items() if not facts[name].notifications.targets}
+    await fleet.each(lambda name: fleet.call(name, "notifications", {"keep": todo[name].args["targets"]}), todo)
+
+
 async def tell_trouble(fleet: Fleet, plan: Plan, tell: Tell, behind: Mapping[str, object] | None) -> None:
     """Ask the lead, which speaks for the fleet, and tell what it could not send yet. Changes no verdict.
 

@@ -17,7 +17,7 @@ from shipway.execute.fleet import Fleet
 from shipway.execute.ship import Blobs
 from shipway.flows.attempt import Attempt
 from shipway.flows.begin import hold, is_quiet, read, who
-from shipway.flows.notifications import keep, tell_trouble, with_secrets
+from shipway.flows.notifications import keep, keep_before_files, tell_trouble, with_secrets
 from shipway.flows.overtaken import comes_too_late, overtaken
 from shipway.flows.unheard import unheard
 from shipway.flows.without import Said, and_left_out, asked, behind, deploy_again, only_left_out
@@ -93,9 +93,11 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
                 return _unchanged(plan, intent, attempt, await left_out())
             before = typed(held.facts)
             _tell_began(attempt, plan, source=_sources(before), target=plan.number)
+            complete = with_secrets(plan, os.environ)
+            await keep_before_files(fleet, complete, before)
             conduct = Conduct(
                 fleet,
-                with_secrets(plan, os.environ),
+                complete,
                 held.claim,
                 transaction.cargo(plan),
                 tell,
