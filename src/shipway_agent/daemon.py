@@ -49,6 +49,8 @@ PROXY_SECONDS = 2.0
 """Between two looks at whether the proxy has its daemon."""
 
 ROTATE_SECONDS = 1.0
+"""Between two looks at the logs; HURRY_SECONDS while one of them outgrows its bound, for in a second a program can fill gigabytes."""
+
 LOCK_SECONDS = 0.5
 START_SECONDS = 3.0
 """Until another start is tried."""
@@ -155,7 +157,8 @@ class Daemon:
         self._named_port = journal.meta(peers.PORT) is not None
         self._asked_proxy_again = 0.0
         self._proxy_again = 0.0
-        self._rotated = 0.0
+        self._rotate_again = 0.0
+        self._flooded = False
         self._ending = False
         self._stopping = False
 
@@ -232,7 +235,7 @@ class Daemon:
         self._sender.turn(now())
         self._rotate()
         until = self._watchdog.next_turn(member, clock.boot_now())
-        if busy:
+        if busy or self._flooded:
             return HURRY_SECONDS
         # 0 is a deadline that has passed: who waits for an answer then is woken by it
         return CALM_SECONDS if until is None else max(0.01, min(TURN_SECONDS, until or TURN_SECONDS))
@@ -319,11 +322,11 @@ class Daemon:
             pass  # there is no proxy here, or somebody is at it
 
     def _rotate(self) -> None:
-        if now() - self._rotated < ROTATE_SECONDS:
+        if now() < self._rotate_again:
             return
-        self._rotated = now()
         with self._root.at(logs.FOLDER, create=True, mode=0o700) as folder:
-            logs.rotate(folder)
+            self._flooded = bool(logs.rotate(folder))
+        self._rotate_again = now() + (HURRY_SECONDS if self._flooded else ROTATE_SECONDS)
 
     # -------------------------------------------------------------- messages
 

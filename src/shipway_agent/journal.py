@@ -601,9 +601,12 @@ def _without_secrets(message: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**message, "document": {key: value for key, value in message["document"].items() if key not in SECRETS}}
 
 
+_compact = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def _link(previous: str, seq: int, at: float, deployment: str, kind: str, text: str) -> str:
     """The hash of an event: of the hash before it, and of every column of its own."""
-    row = json.dumps([previous, seq, at, deployment, kind, text], separators=(",", ":"))
+    row = _compact([previous, seq, at, deployment, kind, text])
     return hashlib.blake2b(row.encode(), digest_size=32).hexdigest()
 
 

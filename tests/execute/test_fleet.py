@@ -18,7 +18,7 @@ from shipway.execute.decision import undo
 from shipway.execute.fleet import TOLD_ELSEWHERE, WAITS, Fleet
 from shipway.execute.lease import Claim, renewed
 from shipway.execute.telling import Tell
-from shipway.model.errors import LinkLost, Overdue
+from shipway.model.errors import HostRefused, LinkLost, Overdue
 from shipway.model.event import Event
 from shipway.model.intent import Host
 from shipway.model.plan import Step
@@ -175,6 +175,20 @@ async def test_an_answer_that_is_behind_much_output_holds_up_no_next_renewal(tol
     async with renewed(fleet, replace(CLAIM, lease_seconds=3.0)), asyncio.timeout(30):
         await twice.wait()
     assert behind.asked == ["renew", "renew"]
+
+
+@on_a_loop
+async def test_a_host_that_tells_events_without_end_is_named_and_not_listened_to(told: list[Event]) -> None:
+    async def run(name: str, args: dict[str, Any], emit: Emit) -> dict[str, Any]:
+        for _ in range(2 * steps.MOST_EVENTS):
+            emit({"event": "step", "key": "task:x", "state": "started"})
+        return {"done": [], "failed": None}
+
+    with pytest.raises(HostRefused, match="it tells more than 10,000 events of 1 steps") as caught:
+        fleet = fleet_of(told, a=Agent(run))
+        await steps.run(fleet, "a", CLAIM, [Step("task:x", "task.run", {}, "run x", 30.0)], Tell(told.append, lambda: 0.0))
+    assert caught.value.host == "a"
+    assert len(told) <= steps.MOST_EVENTS
 
 
 @on_a_loop

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from shipway.model.intent import Command
-from shipway.release.command import LAST_LINES, Ending, run
+from shipway.release.command import LAST_LINES, SHOWN_LINES, Ending, run
 
 PATH = {"PATH": os.environ["PATH"]}
 
@@ -134,3 +134,11 @@ def test_a_child_that_ignores_the_end_of_its_parent_is_killed(tmp_path: Path) ->
     except AssertionError:
         os.kill(int(lines[0]), signal.SIGKILL)
         raise
+
+
+def test_a_command_that_floods_is_told_by_its_beginning_and_its_end(tmp_path: Path) -> None:
+    done, lines = ending("yes no | head -n 300000; echo the end; exit 3", tmp_path)
+    assert done.code == 3
+    assert done.lines[-2:] == ("no", "the end")
+    assert len(lines) == SHOWN_LINES + 1
+    assert lines[-1] == f"… and {300_001 - SHOWN_LINES:,} lines more that are not shown"

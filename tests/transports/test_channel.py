@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 
 from shipway.model.errors import HostError, HostRefused, LinkLost, Overdue
 from shipway.transports.channel import FramedChannel
+from shipway.transports.link import NOISE_BYTES
+from shipway_agent.protocol import MAX_JSON_BYTES
 from tests.transports.peer import HOST, channel_to
 
 ECHO = """
@@ -236,6 +239,61 @@ def test_an_agent_that_never_stops_talking_does_not_stop_our_clock() -> None:
     began = time.monotonic()
     assert isinstance(error_of(babble, timeout_seconds=0.5), Overdue)
     assert time.monotonic() - began < 10
+
+
+def test_complaints_without_end_do_not_stop_our_clock_and_are_not_kept() -> None:
+    program = "take()\nwhile True: os.write(2, b'no room is left\\n' * 4096)"
+
+    async def talk(channel: FramedChannel) -> list[str]:
+        with pytest.raises(Overdue):
+            await channel.call("look", timeout_seconds=1.0)
+        assert len(channel._link._said) <= NOISE_BYTES
+        return channel._link.complaints(2)
+
+    assert over(program, talk) == ["no room is left", "no room is left"]
+
+
+def test_an_answer_that_comes_byte_by_byte_has_no_more_time_than_another() -> None:
+    """Each byte is a sign of life, and the bound counts all the same."""
+    program = "take()\nraw(struct.pack('>IBI', 1 << 20, 3, 1))\nwhile True: raw(b'x'); time.sleep(0.01)"
+    assert isinstance(error_of(program, timeout_seconds=0.5), Overdue)
+
+
+def test_what_is_announced_and_never_ends_takes_no_memory_before_it_is_there() -> None:
+    """The longest frame is read as far as it comes; one byte more is refused by its head alone."""
+    longest = f"take()\nraw(struct.pack('>IBI', {MAX_JSON_BYTES}, 3, 1) + b'x' * 1000)\ntime.sleep(600)"
+
+    async def talk(channel: FramedChannel) -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with pytest.raises(Overdue):
+            await channel.call("look", timeout_seconds=0.5)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+
+    assert over(longest, talk) < MAX_JSON_BYTES / 1024 / 2
+    error = error_of(f"take()\nraw(struct.pack('>IBI', {MAX_JSON_BYTES + 1}, 3, 1))\ntime.sleep(600)")
+    assert error.code == "protocol"
+
+
+def test_a_gigabyte_in_place_of_an_answer_is_not_read() -> None:
+    """A line without an end, as a shell would send that took us for a person: nine bytes are enough to know."""
+    program = "take()\nfor _ in range(1000): raw(b'x' * 1000000)\ntime.sleep(600)"
+
+    async def talk(channel: FramedChannel) -> HostError:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with pytest.raises(LinkLost) as caught:
+            await channel.call("look")
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
+        return caught.value
+
+    error = over(program, talk)
+    assert error.code == "protocol"
+    assert error.host == HOST.name
+
+
+def test_rubbish_of_sixteen_megabytes_holds_nobody_up() -> None:
+    """Unended escape sequences in one text, as long as a frame may be."""
+    program = "take()\nanswer(1, text='\\x9d' * 2700000)\ntime.sleep(600)"
+    assert over(program, lambda channel: channel.call("look", timeout_seconds=60.0)) == {"text": ""}
 
 
 def test_escape_sequences_of_an_agent_reach_nobody() -> None:

@@ -69,6 +69,9 @@ async def run(
     return {done["key"]: done["answer"] for done in answer["done"]}
 
 
+MOST_EVENTS = 10_000
+"""What a host may tell of one list of steps beside output: each step begins and ends once."""
+
 PATIENCE_SECONDS = 10.0
 """A step that lasts longer is told with its bound."""
 
@@ -119,7 +122,13 @@ class _Waits:
 
 
 def _relay(name: str, titles: Mapping[str, str], tell: Tell, waits: _Waits) -> Callable[[Mapping[str, Any]], None]:
+    count = 0
+
     def on_event(event: Mapping[str, Any]) -> None:
+        nonlocal count
+        count += event.get("event") != "output"
+        if count > MOST_EVENTS:
+            raise HostRefused(name, "endless", f"it tells more than {MOST_EVENTS:,} events of {len(titles)} steps; no agent does")
         data = {key: value for key, value in event.items() if key != "event"}
         kind = str(event.get("event"))
         if kind == "step":

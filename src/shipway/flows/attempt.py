@@ -24,6 +24,9 @@ from shipway.reports.json import write_report
 LANDMARKS = frozenset({"began", "phase", "decided"})
 """Events at which an attempt is written down so far: a driver that is killed leaves a report too, which says *interrupted*."""
 
+OUTPUT_LINES = 20_000
+"""Lines of output that an attempt remembers, of all hosts together. Who watches sees them all; hosts keep the beginning of each task's."""
+
 VERDICT_OF_CODE = {1: "undone", 2: "refused", 3: "refused", 4: "unsettled"}
 
 
@@ -36,10 +39,13 @@ class Attempt:
         self._watch = on_event
         self._began = time.monotonic()
         self._kept = 0
+        self._lines = 0
         self.tell = Tell(self._take, time.time, f"try-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}")
 
     def _take(self, event: Event) -> None:
-        self.events.append(event)
+        self._lines += event.kind == "output"
+        if event.kind != "output" or self._lines <= OUTPUT_LINES:
+            self.events.append(event)
         self._watch(event)
         if event.kind in LANDMARKS:
             self._remember()

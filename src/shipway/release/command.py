@@ -19,6 +19,9 @@ from shipway.model.intent import Command
 
 LAST_LINES = 20
 LONGEST_LINE_BYTES = 4096
+SHOWN_LINES = 10_000
+"""Of each command this many lines are told; of the rest only the last ones are kept."""
+
 LOOK_SECONDS = 0.2
 GRACE_SECONDS = 2.0
 AFTER_SECONDS = 1.0
@@ -50,7 +53,8 @@ def run(
     """
     began = time.monotonic()
     arguments = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
-    last: deque[str] = deque(maxlen=LAST_LINES)
+    last: deque[bytes] = deque(maxlen=LAST_LINES)
+    count = 0
     try:
         process = subprocess.Popen(
             arguments,
@@ -68,11 +72,15 @@ def run(
     try:
         for line in _lines(process, began + timeout_seconds, stop):
             last.append(line)
-            on_line(line)
+            count += 1
+            if count <= SHOWN_LINES:
+                on_line(_plain(line))
     finally:
         code = process.poll()
         _end(process)
-    return Ending(code, tuple(last), time.monotonic() - began, stopped=stop is not None and stop.is_set())
+    if count > SHOWN_LINES:
+        on_line(f"… and {count - SHOWN_LINES:,} lines more that are not shown")
+    return Ending(code, tuple(map(_plain, last)), time.monotonic() - began, stopped=stop is not None and stop.is_set())
 
 
 def text_of(command: Command) -> str:
@@ -80,7 +88,7 @@ def text_of(command: Command) -> str:
     return command if isinstance(command, str) else " ".join(command)
 
 
-def _lines(process: subprocess.Popen[bytes], deadline: float, stop: Event | None) -> Iterator[str]:
+def _lines(process: subprocess.Popen[bytes], deadline: float, stop: Event | None) -> Iterator[bytes]:
     """Until it has ended and nothing more comes, or until the deadline, or until `stop`."""
     assert process.stdout is not None
     rest = b""
@@ -104,11 +112,11 @@ def _lines(process: subprocess.Popen[bytes], deadline: float, stop: Event | None
             writing = bool(piece)
             *whole, rest = re.split(rb"\r\n|\n|\r", rest + piece)
             while len(rest) > LONGEST_LINE_BYTES:
-                whole, rest = [*whole, rest[:LONGEST_LINE_BYTES]], rest[LONGEST_LINE_BYTES:]
-            for line in whole:
-                yield _plain(line)
+                whole.append(rest[:LONGEST_LINE_BYTES])
+                rest = rest[LONGEST_LINE_BYTES:]
+            yield from whole
     if rest:
-        yield _plain(rest)
+        yield rest
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
