@@ -66,9 +66,9 @@ def run(
             start_new_session=True,
         )
     except OSError as error:
-        line = f"{arguments[0]}: {error.strerror}"
-        on_line(line)
-        return Ending(127, (line,), 0.0)
+        why = f"{arguments[0]}: {error.strerror}"
+        on_line(why)
+        return Ending(127, (why,), 0.0)
     try:
         for line in _lines(process, began + timeout_seconds, stop):
             last.append(line)
