@@ -6,7 +6,7 @@ import importlib
 
 from tests.faults.case import Group
 
-NAMES = ("operator", "network", "wire", "host", "agent", "release", "clock")
+NAMES = ("operator", "network", "wire", "host", "agent", "release", "clock", "members")
 
 
 def groups() -> list[Group]:
