@@ -105,12 +105,11 @@ def open_folder(root: str) -> int:
     """<root>/agent, made where it lacks, open, and nobody else's to write to."""
     path = root
     try:
-        os.makedirs(os.path.dirname(root), exist_ok=True)
-        make(root)
+        make(root, 0o700)
         above = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
         check_owner(above, path)
         path = f"{root}/agent"
-        make("agent", dir_fd=above)
+        make_inside(above, "agent")
         inside = os.open("agent", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
         check_owner(inside, path)
         os.close(above)
@@ -120,10 +119,28 @@ def open_folder(root: str) -> int:
     return inside
 
 
-def make(path: str, dir_fd: "int | None" = None) -> None:
-    """A directory for us alone, unless something is there."""
+def make(path: str, mode: int) -> None:
+    """A directory and those above it, where they lack; each is on disk before anything is put into it."""
+    above = os.path.dirname(path)
+    if not os.path.isdir(above):
+        make(above, 0o777)
     try:
-        os.mkdir(path, 0o700, dir_fd=dir_fd)
+        os.mkdir(path, mode)
+    except FileExistsError:
+        return
+    try:
+        fd = os.open(above, os.O_RDONLY | os.O_DIRECTORY)
+    except PermissionError:
+        return  # a folder that we may write to and not read: it cannot be synced
+    os.fsync(fd)
+    os.close(fd)
+
+
+def make_inside(fd: int, name: str) -> None:
+    """A directory for us alone in an open one, unless something is there."""
+    try:
+        os.mkdir(name, 0o700, dir_fd=fd)
+        os.fsync(fd)
     except FileExistsError:
         pass
 

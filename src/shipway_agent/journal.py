@@ -126,7 +126,7 @@ class Journal:
 
     Opening it is also how a reboot is noticed: the first to open it in a new boot applies the rule *boot*. Raises AgentError:
     `journal` for a damaged file and for one that has lost what it had, `format` for a newer one, which is left as it is, `disk-full`,
-    `read-only`, `busy` after 10 s.
+    `read-only`, `io`, `busy` after 10 s.
     """
 
     def __init__(self, root: Root) -> None:
@@ -555,6 +555,9 @@ class Journal:
         free_bytes, _ = self.root.room()
         if "disk is full" in says or ("disk I/O error" in says and free_bytes == 0):
             return AgentError("disk-full", f"{self.path}: no space is left on the file system (df shows it)", path=self.path)
+        if "disk I/O error" in says:  # SQLite's word for every other fault of a write, a used-up quota among them
+            message = f"{self.path}: the disk reported an error, or this user's disk quota is used up (quota shows it)"
+            return AgentError("io", message, path=self.path)
         if "readonly" in says:
             return AgentError("read-only", f"{self.path}: the journal cannot be written", path=self.path)
         if "locked" in says:

@@ -40,8 +40,7 @@ class Root(Folder):
             raise AgentError("root", f"the root has {len(os.fsencode(path))} bytes; more than {LONGEST_ROOT} do not work", path=path)
         with naming(path):
             if create and not os.path.isdir(path):
-                os.makedirs(os.path.dirname(path), exist_ok=True)
-                os.mkdir(path, 0o700)
+                _make(path, 0o700)
             super().__init__(path, os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC))
         found = os.fstat(self.fd)
         if found.st_uid != os.geteuid():
@@ -178,6 +177,25 @@ class Lock:
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
+
+
+def _make(path: str, mode: int) -> None:
+    """Make a directory, and those above it that lack; each is on disk before anything is put into it."""
+    above = os.path.dirname(path)
+    if not os.path.isdir(above):
+        _make(above, 0o777)
+    try:
+        os.mkdir(path, mode)
+    except FileExistsError:
+        return
+    try:
+        fd = os.open(above, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:
+        return  # a folder that we may write to and not read: it cannot be synced
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _common_place() -> Folder:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -416,6 +417,22 @@ def test_a_full_disk_is_said_to_be_one_and_nothing_is_lost(tmp_path: Path) -> No
             assert journal.events()[0]["data"] == {"before": True}
     finally:
         subprocess.run(["umount", small], check=True)
+
+
+def test_a_write_that_fails_for_another_reason_than_room_tells_of_the_disk_and_of_a_quota(journal: Journal, root: Root) -> None:
+    """A bound on the size of files fails as a quota does: SQLite says "disk I/O error" of both."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    bound = root.stat("journal.db-wal")
+    assert bound is not None
+    resource.setrlimit(resource.RLIMIT_FSIZE, (bound.st_size, before[1]))
+    try:
+        with pytest.raises(AgentError, match="quota") as caught:
+            journal.event("note", "d1", {"long": "x" * 50000})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.code == "io"
+    journal.event("note", "d1", {"after": True})
+    journal.verify()
 
 
 def test_events_are_canonical_json(journal: Journal, root: Root) -> None:

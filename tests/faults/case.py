@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from tests.hosts.disk import Disk
+
 if TYPE_CHECKING:
     from tests.faults.ground import Ground
     from tests.faults.trial import Trial
@@ -24,6 +26,7 @@ class Family:
     """Cases on fleets of one size. `cases` enumerates them from the names of the hosts; or, where it `looks`, on a standing fleet.
 
     One that looks says `about` how many cases there are. A case takes some `seconds`. A family that is `slow` is left out of samples.
+    With `disk` each host's /home is a file system of its own.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Family:
     looks: bool = False
     about: int = 0
     seconds: float = 9.0
+    disk: Disk | None = None
 
 
 @dataclass(frozen=True)

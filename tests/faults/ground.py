@@ -21,6 +21,7 @@ from tests.faults.drive import Drive
 from tests.faults.moments import Fault, Moment
 from tests.faults.watch import Watch
 from tests.hosts import Hosts
+from tests.hosts.disk import Disk
 from tests.hosts.fleet import name_of
 from tests.stories.project import BYTECODE, SAMPLE, SHIPWAY, Project
 from tests.stories.project import ROOT as REPOSITORY
@@ -81,8 +82,9 @@ PATIENT = Times(health_seconds=30.0, confirm_seconds=7.0, lease_seconds=5.0)
 class Ground:
     """A standing fleet. `place` is a directory of its own; everything of it ends with the block."""
 
-    def __init__(self, size: int, times: Times) -> None:
+    def __init__(self, size: int, times: Times, disk: Disk | None = None) -> None:
         self.size = size
+        self.disk = disk
         self.times = times
         self.author: Author
         self.project: Project
@@ -92,7 +94,7 @@ class Ground:
         with ExitStack() as stack:
             self.place = Path(tempfile.mkdtemp(prefix="faults-"))
             stack.callback(shutil.rmtree, self.place, ignore_errors=True)
-            self.hosts = stack.enter_context(Hosts(self.size))
+            self.hosts = stack.enter_context(Hosts(self.size, home_disk=self.disk))
             repository = self._lay_out()
             self.project = Project(repository, ENVIRONMENT, self.hosts.env)
             self.author = Author(repository)
@@ -180,10 +182,17 @@ class Ground:
             time.sleep(0.05)
 
     def _bring_caddy(self) -> None:
-        """50 MB that every host would be sent, packed for each of them, before the first case can begin."""
+        """50 MB that every host would be sent, packed for each, before the first case can begin; synced, as the agent does it."""
         binary = caddy.binary()
         name = caddy.digest(binary)
-        put = ["sh", "-c", 'mkdir -p "$1" && cat > "$1/$2" && chmod 555 "$1/$2"', "sh", f"{ROOT}/blobs/{name[:2]}", f"{name}.x"]
+        put = [
+            "sh",
+            "-c",
+            'mkdir -p "$1" && cat > "$1/$2" && chmod 555 "$1/$2" && sync "$1/$2" "$1"',
+            "sh",
+            f"{ROOT}/blobs/{name[:2]}",
+            f"{name}.x",
+        ]
         for host in self.names:
             self.hosts.run(host, put, input=binary.read_bytes())
 

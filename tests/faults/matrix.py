@@ -33,11 +33,11 @@ class Matrix:
     def __exit__(self, *_: object) -> None:
         self.leave()
 
-    def ground(self, size: int) -> Ground:
-        """A standing fleet of that size: the one that is there, else a new one in its place."""
-        if self._ground is None or self._ground.size != size:
+    def ground(self, family: Family) -> Ground:
+        """A standing fleet as the family wants it: the one that is there, else a new one in its place."""
+        if self._ground is None or (self._ground.size, self._ground.disk) != (family.hosts, family.disk):
             self.leave()
-            self._ground = self._stack.enter_context(Ground(size, self.times))
+            self._ground = self._stack.enter_context(Ground(family.hosts, self.times, family.disk))
         return self._ground
 
     def leave(self) -> None:
@@ -50,8 +50,8 @@ class Matrix:
         """All cases of a family; where it looks, on a fleet that is quiet again."""
         if not family.looks:
             return outlined(family)
-        found = list(family.cases(self.ground(family.hosts)))
-        self.ground(family.hosts).settled()
+        found = list(family.cases(self.ground(family)))
+        self.ground(family).settled()
         return found
 
     def run(self, group: Group, family: Family, case: Case) -> Result:
@@ -61,7 +61,7 @@ class Matrix:
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
         began = time.monotonic()
-        trial = Trial(self.ground(family.hosts), directory, self.times)
+        trial = Trial(self.ground(family), directory, self.times)
         try:
             self._play(trial, case)
         except Exception as error:

@@ -12,7 +12,11 @@ for entry in *; do
         *) [ -L "$entry" ] || [ ! -d "$entry" ] || mount -t tmpfs -o mode=755,size=16m tmpfs "$entry" ;; # whatever else this machine has is its own
     esac
 done
-mount --bind "$directory/home" home
+if [ -n "$HOME_DISK" ]; then
+    mount -o loop,errors=remount-ro "$HOME_DISK" home
+else
+    mount --bind "$directory/home" home
+fi
 [ -z "$HOME_SIZE" ] || mount -t tmpfs -o "mode=755,size=$HOME_SIZE" tmpfs home
 mount -t tmpfs -o mode=755 tmpfs run
 mount -t tmpfs -o mode=1777 tmpfs tmp

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.hosts import keys, network
+from tests.hosts.disk import Disk
 from tests.hosts.ground import Plot, claim, clear, release
 from tests.hosts.machine import USER, Machine
 
@@ -17,18 +18,20 @@ FRONT_PORT = 8080
 
 
 class Hosts:
-    """`n` hosts named a, b, c …, each at an address of 10.77.0.0/16 with the user `deploy`. `home_size` bounds /home ("8m": it fills up).
-    With `systemd` each is booted by one, where this machine allows it (systemd.why_not).
+    """`n` hosts named a, b, c …, each at an address of 10.77.0.0/16 with the user `deploy`. `home_size` bounds /home ("8m": it fills up);
+    with `home_disk` it is a file system of its own, which outlives a boot. With `systemd` each is booted by one, where this machine
+    allows it (systemd.why_not).
 
     They see Debian's python3 and what is under /opt and /usr, and neither /work nor /root nor each other's files. A boot has its own
     boot id and a clock that starts near zero.
     """
 
-    def __init__(self, n: int, *, home_size: str | None = None, systemd: bool = False) -> None:
+    def __init__(self, n: int, *, home_size: str | None = None, home_disk: Disk | None = None, systemd: bool = False) -> None:
         if not 0 < n <= 200:
             raise ValueError("a plot holds 1 to 200 hosts")
         self._count = n
         self._home_size = home_size
+        self._home_disk = home_disk
         self._systemd = systemd
         self._plot: Plot | None = None
         self._machines: dict[str, Machine] = {}
@@ -52,7 +55,7 @@ class Hosts:
             keys.write_config(self.directory, USER, addresses)
             authorized = (self.directory / "id.pub").read_text()
             for index, name in enumerate(names):
-                machine = Machine(plot, index, name, home_size=self._home_size, systemd=self._systemd)
+                machine = Machine(plot, index, name, home_size=self._home_size, home_disk=self._home_disk, systemd=self._systemd)
                 self._machines[name] = machine
                 machine.lay_out(authorized, self.directory / f"{name}.key", addresses)
                 machine.boot()
@@ -132,6 +135,10 @@ class Hosts:
         """Where this machine sees the host's `inside`; valid until the next reboot."""
         return self._machines[host].path(inside)
 
+    def home(self, host: str) -> Path:
+        """Where this machine sees the host's /home, also while it is down; not for a home of its own size or disk."""
+        return self._machines[host].directory / "home"
+
     def pids(self, host: str) -> dict[int, str]:
         """Its processes: this machine's pids and their command lines."""
         return self._machines[host].pids()
@@ -157,6 +164,13 @@ class Hosts:
     def close(self, host: str, port: int) -> None:
         """Nobody can open a new connection to the port; those that are open go on."""
         self._machines[host].close(port)
+
+    def spoil(self, host: str) -> None:
+        """The disk of a host made with `home_disk` meets an error: the kernel makes /home read-only under everybody who writes there.
+
+        It is writable again after a reboot, which has it checked first.
+        """
+        self._machines[host].spoil()
 
     def heal(self, host: str) -> None:
         self._machines[host].heal()

@@ -12,7 +12,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.hosts import network, systemd
+from tests.hosts import disk, network, systemd
+from tests.hosts.disk import Disk
 from tests.hosts.ground import Plot
 
 USER = "deploy"
@@ -24,13 +25,16 @@ PATH = "/usr/local/bin:/usr/bin:/bin"
 class Machine:
     """`directory` outlives a reboot: `changes` is the overlay's upper half, `home` becomes /home. /run and /tmp are new at each boot."""
 
-    def __init__(self, plot: Plot, index: int, name: str, *, home_size: str | None, systemd: bool = False) -> None:
+    def __init__(
+        self, plot: Plot, index: int, name: str, *, home_size: str | None, home_disk: Disk | None = None, systemd: bool = False
+    ) -> None:
         self.name = name
         self.address = plot.address(index)
         self.directory = plot.directory / name
         self.log = self.directory / "log"
         self._namespace = plot.namespace(index)
         self._home_size = home_size
+        self._home_disk = home_disk
         self._systemd = systemd
         self._boot: subprocess.Popen[bytes] | None = None
 
@@ -60,12 +64,16 @@ class Machine:
         for path, mode in ((keys, 0o600), (keys.parent, 0o700), (keys.parent.parent, 0o755)):
             path.chmod(mode)
             os.chown(path, UID, UID)
+        if self._home_disk is not None:
+            disk.lay_out(self._image, self.directory / "home", self._home_disk)
         if self._systemd:
             systemd.lay_out(self.directory / "changes", USER)
 
     def boot(self) -> None:
         """Starts it, with a boot id of its own and a clock that begins near zero, as after power on. Returns at once; `wait` waits."""
         (self.directory / "boot_id").write_text(f"{uuid.uuid4()}\n")
+        if self._home_disk is not None:
+            disk.check(self._image)
         argv = ["nsenter", f"--net=/run/netns/{self._namespace}", "unshare", "--mount", "--uts", "--ipc", "--pid", "--time"]
         argv += ["--boottime", str(-int(time.clock_gettime(time.CLOCK_BOOTTIME))), "--monotonic", str(-int(time.monotonic()))]
         argv += ["--cgroup"] if self._systemd else []
@@ -80,7 +88,12 @@ class Machine:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                env={"PATH": os.environ["PATH"], "HOME_SIZE": self._home_size or "", "CRON": cron},
+                env={
+                    "PATH": os.environ["PATH"],
+                    "HOME_SIZE": self._home_size or "",
+                    "HOME_DISK": "" if self._home_disk is None else str(self._image),
+                    "CRON": cron,
+                },
             )
 
     def wait(self, seconds: float = 30.0) -> None:
@@ -148,6 +161,9 @@ class Machine:
             raise RuntimeError(f"host {self.name} is down")
         return Path(f"/proc/{pid}/root", inside.lstrip("/"))
 
+    def spoil(self) -> None:
+        disk.spoil(self._image)
+
     def cut(self, others: Sequence[str] | None) -> None:
         network.cut(self._namespace, others)
 
@@ -156,6 +172,10 @@ class Machine:
 
     def heal(self) -> None:
         network.heal(self._namespace)
+
+    @property
+    def _image(self) -> Path:
+        return self.directory / "home.img"
 
     def _init(self) -> int | None:
         if self._boot is None or self._boot.poll() is not None:

@@ -6,7 +6,7 @@ import importlib
 
 from tests.faults.case import Group
 
-NAMES = ("operator", "network", "wire", "host", "agent", "release", "clock", "members")
+NAMES = ("operator", "network", "wire", "host", "agent", "disk", "release", "clock", "members")
 
 
 def groups() -> list[Group]:

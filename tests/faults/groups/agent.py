@@ -46,7 +46,7 @@ def errors(ground: Ground) -> Iterable[Case]:
     host = ground.names[-1]
     count = calls(ground, host, strike.SESSION)
     for number in range(1, count + 1):
-        for error in (errno.EIO, errno.ENOSPC, errno.EROFS):
+        for error in (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             run = _strike(host, (number,), error, certain=is_certain(number, count))
             yield Case(f"{errno.errorcode[error]} at changing call {number}", run)
 
@@ -106,7 +106,7 @@ GROUP = Group(
     "agent",
     (
         Family("killed-2", 2, deaths, looks=True, about=866),
-        Family("errors-2", 2, errors, looks=True, about=1299),
+        Family("errors-2", 2, errors, looks=True, about=1780),
         Family("supervisor-2", 2, supervisor_deaths, looks=True, about=82),
     ),
 )
