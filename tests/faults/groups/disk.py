@@ -19,7 +19,7 @@ from tests.faults.groups.network import HANG_SECONDS, back, converges, told_in_f
 from tests.faults.moments import Fault
 from tests.faults.power.losses import judge, losses
 from tests.faults.power.platter import Platter
-from tests.faults.power.recording import Recording, put_back, unlike
+from tests.faults.power.recording import Recording, put_back
 from tests.faults.trial import Trial
 from tests.hosts.disk import Disk
 from tests.hosts.machine import UID
@@ -234,7 +234,7 @@ def _lost(host: str, stage: str, what: str) -> Callable[[Trial], None]:
             with trial.dark(host):
                 hosts.kill(host)
                 platter = recording.end()
-                untold = unlike(platter.left(platter.moments - 1, platter.pending(platter.moments - 1)), recording.seen)
+                untold = recording.untold(platter)
                 trial.expect(not untold, f"the recording lacks what was done to {untold}")
                 put_back(platter.left(platter.moments - 1, _kept(platter, what, stage)), recording.seen, UID)
                 drive.send(signal.SIGCONT)

@@ -79,6 +79,20 @@ def calls(lines: Iterable[str], skip: int = 0) -> Iterator[Call]:
         yield Call(name, args, _path(opened[2]) if opened else int(answer), began, deleted="(deleted)" in inside)
 
 
+def is_torn(lines: Iterable[str]) -> bool:
+    """Whether a process died in a call: what the call did is there, and nobody has seen it come back."""
+    begun: dict[str, bool] = {}
+    torn = False
+    for line in lines:
+        match = LINE.match(line.rstrip("\n"))
+        if match is not None:
+            thread, text = match.groups()
+            torn = torn or text.endswith(" = ?")
+            if not text.startswith("+++"):
+                begun[thread] = text.endswith(UNFINISHED)
+    return torn or any(begun.values())
+
+
 class Descriptors:
     """Under which path each thread, or whoever it descends from, last used a descriptor: for names like /proc/self/fd/7/journal.db."""
 

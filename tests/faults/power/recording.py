@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.faults.power.calls import OPTIONS, calls
+from tests.faults.power.calls import OPTIONS, calls, is_torn
 from tests.faults.power.platter import Platter, Tree
 
 ATTACH_SECONDS = 30.0
@@ -26,6 +26,7 @@ class Recording:
         self._log = place / "calls"
         self._copy = place / "copy"
         self._began = 0
+        self._torn = False
         self._strace: subprocess.Popen[bytes] | None = None
 
     def begin(self, pids: Sequence[int]) -> None:
@@ -53,7 +54,13 @@ class Recording:
         with self._log.open(encoding="ascii", errors="strict") as lines:
             every = list(lines)
         platter.take(calls(every, self._began))
+        self._torn = is_torn(every)
         return platter
+
+    def untold(self, platter: Platter) -> list[str]:
+        """Where the directory differs from what was recorded: then that is not the whole truth. Nothing where a process died in a call."""
+        last = platter.moments - 1
+        return [] if self._torn else unlike(platter.left(last, platter.pending(last)), self.seen)
 
     def give(self, owner: int) -> None:
         """The copy belongs to this user from now on, and so does all that is laid out by linking to it."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.power.calls import calls
+from tests.faults.power.calls import calls, is_torn
 from tests.faults.power.platter import Platter
 
 TOP = "/top"
@@ -90,3 +90,10 @@ def test_a_part_of_the_writes_leaves_holes_of_zeros(tmp_path: Path) -> None:
 def test_a_call_that_nobody_taught_it_is_no_silence(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="copy_file_range"):
         platter(tmp_path, "7 copy_file_range(4</top/old>, NULL, 5</top/old>, NULL, 9, 0) = 9")
+
+
+def test_a_process_that_dies_in_a_call_leaves_a_recording_that_is_not_whole() -> None:
+    assert not is_torn(["7 fsync(4<\\x2f>) = 0", "7 +++ killed by SIGKILL +++"])
+    assert not is_torn(["7 fsync(4<\\x2f> <unfinished ...>", "7 <... fsync resumed>) = 0"])
+    assert is_torn(["7 fsync(4<\\x2f> <unfinished ...>", "7 +++ killed by SIGKILL +++"])
+    assert is_torn(['7 write(4<\\x2f>, "\\x2f", 1) = ?', "7 +++ killed by SIGKILL +++"])

@@ -16,7 +16,7 @@ import pytest
 from shipway_agent.itself import CURRENT
 from tests.faults.power.losses import Loss, judge, losses
 from tests.faults.power.platter import FOLDER, Platter, Sync
-from tests.faults.power.recording import Recording, unlike
+from tests.faults.power.recording import Recording
 from tests.faults.test_sample import SEED
 from tests.stories.project import BYTECODE, ROOT, SHIPWAY, end_all, processes_of
 from tests.stories.shop import Shop
@@ -72,7 +72,7 @@ def deployment(place: Path) -> Platter:
     with recorded(top / BELOW, place, argv, shop.project.directory, daemons) as recording:
         end_all(top)
         platter = recording.end()
-        assert unlike(platter.left(platter.moments - 1, platter.pending(platter.moments - 1)), top / BELOW) == []
+        assert recording.untold(platter) == []
     return platter
 
 
