@@ -105,8 +105,8 @@ def _struck_supervisor(host: str, number: int, *, certain: bool) -> Callable[[Tr
 GROUP = Group(
     "agent",
     (
-        Family("killed-2", 2, deaths, looks=True, about=866),
-        Family("errors-2", 2, errors, looks=True, about=1780),
-        Family("supervisor-2", 2, supervisor_deaths, looks=True, about=82),
+        Family("killed-2", 2, deaths, looks=True, about=870),
+        Family("errors-2", 2, errors, looks=True, about=1776),
+        Family("supervisor-2", 2, supervisor_deaths, looks=True, about=86),
     ),
 )
