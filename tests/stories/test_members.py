@@ -58,6 +58,8 @@ def test_a_dead_host_need_not_block_a_fix(place: Path) -> None:
         assert "leave b behind: shipway plan local --ref v5 --without b" in shop.project.run("plan", "local", "--ref", "v5", code=3).text
         planned = shop.project.run("plan", "local", "--ref", "v5", "--without", "b")
         assert "b is left out: it keeps what it serves" in planned.text and "members a" in planned.text
+        again = shop.project.run("plan", "local", "--ref", "v2", "--without", "b")
+        assert "nothing to do: every other host serves exactly this" in again.text
         prepared = shop.project.run("prepare", "local", "--ref", "v5", "--without", "b")
         assert "is prepared on a in " in prepared.text and "b was left out" in prepared.text
         assert f"shipway deploy local --ref {shop.repository.git('rev-parse', 'v5')[:12]} --without b" in prepared.text

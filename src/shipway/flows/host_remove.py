@@ -137,7 +137,7 @@ def _leaving(intent: Intent, facts: Mapping[str, HostFacts], words: HostRemoveWo
         raise WrongInput(
             no_host(words.host, [*configured, *recorded]),
             state="nothing was touched",
-            hint=f"the hosts of {environment.name} are {', '.join(sorted({*configured, *recorded}))}",
+            hint=f"shipway status {environment.name} shows its hosts: {', '.join(sorted({*configured, *recorded}))}",
             code="no-host",
         )
     if words.host not in recorded and left_under(facts, words.host):

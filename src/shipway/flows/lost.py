@@ -45,7 +45,7 @@ def _check(intent: Intent, facts: Mapping[str, HostFacts], lost: tuple[str, ...]
         raise WrongInput(
             strangers[0] if len(strangers) == 1 else f"{len(strangers)} names are no hosts of {environment.name}",
             state="nothing was touched",
-            hint=f"the hosts of {environment.name} are {', '.join(sorted(members))}",
+            hint=f"shipway status {environment.name} shows its hosts: {', '.join(sorted(members))}",
             code="no-host",
             details=strangers if len(strangers) > 1 else (),
         )

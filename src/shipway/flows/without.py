@@ -36,7 +36,7 @@ def leave_out(intent: Intent, names: Sequence[str]) -> Intent:
         raise WrongInput(
             strangers[0] if len(strangers) == 1 else f"{len(strangers)} names are no hosts of {environment.name}",
             state="nothing was touched",
-            hint=f"the hosts of {environment.name} are {', '.join(known)}",
+            hint=f"shipway status {environment.name} shows its hosts: {', '.join(known)}",
             code="no-host",
             details=strangers if len(strangers) > 1 else (),
         )
@@ -45,7 +45,7 @@ def leave_out(intent: Intent, names: Sequence[str]) -> Intent:
         raise WrongInput(
             f"without {', '.join(known)} no host of {environment.name} is left",
             state="nothing was touched",
-            hint="leave out fewer hosts",
+            hint=f"shipway status {environment.name} shows which of them serve; leave out fewer",
             code="no-host",
         )
     gone = tuple(host for host in environment.hosts if host.name in names)

@@ -27,7 +27,11 @@ def plan_text(plan: Plan, changes: Difference | None = None, *, files: bool = Fa
     if changes is not None:
         lines += ["", *difference_text(changes, files=files)]
     if plan.nothing_to_do:
-        why = "no host holds anything of it" if plan.kind == "remove" else "every host serves exactly this"
+        why = (
+            "no host holds anything of it"
+            if plan.kind == "remove"
+            else f"every {'other ' if plan.document.get('without') else ''}host serves exactly this"
+        )
         return [*lines, "", f"nothing to do: {why}"]
     for phase, barrier, work in _sections(plan):
         lines += ["", phase, *_work(work, arguments)]
