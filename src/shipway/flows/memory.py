@@ -54,7 +54,7 @@ async def remembered(project: Project, intent: Intent, on_event: Callable[[Event
             opened = await fleet.connect()
 
             async def learn(host: str) -> None:
-                journal = await _journal(fleet, host)
+                journal = await _journal(fleet, host, ledger.newest(name, host))
                 facts = read_facts(host, await fleet.call(host, "look", {"verify": False}))
                 attempts[host] = facts.member.attempts
                 offsets[host] = time.time() - facts.hello.clock
@@ -70,15 +70,21 @@ async def remembered(project: Project, intent: Intent, on_event: Callable[[Event
     return Memory(records, {host: error.message for host, error in errors.items()}, told, journals, offsets)
 
 
-async def _journal(fleet: Fleet, host: str) -> list[Mapping[str, object]]:
-    """All of a journal. Raises HostError: also for one that never ends, or takes longer than its bound to read."""
+async def _journal(fleet: Fleet, host: str, known: Mapping[str, object] | None = None) -> list[Mapping[str, object]]:
+    """A journal from its newest `known` event on; all of it where that event is not in it, for then it is another machine's.
+
+    Raises HostError: also for one that never ends, or takes longer than its bound to read.
+    """
     found: list[Mapping[str, object]] = []
-    since = 0
+    since = int(str(known["seq"])) - 1 if known is not None else 0
     bound = asyncio.timeout(READ_SECONDS)
     try:
         async with bound:
             while True:
                 events = (await fleet.call(host, "events", {"since": since, "deployment": None}))["events"]
+                if known is not None and not found and not _begins_with(events, known):
+                    known, since = None, 0
+                    continue
                 found += events
                 if len(events) < AT_A_TIME:
                     return found
@@ -90,3 +96,7 @@ async def _journal(fleet: Fleet, host: str) -> list[Mapping[str, object]]:
         if not bound.expired():
             raise
         raise Overdue(host, "overdue", f"its journal could not be read within {READ_SECONDS:g} s") from None
+
+
+def _begins_with(events: Sequence[Mapping[str, object]], known: Mapping[str, object]) -> bool:
+    return bool(events) and all(events[0].get(key) == value for key, value in known.items())

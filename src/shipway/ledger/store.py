@@ -64,6 +64,13 @@ class Ledger:
         with self._db:
             self._db.executemany("INSERT OR IGNORE INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
+    def newest(self, environment: str, host: str) -> dict[str, Any] | None:
+        """The event that was learnt last of a host: its `seq`, `at` and `kind`. None where it never told any."""
+        row = self._db.execute(
+            "SELECT seq, at, kind FROM journal WHERE environment = ? AND host = ? ORDER BY rowid DESC LIMIT 1", (environment, host)
+        ).fetchone()
+        return dict(zip(("seq", "at", "kind"), row, strict=True)) if row is not None else None
+
     def events(self, deployment: str | None = None) -> list[Event]:
         """What drivers here told, in the order in which it was added; of one deployment when it is named."""
         rows = self._db.execute(
