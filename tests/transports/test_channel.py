@@ -248,9 +248,9 @@ def test_complaints_without_end_do_not_stop_our_clock_and_are_not_kept() -> None
         with pytest.raises(Overdue):
             await channel.call("look", timeout_seconds=1.0)
         assert len(channel._link._said) <= NOISE_BYTES
-        return channel._link.complaints(2)
+        return channel._link.complaints(3)[1:2]  # the last may be cut
 
-    assert over(program, talk) == ["no room is left", "no room is left"]
+    assert over(program, talk) == ["no room is left"]
 
 
 def test_an_answer_that_comes_byte_by_byte_has_no_more_time_than_another() -> None:
