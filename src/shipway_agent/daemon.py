@@ -21,6 +21,7 @@ from shipway_agent import clock, drain, logs, peers
 from shipway_agent.address import LOOPBACK
 from shipway_agent.apply import SOCKET, apply_locked, pointed, poke
 from shipway_agent.caddy.admin import address_of
+from shipway_agent.caddy.sites import FOLDER
 from shipway_agent.copies import Copies, Turn, now
 from shipway_agent.deaths import Deaths
 from shipway_agent.decide import Attempt, Member
@@ -309,13 +310,13 @@ class Daemon:
         return counts
 
     def _tend_proxy(self) -> None:
-        """Nothing else starts the proxy's own daemon again after a reboot, or after somebody ended it."""
+        """Nothing else starts the proxy's own daemon again after a reboot, or after somebody ended it. One without a site has left."""
         if now() < self._proxy_again or self._ending:
             return
         self._proxy_again = now() + PROXY_SECONDS
         try:
             with Root(self._proxy_path) as proxy:
-                if not proxy.supervised() and pointed(proxy) is not None:
+                if not proxy.supervised() and pointed(proxy) is not None and proxy.names(FOLDER):
                     with proxy.proxy_lock(0.0):  # whoever changes or ends it holds this
                         _start(proxy, own_file(), None)
         except AgentError:

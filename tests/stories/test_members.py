@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.stories.project import end_all, processes_of
@@ -107,3 +107,21 @@ def test_hosts_leave_drained_or_written_off_before_and_after_they_are_deleted_fr
     shop.project.deploy("v2")
     remembered = json.loads(shop.project.run("history", "local", "--json").out.splitlines()[-1])["data"]["history"]
     assert [(one["kind"], one["verdict"]) for one in remembered].count(("host remove", "removed")) == 2
+
+
+def test_a_host_that_left_is_not_woken_by_what_is_done_to_the_others(place: Path) -> None:
+    shop = Shop(place, ("a", "b"))
+    shop.project.deploy("v1")
+    assert len(proxies(shop.roots["b"])) == 1
+    shop.project.run("host", "remove", "local", "b")
+    shop.project.run("remove", "local", "--yes")
+    assert proxies(shop.roots["b"]) == [], "a lease wakes no proxy that has nothing to serve"
+
+
+def proxies(root: Path) -> list[int]:
+    """The pids of Caddy below a root."""
+    found = []
+    for pid in processes_of(root):
+        with suppress(OSError):  # it has ended
+            found += [pid] if Path(f"/proc/{pid}/exe").readlink().name == "caddy" else []
+    return found
