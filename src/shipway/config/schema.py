@@ -203,7 +203,11 @@ class Notify(Table):
     command: forms.Command | None = Field(
         default=None, description="A command on the host; it reads the same JSON on its stdin.", examples=[["/usr/local/bin/page"]]
     )
-    on: forms.Occasions = Field(default=("failure",), description="When it is told.", examples=[["failure", "success"]])
+    on: forms.Occasions = Field(
+        default=("failure",),
+        description="When it is told. What went live and left a host out is told on either occasion.",
+        examples=[["failure", "success"]],
+    )
 
 
 class Environment(Table):
