@@ -19,7 +19,8 @@ from shipway.release.standing import standing
 from tests.release.repositories import Checkout, shipping, snapshot
 
 DRIVER = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests behind `&` ignores it
 from pathlib import Path
 from shipway.model.intent import Requires
 from shipway.release.checks import check_requires

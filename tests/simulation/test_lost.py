@@ -152,7 +152,7 @@ def test_an_abort_that_dies_at_any_of_its_calls_leaves_nothing_that_the_next_com
 
 
 def test_an_abort_that_sleeps_at_any_of_its_calls_while_one_member_reaches_the_lead_decides_once() -> None:
-    for sleeps_at in range(1, 22):
+    for sleeps_at in range(1, 28):
         assert broken(sleeps_at, COMMITTED_ALONE, "reached by c alone", faults=Faults(sleeps_at=sleeps_at, sleep_seconds=6.0)) == []
 
 
@@ -189,7 +189,7 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_the_checker_catches_a_planted_bug(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     MUTANTS[mutant](monkeypatch)
-    sleeps = (Faults(sleeps_at=number, sleep_seconds=6.0) for number in range(8, 22))
+    sleeps = (Faults(sleeps_at=number, sleep_seconds=6.0) for number in range(8, 26))
     assert any(
         broken(seed, point, "reached by c alone", faults=faults)
         for faults in sleeps

@@ -27,6 +27,7 @@ HOSTS: Mapping[str, Advice] = {
     "lost": Advice("the link broke while it was asked", "check that `{login}` works from here, then {again}"),
     "closed": Advice("the channel was closed while it was asked", "{again}"),
     "protocol": Advice("it sent what our agent never sends", "`{login}` shows what its login prints; silence that, then {again}"),
+    "endless": Advice("it tells more of its steps than an agent of ours ever does", REPORT),
     "noise": Advice("its login prints more than 64 KiB", "silence the start-up files of its login shell, then {again}"),
     "cut": Advice("the channel ended in the middle of what was sent", "{again}; what has arrived is kept"),
     "crowded": Advice("too many questions were under way on one channel", "{again}"),
