@@ -131,6 +131,7 @@ def test_two_drivers_at_once_one_wins_and_the_other_is_told() -> None:
         assert set(verdicts) <= {"live", "refused: lease-held", "refused: lease-raced"}, f"seed {seed}: {verdicts}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(150))
 def test_reboots_cuts_and_losses_at_random(seed: int) -> None:
     names = ("a", "b", "c")

@@ -26,6 +26,8 @@ from tests.simulation.terms import check_terms
 from tests.simulation.test_driver import calls_of_a_clean_run, play
 from tests.simulation.world import Died, Driver, Faults, World
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("a", "b", "c")
 CALLS = calls_of_a_clean_run(NAMES)
 SWITCHING = next(i for i, call in enumerate(CALLS, 1) if call == "run:" and "decide:commit" not in CALLS[:i]) + len(NAMES)

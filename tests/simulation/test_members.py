@@ -12,6 +12,8 @@ from tests.simulation.deploying import deploy
 from tests.simulation.test_driver import calls_of_a_clean_run, play
 from tests.simulation.world import Faults, World
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("a", "b", "c")
 CALLS = calls_of_a_clean_run(NAMES)
 
