@@ -102,6 +102,32 @@ def test_the_next_driver_needs_no_force(after: bool) -> None:
         assert check(world.history, names, quiet=True) == [], f"killed at call {point}"
 
 
+def test_a_host_that_goes_behind_a_settlement_is_told_as_such_and_not_as_a_refusal() -> None:
+    """*Refused* is *nothing was touched*: untrue where what another driver had left open has just been settled."""
+    names = ("a", "b", "c")
+    undecided = calls_of_a_clean_run(names).index("decide:commit") + 1
+    calls: list[str] = []
+
+    def verdict_where_b_falls_at(point: int) -> str:
+        async def story(world: World) -> list[str]:
+            await deploy(world, world.driver("killed", Faults(dies_at=undecided)))
+            driver = world.driver("next", Faults(sleeps_at=point, sleep_seconds=0.0, at_that_call=lambda world: world.hosts["b"].fall()))
+            said = await deploy(world, driver)
+            if not world.hosts["b"].up:
+                world.hosts["b"].rise()
+            calls[:] = driver.calls
+            return [said]
+
+        world = play(names, story)
+        assert check(world.history, names, quiet=True) == [], f"b falls at call {point}"
+        return [str(line.data["verdict"]) for line in world.history if line.what == "ended"][-1]
+
+    assert verdict_where_b_falls_at(0) == "live"
+    behind = calls.index("look:", calls.index("decide:tell")) + 1
+    assert verdict_where_b_falls_at(1) == "refused: unreachable"
+    assert verdict_where_b_falls_at(behind) == "unsettled: unreachable"
+
+
 @pytest.mark.parametrize("step", ["tree", "task:migrate", "start", "switch", "prove"])
 def test_a_step_that_fails_on_one_host_is_undone_on_all(step: str) -> None:
     names = ("a", "b", "c", "d")
