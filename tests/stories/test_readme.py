@@ -15,6 +15,7 @@ import pytest
 from tests.apps import Repository
 from tests.hosts import Hosts
 from tests.stories.project import ROOT, Project
+from tests.stories.shop import Shop
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -71,3 +72,17 @@ def test_the_first_real_deployment_and_every_command_after_it(place: Path) -> No
 def front_page(hosts: Hosts) -> str:
     ask = "import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:8080/', timeout=10).read().decode())"
     return hosts.run("a", ["python3", "-c", ask]).stdout.decode()
+
+
+def test_every_command_for_what_breaks(place: Path) -> None:
+    """Typed one after the other, on hosts of this machine. With a lead and a member that are gone: test_lost.py, test_members.py."""
+    table = README.split("| what happened | what to type |", 1)[1].split("\n\n", 1)[0]
+    typed = re.findall(r"`(shipway [^`]*)`", table.replace("production", "local"))
+    assert len(typed) == 7
+    shop = Shop(place, ("a", "b"))
+    shop.project.deploy("v1")
+    for command in typed:
+        said = shop.project.run(*shlex.split(command)[1:], code=4 if command == "shipway deploy local --without b" else 0)
+        if "--without" in command:
+            assert (shop.about("a")["version"], shop.about("b")["version"]) == ("5", "1"), said.text
+    assert shop.version() == "1", "rolled back, and the host that had left is in again, for shipway.toml names it still"
