@@ -366,9 +366,11 @@ class SimulatedHost:
         return Kept(self.member, self.link, self.rows, self.documents, self.effects, self.acknowledged, self.running)
 
     def take(self, kept: Kept) -> None:
-        """Have exactly this, and serve what its link points at; the history knows that already."""
-        self.member, self.link, self.rows, self.documents = kept.member, kept.link, kept.rows, kept.documents
-        self.effects, self.acknowledged, self.running = kept.effects, kept.acknowledged, kept.running
+        """Have the same, and serve what its link points at; the history knows that already."""
+        self.member, self.link = kept.member, kept.link
+        self.rows = {key: replace(row) for key, row in kept.rows.items()}
+        self.documents, self.effects, self.running = dict(kept.documents), set(kept.effects), set(kept.running)
+        self.acknowledged = {deployment: set(members) for deployment, members in kept.acknowledged.items()}
         self.serving = self.link if self.link in self.running else None
         self.wake()
 

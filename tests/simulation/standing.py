@@ -6,7 +6,6 @@ The real driver makes it, once for each kind of fleet: nearly every story begins
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -29,7 +28,7 @@ class Standing:
         """Have it there, as if it had just been deployed. The world's time must be that at which it ended."""
         world.history.extend(self.history)
         for name, kept in self.hosts.items():
-            world.hosts[name].take(deepcopy(kept))
+            world.hosts[name].take(kept)
 
 
 @lru_cache(maxsize=64)
