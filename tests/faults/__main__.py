@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.case import Case, Family, Group, Result
+from tests.faults.choice import Choice
 from tests.faults.forecast import Forecast, enumerate_cases, forecast, forecast_sample
 from tests.faults.ground import PATIENT, Times
 from tests.faults.groups import groups
-from tests.faults.matrix import Matrix, chosen, drawn, full_name, one_of_each, sampled
+from tests.faults.matrix import Matrix, chosen, drawn, full_name, sampled
 from tests.hosts import why_not
 
 Chosen = tuple[Group, Family, Case]
@@ -36,14 +37,15 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     directory = Path(wanted.directory or tempfile.mkdtemp(prefix="faults-run-"))
     times = PATIENT if wanted.patient else Times()
+    choice = Choice(wanted.variants, wanted.every, wanted.seed)
     if wanted.list:
         return tell_names(directory, times, families)
     report = Report(directory, wanted.resume, quiet=wanted.json)
-    report.begin(forecast_of(wanted, families, report), 1 if wanted.sample else wanted.jobs)
+    report.begin(forecast_of(wanted, choice, families, report), 1 if wanted.sample else wanted.jobs)
     if wanted.sample:
         run_jobs(1, directory, times, lambda matrix: sample(matrix, wanted.sample, wanted.seed), report)
     else:
-        takers = Takers(families, set(wanted.case), wanted.every, wanted.seed)
+        takers = Takers(families, set(wanted.case), choice)
         run_jobs(wanted.jobs, directory, times, lambda matrix: takers.take(matrix, report), report)
     summary = report.end(missing=sorted(set(wanted.case) - set(report.results)))
     if wanted.json:
@@ -54,13 +56,14 @@ def main(arguments: list[str] | None = None) -> int:
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bin/faults", description="The fault matrix on real hosts: every promise, checked from outside.")
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--all", action="store_true", help="every case; hours")
+    which.add_argument("--all", action="store_true", help="every group: each call, message and stage once; two hours")
     which.add_argument("--group", action="append", default=[], metavar="G", help="a group, or GROUP/FAMILY")
     which.add_argument("--case", action="append", default=[], metavar="NAME", help="one case by its full name")
     which.add_argument("--sample", type=int, metavar="N", help="N cases of each group, drawn by --seed")
+    parser.add_argument("--variants", action="store_true", help="each variant of each point, not one drawn by --seed; twice as long")
     parser.add_argument("--every", type=int, default=1, metavar="K", help="of each K cases of a family one, drawn by --seed")
     parser.add_argument("--list", action="store_true", help="print the names of all that is chosen, and run nothing but what counts them")
-    parser.add_argument("--seed", default="0", help="of the sample, and of --every")
+    parser.add_argument("--seed", default="0", help="of the variants, of --every, of the sample")
     parser.add_argument("--jobs", type=int, default=2, help="fleets at once")
     parser.add_argument("--patient", action="store_true", help="longer times, as in the suite: for a machine that is busy")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON and nothing else")
@@ -69,13 +72,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def forecast_of(wanted: argparse.Namespace, families: list[tuple[Group, Family]], report: Report) -> Forecast:
+def forecast_of(wanted: argparse.Namespace, choice: Choice, families: list[tuple[Group, Family]], report: Report) -> Forecast:
     """What is to come."""
     if wanted.sample:
         return forecast_sample(drawn(groups(), wanted.seed), wanted.sample)
     if wanted.case:
         return Forecast(len(wanted.case), 0, sum(family.seconds for _, family in families) * len(wanted.case) / len(families))
-    return forecast(families, wanted.every, wanted.seed, report.results)
+    return forecast(families, choice, report.results)
 
 
 def tell_names(directory: Path, times: Times, families: list[tuple[Group, Family]]) -> int:
@@ -185,13 +188,12 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 class Takers:
-    """Families shared out among jobs: each takes the next one, and a whole one, so that its fleet stands for long."""
+    """Families shared out among jobs: each takes the next one, the longest first, and a whole one, so that its fleet stands for long."""
 
-    def __init__(self, families: list[tuple[Group, Family]], names: set[str], step: int, seed: str) -> None:
-        self._left = sorted(families, key=lambda one: -one[1].hosts)
+    def __init__(self, families: list[tuple[Group, Family]], names: set[str], choice: Choice) -> None:
+        self._left = sorted(families, key=lambda one: -forecast([one], choice, ()).seconds)
         self._names = names
-        self._step = step
-        self._seed = seed
+        self._choice = choice
         self._lock = threading.Lock()
 
     def take(self, matrix: Matrix, report: Report) -> Iterator[Chosen]:
@@ -215,7 +217,7 @@ class Takers:
     def _chosen(self, group: Group, family: Family, cases: list[Case]) -> list[Case]:
         if self._names:
             return [case for case in cases if full_name(group, family, case) in self._names]
-        return one_of_each(cases, self._step, f"{self._seed} {group.name}/{family.name}")
+        return self._choice.of(f"{group.name}/{family.name}", cases)
 
 
 def sample(matrix: Matrix, count: int, seed: str) -> Iterator[Chosen]:

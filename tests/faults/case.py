@@ -15,17 +15,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Case:
-    """One fault. `name` is the same in every run; `run` makes the fault and waits for what must follow, and may raise AssertionError."""
+    """One fault. `name` is the same in every run; `run` makes the fault and waits for what must follow, and may raise AssertionError.
+
+    Cases with one `point` are variants of each other: the same call or message of the same host. Without one it is alone.
+    """
 
     name: str
     run: Callable[[Trial], None]
+    point: str = ""
 
 
 @dataclass(frozen=True)
 class Family:
     """Cases on fleets of one size. `cases` enumerates them from the names of the hosts; or, where it `looks`, on a standing fleet.
 
-    One that looks says `about` how many cases there are. A case takes some `seconds`. A family that is `slow` is left out of samples.
+    One that looks says `about` how many points there are, with how many `variants` each. A case takes some `seconds`. A family that is
+    `slow` is left out of samples.
     With `disk` each host's /home is a file system of its own.
     """
 
@@ -35,6 +40,7 @@ class Family:
     slow: bool = False
     looks: bool = False
     about: int = 0
+    variants: int = 1
     seconds: float = 9.0
     disk: Disk | None = None
 

@@ -6,15 +6,14 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.faults import moments
+from tests.faults.forked import Forked
 from tests.faults.moments import Fault, Moment, strike
-from tests.stories.project import BYTECODE, ROOT
 
 if TYPE_CHECKING:
     from tests.faults.ground import Ground
@@ -25,7 +24,7 @@ LIMIT_SECONDS = 120.0
 class Drive:
     """One run of `shipway WORDS --json` in a session of its own. Everything it says goes to files in `directory`."""
 
-    def __init__(self, words: Sequence[str], fault: Fault | None, directory: Path, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, words: Sequence[str], fault: Fault | None, directory: Path, process: Forked) -> None:
         self.words = tuple(words)
         self.fault = fault
         self.directory = directory
@@ -38,32 +37,23 @@ class Drive:
         """Start it in the ground's project."""
         directory.mkdir(parents=True)
         told = moments.to_text(directory / "moments", fault)
-        environment = {**os.environ, **BYTECODE, **ground.hosts.env, "PYTHONPATH": str(ROOT), moments.VARIABLE: told}
-        with (directory / "out").open("wb") as out, (directory / "err").open("wb") as err:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.driver", *words, "--json"],
-                cwd=ground.project.directory,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                start_new_session=True,
-            )
+        environment = {**os.environ, **ground.hosts.env, moments.VARIABLE: told}
+        process = Forked((*words, "--json"), ground.project.directory, environment, directory / "out", directory / "err")
         return cls(words, fault, directory, process)
 
     def ended(self, seconds: float = LIMIT_SECONDS) -> int:
         """Wait for its end: the exit code, or minus the signal that ended it. Raises AssertionError when it does not end: it hangs."""
         try:
-            self.process.wait(seconds)
+            code = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.end()
             raise AssertionError(f"{self.name} did not end within {seconds:g} s:\n{self.text}") from None
         self.ended_at = self.ended_at or time.time()
-        return self.process.returncode
+        return code
 
     def end(self) -> None:
         """Kill what is left of it, its ssh processes too."""
-        if self.process.poll() is None:
+        if self.process.returncode is None:
             self.send(signal.SIGKILL, with_ssh=True)
         self.process.wait()
 
@@ -75,7 +65,7 @@ class Drive:
         """Wait until that moment has come. Where the program ends without it: an AssertionError, or None if that was not `certain`."""
         deadline = time.monotonic() + seconds
         while True:
-            over = self.process.poll() is not None
+            over = self.process.returncode is not None
             for came in self.moments:
                 if came.name == moment:
                     return came

@@ -1,11 +1,14 @@
-"""Shipway's command line, unchanged, in a process that strikes itself at a moment: `python -m tests.faults.driver deploy live`."""
+"""Shipway's command line, unchanged, in a process that strikes itself at a moment; what drivers are forked from imports it."""
 
 from __future__ import annotations
 
 import os
+import pkgutil
 from collections.abc import AsyncIterator, Callable, Mapping
+from importlib import import_module
 from typing import Any
 
+import shipway
 from shipway.cli.main import entry
 from shipway.transports.channel import FramedChannel
 from tests.faults.moments import VARIABLE, Moments, from_text, label
@@ -43,6 +46,14 @@ def listen(moments: Moments) -> None:
     setattr(FramedChannel, "call", call)  # noqa: B010 -- mypy allows no plain assignment to a method
 
 
-if __name__ == "__main__":
-    listen(from_text(os.environ.pop(VARIABLE)))
+def main() -> None:
+    """Run sys.argv. Moments are told where somebody wants them."""
+    told = os.environ.pop(VARIABLE, None)
+    if told is not None:
+        listen(from_text(told))
     entry()
+
+
+for module in pkgutil.walk_packages(shipway.__path__, "shipway."):
+    if not module.name.endswith(".__main__"):
+        import_module(module.name)  # what a run imports when it comes to it

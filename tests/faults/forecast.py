@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from tests.faults.case import Family, Group
-from tests.faults.matrix import Matrix, full_name, one_of_each, outlined
+from tests.faults.choice import Choice
+from tests.faults.matrix import Matrix, full_name, outlined
 
 FLEET_SECONDS = 15.0
 """A fleet is set up once for each family, more or less."""
@@ -31,18 +32,18 @@ class Forecast:
         return f"{'about ' if self.guessed else ''}{self.cases:,} cases{known}, about {time}{fleets}; more on a busy machine"
 
 
-def forecast(families: Iterable[tuple[Group, Family]], step: int, seed: str, done: Collection[str]) -> Forecast:
-    """Of one of each `step` cases, drawn by `seed`, without those that are `done`."""
+def forecast(families: Iterable[tuple[Group, Family]], choice: Choice, done: Collection[str]) -> Forecast:
+    """Of what is chosen of each family's cases, without those that are `done`. How many that is where a family looks is a guess."""
     cases = guessed = 0
     seconds = 0.0
     for group, family in families:
         prefix = f"{group.name}/{family.name}"
         if family.looks:
-            count = max(0, math.ceil(family.about / step) - sum(name.startswith(f"{prefix}/") for name in done))
+            about = family.about * (family.variants if choice.variants else 1)
+            count = max(0, math.ceil(about / choice.step) - sum(name.startswith(f"{prefix}/") for name in done))
             guessed += count
         else:
-            drawn = one_of_each(outlined(family), step, f"{seed} {prefix}")
-            count = sum(full_name(group, family, case) not in done for case in drawn)
+            count = sum(full_name(group, family, case) not in done for case in choice.of(prefix, outlined(family)))
         cases += count
         seconds += count * family.seconds + FLEET_SECONDS
     return Forecast(cases, guessed, seconds)

@@ -6,25 +6,25 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from shipway.transports import caddy
 from tests.apps import Repository
 from tests.faults import moments
 from tests.faults.drive import Drive
+from tests.faults.forked import Forked
 from tests.faults.moments import Fault, Moment
 from tests.faults.watch import Watch
 from tests.hosts import Hosts
 from tests.hosts.disk import Disk
 from tests.hosts.fleet import name_of
-from tests.stories.project import BYTECODE, SAMPLE, SHIPWAY, Project
-from tests.stories.project import ROOT as REPOSITORY
+from tests.stories.project import SAMPLE, Project
 from tests.stories.proof import Author
 
 APP, ENVIRONMENT = "shop", "live"
@@ -139,21 +139,17 @@ class Ground:
         clone = self.place / "elsewhere"
         if (clone / "shipway.toml").read_bytes() != (self.project.directory / "shipway.toml").read_bytes():
             subprocess.run(["git", "pull", "--quiet", "--ff-only"], cwd=clone, check=True, stdin=subprocess.DEVNULL)
-        environment = {**os.environ, **BYTECODE, **self.hosts.env, "HOME": str(self.place / "home"), "NO_COLOR": "1", "COLUMNS": "160"}
-        program: list[str | Path] = [SHIPWAY]
+        environment = {**os.environ, **self.hosts.env, "HOME": str(self.place / "home"), "NO_COLOR": "1", "COLUMNS": "160"}
         if record is not None:
-            program = [sys.executable, "-m", "tests.faults.driver"]
-            environment |= {"PYTHONPATH": str(REPOSITORY), moments.VARIABLE: moments.to_text(record, None)}
-        return subprocess.run(
-            [*program, *words],
-            cwd=clone,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+            environment[moments.VARIABLE] = moments.to_text(record, None)
+        with TemporaryDirectory(dir=self.place) as directory:
+            out, err = Path(directory, "out"), Path(directory, "err")
+            process = Forked(words, clone, environment, out, err)
+            try:
+                code = process.wait(120.0)
+            finally:
+                process.end()
+            return subprocess.CompletedProcess(words, code, out.read_text(), err.read_text())
 
     def told(self, host: str) -> list[str]:
         """What the task `announce` and its undo have written on a host, oldest first."""

@@ -127,12 +127,6 @@ def keep_evidence(trial: Trial) -> None:
         (directory / "load").write_text(f"{trial.outcome}\n")
 
 
-def one_of_each(cases: list[Case], step: int, seed: str) -> list[Case]:
-    """Of each `step` cases that follow each other one, drawn by `seed`: another seed finds others, and all are as likely."""
-    draw = random.Random(seed)
-    return [draw.choice(cases[first : first + step]) for first in range(0, len(cases), step)]
-
-
 def chosen(groups: list[Group], names: list[str]) -> list[tuple[Group, Family]]:
     """The families that GROUP, GROUP/FAMILY or GROUP/FAMILY/CASE name; all of them when there are no names. Raises ValueError."""
     every = [(group, family) for group in groups for family in group.families]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import subprocess
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +13,7 @@ from load import Outcome
 from load.outcome import Sample, fold
 from tests.faults import promises
 from tests.faults.drive import Drive
+from tests.faults.forked import Forked
 from tests.faults.ground import Ground, Times
 from tests.faults.trial import Asked, Trial
 from tests.faults.watch import Seen, Watch
@@ -132,8 +132,8 @@ def test_a_decision_that_comes_too_late(trial: Trial) -> None:
 def test_a_drive_that_lives_through_its_fault_has_its_own_patience_besides(trial: Trial, tmp_path: Path) -> None:
     trial.times = Times(health_seconds=0.0, confirm_seconds=0.0)
     trial.struck_at = 1002.0
-    with subprocess.Popen(["true"]) as ended:
-        drive = Drive(("deploy",), None, tmp_path, ended)
+    drive = Drive(("deploy",), None, tmp_path, Forked(("--version",), tmp_path, {}, tmp_path / "out", tmp_path / "err"))
+    drive.ended()
     (tmp_path / "out").write_text('{"event": "began", "deployment": "2-y"}\n')
     trial.drives.append(drive)
     assert trial.decided_seconds is None  # nothing struck it: it takes what time it takes

@@ -38,8 +38,9 @@ def deaths(ground: Ground) -> Iterable[Case]:
     for number in range(1, count + 1):
         second = 1 + number % RECOVERY_CALLS
         certain = is_certain(number, count)
-        yield Case(f"killed at changing call {number}", _strike(host, (number,), certain=certain))
-        yield Case(f"killed at changing call {number}, the next one at its call {second}", _strike(host, (number, second), certain=certain))
+        yield Case(f"killed at changing call {number}", _strike(host, (number,), certain=certain), point=f"{number}")
+        name = f"killed at changing call {number}, the next one at its call {second}"
+        yield Case(name, _strike(host, (number, second), certain=certain), point=f"{number}")
 
 
 def errors(ground: Ground) -> Iterable[Case]:
@@ -48,7 +49,7 @@ def errors(ground: Ground) -> Iterable[Case]:
     for number in range(1, count + 1):
         for error in (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             run = _strike(host, (number,), error, certain=is_certain(number, count))
-            yield Case(f"{errno.errorcode[error]} at changing call {number}", run)
+            yield Case(f"{errno.errorcode[error]} at changing call {number}", run, point=f"{number}")
 
 
 def _strike(host: str, at: tuple[int, ...], error: int = 0, *, certain: bool) -> Callable[[Trial], None]:
@@ -105,8 +106,8 @@ def _struck_supervisor(host: str, number: int, *, certain: bool) -> Callable[[Tr
 GROUP = Group(
     "agent",
     (
-        Family("killed-2", 2, deaths, looks=True, about=870),
-        Family("errors-2", 2, errors, looks=True, about=1776),
-        Family("supervisor-2", 2, supervisor_deaths, looks=True, about=86),
+        Family("killed-2", 2, deaths, looks=True, about=435, variants=2),
+        Family("errors-2", 2, errors, looks=True, about=440, variants=4),
+        Family("supervisor-2", 2, supervisor_deaths, looks=True, about=84),
     ),
 )

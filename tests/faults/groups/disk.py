@@ -75,8 +75,9 @@ def fills(ground: Ground) -> Iterable[Case]:
         for host, role in roles(ground):
             yield Case(f"no {what} on {role} before", _full_before(host, what))
             for stage in (*STAGES, *(["before decide:commit"] if host == ground.lead else [])):
-                yield Case(f"no {what} left on {role}, {stage}", _fills(host, what, "deploy", stage, driver_dies=False))
-                yield Case(f"no {what} left on {role}, the driver dies {stage}", _fills(host, what, "deploy", stage, driver_dies=True))
+                for dies, died in ((False, ""), (True, " the driver dies")):
+                    run = _fills(host, what, "deploy", stage, driver_dies=dies)
+                    yield Case(f"no {what} left on {role},{died} {stage}", run, f"{role} {what} {stage}")
             for stage in BACK_STAGES:
                 yield Case(f"no {what} left on {role}, in a rollback {stage}", _fills(host, what, "rollback", stage, driver_dies=False))
         yield Case(f"no {what} left on a member while it only supervises", _idle(ground.names[-1], what))
@@ -170,8 +171,9 @@ def read_only(ground: Ground) -> Iterable[Case]:
     for host, role in roles(ground):
         yield Case(f"{role} cannot write before", _spoilt_before(host))
         for stage in (*STAGES, *(["before decide:commit"] if host == ground.lead else [])):
-            yield Case(f"{role} cannot write any more, {stage}", _spoilt(host, "deploy", stage, driver_dies=False))
-            yield Case(f"{role} cannot write any more, the driver dies {stage}", _spoilt(host, "deploy", stage, driver_dies=True))
+            for dies, died in ((False, ""), (True, " the driver dies")):
+                run = _spoilt(host, "deploy", stage, driver_dies=dies)
+                yield Case(f"{role} cannot write any more,{died} {stage}", run, f"{role} {stage}")
         for stage in BACK_STAGES:
             yield Case(f"{role} cannot write any more, in a rollback {stage}", _spoilt(host, "rollback", stage, driver_dies=False))
 
@@ -222,7 +224,8 @@ def unsynced(ground: Ground) -> Iterable[Case]:
     for host, role in roles(ground):
         for stage in (*STAGES, *(["before decide:commit", "after decide:commit"] if host == ground.lead else [])):
             for what in ("all", "the later half", "a drawn part"):
-                yield Case(f"{role} loses its power and {what} of what it had not synced, {stage}", _lost(host, stage, what))
+                name = f"{role} loses its power and {what} of what it had not synced, {stage}"
+                yield Case(name, _lost(host, stage, what), f"{role} {stage}")
 
 
 def _lost(host: str, stage: str, what: str) -> Callable[[Trial], None]:

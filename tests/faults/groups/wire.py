@@ -17,7 +17,7 @@ from tests.faults.ground import ENVIRONMENT, Ground
 from tests.faults.groups.network import HANG_SECONDS, NOTICE_SECONDS, converges
 from tests.faults.trial import Trial
 
-PARTS = 100
+PARTS = 75
 """Places in each direction: a share of the bytes that a whole deployment sends."""
 
 CHANNEL = 1

@@ -24,15 +24,14 @@ WITHIN = {"arm": "switch", "switched": "switch", "revert": "decide:undo"}
 
 def deaths_of(verb: str) -> Callable[[Ground], Iterable[Case]]:
     """A case for each moment of `verb` on that fleet, twice: the program alone dies and nobody does anything; its ssh processes die
-    with it, and somebody deploys at once. The two are exchanged at every second moment. A rollback of a whole fleet is what a
-    deployment is, but for fewer steps: there each moment has one of the four, in turn."""
+    with it, and somebody deploys at once. The two are exchanged at every second moment."""
 
     def cases(ground: Ground) -> Iterable[Case]:
         for number, moment in enumerate(moments_of(ground, verb)):
-            for with_ssh in (False, True) if verb != "rollback" or ground.size == 1 else (bool(number // 2 % 2),):
+            for with_ssh in (False, True):
                 hurried = with_ssh != bool(number % 2)
                 name = f"{moment}, {'with its ssh' if with_ssh else 'alone'}, {'then a deploy at once' if hurried else 'then nobody'}"
-                yield Case(name, _death(verb, Fault(moment, with_ssh=with_ssh), hurried=hurried))
+                yield Case(name, _death(verb, Fault(moment, with_ssh=with_ssh), hurried=hurried), point=moment)
 
     return cases
 

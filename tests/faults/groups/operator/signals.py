@@ -72,7 +72,7 @@ def _twice(moment: str) -> Callable[[Trial], None]:
     def run(trial: Trial) -> None:
         trial.commit()
         drive = trial.drive("deploy", fault=Fault(moment, signal.SIGINT))
-        if drive.process.poll() is None:
+        if drive.process.returncode is None:
             drive.send(signal.SIGINT)
         code = drive.ended(UNDO_SECONDS)
         trial.expect(code in (1, 3, 4), f"interrupted twice, it ended with {code}:\n{drive.text}")
