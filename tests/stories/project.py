@@ -76,7 +76,9 @@ class Project:
         assert "Traceback (most recent call last)" not in said.text, said.text
         return said
 
-    def start(self, *words: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    def start(
+        self, *words: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, stdout: int = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
         """The same without waiting, for those who interrupt or kill it."""
         environment = {**os.environ, **BYTECODE, **self.env, **(env or {}), "NO_COLOR": "1", "COLUMNS": "160"}
         return subprocess.Popen(
@@ -84,7 +86,7 @@ class Project:
             cwd=cwd or self.directory,
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
         )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
+import pty
 import signal
 import time
 from collections.abc import Iterator
@@ -112,3 +116,60 @@ def test_kill_9_and_somebody_asks_what_is_there(ground: Ground) -> None:
         assert "undone: announce of" in resumed.text, resumed.text
     ground.untouched(standing)
     ground.project.run("deploy", "local")
+
+
+PAGE_BYTES = 4096
+"""The smallest pipe: a deployment says more."""
+
+CTRL_S, CTRL_Q = b"\x13", b"\x11"
+
+
+def test_a_pager_that_nobody_turns(ground: Ground) -> None:
+    """The program waits with its last words for a reader that stands still, and with nothing before."""
+    version = ground.author.commit()
+    driver = ground.project.start("deploy", "local", "--json")
+    assert driver.stdout is not None
+    fcntl.fcntl(driver.stdout, fcntl.F_SETPIPE_SZ, PAGE_BYTES)
+    _goes_live_unread(ground, version)
+    assert driver.poll() is None
+    out, err = driver.communicate(timeout=100)
+    assert driver.returncode == 0, out + err
+    assert len(out) > PAGE_BYTES
+    assert [json.loads(line) for line in out.splitlines()][-1]["verdict"] == "live"
+
+
+def test_a_terminal_that_is_held_with_ctrl_s(ground: Ground) -> None:
+    """Who lets it go sees how it ended, and no table that was old before it was seen."""
+    version = ground.author.commit()
+    ours, theirs = pty.openpty()
+    os.write(ours, CTRL_S)
+    driver = ground.project.start("deploy", "local", env={"TERM": "xterm"}, stdout=theirs)
+    os.close(theirs)
+    try:
+        _goes_live_unread(ground, version)
+        assert driver.poll() is None
+        os.write(ours, CTRL_Q)
+        seen = b"".join(_read(ours))
+    finally:
+        os.close(ours)
+        driver.communicate(timeout=100)
+    assert driver.returncode == 0
+    assert b"LIVE: " in seen
+    assert len(seen) < PAGE_BYTES, seen.decode()
+
+
+def _goes_live_unread(ground: Ground, version: str) -> None:
+    """Wait until every host serves the version and has settled, as somebody else sees it."""
+    deadline = time.monotonic() + 100
+    while {visit(door) for door in ground.doors.values()} != {f"200 {version}"} or ground.project.run("status", "local", code=None).code:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def _read(terminal: int) -> Iterator[bytes]:
+    """What comes to a terminal until nobody writes to it any more."""
+    while True:
+        try:
+            yield os.read(terminal, 65536)
+        except OSError:
+            return

@@ -25,6 +25,10 @@ WATCHES = frozenset({"attach"})
 VERDICT_OF_CODE = {1: "undone", 2: "refused", 3: "refused", 4: "unsettled"}
 
 
+LEAVE_SECONDS = 1.0
+"""Whoever interrupts twice waits no longer for a reader that stands still."""
+
+
 class Flow(Protocol):
     """What every file of flows/ has: an async function of the file's own name."""
 
@@ -90,24 +94,15 @@ async def _run(name: str, words: Words, screen: Screen) -> Verdict:
     def leave() -> None:
         verdict = left(screen.state)
         screen.verdict(verdict)
+        screen.drain(LEAVE_SECONDS)
         end_now(verdict.exit_code)
 
     task = asyncio.ensure_future(work())
-    with interruptible(task, lambda text: _aside(text, screen), leave, will):
+    with interruptible(task, screen.aside, leave, will):
         try:
             return await task
         except asyncio.CancelledError:
             return left(screen.state)
-
-
-def _aside(text: str, screen: Screen) -> None:
-    """Something the program says of itself: on stderr, so that lines of JSON stay whole."""
-    import sys
-
-    try:
-        print(text, file=sys.stderr, flush=True)
-    except OSError:
-        pass  # nobody is there to read it
 
 
 def _report(project: Path, screen: Screen) -> str:
@@ -146,4 +141,4 @@ def _print_traceback(error: Exception, screen: Screen) -> None:
 
     screen.lines([])
     for line in "".join(traceback.format_exception(error)).splitlines():
-        _aside(line, screen)
+        screen.aside(line)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import IO, Any, Protocol, Self, cast
 
+from shipway.cli.outlet import Outlet
 from shipway.model.event import Event
 from shipway.model.verdict import Verdict
 from shipway.reports.fold import State
@@ -31,12 +33,14 @@ class Screen:
     `json` nothing else is printed.
 
     A reader that went away (a closed pipe, a lost terminal) silences it and stops nothing: a deployment does not end with its watcher.
+    Nor does one that stands still (a pager, Ctrl-S) hold it up: only the end of the block waits until everything was read.
     """
 
     def __init__(self, *, json: bool = False, reads: bool = False, alone: bool = False) -> None:
         self.json = json
         self._silent = alone if json else reads
-        self._gone = False
+        self._out = Outlet(sys.stdout, _left_out_line if json else _left_out_words)
+        self._aside = Outlet(sys.stderr, _left_out_words)
         self._stack = ExitStack()
         self._progress: Progress | None = None
 
@@ -45,7 +49,16 @@ class Screen:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._end_progress()
-        self._flush()
+        try:
+            self.drain()
+        except KeyboardInterrupt:
+            pass  # it has ended; whoever stands still does not want the rest
+
+    def drain(self, seconds: float | None = None) -> None:
+        """Wait until everything was read, for so many seconds at most; then nothing more is shown."""
+        for outlet, number in ((self._out, 1), (self._aside, 2)):
+            if not outlet.drain(seconds) or outlet.gone:
+                _abandon(outlet, number)
 
     @property
     def state(self) -> State:
@@ -58,20 +71,18 @@ class Screen:
             self._say_aside(event)
         if self._progress is None:
             self._progress = self._begin_progress()
-        try:
-            self._progress.on_event(event)
-        except OSError:
-            self._gone = True
+        self._progress.on_event(event)
 
     def line(self, text: str = "") -> None:
         """Print one line."""
-        if self._gone:
-            return
-        try:
-            sys.stdout.write(text + "\n")
-            sys.stdout.flush()
-        except OSError:
-            self._gone = True
+        self._out.write(f"{text}\n")
+
+    def aside(self, text: str) -> None:
+        """Print a line on stderr, so that lines of JSON stay whole."""
+        if self._progress is not None and self.terminal and not self.json:
+            print(text, file=sys.stderr)  # which is the live table's now
+        else:
+            self._aside.write(f"{text}\n")
 
     def lines(self, texts: Sequence[str]) -> None:
         """Print some lines, below whatever was shown so far."""
@@ -111,10 +122,7 @@ class Screen:
     @property
     def terminal(self) -> bool:
         """Whether a person watches on a terminal that can move its cursor."""
-        try:
-            return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-        except ValueError:
-            return False
+        return self._out.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
     def _say_aside(self, event: Event) -> None:
         """What a command waits for and for how long at most, also where nothing but its answer is printed: on stderr."""
@@ -123,45 +131,51 @@ class Screen:
         from shipway.reports.clean import clean
         from shipway.reports.text import words
 
-        try:
-            for line in words(event):
-                print(f"{clean(event.host)}: {line}" if event.host else line, file=sys.stderr, flush=True)
-        except OSError:
-            pass  # nobody is there to read it
+        for line in words(event):
+            self.aside(f"{clean(event.host)}: {line}" if event.host else line)
 
     def _begin_progress(self) -> Progress:
         if self.json:
-            return _Lines(_nowhere if self._silent else self.line)
+            return _Lines(_nowhere if self._silent else self._offer)
         if self.terminal:
             from rich.console import Console
 
             from shipway.reports.live import LiveReport
 
-            return self._stack.enter_context(LiveReport(Console(file=sys.stdout, highlight=False, markup=False)))
+            console = Console(file=cast("IO[str]", self._out), highlight=False, markup=False)
+            return self._stack.enter_context(LiveReport(console, behind=lambda: self._out.behind))
         from shipway.reports.text import TextReport
 
-        return TextReport(_nowhere if self._silent else self.line)
+        return TextReport(_nowhere if self._silent else self._offer)
+
+    def _offer(self, line: str) -> None:
+        """Print a line that may be left out where nobody reads."""
+        self._out.offer(f"{line}\n")
 
     def _end_progress(self) -> None:
-        try:
-            self._stack.close()
-        except OSError:
-            self._gone = True
+        self._stack.close()
 
-    def _flush(self) -> None:
-        """Python flushes stdout once more when it ends; a reader that is gone must not be an error then."""
-        try:
-            sys.stdout.flush()
-        except (OSError, ValueError):
-            self._gone = True
-        if self._gone:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            try:
-                os.dup2(nowhere, sys.stdout.fileno())
-            except (OSError, ValueError):
-                pass  # no descriptor behind this stdout: nothing will be flushed to it
-            finally:
-                os.close(nowhere)
+
+def _left_out_words(count: int) -> str:
+    return f"({count:,} lines are left out here: nobody read them)"
+
+
+def _left_out_line(count: int) -> str:
+    from shipway.reports.json import event_line
+
+    return event_line(Event("note", time.time(), data={"message": _left_out_words(count)}))
+
+
+def _abandon(outlet: Outlet, number: int) -> None:
+    """Python flushes once more when it ends; a reader that is gone, or stands still, must not be an error or a wait then."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        if outlet.fileno() == number:
+            os.dup2(nowhere, number)
+    except (OSError, ValueError):
+        pass  # no descriptor behind this file: nothing will be flushed to it
+    finally:
+        os.close(nowhere)
 
 
 def _nowhere(line: str) -> None:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -40,15 +40,18 @@ STAY = ("note", "settled", "waiting", "went back", "lost")
 
 
 class LiveReport:
-    """Draws while the block lasts. `clock` gives seconds since the epoch, as events do; on_event may be called from any thread."""
+    """Draws while the block lasts. `clock` gives seconds since the epoch, as events do; on_event may be called from any thread.
 
-    def __init__(self, console: Console, clock: Callable[[], float] = time.time) -> None:
+    While the terminal is `behind`, nothing is drawn that would be old before anybody saw it.
+    """
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.time, behind: Callable[[], bool] = lambda: False) -> None:
         self.state = State()
         self._console = console
         self._clock = clock
         self._lock = threading.Lock()
         self._output: list[tuple[str, str]] = []
-        self._live = Live(console=console, refresh_per_second=REDRAWS_A_SECOND, get_renderable=self.drawn, transient=True)
+        self._live = _Patient(behind, console=console, refresh_per_second=REDRAWS_A_SECOND, get_renderable=self.drawn, transient=True)
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -110,6 +113,18 @@ class LiveReport:
                 cells += [Text(step), Text(spent)]
             table.add_row(*cells)
         return table
+
+
+class _Patient(Live):
+    """Leaves out a redraw while it is behind."""
+
+    def __init__(self, behind: Callable[[], bool], **options: Any) -> None:
+        super().__init__(**options)
+        self._behind = behind
+
+    def refresh(self) -> None:
+        if not self._behind():
+            super().refresh()
 
 
 def _doing(host: HostState, now: float, batch: int | None) -> tuple[str, str]:
