@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import wait as await_any
@@ -13,6 +14,10 @@ from pathlib import Path
 
 FORKSERVER = get_context("forkserver")
 FORKSERVER.set_forkserver_preload(["tests.faults.driver"])
+
+
+_READING = threading.Lock()
+"""Starting a process reads the exit codes of all others; read by two threads at once, one of them would be lost."""
 
 
 class Forked:
@@ -24,14 +29,16 @@ class Forked:
         err.touch()
         told = (self.words, str(directory), dict(environment), str(out), str(err))
         self._process = FORKSERVER.Process(target=_become, args=told, daemon=True)
-        self._process.start()
+        with _READING:
+            self._process.start()
         assert self._process.pid is not None
         self.pid = self._process.pid
 
     @property
     def returncode(self) -> int | None:
         """The exit code, or minus the signal that ended it; None while it runs."""
-        return self._process.exitcode
+        with _READING:
+            return self._process.exitcode
 
     def wait(self, seconds: float | None = None) -> int:
         """The exit code once it has ended. Raises subprocess.TimeoutExpired."""
@@ -43,8 +50,9 @@ class Forked:
 
     def end(self) -> None:
         """Kill it unless it has ended."""
-        self._process.kill()
-        self._process.join()
+        with _READING:
+            self._process.kill()
+        self.wait()
 
 
 def _become(words: Sequence[str], directory: str, environment: Mapping[str, str], out: str, err: str) -> None:
