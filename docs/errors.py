@@ -35,6 +35,8 @@ OPERATOR: Mapping[str, Line] = {
     "no-config": Line("there is no shipway.toml", "write one and commit it"),
     "no-file": Line("the commit has no such file", "git add and commit what is named"),
     "environment": Line("no environment of that name, or several and none was named", "name one of those that are listed"),
+    "secret": Line("a value that nobody may see cannot be had, or cannot be one", "do what each line says; then the same command again"),
+    "setting": Line("the application gets no variable of that name", "shipway config ENV lists them"),
     "variable": Line("a variable that notifications need is not set here, or holds no target", "export it; then the same command again"),
     "other-app": Line("the commit is of another application", "ship a commit of this one"),
     "ref": Line("--ref names no commit, or several", "name one: git log shows them"),

@@ -17,6 +17,7 @@ from shipway.cli import perform
 from shipway.cli.commands import COMMANDS, run
 from shipway.flows.words import (
     AbortWords,
+    ConfigWords,
     DeployWords,
     HistoryWords,
     HostRemoveWords,
@@ -91,6 +92,8 @@ PRODUCTION: dict[str, Any] = {**HERE, "environment": "production"}
         ("plan production --without b --without c", PlanWords(**PRODUCTION, without=("b", "c"))),
         ("host remove production b", HostRemoveWords(**PRODUCTION, host="b")),
         ("host remove production b --lost --with-shared", HostRemoveWords(**PRODUCTION, host="b", lost=True, with_shared=True)),
+        ("config production", ConfigWords(**PRODUCTION)),
+        ("config production DATABASE_URL --live", ConfigWords(**PRODUCTION, name="DATABASE_URL", live=True)),
         ("remove production --yes", RemoveWords(**PRODUCTION)),
         ("remove production --yes --shared", RemoveWords(**PRODUCTION, shared=True)),
     ],

@@ -30,6 +30,8 @@ COMMANDS = [
     "shipway deploy production --project docs",
     "shipway deploy production --without b --without c",
     "shipway rollback production 1.1 --without b",
+    "shipway config production DATABASE_URL --live",
+    "shipway config process.web.PORT",
     "shipway host remove production b --lost --with-shared",
 ]
 
@@ -42,7 +44,21 @@ def test_what_is_typed_again_is_read_as_the_same_words(command: str, monkeypatch
         heard.append((name, words))
         return 0
 
-    for name in ("deploy", "prepare", "rollback", "resume", "abort", "status", "plan", "history", "show", "verify", "remove", "host"):
+    for name in (
+        "deploy",
+        "prepare",
+        "rollback",
+        "resume",
+        "abort",
+        "status",
+        "plan",
+        "history",
+        "show",
+        "verify",
+        "remove",
+        "host",
+        "config",
+    ):
         monkeypatch.setattr(f"shipway.cli.{name}.perform", record)
     assert run(shlex.split(command)[1:]) == 0
     assert run([*shlex.split(typed(*heard[0]))[1:], *(["--yes"] if "remove production --shared" in command else [])]) == 0

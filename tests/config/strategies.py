@@ -24,8 +24,12 @@ commands: st.SearchStrategy[Any] = st.one_of(
     st.from_regex(r"[a-z]{1,8}( --[a-z]{1,5})?( \$(PORT|SOCKET|\{PORT\}))?", fullmatch=True),
     st.lists(st.from_regex(r"[a-z$A-Z]{1,8}", fullmatch=True), min_size=1, max_size=3),
 )
-env = st.dictionaries(env_names, env_values, max_size=3)
 seconds = st.one_of(st.integers(1, 3600), st.floats(1, 3600))
+references = st.one_of(
+    st.fixed_dictionaries({"env": env_names}),
+    st.fixed_dictionaries({"command": commands.filter(lambda one: "${" not in one)}, optional={"timeout_seconds": st.integers(1, 600)}),
+)
+env = st.dictionaries(env_names, st.one_of(env_values, references), max_size=3)
 domains = st.from_regex(r"[a-z]{1,5}(-[a-z]{1,3})?(\.[a-z]{2,5}){1,2}", fullmatch=True)
 page_paths = st.from_regex(r"/[a-z0-9/?=&%._-]{0,12}", fullmatch=True)
 

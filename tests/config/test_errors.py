@@ -12,6 +12,8 @@ NAME = "a name of lower-case letters, digits and dashes, at most 63 long"
 COMMAND = "a command: a string for /bin/sh, or a list of strings to run without a shell"
 PATH = "a path inside the shipped directory, such as public/build"
 ADDRESS = '"local", or what ssh understands: an alias, user@host or ssh://user@host:port, of letters, digits and . _ - : @ / [ ] +'
+VALUE = 'a string (put numbers and true or false in quotes), or { command = "…" } or { env = "NAME" } for one that nobody may see'
+REFERENCE = '{ command = "…" }, with timeout_seconds where 30 are not enough, or { env = "NAME" }'
 WEB = '[process.web]\nrun = "serve"\n'
 APP = 'app = "shop"\n'
 HOST = 'hosts = ["a"]\n'
@@ -95,8 +97,25 @@ CASES: list[tuple[str, str]] = [
     (f"{APP}env = {{ 'A=B' = 'a' }}\n{WEB}", '2: env."A=B": should be a variable\'s name of letters, digits and underscores, found "A=B"'),
     (f"{APP}env = {{ PORT = '1' }}\n{WEB}", '2: env.PORT: may not be set here: Shipway sets it for every process, found "PORT"'),
     (f"{APP}{WEB}env = {{ SHIPWAY_X = '1' }}\n", "4: process.web.env.SHIPWAY_X: may not be set here: Shipway sets it for every process"),
-    (f"{APP}env = {{ A = 1 }}\n{WEB}", "2: env.A: should be a string (put numbers and true or false in quotes), found a number"),
-    (f"{APP}env = {{ A = true }}\n{WEB}", "2: env.A: should be a string (put numbers and true or false in quotes), found true"),
+    (f"{APP}env = {{ A = 1 }}\n{WEB}", f"2: env.A: should be {VALUE}, found a number"),
+    (f"{APP}env = {{ A = true }}\n{WEB}", f"2: env.A: should be {VALUE}, found true"),
+    (f"{APP}env = {{ A = {{ cmd = 'op read x' }} }}\n{WEB}", f"2: env.A: should be {REFERENCE}, found a table"),
+    (f"{APP}env = {{ A = {{ command = 'a', env = 'B' }} }}\n{WEB}", f"2: env.A: should be {REFERENCE}, found a table"),
+    (f"{APP}env = {{ A = {{ env = 'B', timeout_seconds = 3 }} }}\n{WEB}", f"2: env.A: should be {REFERENCE}, found a table"),
+    (f"{APP}env = {{ A = {{}} }}\n{WEB}", f"2: env.A: should be {REFERENCE}, found a table"),
+    (
+        f"{APP}env = {{ A = {{ command = [] }} }}\n{WEB}",
+        "2: env.A: should have a command that is a string for /bin/sh, or a list of strings, found a table",
+    ),
+    (
+        f"{APP}env = {{ A = {{ command = 'a', timeout_seconds = 0 }} }}\n{WEB}",
+        "2: env.A: should have timeout_seconds that are a number of seconds from 1 to 600, found a table",
+    ),
+    (f"{APP}env = {{ A = {{ env = 'not a name' }} }}\n{WEB}", "2: env.A: should name a variable of letters, digits and underscores"),
+    (
+        f"{APP}{WEB}[build]\nrun = ['make']\noutputs = ['out']\nenv = {{ A = {{ env = 'B' }} }}",
+        "7: build.env.A: should be a string (put numbers and true or false in quotes), found a table",
+    ),
     (
         f'{APP}env = {{ A = "secret\\u0000" }}\n{WEB}',
         "2: env.A: may not hold a NUL character: no process can receive one, found a string of 7",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shipway.config.resolve import resolve
 from shipway.model.errors import Refused, WrongInput
-from shipway.model.intent import Build, Environment, Health, Host, Intent, Page, Process, Requires, Shipment, Task
+from shipway.model.intent import Build, Environment, Health, Host, Intent, Page, Process, Reference, Requires, Shipment, Task
 from tests.config.strategies import documents, few, many, toml
 
 EXAMPLE = (Path(__file__).parent / "example.toml").read_text()
@@ -25,6 +25,18 @@ def process(run: str, name: str = "worker", more: str = "") -> Process:
 def host(written: str) -> Host:
     text = f'app = "shop"\nstatic = "public"\n[environment.p]\nhosts = [{written}]\n'
     return resolve(text, text, "p").environment.hosts[0]
+
+
+def read(env: dict[str, Any]) -> dict[str, str | Reference]:
+    """Variables as an intent has them."""
+    return {name: reference(value) if isinstance(value, dict) else value for name, value in env.items()}
+
+
+def reference(written: dict[str, Any]) -> Reference:
+    if "env" in written:
+        return Reference(variable=written["env"])
+    command = written["command"]
+    return Reference(command if isinstance(command, str) else tuple(command), timeout_seconds=written.get("timeout_seconds", 30))
 
 
 def test_the_example_of_the_design() -> None:
@@ -73,8 +85,8 @@ def test_every_valid_document_has_an_intent_for_each_environment(document: dict[
         names = [host.name for host in intent.environment.hosts]
         assert len(set(names)) == len(names)
         assert [one.name for one in intent.shipment.processes] == list(document["process"])
-        assert intent.shipment.env == document.get("env", {})
-        assert [one.env for one in intent.shipment.processes] == [process.get("env", {}) for process in document["process"].values()]
+        assert intent.shipment.env == read(document.get("env", {}))
+        assert [one.env for one in intent.shipment.processes] == [read(process.get("env", {})) for process in document["process"].values()]
 
 
 # ---------------------------------------------------------- which file counts

@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = {
     "abort": "Undo what an interrupted driver left.",
     "status": "What serves on each host, read from the hosts.",
     "plan": "What a deployment would do and change.",
+    "config": "What the application finds in its environment, and where each value comes from.",
     "history": "The deployments that are remembered.",
     "show": "One deployment, step by step.",
     "verify": "Whether every host proves that it serves a release.",

@@ -16,7 +16,7 @@ from shipway.model.errors import AGAIN, HostError, ShipwayError, WrongInput
 from shipway.model.event import Event
 from shipway.model.verdict import Verdict
 
-READS = frozenset({"status", "plan", "history", "show", "verify"})
+READS = frozenset({"status", "plan", "config", "history", "show", "verify"})
 """Flows that touch nothing: what they print is their answer."""
 
 WATCHES = frozenset({"attach"})

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from shipway.model.intent import Secret
+from shipway.config.secrets.value import MOST_BYTES
+from shipway.model.intent import Reference, Secret
 from shipway_agent.notifications import targets
 
 SLOTS = 12
@@ -62,7 +63,8 @@ NAME_PATTERN = "[a-z0-9][a-z0-9-]{0,62}"
 RESERVED_ENV = ("PORT", "SOCKET", "RELEASE")
 
 
-def _read_env_name(value: Any) -> str:
+def read_env_name(value: Any) -> str:
+    """A name that an application may be given. Raises ValueError, with a reason for those that Shipway gives itself."""
     name = matches(value, "[A-Za-z_][A-Za-z0-9_]{0,254}")
     if name in RESERVED_ENV or name.startswith("SHIPWAY_"):
         raise ValueError("may not be set here: Shipway sets it for every process")
@@ -82,7 +84,7 @@ EnvName: TypeAlias = Annotated[
     str,
     Form(
         "a variable's name of letters, digits and underscores",
-        _read_env_name,
+        read_env_name,
         {"type": "string", "pattern": "^(?!(PORT|SOCKET|RELEASE)$|SHIPWAY_)[A-Za-z_][A-Za-z0-9_]*$"},
     ),
 ]
@@ -92,14 +94,34 @@ Branch: TypeAlias = Annotated[str, Form("the name of a git branch", _read_branch
 # ---------------------------------------------------------- text and numbers
 
 
-def _read_env_value(value: Any) -> str:
+def _read_plain_value(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError
     if "\0" in value:
         raise ValueError("may not hold a NUL character: no process can receive one")
-    if len(value.encode()) > 100_000:
-        raise ValueError("may be at most 100,000 bytes long: the kernel takes no more in one variable")
+    if len(value.encode()) > MOST_BYTES:
+        raise ValueError(f"may be at most {MOST_BYTES:,} bytes long: the kernel takes no more in one variable")
     return value
+
+
+def _read_env_value(value: Any) -> str | Reference:
+    return _read_reference(value) if isinstance(value, dict) else _read_plain_value(value)
+
+
+def _read_reference(value: dict[str, Any]) -> Reference:
+    if list(value) == ["env"]:
+        found = _read_variable(value)
+        return Reference(variable=found.variable if found is not None else "")
+    if "command" not in value or not set(value) <= {"command", "timeout_seconds"}:
+        raise ValueError('should be { command = "…" }, with timeout_seconds where 30 are not enough, or { env = "NAME" }')
+    try:
+        command = read_command(value["command"])
+    except ValueError as fault:
+        raise ValueError(str(fault) or "should have a command that is a string for /bin/sh, or a list of strings") from None
+    try:
+        return Reference(command, timeout_seconds=_SECRET_SECONDS.read(value.get("timeout_seconds", 30.0)))
+    except ValueError:
+        raise ValueError(f"should have timeout_seconds that are {_SECRET_SECONDS.says}") from None
 
 
 def _read_text(value: Any) -> str:
@@ -132,7 +154,6 @@ def _count(least: int, most: int) -> Form:
     return Form(f"a whole number from {least} to {most}", read, {"type": "integer", "minimum": least, "maximum": most})
 
 
-EnvValue: TypeAlias = Annotated[str, Form("a string (put numbers and true or false in quotes)", _read_env_value, {"type": "string"})]
 Text: TypeAlias = Annotated[str, Form("a string that is not empty", _read_text, {"type": "string", "minLength": 1})]
 Flag: TypeAlias = Annotated[bool, Form("true or false", _read_flag, {"type": "boolean"})]
 Seconds: TypeAlias = Annotated[float, _seconds(0)]
@@ -199,6 +220,31 @@ _COMMAND_SCHEMA = {
     ]
 }
 
+_SECRET_SECONDS = _seconds(1, 600)
+
+_VARIABLE_SCHEMA = {
+    "type": "object",
+    "properties": {"env": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}},
+    "required": ["env"],
+    "additionalProperties": False,
+}
+
+_REFERENCE_SCHEMA = {
+    "type": "object",
+    "properties": {"command": _COMMAND_SCHEMA, "timeout_seconds": _SECRET_SECONDS.schema},
+    "required": ["command"],
+    "additionalProperties": False,
+}
+
+PlainValue: TypeAlias = Annotated[str, Form("a string (put numbers and true or false in quotes)", _read_plain_value, {"type": "string"})]
+EnvValue: TypeAlias = Annotated[
+    str | Reference,
+    Form(
+        'a string (put numbers and true or false in quotes), or { command = "…" } or { env = "NAME" } for one that nobody may see',
+        _read_env_value,
+        {"anyOf": [{"type": "string"}, _REFERENCE_SCHEMA, _VARIABLE_SCHEMA]},
+    ),
+]
 RelativePath: TypeAlias = Annotated[
     str, Form("a path inside the shipped directory, such as public/build", read_path, {"type": "string", "pattern": "^[^/~]"})
 ]
@@ -354,13 +400,6 @@ def _read_occasions(value: Any) -> tuple[str, ...]:
         raise ValueError
     return tuple(dict.fromkeys(found))
 
-
-_VARIABLE_SCHEMA = {
-    "type": "object",
-    "properties": {"env": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}},
-    "required": ["env"],
-    "additionalProperties": False,
-}
 
 Webhook: TypeAlias = Annotated[
     Secret,

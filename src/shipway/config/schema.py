@@ -41,6 +41,7 @@ class Health(Page):
 
 
 Env: TypeAlias = dict[forms.EnvName, forms.EnvValue]
+PlainEnv: TypeAlias = dict[forms.EnvName, forms.PlainValue]
 PageText: TypeAlias = Annotated[Page, BeforeValidator(_table_of("path"), json_schema_input_type=forms.PagePath | Page)]
 HealthText: TypeAlias = Annotated[Health, BeforeValidator(_table_of("path"), json_schema_input_type=forms.PagePath | Health)]
 
@@ -58,7 +59,11 @@ class Build(Table):
         default=[], description="What they make: files or directories that join the release.", examples=[["public/build"]]
     )
     on: forms.BuildPlace = Field(default="local", description="Where they run.", examples=["local"])
-    env: Env = Field(default={}, description="Their environment, beside the names above.", examples=[{"NODE_ENV": "production"}])
+    env: PlainEnv = Field(
+        default={},
+        description="Their environment, beside the names above. Strings only: a secret would lie in what is built.",
+        examples=[{"NODE_ENV": "production"}],
+    )
     timeout_seconds: forms.SomeSeconds = Field(
         default=1800.0, description="A command that takes longer is stopped, and the build has failed.", examples=[600]
     )
@@ -220,7 +225,13 @@ class Environment(Table):
         default=[], description="The names that the proxy answers to; none means any name.", examples=[["shop.example.org"]]
     )
     requires: Requires = Field(default=Requires(), description="What must hold before a deployment begins.", examples=[{"branch": "main"}])
-    env: Env = Field(default={}, description="Environment of every process and task here, over the app's `env`.", examples=[{"DEBUG": "0"}])
+    env: Env = Field(
+        default={},
+        description="Environment of every process and task here, over the app's `env`. A value that nobody may see is a table instead of a "
+        "string: `command` prints it (a string for /bin/sh, or a list; on your machine, in the directory of shipway.toml, with your "
+        "environment and no terminal, within `timeout_seconds`), or `env` names the variable of your own environment that holds it.",
+        examples=[{"DEBUG": "0", "DATABASE_URL": {"command": ["op", "read", "op://shop/database/url"]}}],
+    )
     key_pages: list[PageText] = Field(
         default=[],
         description="Pages that the front door must answer well before a release is called live. A string is a path.",

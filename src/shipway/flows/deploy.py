@@ -11,7 +11,7 @@ from shipway.flows.cargo import Cargo
 from shipway.flows.front import caddy_for, serving
 from shipway.flows.project import open_project
 from shipway.flows.transact import Transaction, transact
-from shipway.flows.want import make, want
+from shipway.flows.want import filled, make, want
 from shipway.flows.without import leave_out
 from shipway.flows.words import DeployWords
 from shipway.model.event import Event
@@ -24,7 +24,7 @@ async def deploy(words: DeployWords, on_event: Callable[[Event], None]) -> Verdi
     """Take the commit live. Raises ShipwayError for every ending that is not 0; the report is written either way."""
     project = open_project(words.project)
     with attempt(project.directory, on_event) as trying:
-        wanted = want(project, words.environment, words.ref)
+        wanted = await filled(project, want(project, words.environment, words.ref), trying.tell)
         wanted = replace(wanted, intent=leave_out(wanted.intent, words.without))
         made = await make(project, wanted, trying.tell)
         caddy = caddy_for(wanted.intent)

@@ -13,7 +13,7 @@ from shipway.flows.begin import read, who
 from shipway.flows.front import caddy_for
 from shipway.flows.project import open_project
 from shipway.flows.transact import reach, typed
-from shipway.flows.want import make, want
+from shipway.flows.want import filled, make, want
 from shipway.flows.without import leave_out
 from shipway.flows.words import PlanWords
 from shipway.model.event import Event
@@ -31,7 +31,7 @@ async def plan(words: PlanWords, on_event: Callable[[Event], None]) -> Verdict:
     """Make the plan that `deploy` would make now. Raises what `deploy` would raise before it touched anything."""
     project = open_project(words.project)
     tell = Tell(on_event, time.time)
-    wanted = want(project, words.environment, words.ref)
+    wanted = await filled(project, want(project, words.environment, words.ref), tell)
     wanted = replace(wanted, intent=leave_out(wanted.intent, words.without))
     made = await make(project, wanted, tell)
     caddy = caddy_for(wanted.intent)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shipway.config.resolve import resolve
 from shipway.execute.telling import Tell
 from shipway.flows.project import Project
+from shipway.flows.values import with_values
 from shipway.model.intent import Intent
 from shipway.model.release import Source
 from shipway.release.checks import check_requires
@@ -41,6 +42,11 @@ def intent_of_head(project: Project, environment: str | None) -> Intent:
     """What HEAD wants, for commands that ship nothing."""
     name = project.environment(environment)
     return resolve(project.head, project.head, name, directory=project.place.directory, name=project.place.file)
+
+
+async def filled(project: Project, wanted: Wanted, tell: Tell) -> Wanted:
+    """The same with every value in place that the intent only refers to. Raises WrongInput naming all that cannot be had."""
+    return replace(wanted, intent=await with_values(wanted.intent, project.directory, tell))
 
 
 async def make(project: Project, wanted: Wanted, tell: Tell) -> Made:

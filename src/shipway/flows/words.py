@@ -81,6 +81,14 @@ class PlanWords(Words):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigWords(Words):
+    """`name` is the one variable that is meant, None for all; `live` compares with what the hosts serve."""
+
+    name: str | None = None
+    live: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryWords(Words):
     """`limit` is the number of deployments, newest first."""
 

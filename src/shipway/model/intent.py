@@ -9,6 +9,30 @@ from typing import Literal, TypeAlias
 Command: TypeAlias = str | tuple[str, ...]
 
 
+class Hidden(str):
+    """A value that nobody may see, at hand because a host must have it. Its repr does not show it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "(not shown)"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Where a value is that nobody may see. Exactly one of `command`, which prints it within `timeout_seconds`, and `variable` of the
+
+    operator's own environment. A flow puts the value in its place, as Hidden, before anything is planned.
+    """
+
+    command: Command | None = None
+    variable: str = ""
+    timeout_seconds: float = 30.0
+
+
+Env: TypeAlias = Mapping[str, str | Reference]
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page to ask for and what a good answer is. `status` lists the codes that are good; times are seconds."""
@@ -40,7 +64,7 @@ class Process:
     drain_seconds: float = 30.0
     overlap: bool = True
     directory: str = "."
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Env = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +78,7 @@ class Task:
     once: bool = False
     timeout_seconds: float = 600.0
     directory: str = "."
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Env = field(default_factory=dict)
     check: Command | None = None
     undo: Command | None = None
     outputs: tuple[str, ...] = ()
@@ -127,7 +151,7 @@ class Environment:
     hosts: tuple[Host, ...]
     domains: tuple[str, ...] = ()
     requires: Requires = Requires()
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Env = field(default_factory=dict)
     key_pages: tuple[Page, ...] = ()
     confirm_seconds: float = 60.0
     lease_seconds: float = 30.0
@@ -151,7 +175,7 @@ class Shipment:
     build: Build = Build()
     shared: tuple[str, ...] = ()
     static: str | None = None
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Env = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,12 @@ def env_digests(env: Mapping[str, Any], salt: str) -> dict[str, str]:
     places = dict(env["common"])
     for kind in ("process", "task"):
         places |= {f"{kind}.{owner}.{name}": value for owner, values in env[kind].items() for name, value in values.items()}
-    return {place: _digest([salt, place, value])[:16] for place, value in sorted(places.items())}
+    return {place: env_digest(place, value, salt) for place, value in sorted(places.items())}
+
+
+def env_digest(place: str, value: str, salt: str) -> str:
+    """The salted digest of one value at its place."""
+    return _digest([salt, place, value])[:16]
 
 
 def same_generation(live: Mapping[str, Any], wanted: Mapping[str, Any], env: Mapping[str, Any]) -> bool:

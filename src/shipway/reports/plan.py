@@ -11,7 +11,7 @@ from shipway.model.plan import Plan, Step
 from shipway.reports.clean import clean
 
 HIDDEN = "(not shown)"
-SECRET_KEYS = ("peer_key", "env", "url", "password")
+SECRET_KEYS = ("peer_key", "env", "env_digests", "url", "password")
 """Keys of arguments and documents whose values stay out of every report."""
 
 DECISION = "verified, then committed on the lead"

@@ -40,7 +40,7 @@ def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
         folder.sweep()
         with folder.workshop() as inside, naming(root.full(place(number))):
             os.symlink(f"../../releases/{release}", RELEASE, dir_fd=inside.fd)
-            write_file(inside.fd, DOCUMENT, _json(document), 0o644)
+            write_file(inside.fd, DOCUMENT, _json(document), 0o600)
             write_file(inside.fd, ENV, _json(env), 0o600)
             write_file(inside.fd, RELEASE_ID, release.encode(), 0o644)
             inside.at(UP, create=True).close()
