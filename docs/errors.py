@@ -42,6 +42,7 @@ OPERATOR: Mapping[str, Line] = {
     "ref": Line("--ref names no commit, or several", "name one: git log shows them"),
     "no-host": Line("a name is no host, or --without names all of them", "name hosts of the environment"),
     "deployment": Line("no deployment of that name, or several", "shipway history ENV lists them"),
+    "page": Line("the page of a deployment cannot be written where it is wanted", "shipway show ENV DEPLOYMENT --html OTHER.html"),
     # -------------------------------------------------------------------- the repository
     "no-repository": Line("here is no git repository", "go to the checkout, or git init and commit"),
     "repository": Line("git cannot read the repository", "git fsck says what is wrong"),

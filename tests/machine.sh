@@ -16,6 +16,10 @@ needs setpriv util-linux
 needs git git
 needs /usr/bin/python3 python3
 needs faketime faketime
+needs chromium chromium
+needs bash bash
+needs zsh zsh
+needs fish fish
 [ -n "$missing" ] || exit 0
 command -v apt-get >/dev/null 2>&1 || {
     echo "tests/machine.sh: not installed:$missing; no apt-get here, so please install them. Tests that need them will be skipped." >&2

@@ -34,7 +34,7 @@ from shipway.flows.words import (
 from shipway.model.errors import Failed, HostError, Refused, ShipwayError, Unreachable, Unsettled, WrongInput
 from shipway.model.event import Event
 from shipway.model.verdict import Verdict
-from shipway.reports.json import write_report
+from shipway.reports.files import write_report
 from shipway.reports.schemas import events_schema
 from tests.cli.flow import FakeFlow
 from tests.reports.story import live, undone
@@ -82,6 +82,8 @@ PRODUCTION: dict[str, Any] = {**HERE, "environment": "production"}
         ("show", ShowWords(**HERE)),
         ("show production 7-abc123", ShowWords(**PRODUCTION, deployment="7-abc123")),
         ("show 7-abc123", ShowWords(**HERE, deployment="7-abc123")),
+        ("show production 7 --html", ShowWords(**PRODUCTION, deployment="7", html="")),
+        ("show production 7 --html page.html", ShowWords(**PRODUCTION, deployment="7", html="page.html")),
         ("show 7", ShowWords(**HERE, deployment="7")),
         ("show @last", ShowWords(**HERE, deployment="@last")),
         ("show 2-staging", ShowWords(**HERE, environment="2-staging")),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import stat
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from shipway.model.event import KINDS, Event
 from shipway.model.verdict import Verdict
-from shipway.reports.json import event_line, report, verdict_line, write_report
+from shipway.reports.json import event_line, report, verdict_line
 from shipway.reports.schemas import DATA, events_schema, report_schema
 from tests.reports.story import live, undone
 from tests.reports.test_fold import events_of
@@ -85,14 +83,3 @@ def test_a_deployment_without_an_ending_was_interrupted() -> None:
 def test_whatever_hosts_send_the_report_keeps_to_its_schema(events: list[Event]) -> None:
     made = json.loads(json.dumps(report(events)))
     REPORT.validate(made)
-
-
-def test_a_report_is_written_whole_and_under_the_name_of_its_deployment(tmp_path: Path) -> None:
-    path = write_report(tmp_path, live())
-    assert path == tmp_path / ".shipway" / "reports" / "7-abc123.json"
-    assert json.loads(path.read_text())["verdict"] == "live"
-    assert write_report(tmp_path, live()) == path, "a second time replaces it"
-    assert [p.name for p in path.parent.iterdir()] == ["7-abc123.json"]
-    assert stat.S_ISREG(path.stat().st_mode)
-    outside = write_report(tmp_path, [Event("note", 1.0, "../../etc/passwd", "", {"message": "x"})])
-    assert outside.parent == path.parent and "/" not in outside.name and not outside.name.startswith(".")

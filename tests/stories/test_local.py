@@ -184,6 +184,12 @@ def test_what_happened_can_be_read_back(shop: Shop) -> None:
     assert json.dumps(history).count('"live"') >= 1
     assert json.dumps(history).count('"undone"') >= 1
     assert "ended with 3" in shop.project.run("show", "local").text
+    beside = [report.with_suffix(".html").read_text() for report in shop.project.reports()]
+    assert any("UNDONE" in page and "ended with 3" in page for page in beside), "a page lies beside each report, of failures too"
+    file = shop.project.directory / ".shipway" / "page.html"
+    assert f"wrote {file}" in shop.project.run("show", "local", "@last", "--html", str(file)).text and file.read_text() in beside
+    refused = shop.project.run("show", "local", "@last", "--html", "/dev/null/page.html", code=3)
+    assert "cannot be written: Not a directory" in refused.text and "--html OTHER.html" in refused.text
     shop.project.run("verify", "local", release)
     shop.project.run("verify", "local", shop.repository.git("rev-parse", "v2"), code=1)
 

@@ -104,12 +104,14 @@ class Screen:
 
             self.line(verdict_line(verdict))
             return
+        from shipway.reports.json import report_of
+        from shipway.reports.layout import layout
         from shipway.reports.timeline import timeline
         from shipway.reports.verdict import verdict_text
 
         state = self.state
         if any(phase.name == "switch" for phase in state.phases):
-            self.lines(["", *timeline(state, self.width), ""])
+            self.lines(["", *timeline(layout(report_of(state)), self.width), ""])
         self.lines(verdict_text(verdict, state, situation=situation, details=details, report=report))
 
     @property

@@ -1,4 +1,4 @@
-"""`shipway show [ENV] [DEPLOYMENT]`: one deployment, step by step."""
+"""`shipway show [ENV] [DEPLOYMENT] [--html [FILE]]`: one deployment, step by step."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ NAMES_A_DEPLOYMENT = r"@.*|[0-9]+(-[0-9a-f]+)?|try-[0-9a-f-]+"
 @click.command("show")
 @environment
 @click.argument("deployment", default="@last", metavar="[DEPLOYMENT]")
+@click.option("--html", metavar="[FILE]", is_flag=False, flag_value="", help="Write its page, to FILE or beside its report.")
 @everywhere
-def command(environment: str | None, deployment: str, project: Path, json: bool, debug: bool) -> int:
+def command(environment: str | None, deployment: str, html: str | None, project: Path, json: bool, debug: bool) -> int:
     """One deployment on a page: its timeline, and every step of every host with its seconds.
 
-    DEPLOYMENT is an id, the beginning of one, a generation's number, or @last.
+    DEPLOYMENT is an id, the beginning of one, a generation's number, or @last. Say --html last: a word behind it is its FILE.
     """
     named = environment is not None and re.fullmatch(NAMES_A_DEPLOYMENT, environment)
     where, which = (None, environment or "") if named else (environment, deployment)
-    return perform("show", ShowWords(project=project, environment=where, deployment=which, json=json), debug=debug)
+    words = ShowWords(project=project, environment=where, deployment=which, html=html, json=json)
+    return perform("show", words, debug=debug)

@@ -19,7 +19,7 @@ from shipway.ledger.store import Ledger
 from shipway.model.errors import ShipwayError
 from shipway.model.event import Event
 from shipway.model.verdict import Verdict
-from shipway.reports.json import write_report
+from shipway.reports.files import write_report
 
 LANDMARKS = frozenset({"began", "phase", "decided"})
 """Events at which an attempt is written down so far: a driver that is killed leaves a report too, which says *interrupted*."""

@@ -8,6 +8,7 @@ from functools import partial
 
 from shipway.flows.attempt import Attempt, attempt
 from shipway.flows.cargo import Cargo
+from shipway.flows.changes import setting_changes
 from shipway.flows.front import caddy_for, serving
 from shipway.flows.project import open_project
 from shipway.flows.transact import Transaction, transact
@@ -29,10 +30,15 @@ async def deploy(words: DeployWords, on_event: Callable[[Event], None]) -> Verdi
         made = await make(project, wanted, trying.tell)
         caddy = caddy_for(wanted.intent)
         planner = partial(plan_deploy, wanted.intent, made.release, caddy_digest=caddy and caddy[0])
-        verdict = await transact(
-            trying, Transaction(wanted.intent, planner, lambda plan: Cargo(made, caddy, serving(wanted.intent)), live_words, True)
+        transaction = Transaction(
+            wanted.intent,
+            planner,
+            lambda plan: Cargo(made, caddy, serving(wanted.intent)),
+            live_words,
+            may_leave_out=True,
+            changes=partial(setting_changes, wanted.intent, made.release),
         )
-        return trying.ended(verdict)
+        return trying.ended(await transact(trying, transaction))
 
 
 def live_words(plan: Plan, trying: Attempt) -> str:

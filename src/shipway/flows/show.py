@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import errno
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from shipway.flows.memory import remembered
-from shipway.flows.project import open_project
+from shipway.flows.project import Project, open_project
 from shipway.flows.want import intent_of_head
 from shipway.flows.words import ShowWords
 from shipway.ledger.history import find
-from shipway.model.errors import WrongInput
+from shipway.model.errors import Refused, WrongInput
 from shipway.model.event import Event
+from shipway.model.history import Record
 from shipway.model.verdict import Verdict
+from shipway.reports.files import page_path, write_page
 from shipway.reports.history import record_json, show_text
+from shipway.reports.json import report
 
 
 async def show(words: ShowWords, on_event: Callable[[Event], None]) -> Verdict:
@@ -32,5 +37,35 @@ async def show(words: ShowWords, on_event: Callable[[Event], None]) -> Verdict:
             details=[record.deployment for record in found[:10]],
         )
     (record,) = found
-    data = {"deployment": record_json(record), "lines": show_text(record, memory.events(record.deployment))}
+    events = memory.events(record.deployment)
+    if words.html is not None:
+        return _page(project, record, events, words.html)
+    data = {"deployment": record_json(record), "lines": show_text(record, events)}
     return Verdict("answer", 0, f"{record.deployment}: {record.verdict}", "", record.deployment, data)
+
+
+def _page(project: Project, record: Record, events: Sequence[Event], name: str) -> Verdict:
+    """Write the page of a deployment, and say where. Raises Refused where it cannot be written."""
+    if not events:
+        raise Refused(
+            f"no step of {record.deployment} is remembered here or on a host",
+            state="nothing was written",
+            hint=f"shipway show {record.environment} {record.deployment} tells what is known",
+            code="deployment",
+        )
+    path = Path(name) if name else page_path(project.directory, record.deployment)
+    try:
+        if not name:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file():
+            raise FileExistsError(errno.EEXIST, "it is there, and is no file")
+        write_page(path.resolve(), report(events))
+    except OSError as error:
+        raise Refused(
+            f"{path} cannot be written: {error.strerror or error}",
+            state="nothing was written",
+            hint=f"shipway show {record.environment} {record.deployment} --html OTHER.html",
+            code="page",
+        ) from error
+    data = {"page": str(path), "lines": [f"wrote {path}"]}
+    return Verdict("answer", 0, f"{record.deployment}: its page is {path}", "", record.deployment, data)

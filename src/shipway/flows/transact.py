@@ -17,6 +17,7 @@ from shipway.execute.fleet import Fleet
 from shipway.execute.ship import Blobs
 from shipway.flows.attempt import Attempt
 from shipway.flows.begin import hold, is_quiet, read, who
+from shipway.flows.changes import Changes
 from shipway.flows.notifications import keep, keep_before_files, tell_trouble, with_secrets
 from shipway.flows.overtaken import comes_too_late, overtaken
 from shipway.flows.unheard import unheard
@@ -42,6 +43,7 @@ class Transaction:
     """One flow on one environment. `cargo` says what travels, given the plan; `live` words the good ending.
 
     `may_leave_out` when its command knows --without. `first` is done when the hosts were read, before anything is planned.
+    `changes` tells what differs from the configuration that serves, where the flow knows the one it wants.
     """
 
     intent: Intent
@@ -50,6 +52,7 @@ class Transaction:
     live: Callable[[Plan, Attempt], str]
     may_leave_out: bool = False
     first: Callable[[Fleet, Mapping[str, HostFacts]], Awaitable[None]] | None = None
+    changes: Changes | None = None
 
 
 def reach(intent: Intent, tell: Callable[..., None]) -> Fleet:
@@ -92,7 +95,8 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
             if plan.nothing_to_do:
                 return _unchanged(plan, intent, attempt, await left_out())
             before = typed(held.facts)
-            _tell_began(attempt, plan, source=_sources(before), target=plan.number)
+            changed = {"changes": transaction.changes(before)} if transaction.changes is not None else {}
+            _tell_began(attempt, plan, source=_sources(before), target=plan.number, **changed)
             complete = with_secrets(plan, os.environ)
             await keep_before_files(fleet, complete, before)
             conduct = Conduct(

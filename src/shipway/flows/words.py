@@ -97,9 +97,13 @@ class HistoryWords(Words):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowWords(Words):
-    """`deployment` is an id, the beginning of one, a generation's number, or @last."""
+    """`deployment` is an id, the beginning of one, a generation's number, or @last.
+
+    `html` is the file to write its page to; "" is the one beside its report, None writes none.
+    """
 
     deployment: str = "@last"
+    html: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

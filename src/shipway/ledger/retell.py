@@ -201,7 +201,7 @@ class Retelling:
         return [self._event("draining", at, host, **process) for process in _listed(answer, "draining") if isinstance(process, Mapping)]
 
     def _output(self, host: str, at: float, data: Json) -> list[Event]:
-        return [self._event("output", at, host, key=str(data.get("key", "")), line=str(line)) for line in _listed(data, "lines")]
+        return [self._event("output", at, host, key=_shown(str(data.get("key", ""))), line=str(line)) for line in _listed(data, "lines")]
 
     def _shipped(self, host: str, at: float, data: Json) -> list[Event]:
         numbers = {name: data.get(name) for name in ("blobs", "bytes", "sent", "seconds")}

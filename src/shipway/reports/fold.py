@@ -14,7 +14,10 @@ from shipway.reports.reading import duration, listed, mapped, number, text, whol
 ENDINGS = ("done", "failed", "skipped")
 
 LAST_LINES = 20
-"""Lines of output that are remembered per host."""
+"""Lines of output that are remembered per host, and per step."""
+
+GOES_ON = ("waiting", "output")
+"""Events that do not end a host's wait."""
 
 
 @dataclass(slots=True)
@@ -47,6 +50,18 @@ class Work:
     answer: Mapping[str, Any] = field(default_factory=dict)
     error: Mapping[str, Any] | None = None
     reused: bool = False
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
+
+
+@dataclass(slots=True)
+class Wait:
+    """What a host, or with `host` empty the driver, waited for and for how long at most. It ends with the next thing that is told."""
+
+    host: str
+    what: str
+    bound_seconds: float | None
+    began: float
+    ended: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +120,7 @@ class HostState:
     switched_at_boot: float | None = None
     downtime_seconds: float | None = None
     decision: str | None = None
+    told_at: float | None = None
     went_back: str | None = None
     lost: str | None = None
     waiting: str | None = None
@@ -133,6 +149,8 @@ class State:
     phases: list[Phase] = field(default_factory=list)
     hosts: dict[str, HostState] = field(default_factory=dict)
     decision: str | None = None
+    decided_at: float | None = None
+    waits: list[Wait] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     settled: list[tuple[str, str]] = field(default_factory=list)
     draining: list[Draining] = field(default_factory=list)
@@ -166,6 +184,9 @@ class State:
         self.last_at = max(self.last_at, event.at)
         self.deployment = event.deployment or self.deployment
         host = self.hosts.setdefault(event.host, HostState(event.host)) if event.host else None
+        if host is not None and event.kind not in GOES_ON:
+            host.waiting = None
+            _end_wait(self, event.host, event.at)
         take = _TAKE.get(event.kind)
         if take is not None:
             take(self, host, event)
@@ -192,11 +213,12 @@ def _connected(state: State, host: HostState | None, event: Event) -> None:
 
 def _leased(state: State, host: HostState | None, event: Event) -> None:
     if host is not None:
-        host.stage, host.leased_seconds, host.waiting = "leased", duration(event.data, "seconds") or 0.0, None
+        host.stage, host.leased_seconds = "leased", duration(event.data, "seconds") or 0.0
 
 
 def _phase(state: State, host: HostState | None, event: Event) -> None:
     _end_phase(state, event.at)
+    _end_wait(state, "", event.at)
     state.waiting = None
     batch, hosts = whole(event.data, "batch"), tuple(str(name) for name in listed(event.data, "hosts"))
     name = _text(event, "name")
@@ -253,8 +275,14 @@ def _was_down(host: HostState, said: Mapping[str, Any]) -> None:
 
 
 def _output(state: State, host: HostState | None, event: Event) -> None:
-    if host is not None:
-        host.lines.extend(line for line in clean_lines(event.data.get("line", "")) if line)
+    if host is None:
+        return
+    lines = [line for line in clean_lines(event.data.get("line", "")) if line]
+    host.lines.extend(lines)
+    key = _text(event, "key")
+    work = next((work for work in reversed(host.steps) if work.key == key), None)
+    if work is not None:
+        work.lines.extend(lines)
 
 
 def _switched(state: State, host: HostState | None, event: Event) -> None:
@@ -272,11 +300,12 @@ def _proved(state: State, host: HostState | None, event: Event) -> None:
 
 def _decided(state: State, host: HostState | None, event: Event) -> None:
     state.decision = _decision(event) or state.decision
+    state.decided_at = event.at if state.decided_at is None else state.decided_at
 
 
 def _told(state: State, host: HostState | None, event: Event) -> None:
     if host is not None:
-        host.decision = _decision(event)
+        host.decision, host.told_at = _decision(event), event.at
         _was_down(host, event.data)
         host.stage = host.decision or host.stage
 
@@ -292,6 +321,8 @@ def _lost(state: State, host: HostState | None, event: Event) -> None:
 
 
 def _waiting(state: State, host: HostState | None, event: Event) -> None:
+    _end_wait(state, event.host, event.at)
+    state.waits.append(Wait(event.host, _text(event, "what"), duration(event.data, "bound_seconds"), event.at))
     if host is not None:
         host.waiting = _text(event, "what")
     else:
@@ -315,6 +346,7 @@ def _note(state: State, host: HostState | None, event: Event) -> None:
 
 def _ended(state: State, host: HostState | None, event: Event) -> None:
     _end_phase(state, event.at)
+    _end_wait(state, "", event.at)
     state.ended = Ended(_text(event, "verdict"), whole(event.data, "exit_code"), _text(event, "message"), _text(event, "hint"))
     state.ended_at, state.waiting = event.at, None
 
@@ -347,6 +379,13 @@ _STAGES = {"member:vote": "prepared", "member:ready": "ready", "switch": "switch
 def _end_phase(state: State, at: float) -> None:
     if state.phases and state.phases[-1].ended is None:
         state.phases[-1].ended = at
+
+
+def _end_wait(state: State, host: str, at: float) -> None:
+    for wait in reversed(state.waits):
+        if wait.host == host:
+            wait.ended = at if wait.ended is None else wait.ended
+            return
 
 
 def _error(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import Any
 from shipway.model.event import Event
 from shipway.model.history import VERDICTS, History, Record
 from shipway.reports.clean import clean
-from shipway.reports.fold import fold
 from shipway.reports.json import report
+from shipway.reports.layout import layout
 from shipway.reports.sizes import seconds, size
 from shipway.reports.timeline import timeline
 
@@ -69,8 +69,8 @@ def show_text(record: Record, events: Sequence[Event] = (), *, width: int = 100)
     if not events:
         decisions = ", ".join(f"{clean(name)} {host.get('decision') or 'undecided'}" for name, host in sorted(record.hosts.items()))
         return [*lines, f"  hosts: {decisions}", "  its steps were told to another machine; its report is there"]
-    drawing = timeline(fold(events), width)
-    return [*lines, "", *drawing, "", *_hosts(report(events))]
+    told = report(events)
+    return [*lines, "", *timeline(layout(told), width), "", *_hosts(told)]
 
 
 def _hosts(told: Mapping[str, Any]) -> list[str]:

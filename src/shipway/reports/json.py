@@ -1,21 +1,18 @@
-"""Events and verdicts in, JSON for programs out: the lines of --json, and the report of an attempt with its file."""
+"""Events and verdicts in, JSON for programs out: the lines of --json, and the report of an attempt."""
 
 from __future__ import annotations
 
 import json
-import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from shipway import __version__
 from shipway.model.event import Event
 from shipway.model.verdict import Verdict
 from shipway.reports.clean import clean
-from shipway.reports.fold import Ended, HostState, Phase, State, Work, fold
+from shipway.reports.fold import Ended, HostState, State, Wait, Work, fold
 from shipway.reports.reading import listed, mapped, text, whole
 from shipway.reports.schemas import REPORT_FORMAT
 
@@ -50,7 +47,11 @@ def object_line(value: Mapping[str, Any]) -> str:
 
 def report(events: Iterable[Event]) -> dict[str, Any]:
     """The report of an attempt, as docs/reference/report.schema.json says."""
-    state = fold(events)
+    return report_of(fold(events))
+
+
+def report_of(state: State) -> dict[str, Any]:
+    """The same from what its events fold to: so far, for an attempt that goes on."""
     began, ended = state.began, state.ended or Ended("interrupted", None, "", "")
     start = state.began_at or 0.0
     sources = mapped(began, "source")
@@ -82,6 +83,8 @@ def report(events: Iterable[Event]) -> dict[str, Any]:
         "lead": lead,
         "without": [clean(name) for name in listed(began, "without")],
         "decision": state.decision or None,
+        "decided_seconds": _since(state.decided_at, start),
+        "changes": _changes(began),
         "phases": [
             {
                 "name": p.name,
@@ -93,6 +96,7 @@ def report(events: Iterable[Event]) -> dict[str, Any]:
             for p in state.phases
         ],
         "batches": state.batches,
+        "waits": [_wait(wait, start) for wait in state.waits],
         "activation_seconds": activation_seconds(state),
         "downtime_seconds": max(downtimes) if downtimes else None,
         "bytes_moved": {"content": sum(one.bytes for one in shipped), "sent": sum(one.sent for one in shipped)},
@@ -101,22 +105,6 @@ def report(events: Iterable[Event]) -> dict[str, Any]:
         "draining": [asdict(draining) for draining in state.draining],
         "notes": state.notes,
     }
-
-
-def write_report(project: Path, events: Iterable[Event]) -> Path:
-    """Write `<project>/.shipway/reports/<deployment>.json`: whole or not at all. Raises OSError."""
-    made = report(events)
-    folder = project / ".shipway" / "reports"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{_file_name(made['deployment'])}.json"
-    aside = folder / f".{path.name}.{os.getpid()}"
-    with aside.open("w") as file:
-        json.dump(made, file, indent=1, sort_keys=False)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
-    return path
 
 
 def activation_seconds(state: State) -> float | None:
@@ -138,6 +126,7 @@ def _host(host: HostState, start: float, sources: Mapping[str, Any]) -> dict[str
         "probes": [asdict(probe) for probe in host.probes],
         "downtime_seconds": host.downtime_seconds,
         "decision": host.decision,
+        "told_seconds": _since(host.told_at, start),
         "went_back": host.went_back,
         "lost": host.lost,
         "generation_before": whole(sources, host.name),
@@ -154,23 +143,41 @@ def _step(work: Work, start: float) -> dict[str, Any]:
         "wave": work.wave,
         "state": work.state,
         "began_seconds": _seconds(work.began - start),
+        "ended_seconds": _since(work.ended, start),
         "seconds": measured,
         "reused": work.reused,
         "error": {key: work.error[key] for key in ("code", "message", "lines")} if work.error else None,
+        "last_output": list(work.lines),
     }
 
 
-def _phase(phase: Phase, start: float) -> dict[str, Any]:
-    lasted = 0.0 if phase.ended is None else phase.ended - phase.began
-    return {"name": phase.name, "wave": phase.wave, "began_seconds": _seconds(phase.began - start), "seconds": _seconds(lasted)}
+def _wait(wait: Wait, start: float) -> dict[str, Any]:
+    return {
+        "host": clean(wait.host) or None,
+        "what": wait.what,
+        "began_seconds": _seconds(wait.began - start),
+        "ended_seconds": _since(wait.ended, start),
+        "bound_seconds": wait.bound_seconds,
+    }
 
 
-def _file_name(deployment: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]", "-", deployment).lstrip(".")[:120] or "unnamed"
+def _changes(began: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """What the attempt changed in the configuration; None where nobody compared it."""
+    if not isinstance(began.get("changes"), list):
+        return None
+    return [
+        {**{key: text(one, key) for key in ("key", "change", "before", "after")}, "hosts": [clean(name) for name in listed(one, "hosts")]}
+        for one in listed(began, "changes")
+        if isinstance(one, Mapping)
+    ]
 
 
 def _seconds(value: float) -> float:
     return round(max(0.0, value), 6)
+
+
+def _since(at: float | None, start: float) -> float | None:
+    return None if at is None else _seconds(at - start)
 
 
 def _time(at: float) -> str:

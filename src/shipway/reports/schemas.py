@@ -59,6 +59,7 @@ DATA: Mapping[str, Schema] = {
         target=WHOLE,
         notes=listed(TEXT),
         batches=listed(listed(TEXT)),
+        changes=listed(least({"key": TEXT, "change": TEXT, "before": TEXT, "after": TEXT, "hosts": listed(TEXT)})),
         confirm_seconds=SECONDS,
         watch_seconds=SECONDS,
     ),
@@ -105,10 +106,14 @@ def report_schema() -> Schema:
         wave=TEXT,
         state={"enum": ["started", "done", "failed", "skipped"]},
         began_seconds=SECONDS,
+        ended_seconds=maybe(SECONDS),
         seconds=maybe(SECONDS),
         reused=TRUTH,
         error=maybe(fixed(code=TEXT, message=TEXT, lines=listed(TEXT))),
+        last_output=listed(TEXT),
     )
+    change = fixed(key=TEXT, change=TEXT, before=TEXT, after=TEXT, hosts=listed(TEXT))
+    wait = fixed(host=maybe(TEXT), what=TEXT, began_seconds=SECONDS, ended_seconds=maybe(SECONDS), bound_seconds=maybe(SECONDS))
     host = fixed(
         connected_seconds=maybe(SECONDS),
         leased_seconds=maybe(SECONDS),
@@ -118,6 +123,7 @@ def report_schema() -> Schema:
         probes=listed(PROBE),
         downtime_seconds=maybe(SECONDS),
         decision=maybe(DECISION),
+        told_seconds=maybe(SECONDS),
         went_back=maybe(TEXT),
         lost=maybe(TEXT),
         generation_before=maybe(WHOLE),
@@ -143,8 +149,11 @@ def report_schema() -> Schema:
         lead=TEXT,
         without=listed(TEXT),
         decision=maybe(DECISION),
+        decided_seconds=maybe(SECONDS),
+        changes=maybe(listed(change)),
         phases=listed(fixed(name=TEXT, wave=TEXT, began_seconds=SECONDS, seconds=SECONDS, batch=maybe(WHOLE))),
         batches=listed(listed(TEXT)),
+        waits=listed(wait),
         activation_seconds=maybe(SECONDS),
         downtime_seconds=maybe(SECONDS),
         bytes_moved=fixed(content=WHOLE, sent=WHOLE),

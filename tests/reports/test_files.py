@@ -1,0 +1,38 @@
+"""A report and its page lie side by side: each is whole, under the name of its deployment, and inside the folder of reports."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from shipway.model.event import Event
+from shipway.reports.files import page_path, write_report
+from tests.reports.story import live, undone
+
+
+def test_a_report_is_written_whole_with_its_page_and_under_the_name_of_its_deployment(tmp_path: Path) -> None:
+    path = write_report(tmp_path, undone())
+    assert path == tmp_path / ".shipway" / "reports" / "7-abc123.json"
+    assert json.loads(path.read_text())["verdict"] == "undone" and "UNDONE" in page_path(tmp_path, "7-abc123").read_text()
+    assert write_report(tmp_path, live()) == path, "a second time replaces both"
+    assert json.loads(path.read_text())["verdict"] == "live" and "UNDONE" not in page_path(tmp_path, "7-abc123").read_text()
+    assert sorted(p.name for p in path.parent.iterdir()) == ["7-abc123.html", "7-abc123.json"]
+    assert stat.S_ISREG(path.stat().st_mode)
+
+
+def test_no_name_of_a_deployment_leads_out_of_the_folder(tmp_path: Path) -> None:
+    outside = write_report(tmp_path, [Event("note", 1.0, "../../etc/passwd", "", {"message": "x"})])
+    assert outside.parent == tmp_path / ".shipway" / "reports" and "/" not in outside.name and not outside.name.startswith(".")
+
+
+def test_what_cannot_be_written_leaves_the_old_one_and_nothing_half(tmp_path: Path) -> None:
+    path = write_report(tmp_path, live())
+    page = page_path(tmp_path, "7-abc123")
+    page.unlink()
+    page.mkdir()
+    with pytest.raises(OSError):
+        write_report(tmp_path, live())
+    assert sorted(p.name for p in path.parent.iterdir()) == ["7-abc123.html", "7-abc123.json"]
