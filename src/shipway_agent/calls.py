@@ -88,10 +88,10 @@ def _follow(call: Call) -> Dict[str, Any]:
     return follow.follow(call)
 
 
-def _log(call: Call) -> Dict[str, Any]:
-    from shipway_agent.primitives import facts
+def _tail(call: Call) -> Dict[str, Any]:
+    from shipway_agent import tail
 
-    return {"lines": facts.log(call.root, str(call.args["process"]), int(call.args.get("lines", 100)))}
+    return tail.tail(call)
 
 
 def _fresh(call: Call) -> Dict[str, Any]:
@@ -176,7 +176,7 @@ CALLS: Dict[str, Answer] = {
     "run": _run,
     "events": _events,
     "follow": _follow,
-    "log": _log,
+    "tail": _tail,
     "fresh": _fresh,
     "prove": _prove,
     "manifest": _manifest,

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-from typing import FrozenSet, List, Optional
+from typing import FrozenSet, List, Optional, Tuple
 
 from shipway_agent.folder import NEW, Folder
-from shipway_agent.text import last_lines
+from shipway_agent.text import MAX_LINE, last_lines
 
 FOLDER = "logs"
 SUFFIX = ".log"
@@ -92,6 +92,27 @@ def since(logs: Folder, name: str, offset: int, count: int) -> List[str]:
     return last_lines(raw, count) if raw else []
 
 
+def read_on(logs: Folder, name: str, at: int) -> Tuple[List[str], int, bool]:
+    """The whole lines that stand behind the byte `at`, where to go on, and whether more was written than could be read.
+
+    A log that is shorter than that was rotated since: it is read from its beginning.
+    """
+    start = at if at <= size_of(logs, name) else 0
+    raw, end = _read(logs, name, start)
+    whole = raw.rfind(b"\n") + 1
+    left_out = start != at or end - start > TAIL_BYTES
+    if not whole and len(raw) < MAX_LINE:
+        return [], start, left_out
+    return last_lines(raw[: whole or None], len(raw)), end - (len(raw) - whole if whole else 0), left_out
+
+
+def end_of_lines(logs: Folder, name: str) -> Tuple[int, bool]:
+    """Where the last whole line of a log ends, and whether nothing stands behind that."""
+    raw, end = _read(logs, name, 0)
+    left = len(raw) - (raw.rfind(b"\n") + 1)
+    return end - left, not left
+
+
 def size_of(logs: Folder, name: str) -> int:
     """Bytes in a log, 0 where there is none."""
     found = logs.stat(name)
@@ -124,8 +145,11 @@ def _rotate(logs: Folder, name: str, most_bytes: int) -> None:
 
 
 def _tail(logs: Folder, name: str, start: int = 0) -> Optional[bytes]:
-    if logs.stat(name) is None:
-        return None
+    return _read(logs, name, start)[0] if logs.stat(name) is not None else None
+
+
+def _read(logs: Folder, name: str, start: int) -> Tuple[bytes, int]:
+    """What stands behind `start`, the last TAIL_BYTES of it at most and from the beginning of a line, and where the log ends."""
     fd = logs.file(name)
     try:
         size = os.fstat(fd).st_size
@@ -134,7 +158,7 @@ def _tail(logs: Folder, name: str, start: int = 0) -> Optional[bytes]:
     finally:
         os.close(fd)
     # What was cut in the middle of a line is no line, unless there is nothing else: a program that never ends its line is heard too.
-    return (raw.partition(b"\n")[2] or raw) if first > start else raw
+    return ((raw.partition(b"\n")[2] or raw) if first > start else raw), first + len(raw) if raw else max(size, start)
 
 
 def _numbered(name: str, number: int) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from shipway_agent.call import Place
-from shipway_agent.errors import AgentError
 from shipway_agent.primitives import facts
 from tests.agent.workshop import RELEASE, Workshop, workshop
 
@@ -53,18 +52,3 @@ def test_drift_is_told_only_when_asked(shop: Workshop) -> None:
     live = {"release": RELEASE}
     found = facts._drift(Place(shop.root, "", "a", "hash"), shop.journal, live)
     assert found == [f"the manifest of release {RELEASE[:12]} is not on this host"]
-
-
-def test_logs_of_all_instances_are_read_with_their_names(shop: Workshop) -> None:
-    logs = shop.home / "logs"
-    logs.mkdir(exist_ok=True)
-    (logs / "web.1.000002.log").write_text("one\n")
-    (logs / "web.1.000001.log").write_text("of an earlier generation\n")
-    (logs / "web.2.000002.log").write_text("two\nthree\n")
-    (logs / "supervisor.log").write_text("up\n")
-    assert facts.log(shop.root, "web", 1) == ["web.1: one", "web.2: three"]
-    assert facts.log(shop.root, "supervisor", 5) == ["up"]
-    with pytest.raises(AgentError, match="there is supervisor, web"):
-        facts.log(shop.root, "worker", 5)
-    with pytest.raises(AgentError):
-        facts.log(shop.root, "../../etc/passwd", 5)

@@ -111,7 +111,6 @@ def test_a_root_of_another_host_takes_no_decision(root: Path) -> None:
 def test_what_is_not_understood_is_refused_by_name(wire: Wire) -> None:
     assert wire.call("launch")["refused"]["code"] == "unknown-call"
     assert wire.call("decide", {"do": "guess"})["refused"]["code"] == "message"
-    assert wire.call("log", {"process": "web"})["refused"]["code"] == "no-log"
     assert wire.call("fresh")["host"] == "a"
 
 
@@ -273,7 +272,7 @@ def test_events_of_the_journal_can_be_read_back(wire: Wire) -> None:
 
 def test_logs_can_be_read_back(wire: Wire) -> None:
     wire.call("run", run_of(step("task:t", "task.run", task("echo one; echo two"))))
-    assert wire.call("log", {"process": "tasks", "lines": 1})["lines"] == ["t: two"]
+    assert [log["lines"] for log in wire.call("tail", {"processes": ["tasks"], "lines": 1})["logs"]] == [["t: two"]]
 
 
 def test_a_driver_that_is_silent_without_a_word_is_not_waited_for_for_ever(root: Path) -> None:

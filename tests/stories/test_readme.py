@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import signal
 import tomllib
 from pathlib import Path
 
@@ -59,14 +60,30 @@ def test_the_first_real_deployment_and_every_command_after_it(place: Path) -> No
         repository.commit("Second", "v1.4")
         table = README.split("| you type | and get |", 1)[1].split("\n\n", 1)[0]
         typed = [command for row in table.splitlines() for command in re.findall(r"`(shipway [^`]*)`", row)]
-        assert len(typed) == 11
+        assert len(typed) == 12
         for command in typed:
+            if "--follow" in command:
+                reads_a_line_and_leaves(project, *shlex.split(command)[1:])
+                continue
             expected = 1 if "verify" in command else 0  # the rollback two lines before took v1.4 back
             project.run(*shlex.split(command)[1:], code=expected)
             if command.startswith("shipway deploy"):
                 assert "second" in front_page(hosts)
             if command.startswith("shipway rollback"):
                 assert "first" in front_page(hosts)
+
+
+def reads_a_line_and_leaves(project: Project, *words: str) -> None:
+    child = project.start(*words)
+    try:
+        assert child.stdout is not None
+        assert " web.1 | " in child.stdout.readline()
+        child.send_signal(signal.SIGINT)
+        assert child.communicate(timeout=60)[1] == ""
+    finally:
+        child.kill()
+        child.wait()
+    assert child.returncode == 0
 
 
 def front_page(hosts: Hosts) -> str:

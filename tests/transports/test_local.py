@@ -78,8 +78,8 @@ def test_blobs_travel_and_bytes_are_counted(tmp_path: Path) -> None:
 
 def test_a_refusal_of_the_agent_comes_back_with_its_code(tmp_path: Path) -> None:
     with pytest.raises(HostRefused) as caught:
-        over(tmp_path / "a", lambda channel: channel.call("log", {"process": "web"}))
-    assert caught.value.code == "no-log"
+        over(tmp_path / "a", lambda channel: channel.call("decide", {"do": "guess"}))
+    assert caught.value.code == "message"
 
 
 def test_a_step_streams_its_output_and_answers(tmp_path: Path) -> None:

@@ -34,7 +34,8 @@ def interruptible(
         if len(seen) > 1:
             leave()
             return
-        say(f"{signal.Signals(number).name}: {will}")
+        if will:
+            say(f"{signal.Signals(number).name}: {will}")
         task.cancel()
 
     for number in SIGNALS:
@@ -68,6 +69,11 @@ def no_longer_watched(state: State) -> Verdict:
     environment = str(state.began.get("environment", "")) or "ENV"
     what = f"{state.deployment} goes on without a watcher" if state.deployment else "nothing was seen"
     return Verdict("interrupted", 4, f"no longer watched: {what}", f"shipway attach {environment}", state.deployment)
+
+
+def no_longer_read(state: State) -> Verdict:
+    """Whoever read what comes has read enough."""
+    return Verdict("answer", 0, "no longer read", data={"lines": []})
 
 
 def end_now(exit_code: int) -> None:

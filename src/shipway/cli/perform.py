@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from shipway.cli.interrupt import end_now, interruptible, left_alone, no_longer_watched
+from shipway.cli.interrupt import end_now, interruptible, left_alone, no_longer_read, no_longer_watched
 from shipway.cli.screen import Screen
 from shipway.cli.typed import typed
 from shipway.flows.words import Words
@@ -21,6 +21,9 @@ READS = frozenset({"status", "plan", "config", "history", "show", "verify"})
 
 WATCHES = frozenset({"attach"})
 """Flows that tell what others do: an interruption ends the watching, and nothing else."""
+
+STREAMS = frozenset({"logs"})
+"""Flows whose answer is lines that come, for as long as somebody reads them: an interruption is their good end."""
 
 VERDICT_OF_CODE = {1: "undone", 2: "refused", 3: "refused", 4: "unsettled"}
 
@@ -43,7 +46,7 @@ def perform(name: str, words: Words, *, debug: bool = False, screen: Screen | No
     `debug` prints the traceback of an error. With --json, `alone` names the part of the verdict's data that is printed instead of
     the verdict, for commands whose answer is one object.
     """
-    with screen or Screen(json=words.json, reads=name in READS, alone=bool(alone)) as shown:
+    with screen or Screen(json=words.json, reads=name in READS, alone=bool(alone), streams=name in STREAMS) as shown:
         try:
             verdict = asyncio.run(_run(name, words, shown))
         except Exception as error:  # a person sees words, never a traceback
@@ -85,8 +88,11 @@ def worded(error: Exception, screen: Screen, name: str, words: Words) -> tuple[V
 
 async def _run(name: str, words: Words, screen: Screen) -> Verdict:
     flow = find_flow(name)
-    left = no_longer_watched if name in WATCHES else left_alone
-    will = "the watching ends; the deployment goes on" if name in WATCHES else "undoing; once more leaves it to the hosts"
+    left, will = left_alone, "undoing; once more leaves it to the hosts"
+    if name in WATCHES:
+        left, will = no_longer_watched, "the watching ends; the deployment goes on"
+    if name in STREAMS:
+        left, will = no_longer_read, ""
 
     async def work() -> Verdict:
         return await flow(words, screen.on_event)

@@ -30,14 +30,15 @@ class Screen:
     """Where a command speaks. `json` makes every line an object; else a terminal gets a live table and everything else plain lines.
 
     `reads` is for commands that only read: their plain lines begin with the answer. `alone` is for an answer of one object: with
-    `json` nothing else is printed.
+    `json` nothing else is printed. `streams` is for those whose answer is lines that come: on a terminal, too, they are all there is.
 
     A reader that went away (a closed pipe, a lost terminal) silences it and stops nothing: a deployment does not end with its watcher.
     Nor does one that stands still (a pager, Ctrl-S) hold it up: only the end of the block waits until everything was read.
     """
 
-    def __init__(self, *, json: bool = False, reads: bool = False, alone: bool = False) -> None:
+    def __init__(self, *, json: bool = False, reads: bool = False, alone: bool = False, streams: bool = False) -> None:
         self.json = json
+        self._streams = streams
         self._silent = alone if json else reads
         self._out = Outlet(sys.stdout, _left_out_line if json else _left_out_words)
         self._aside = Outlet(sys.stderr, _left_out_words)
@@ -79,7 +80,7 @@ class Screen:
 
     def aside(self, text: str) -> None:
         """Print a line on stderr, so that lines of JSON stay whole."""
-        if self._progress is not None and self.terminal and not self.json:
+        if self._progress is not None and self.terminal and not self.json and not self._streams:
             print(text, file=sys.stderr)  # which is the live table's now
         else:
             self._aside.write(f"{text}\n")
@@ -139,6 +140,10 @@ class Screen:
     def _begin_progress(self) -> Progress:
         if self.json:
             return _Lines(_nowhere if self._silent else self._offer)
+        if self._streams:
+            from shipway.reports.lines import LineReport
+
+            return LineReport(self._offer, self.aside)
         if self.terminal:
             from rich.console import Console
 

@@ -127,3 +127,17 @@ class HostRemoveWords(Words):
     host: str
     lost: bool = False
     with_shared: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogsWords(Words):
+    """`processes` and `hosts` are names, none means all. `release` as for rollback, or any generation's number; None is what serves.
+
+    `lines` are the last ones of each copy; `follow` goes on with what comes.
+    """
+
+    follow: bool = False
+    processes: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    release: str | None = None
+    lines: int = 100

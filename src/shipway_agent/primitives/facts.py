@@ -8,12 +8,12 @@ import sys
 from dataclasses import asdict
 from typing import Any, Dict, List, Optional
 
-from shipway_agent import clock, decide, leftovers, logs, peers
+from shipway_agent import clock, decide, leftovers, peers
 from shipway_agent.apply import pointed
 from shipway_agent.call import Place
 from shipway_agent.daemon import AGENT
 from shipway_agent.errors import AgentError
-from shipway_agent.folder import Folder, plain
+from shipway_agent.folder import Folder
 from shipway_agent.journal import Journal
 from shipway_agent.notifications import box
 from shipway_agent.primitives import Context, generations, processes, proxy, reboot, trees
@@ -75,18 +75,6 @@ def look(place: Place, journal: Journal, *, verify: bool) -> Dict[str, Any]:
         "peer_port": int(journal.meta(peers.PORT) or 0) or None,
         "cannot_ask": journal.meta(peers.CANNOT_ASK),
     }
-
-
-def log(root: Root, process: str, lines: int) -> List[str]:
-    """The last lines of a process (every instance of its newest generation), of "tasks" or of "supervisor". Raises AgentError `no-log`."""
-    with root.at(logs.FOLDER, create=True, mode=0o700) as folder:
-        names = logs.logs_of(folder, plain(process))
-        names = names or [name for name in folder.names() if name == f"{plain(process)}{logs.SUFFIX}"]
-        if not names:
-            known = sorted({name.split(".")[0] for name in folder.names() if name.endswith(logs.SUFFIX)})
-            raise AgentError("no-log", f"there is no log of {process!r} here; there is {', '.join(known) or 'none yet'}", known=known)
-        found = [(name, line) for name in names for line in logs.last(folder, name, lines)]
-    return [f"{'.'.join(name.split('.')[:2])}: {line}" for name, line in found] if len(names) > 1 else [line for _, line in found]
 
 
 def shared_paths(root: Root) -> List[str]:
