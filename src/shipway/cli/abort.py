@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from shipway.cli.completing import hosts
 from shipway.cli.options import environment, everywhere
 from shipway.cli.perform import perform
 from shipway.flows.words import AbortWords
@@ -13,7 +14,9 @@ from shipway.flows.words import AbortWords
 
 @click.command("abort")
 @environment
-@click.option("--lost", metavar="NAME", multiple=True, help="This host is gone for ever: decide without it, and write it off.")
+@click.option(
+    "--lost", metavar="NAME", multiple=True, help="This host is gone for ever: decide without it, and write it off.", shell_complete=hosts
+)
 @everywhere
 def command(environment: str | None, lost: tuple[str, ...], project: Path, json: bool, debug: bool) -> int:
     """Undo what an interrupted driver left. What the lead has committed stays, and is named: `rollback` goes back then.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from shipway.cli.completing import deployments
 from shipway.cli.options import environment, everywhere
 from shipway.cli.perform import perform
 from shipway.flows.words import AttachWords
@@ -13,7 +14,7 @@ from shipway.flows.words import AttachWords
 
 @click.command("attach")
 @environment
-@click.argument("deployment", metavar="[DEPLOYMENT]", required=False)
+@click.argument("deployment", metavar="[DEPLOYMENT]", required=False, shell_complete=deployments)
 @everywhere
 def command(environment: str | None, deployment: str | None, project: Path, json: bool, debug: bool) -> int:
     """Watch a deployment that another driver runs, or that the hosts settle by themselves.

@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Mapping, Sequence
 
 import click
+from click.shell_completion import CompletionItem
 
 from shipway import __version__
 from shipway.cli.screen import Screen
@@ -27,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "verify": "Whether every host proves that it serves a release.",
     "remove": "Take the application off its hosts.",
     "host remove": "Take one host out of its environment.",
+    "completion": "The script that completes words in a shell.",
 }
 """What there is to type. Two words are a command of a group; the file is named by the first."""
 
@@ -49,6 +51,12 @@ class Commands(click.Group):
         if args and args[0] not in WORDS and not args[0].startswith("-"):
             raise click.UsageError(f"there is no command {args[0]!r}{_nearest(args[0])}", ctx)
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """The names of commands from the table, so that a shell need not wait for all of them to be imported."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [CompletionItem(word, help=_says(word)) for word in WORDS if word.startswith(incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -88,6 +96,11 @@ def _say(verdict: Verdict, argv: Sequence[str]) -> int:
     with Screen(json="--json" in argv) as screen:
         screen.verdict(verdict)
     return verdict.exit_code
+
+
+def _says(word: str) -> str:
+    """What a command does in a few words; a group of commands names them."""
+    return COMMANDS.get(word) or ", ".join(name for name in COMMANDS if name.startswith(f"{word} "))
 
 
 def _nearest(word: str) -> str:

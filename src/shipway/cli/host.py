@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from shipway.cli.completing import environments, hosts
 from shipway.cli.options import everywhere
 from shipway.cli.perform import perform
 from shipway.flows.words import HostRemoveWords
@@ -17,8 +18,8 @@ def command() -> None:
 
 
 @command.command("remove")
-@click.argument("environment", metavar="ENV")
-@click.argument("host", metavar="NAME")
+@click.argument("environment", metavar="ENV", shell_complete=environments)
+@click.argument("host", metavar="NAME", shell_complete=hosts)
 @click.option("--lost", is_flag=True, help="It is gone for ever and cannot be reached: write it off.")
 @click.option("--with-shared", is_flag=True, help="Remove its shared paths too. Nothing brings them back.")
 @everywhere

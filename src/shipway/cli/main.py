@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from shipway import __version__
@@ -12,6 +13,11 @@ def entry() -> None:
     if sys.argv[1:] == ["--version"]:
         print(f"shipway {__version__}")
         sys.exit(0)
+    if "_SHIPWAY_COMPLETE" in os.environ:
+        from shipway.cli.commands import shipway
+        from shipway.cli.completing import complete
+
+        sys.exit(complete(shipway))
     from shipway.cli.commands import run
 
     sys.exit(run(sys.argv[1:]))

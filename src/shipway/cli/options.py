@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from shipway.cli.completing import environments, hosts
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -26,7 +28,7 @@ def everywhere(command: F) -> F:
 
 def environment(command: F) -> F:
     """The argument ENV, which may be left out where there is only one."""
-    return click.argument("environment", metavar="[ENV]", required=False)(command)
+    return click.argument("environment", metavar="[ENV]", required=False, shell_complete=environments)(command)
 
 
 def without(command: F) -> F:
@@ -41,7 +43,7 @@ def without_as_deploy(command: F) -> F:
 
 
 def _without(says: str) -> Callable[[F], F]:
-    return click.option("--without", metavar="HOST", multiple=True, help=says)
+    return click.option("--without", metavar="HOST", multiple=True, help=says, shell_complete=hosts)
 
 
 def ref(command: F) -> F:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
+from shipway.cli.completing import environments
 from shipway.cli.options import everywhere
 from shipway.cli.perform import perform
 from shipway.flows.words import RemoveWords
 
 
 @click.command("remove")
-@click.argument("environment", metavar="ENV")
+@click.argument("environment", metavar="ENV", shell_complete=environments)
 @click.option("--shared", is_flag=True, help="Remove the shared paths too. Nothing brings them back.")
 @click.option("--yes", is_flag=True, help="Do not ask. Needed where nobody can be asked.")
 @everywhere

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from shipway.cli.completing import releases
 from shipway.cli.options import environment, everywhere, without
 from shipway.cli.perform import perform
 from shipway.flows.words import RollbackWords
@@ -13,7 +14,7 @@ from shipway.flows.words import RollbackWords
 
 @click.command("rollback")
 @environment
-@click.argument("release", default="@previous", metavar="[RELEASE]")
+@click.argument("release", default="@previous", metavar="[RELEASE]", shell_complete=releases)
 @without
 @everywhere
 def command(environment: str | None, release: str, without: tuple[str, ...], project: Path, json: bool, debug: bool) -> int:

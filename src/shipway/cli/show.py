@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from shipway.cli.completing import deployments
 from shipway.cli.options import environment, everywhere
 from shipway.cli.perform import perform
 from shipway.flows.words import ShowWords
@@ -17,7 +18,7 @@ NAMES_A_DEPLOYMENT = r"@.*|[0-9]+(-[0-9a-f]+)?|try-[0-9a-f-]+"
 
 @click.command("show")
 @environment
-@click.argument("deployment", default="@last", metavar="[DEPLOYMENT]")
+@click.argument("deployment", default="@last", metavar="[DEPLOYMENT]", shell_complete=deployments)
 @click.option("--html", metavar="[FILE]", is_flag=False, flag_value="", help="Write its page, to FILE or beside its report.")
 @everywhere
 def command(environment: str | None, deployment: str, html: str | None, project: Path, json: bool, debug: bool) -> int:

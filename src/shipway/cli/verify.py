@@ -6,14 +6,15 @@ from pathlib import Path
 
 import click
 
+from shipway.cli.completing import environments, releases
 from shipway.cli.options import everywhere
 from shipway.cli.perform import perform
 from shipway.flows.words import VerifyWords
 
 
 @click.command("verify")
-@click.argument("environment", metavar="ENV")
-@click.argument("release", metavar="RELEASE")
+@click.argument("environment", metavar="ENV", shell_complete=environments)
+@click.argument("release", metavar="RELEASE", shell_complete=releases)
 @everywhere
 def command(environment: str, release: str, project: Path, json: bool, debug: bool) -> int:
     """Whether every member of ENV proves that it serves RELEASE: 0 is yes, 1 is no, 4 is that a host cannot be asked.
