@@ -41,6 +41,8 @@ OPERATOR: Mapping[str, Line] = {
     "other-app": Line("the commit is of another application", "ship a commit of this one"),
     "ref": Line("--ref names no commit, or several", "name one: git log shows them"),
     "no-host": Line("a name is no host, or --without names all of them", "name hosts of the environment"),
+    "process": Line("no host has a log of a process of that name", "name one of those that are listed"),
+    "release": Line("no host keeps logs of that generation", "shipway history ENV lists the generations"),
     "deployment": Line("no deployment of that name, or several", "shipway history ENV lists them"),
     "page": Line("the page of a deployment cannot be written where it is wanted", "shipway show ENV DEPLOYMENT --html OTHER.html"),
     # -------------------------------------------------------------------- the repository

@@ -31,7 +31,7 @@ async def logs(words: LogsWords, on_event: Callable[[Event], None]) -> Verdict:
     name = intent.environment.name
     known = [host.name for host in intent.environment.hosts]
     if strangers := [host for host in words.hosts if host not in known]:
-        raise _wrong(f"no host of {name} is called {' or '.join(strangers)}; there are {', '.join(known)}", "host")
+        raise _wrong(f"no host of {name} is called {' or '.join(strangers)}; there are {', '.join(known)}", "no-host")
     hosts = words.hosts or tuple(known)
     tell = Tell(on_event, time.time)
     async with reach(intent, tell) as fleet:
