@@ -32,6 +32,8 @@ COMMANDS = [
     "shipway rollback production 1.1 --without b",
     "shipway config production DATABASE_URL --live",
     "shipway config process.web.PORT",
+    "shipway secrets rm production TOKEN",
+    "shipway secrets recipients add production 'ssh-ed25519 AAAA' --label ann",
     "shipway host remove production b --lost --with-shared",
 ]
 
@@ -58,6 +60,7 @@ def test_what_is_typed_again_is_read_as_the_same_words(command: str, monkeypatch
         "remove",
         "host",
         "config",
+        "secrets",
     ):
         monkeypatch.setattr(f"shipway.cli.{name}.perform", record)
     assert run(shlex.split(command)[1:]) == 0

@@ -16,8 +16,12 @@ from shipway.model.errors import AGAIN, HostError, ShipwayError, WrongInput
 from shipway.model.event import Event
 from shipway.model.verdict import Verdict
 
-READS = frozenset({"status", "plan", "config", "history", "show", "verify"})
-"""Flows that touch nothing: what they print is their answer."""
+READS = frozenset(
+    {"status", "plan", "config", "history", "show", "verify"}
+    | {"secrets list", "secrets set", "secrets rm", "secrets keygen"}
+    | {"secrets recipients add", "secrets recipients rm", "secrets recipients list"}
+)
+"""Flows that touch no host: what they print is their answer."""
 
 WATCHES = frozenset({"attach"})
 """Flows that tell what others do: an interruption ends the watching, and nothing else."""

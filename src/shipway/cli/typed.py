@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from shipway.flows.words import Words
 
-FIRST = ("target", "deployment", "release", "host", "name")
+FIRST = ("target", "deployment", "release", "host", "name", "recipient")
 """Words without an option before them."""
 
 
@@ -16,7 +16,7 @@ def typed(name: str, words: Words) -> str:
     argv = ["shipway", *name.split(), *([words.environment] if words.environment is not None else [])]
     for field in fields(words):
         value = getattr(words, field.name)
-        if field.name in ("environment", "json") or value == field.default:
+        if field.name in ("environment", "json") or value == field.default or not field.metadata.get("typed", True):
             continue
         if field.name in FIRST:
             argv.append(str(value))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from types import MappingProxyType
 
 from shipway.config import derive, schema
 from shipway.config.faults import shown
@@ -22,12 +23,14 @@ def resolve(
     directory: str = ".",
     name: str = "shipway.toml",
     commit: str = "",
+    sealed: Mapping[str, str] = MappingProxyType({}),
 ) -> intent.Intent:
     """What is wanted of one environment.
 
     Hosts and settings come from `head`; processes, tasks, build, shared, static and env from `shipped`. `directory` is where
-    the file lies in the repository, `name` and `commit` are for messages. Raises WrongInput, and Refused when the two
-    files are of different apps.
+    the file lies in the repository, `name` and `commit` are for messages. `sealed` are the files of the environment's encrypted
+    secrets, by variable: each is as if it was written in the environment's env. Raises WrongInput, and Refused when the two files are of
+    different apps.
     """
     where = load(head, name)
     chosen = _choose(where, environment)
@@ -39,13 +42,18 @@ def resolve(
             hint=f"Ship a commit of {where.document.app} (shipway deploy --ref COMMIT), or go to a checkout of {what.document.app}.",
             code="other-app",
         )
+    twice = [name for name in chosen.env if name in sealed]
+    if twice:
+        raise where.error(
+            [Broken(("environment", environment, "env", one), f"is in {sealed[one]} as well: take it out of one of them") for one in twice]
+        )
     broken = list(_idle(what.document, chosen, environment))
     if broken:
         raise what.error(broken)
     return intent.Intent(
         app=where.document.app,
         subdirectory=posixpath.normpath(posixpath.join(directory, what.document.subdirectory)),
-        environment=_environment(environment, chosen, what.document),
+        environment=_environment(environment, chosen, what.document, sealed),
         shipment=_shipment(what.document),
     )
 
@@ -81,13 +89,13 @@ def _nowhere(roles: list[str], there: set[str], name: str) -> str:
     return f"should name a role that a host of {name} has ({', '.join(sorted(there))}), found {', '.join(shown(role) for role in roles)}"
 
 
-def _environment(name: str, written: schema.Environment, what: schema.Document) -> intent.Environment:
+def _environment(name: str, written: schema.Environment, what: schema.Document, sealed: Mapping[str, str]) -> intent.Environment:
     return intent.Environment(
         name=name,
         hosts=tuple(_host(host, _roles(what)) for host in written.hosts),
         domains=tuple(written.domains),
         requires=intent.Requires(written.requires.clean, written.requires.branch, tuple(written.requires.checks)),
-        env=dict(written.env),
+        env={**written.env, **{variable: intent.Reference(file=file) for variable, file in sealed.items()}},
         key_pages=tuple(_page(page) for page in written.key_pages),
         confirm_seconds=written.confirm_seconds,
         lease_seconds=written.lease_seconds,

@@ -14,7 +14,7 @@ from shipway.flows.begin import read
 from shipway.flows.project import Project, open_project
 from shipway.flows.transact import reach, typed
 from shipway.flows.values import NoValue, environments, place, source, values
-from shipway.flows.want import intent_of_head
+from shipway.flows.want import want
 from shipway.flows.words import ConfigWords
 from shipway.ledger.store import ignored_folder
 from shipway.model.errors import WrongInput
@@ -45,10 +45,11 @@ MADE = "made by Shipway"
 async def config(words: ConfigWords, on_event: Callable[[Event], None]) -> Verdict:
     """What HEAD would ship. Exit 1 when a value cannot be had. Only with `live` are hosts asked. Raises WrongInput, Refused."""
     project = open_project(words.project)
-    intent = intent_of_head(project, words.environment)
+    wanted = want(project, words.environment, None)
+    intent = wanted.intent
     name = intent.environment.name
     meant = _meant(intent, words.name)
-    found = await values((v for env in meant.values() for v in env.values() if isinstance(v, Reference)), project.directory)
+    found = await values((v for env in meant.values() for v in env.values() if isinstance(v, Reference)), project.directory, wanted.sealed)
     settings = [*_written(project, intent, meant, found), *_made(intent)]
     facts: Mapping[str, HostFacts] = {}
     if words.live:
@@ -79,12 +80,12 @@ def _written(project: Project, intent: Intent, meant: Mapping[str, Env], found: 
     key = _key(project)
     for owner, env in meant.items():
         for name, value in sorted(env.items()):
-            where = lines[place(owner, name)]
             if not isinstance(value, Reference):
-                yield Setting(name, owner, where, value)
+                yield Setting(name, owner, lines[place(owner, name)], value)
                 continue
             given = found[value]
-            setting = Setting(name, owner, f"{source(value)}, {where}", secret=True)
+            where = source(value) if value.file else f"{source(value)}, {lines[place(owner, name)]}"
+            setting = Setting(name, owner, where, secret=True)
             if isinstance(given, NoValue):
                 yield replace(setting, fault=str(given))
             else:

@@ -14,11 +14,12 @@ from shipway.release.source import Repository
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """`directory` is where shipway.toml lies, and where `.shipway/` keeps reports; `head` is the configuration at HEAD."""
+    """`directory` is where shipway.toml lies, and where `.shipway/` keeps reports; `head` is the configuration at HEAD, `commit`."""
 
     place: Place
     repository: Repository
     head: bytes
+    commit: str
 
     @property
     def directory(self) -> Path:
@@ -44,7 +45,7 @@ def open_project(directory: Path) -> Project:
     place = locate(directory)
     repository = Repository.open(place.repository)
     head = resolve_ref(repository, "HEAD")
-    return Project(place, repository, repository.read_file(head.commit, place.file))
+    return Project(place, repository, repository.read_file(head.commit, place.file), head.commit)
 
 
 def release_meant(project: Project, words: str) -> str:

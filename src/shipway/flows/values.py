@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
+from shipway.config.secrets.age import unseal
 from shipway.config.secrets.command import ask
+from shipway.config.secrets.identities import VARIABLE, Identities, find
 from shipway.config.secrets.value import read_value
 from shipway.execute.telling import Tell
 from shipway.model.errors import AGAIN, WrongInput
@@ -40,8 +44,8 @@ def place(owner: str, name: str) -> str:
     return f"{owner}.{name}" if owner else name
 
 
-async def with_values(intent: Intent, directory: Path, tell: Tell) -> Intent:
-    """Every Reference replaced by what it refers to. `directory` is where commands run: that of shipway.toml.
+async def with_values(intent: Intent, directory: Path, tell: Tell, sealed: Mapping[str, bytes] = MappingProxyType({})) -> Intent:
+    """Every Reference replaced by what it refers to. `directory` is where commands run: that of shipway.toml; `sealed` are files.
 
     Raises WrongInput naming each value that cannot be had. No value is told, and none is in a message.
     """
@@ -58,7 +62,7 @@ async def with_values(intent: Intent, directory: Path, tell: Tell) -> Intent:
         most = max(reference.timeout_seconds for reference in commands)
         what = "1 command is asked" if len(commands) == 1 else f"{len(commands)} commands are asked"
         tell("note", message=f"{what} for secrets, for at most {most:g} s")
-    found = await values(wanted.values(), directory)
+    found = await values(wanted.values(), directory, sealed)
     faults = [f"{name}: {value}" for name, reference in wanted.items() if isinstance(value := found[reference], NoValue)]
     if faults:
         count = len(faults)
@@ -72,26 +76,39 @@ async def with_values(intent: Intent, directory: Path, tell: Tell) -> Intent:
     return _filled(intent, {reference: value for reference, value in found.items() if isinstance(value, Hidden)})
 
 
-async def values(references: Iterable[Reference], directory: Path) -> Mapping[Reference, Hidden | NoValue]:
+async def values(
+    references: Iterable[Reference], directory: Path, sealed: Mapping[str, bytes] = MappingProxyType({})
+) -> Mapping[Reference, Hidden | NoValue]:
     """The value of each, or why it cannot be had. What is referred to twice is asked once."""
     gate = asyncio.Semaphore(AT_ONCE)
+    mine = cache(own_identities)
 
     async def value(reference: Reference) -> tuple[Reference, Hidden | NoValue]:
         async with gate:
-            return reference, await _value(reference, directory)
+            return reference, await _value(reference, directory, sealed, mine)
 
     return dict(await asyncio.gather(*map(value, dict.fromkeys(references))))
 
 
 def source(reference: Reference) -> str:
     """Where a value comes from, for a person."""
+    if reference.file:
+        return reference.file
     return f"`{text_of(reference.command)}`" if reference.command is not None else f"{reference.variable} of your environment"
 
 
-async def _value(reference: Reference, directory: Path) -> Hidden | NoValue:
+def own_identities() -> Identities:
+    """The keys of whoever runs this."""
+    return find(os.environ, Path.home())
+
+
+async def _value(reference: Reference, directory: Path, sealed: Mapping[str, bytes], mine: Callable[[], Identities]) -> Hidden | NoValue:
     try:
+        if reference.file:
+            return unseal(sealed[reference.file], mine())
         if reference.command is not None:
-            return await ask(reference.command, directory=directory, environment=os.environ, timeout_seconds=reference.timeout_seconds)
+            others = {name: value for name, value in os.environ.items() if name != VARIABLE}
+            return await ask(reference.command, directory=directory, environment=others, timeout_seconds=reference.timeout_seconds)
         if reference.variable not in os.environ:
             return NoValue(f"{reference.variable} is not set in your environment: export {reference.variable}=…")
         return read_value(os.environb[os.fsencode(reference.variable)])

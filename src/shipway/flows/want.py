@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from shipway.config.resolve import resolve
+from shipway.config.secrets.folder import place_of
 from shipway.execute.telling import Tell
 from shipway.flows.project import Project
+from shipway.flows.sealed import sealed_at, variables
 from shipway.flows.values import with_values
 from shipway.model.intent import Intent
 from shipway.model.release import Source
@@ -20,22 +23,33 @@ from shipway.release.standing import standing
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The intent, and the commit that it is about, resolved once. `named` when the commit was named by --ref."""
+    """The intent, and the commit that it is about, resolved once. `named` when the commit was named by --ref.
+
+    `sealed` are the encrypted secrets of the environment at HEAD, by file.
+    """
 
     intent: Intent
     source: Source
     named: bool
+    sealed: Mapping[str, bytes]
 
 
 def want(project: Project, environment: str | None, ref: str | None) -> Wanted:
-    """Hosts and settings from HEAD, processes and tasks from the shipped commit. Raises WrongInput, Refused."""
+    """Hosts, settings and secrets from HEAD, processes and tasks from the shipped commit. Raises WrongInput, Refused."""
     name = project.environment(environment)
     source = resolve_ref(project.repository, ref or "HEAD")
     shipped = project.repository.read_file(source.commit, project.place.file)
+    sealed = sealed_at(project, name)
     intent = resolve(
-        project.head, shipped, name, directory=project.place.directory, name=project.place.file, commit=source.commit if ref else ""
+        project.head,
+        shipped,
+        name,
+        directory=project.place.directory,
+        name=project.place.file,
+        commit=source.commit if ref else "",
+        sealed=variables(sealed),
     )
-    return Wanted(intent, source, ref is not None)
+    return Wanted(intent, source, ref is not None, sealed)
 
 
 def intent_of_head(project: Project, environment: str | None) -> Intent:
@@ -46,7 +60,7 @@ def intent_of_head(project: Project, environment: str | None) -> Intent:
 
 async def filled(project: Project, wanted: Wanted, tell: Tell) -> Wanted:
     """The same with every value in place that the intent only refers to. Raises WrongInput naming all that cannot be had."""
-    return replace(wanted, intent=await with_values(wanted.intent, project.directory, tell))
+    return replace(wanted, intent=await with_values(wanted.intent, project.directory, tell, wanted.sealed))
 
 
 async def make(project: Project, wanted: Wanted, tell: Tell) -> Made:
@@ -67,7 +81,7 @@ async def make(project: Project, wanted: Wanted, tell: Tell) -> Made:
             wanted.intent.environment.requires,
             on_line,
             subdirectory=wanted.intent.subdirectory,
-            paths=(project.place.file,),
+            paths=(project.place.file, place_of(project.place.directory, wanted.intent.environment.name)),
             chosen=wanted.named,
             stop=stop,
         )

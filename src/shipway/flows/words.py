@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -86,6 +86,51 @@ class ConfigWords(Words):
 
     name: str | None = None
     live: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretsSetWords(Words):
+    """`value` is what was piped or typed without echo: it is not among what is told to be typed again."""
+
+    name: str
+    value: bytes = field(default=b"", repr=False, metadata={"typed": False})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretsRmWords(Words):
+    """`name` is the variable whose value is taken away."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretsListWords(Words):
+    """The encrypted secrets of the environment, as the checkout has them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretsKeygenWords(Words):
+    """A key of one's own; neither project nor environment is looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretsRecipientsAddWords(Words):
+    """`recipient` is a public key, or the file that holds one; `label` says whose it is."""
+
+    recipient: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretsRecipientsRmWords(Words):
+    """`recipient` is a public key, or its label."""
+
+    recipient: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretsRecipientsListWords(Words):
+    """Who can open the secrets of the environment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

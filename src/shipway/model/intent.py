@@ -20,13 +20,15 @@ class Hidden(str):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Where a value is that nobody may see. Exactly one of `command`, which prints it within `timeout_seconds`, and `variable` of the
+    """Where a value is that nobody may see: exactly one of `command`, which prints it within `timeout_seconds`, `variable` of the
 
-    operator's own environment. A flow puts the value in its place, as Hidden, before anything is planned.
+    operator's own environment, and `file`, encrypted in the repository. A flow puts the value in its place, as Hidden, before anything
+    is planned.
     """
 
     command: Command | None = None
     variable: str = ""
+    file: str = ""
     timeout_seconds: float = 30.0
 
 

@@ -22,6 +22,8 @@ HINTS = {
     "name": "Such a name cannot be written on a host: rename it and commit.",
 }
 TOLD = 50
+STAYS = ".shipway-secrets"
+"""Encrypted secrets are of no use on a host, and setting one makes no other release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def read_tree(repository: Repository, commit: str, subdirectory: str = ".") -> T
         )
     faults = Faults()
     prefix = b"" if subdirectory == "." else os.fsencode(subdirectory) + b"/"
-    items = list(_walk(repository, commit, oid, prefix, b"", faults))
+    items = [item for item in _walk(repository, commit, oid, prefix, b"", faults) if STAYS not in item.path.split("/")]
     check_names([item.path for item in items], faults)
     faults.settle(commit)
     tree = Tree(oid, *_contents(items, repository, faults))

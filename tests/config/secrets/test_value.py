@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipway.config.secrets.fingerprint import fingerprint
@@ -13,6 +13,7 @@ from shipway.config.secrets.value import MOST_BYTES, read_value
 from shipway.model.intent import Environment, Hidden
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=50))
 def test_every_text_that_a_process_can_receive_comes_through(text: str) -> None:
     assert read_value(text.encode() + b"\n") == text
