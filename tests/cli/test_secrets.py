@@ -55,7 +55,7 @@ def test_a_name_is_needed(flow: FakeFlow, capsys: pytest.CaptureFixture[str]) ->
 
 def test_what_is_typed_on_a_terminal_does_not_appear_on_it(tmp_path: Path) -> None:
     terminal, theirs = pty.openpty()
-    words = [SHIPWAY, "secrets", "set", "production", "TOKEN"]
+    words = [str(SHIPWAY), "secrets", "set", "production", "TOKEN"]
     process = subprocess.Popen(words, cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
     os.close(theirs)
     try:

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from shipway.config.secrets.age import seal
+from shipway.config.secrets.folder import Folder, Recipient, place_of
+from shipway.config.secrets.identities import make
 from tests.apps import Repository
 from tests.hosts import Hosts
 from tests.hosts.machine import UID
@@ -43,6 +46,7 @@ hosts = [
 
 [environment.live.env]
 PASSWORD = "{canary}"
+PRINTED = {{ command = ["cat", "{vault}"] }}
 
 [[environment.live.notify]]
 webhook = {{ env = "CHAT_URL" }}
@@ -102,27 +106,33 @@ def holders(canary: str, *places: Path) -> Iterator[Path]:
                     yield path
 
 
+@pytest.mark.timeout(300)
 def test_only_the_application_its_tasks_and_one_file_of_the_user_have_the_value(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    canary, chat = secrets.token_hex(32), secrets.token_hex(32)
+    """Of four kinds: in plain text in shipway.toml, printed by a command, encrypted in the repository, and of a notification."""
+    canary, printed, sealed, chat = (secrets.token_hex(32) for _ in range(4))
     temporary = place / "tmp"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
     with Hosts(2) as hosts:
-        project = lay_out(place, hosts, canary)
+        project = lay_out(place, hosts, canary, printed, sealed)
         project.env["CHAT_URL"] = f"http://127.0.0.1:9/{chat}"  # nobody listens there: the hosts try, and try again
-        with Eyes(canary, chat) as eyes:
+        with Eyes(canary, printed, sealed, chat) as eyes:
             said = [project.run("deploy", "live", "--json")]
             project.repository.write("server/migrate.py", "import sys\nsys.exit('the database is away')\n")
             project.repository.commit("A migration that fails")
             said += [project.run("deploy", "live", code=1)]
-            said += [project.run(*words, "live", "--json", code=None) for words in (["plan"], ["status"], ["show"])]
+            said += [
+                project.run(*words, "live", "--json", code=None)
+                for words in (["plan"], ["status"], ["show"], ["config", "--live"], ["secrets", "list"])
+            ]
         assert eyes.looks > 10
         assert eyes.argv == set(), "nobody's command line"
-        assert {words.split()[-1] for words in eyes.environments[canary]} == {"app.py", "migrate.py"}, eyes.environments
+        for value in (canary, printed, sealed):
+            assert {words.split()[-1] for words in eyes.environments[value]} == {"app.py", "migrate.py"}, eyes.environments
         theirs = [words for words in eyes.environments[chat] if ".pyz" in words or words.endswith(("app.py", "migrate.py"))]
         assert eyes.environments[chat] and theirs == [], "the operator's own commands, and no process of a host"
         assert "cannot connect: Connection refused" in said[1].text, "the host has tried the URL"
-        for value, file in ((canary, ONLY_OWNER), (chat, CHAT)):
+        for value, file in ((canary, ONLY_OWNER), (printed, ONLY_OWNER), (sealed, ONLY_OWNER), (chat, CHAT)):
             assert [one.words for one in said if value in one.text] == [], "nothing that is printed"
             found = list(holders(value, project.directory / ".shipway", project.directory / ".git", temporary))
             assert found == [], "no file of the operator but the one that has it from the beginning"
@@ -133,13 +143,20 @@ def test_only_the_application_its_tasks_and_one_file_of_the_user_have_the_value(
                 assert modes == {(0o600, UID)}
 
 
-def lay_out(place: Path, hosts: Hosts, canary: str) -> Project:
-    """The application in a subdirectory: shipway.toml, which has the value here, is not shipped."""
+def lay_out(place: Path, hosts: Hosts, canary: str, printed: str, sealed: str) -> Project:
+    """The application in a subdirectory: shipway.toml, which has the first value here, is not shipped."""
+    vault = place / "vault"
+    vault.mkdir()
+    (vault / "printed").write_text(f"{printed}\n", encoding="utf-8")
+    recipient = make(vault / "age.key")
     lines = "\n".join(f'  {{ name = "{name}", address = "deploy@{hosts.address(name)}" }},' for name in hosts.names)
     repository = Repository(place / "shop")
     repository.write("server/app.py", SAMPLE.read_text(encoding="utf-8"))
     repository.write("server/VERSION", "1\n")
     repository.write("server/migrate.py", "import time\ntime.sleep(0.3)\n")
-    repository.write("shipway.toml", SETTINGS.format(hosts=lines, canary=canary))
+    repository.write("shipway.toml", SETTINGS.format(hosts=lines, canary=canary, vault=vault / "printed"))
+    folder = Folder(repository.directory / place_of(".", "live"))
+    folder.write_recipients([Recipient(recipient, "ann")])
+    folder.write("SEALED", seal(sealed, [recipient]))
     repository.commit("Version 1", "v1")
-    return Project(repository, "live", hosts.env)
+    return Project(repository, "live", {**hosts.env, "SHIPWAY_AGE_IDENTITY": str(vault / "age.key")})
