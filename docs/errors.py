@@ -32,7 +32,11 @@ OPERATOR: Mapping[str, Line] = {
     # ------------------------------------------------------- what was typed and written
     "input": Line("the configuration says something that cannot be done", "correct what is named and commit; then the same command again"),
     "config": Line("shipway.toml has faults, and all are listed", "correct them and commit; then the same command again"),
-    "no-config": Line("there is no shipway.toml", "write one and commit it"),
+    "no-config": Line("there is no shipway.toml", "shipway init writes one; commit it"),
+    "config-there": Line("init would write over a shipway.toml that is another one", "shipway init --dry-run shows it, --force writes it"),
+    "not-recognised": Line("init cannot tell how the application is run", "shipway init --run 'COMMAND'"),
+    "answers": Line("what was said to init cannot stand in shipway.toml", "shipway init --help tells what each option takes"),
+    "cannot-write": Line("init cannot write its file", "make the directory writable, or shipway init --dry-run"),
     "no-file": Line("the commit has no such file", "git add and commit what is named"),
     "environment": Line("no environment of that name, or several and none was named", "name one of those that are listed"),
     "secret": Line("a value that nobody may see cannot be had, or cannot be one", "do what each line says; then the same command again"),

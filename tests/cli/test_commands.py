@@ -21,6 +21,7 @@ from shipway.flows.words import (
     DeployWords,
     HistoryWords,
     HostRemoveWords,
+    InitWords,
     PlanWords,
     PrepareWords,
     RemoveWords,
@@ -111,6 +112,11 @@ PRODUCTION: dict[str, Any] = {**HERE, "environment": "production"}
         (
             "secrets recipients add production age1x --label ann",
             SecretsRecipientsAddWords(**PRODUCTION, recipient="age1x", label="ann"),
+        ),
+        ("init", InitWords(**HERE)),
+        (
+            "init --run ./serve --host a --host deploy@b --env staging --domain a.example.org --force",
+            InitWords(**HERE, run="./serve", host=("a", "deploy@b"), env="staging", domain=("a.example.org",), force=True),
         ),
         ("remove production --yes", RemoveWords(**PRODUCTION)),
         ("remove production --yes --shared", RemoveWords(**PRODUCTION, shared=True)),

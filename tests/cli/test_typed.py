@@ -35,6 +35,7 @@ COMMANDS = [
     "shipway secrets rm production TOKEN",
     "shipway secrets recipients add production 'ssh-ed25519 AAAA' --label ann",
     "shipway host remove production b --lost --with-shared",
+    "shipway init --run './serve $PORT' --host a --host b --env staging --dry-run",
 ]
 
 
@@ -61,6 +62,7 @@ def test_what_is_typed_again_is_read_as_the_same_words(command: str, monkeypatch
         "host",
         "config",
         "secrets",
+        "init",
     ):
         monkeypatch.setattr(f"shipway.cli.{name}.perform", record)
     assert run(shlex.split(command)[1:]) == 0

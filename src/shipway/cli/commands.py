@@ -13,6 +13,7 @@ from shipway.cli.screen import Screen
 from shipway.model.verdict import Verdict
 
 COMMANDS: Mapping[str, str] = {
+    "init": "Look at what is committed here, and write a shipway.toml for it.",
     "deploy": "Take a commit live on every host, or undo it on every host.",
     "prepare": "Do the half of a deployment that nobody can see.",
     "rollback": "Make an earlier generation current again.",

@@ -18,12 +18,12 @@ def typed(name: str, words: Words) -> str:
         value = getattr(words, field.name)
         if field.name in ("environment", "json") or value == field.default or not field.metadata.get("typed", True):
             continue
-        if field.name in FIRST:
+        if isinstance(value, tuple):
+            argv += [word for one in value for word in (f"--{field.name}", str(one))]
+        elif field.name in FIRST:
             argv.append(str(value))
         elif field.name == "project":
             argv += [] if str(value) == "." else ["--project", str(value)]
-        elif isinstance(value, tuple):
-            argv += [word for one in value for word in (f"--{field.name}", str(one))]
         else:
             argv += [f"--{field.name.replace('_', '-')}", *([] if value is True else [str(value)])]
     return shlex.join(argv)

@@ -27,7 +27,22 @@ def locate(start: Path) -> Place:
     """Look upward from `start` to the top of its repository. Raises WrongInput."""
     start = start.resolve()
     below = [start, *start.parents]
-    top = next((directory for directory in below if _is_there(directory / ".git")), None)
+    top = find_top(start)
+    for directory in below[: below.index(top) + 1]:
+        if _is_there(directory / FILE):
+            return Place(top, directory.relative_to(top).as_posix())
+    raise WrongInput(
+        f"there is no {FILE} between {start} and {top}",
+        state="Nothing was touched.",
+        hint=f"Type `shipway init`: it writes a {FILE} for what is committed here. Commit it then.",
+        code="no-config",
+    )
+
+
+def find_top(start: Path) -> Path:
+    """The top of the checkout that a directory lies in. Raises WrongInput."""
+    start = start.resolve()
+    top = next((directory for directory in (start, *start.parents) if _is_there(directory / ".git")), None)
     if top is None:
         raise WrongInput(
             f"{start} is not in a git repository",
@@ -35,15 +50,7 @@ def locate(start: Path) -> Place:
             hint="Shipway ships commits: go to your checkout, or type `git init` and commit.",
             code="no-repository",
         )
-    for directory in below[: below.index(top) + 1]:
-        if _is_there(directory / FILE):
-            return Place(top, directory.relative_to(top).as_posix())
-    raise WrongInput(
-        f"there is no {FILE} between {start} and {top}",
-        state="Nothing was touched.",
-        hint=f"Write a {FILE} at the top of the repository and commit it; docs/reference/configuration.md shows one.",
-        code="no-config",
-    )
+    return top
 
 
 def _is_there(path: Path) -> bool:

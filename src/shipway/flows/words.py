@@ -186,3 +186,20 @@ class LogsWords(Words):
     hosts: tuple[str, ...] = ()
     release: str | None = None
     lines: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitWords(Words):
+    """What is said instead of being recognised. `host` are addresses as ssh knows them; none means this machine.
+
+    `env` names the environment that is written. `force` takes the place of a shipway.toml that is there; `dry_run` only prints.
+    """
+
+    app: str | None = None
+    run: str | None = None
+    health: str | None = None
+    host: tuple[str, ...] = ()
+    env: str | None = None
+    domain: tuple[str, ...] = ()
+    force: bool = False
+    dry_run: bool = False

@@ -1,0 +1,197 @@
+"""A tree in, how a Node project is installed, built and run out; or the static site that its build makes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shipway.detect.sketch import HEALTH_PATHS, HEALTHY, Sketch, answers_at, good_at
+from shipway.detect.tree import Tree
+from shipway.model.intent import Build, Command, Process
+
+FILE = "package.json"
+BIN = "node_modules/.bin"
+
+
+@dataclass(frozen=True, slots=True)
+class Installer:
+    """What a lock file belongs to: how it installs exactly that, runs a script, and forgets what only the build needed."""
+
+    lock: str
+    install: str
+    run: str
+    prune: str
+
+
+INSTALLERS: tuple[Installer, ...] = (
+    Installer("package-lock.json", "npm ci --no-audit --no-fund", "npm run", "npm prune --omit=dev --no-audit --no-fund"),
+    Installer("npm-shrinkwrap.json", "npm ci --no-audit --no-fund", "npm run", "npm prune --omit=dev --no-audit --no-fund"),
+    Installer("pnpm-lock.yaml", "pnpm install --frozen-lockfile", "pnpm run", "CI=1 pnpm prune --prod"),
+    Installer("yarn.lock", "yarn install --frozen-lockfile", "yarn run", "yarn install --frozen-lockfile --production --ignore-scripts"),
+)
+UNLOCKED = Installer("", "npm install --no-audit --no-fund --no-package-lock", "npm run", "npm prune --omit=dev --no-audit --no-fund")
+
+SITES: Mapping[str, str] = {
+    "vitepress": ".vitepress/dist",
+    "@docusaurus/core": "build",
+    "@11ty/eleventy": "_site",
+    "astro": "dist",
+    "gatsby": "public",
+    "react-scripts": "build",
+    "@vue/cli-service": "dist",
+    "parcel": "dist",
+    "vite": "dist",
+}
+"""Where a build writes the site that needs no process of its own, by the package that makes it."""
+
+SERVED: Mapping[str, str] = {
+    "next": ".next",
+    "nuxt": ".output",
+    "@remix-run/dev": "build",
+    "@sveltejs/kit": "build",
+    "@nestjs/core": "dist",
+}
+"""Where a build writes what the process then runs."""
+
+
+def recognise(tree: Tree) -> Sketch | None:
+    """A Node project that starts something, or whose build makes a site."""
+    package = _package(tree)
+    scripts = _texts(package, "scripts")
+    main = _main(tree, package)
+    if "start" in scripts or main:
+        sketch = _installed(tree, package)
+        _process(sketch, tree, scripts, main)
+        return sketch
+    needed = _needed(package)
+    generator = next((name for name in SITES if name in needed), None)
+    if generator is None or "build" not in scripts:
+        return None
+    sketch = Sketch(f"a static site by {generator}", name=str(package.get("name") or ""))
+    installer = _installer(sketch, tree)
+    sketch.build = Build((installer.install, f"{installer.run} build"), (SITES[generator],))
+    sketch.static = SITES[generator]
+    sketch.assume("build", f"the site is built here into {SITES[generator]}", f"{generator} makes it", FILE, _line(tree, generator))
+    return sketch
+
+
+def install_only(tree: Tree) -> Sketch | None:
+    """A Node project whose processes a Procfile names."""
+    package = _package(tree)
+    return _installed(tree, package) if package else None
+
+
+def _installed(tree: Tree, package: Mapping[str, Any]) -> Sketch:
+    sketch = Sketch("Node", name=str(package.get("name") or ""), env={"NODE_ENV": "production"})
+    scripts, needed = _texts(package, "scripts"), _needed(package)
+    commands: list[Command] = []
+    outputs: list[str] = []
+    if needed:
+        installer = _installer(sketch, tree)
+        commands.append(installer.install)
+        outputs.append("node_modules")
+        if "build" in scripts:
+            made = _made(tree, needed)
+            commands.append(f"{installer.run} build")
+            outputs += [made] if made else []
+            sketch.assume(
+                "build",
+                f"`build` is run, and makes {made or 'nothing that is shipped'}",
+                f"`{scripts['build']}`",
+                FILE,
+                _line(tree, "build"),
+            )
+            if not made:
+                sketch.doubt(
+                    "build", "what `build` makes must be named in outputs", "nothing here says where it writes", FILE, _line(tree, "build")
+                )
+        if set(needed) - set(_texts(package, "dependencies")):
+            commands.append(installer.prune)
+        sketch.assume("build", "packages with machine code must be built on what the hosts run", "they are installed here and shipped")
+    sketch.build = Build(tuple(commands), tuple(outputs))
+    engine = _texts(package, "engines").get("node")
+    if engine:
+        sketch.assume("process.web", f"node of the hosts is {engine}", "the project asks for it", FILE, _line(tree, "engines"))
+    return sketch
+
+
+def _process(sketch: Sketch, tree: Tree, scripts: Mapping[str, str], main: str) -> None:
+    start = scripts.get("start", "")
+    if start and not {"prestart", "poststart"} & set(scripts):
+        run = start if re.fullmatch(r"node [\w./-]+", start) else f'export PATH="$PWD/{BIN}:$PATH"; {start}'
+        sketch.assume("process.web", f"web runs `{start}`", "it is the script `start`", FILE, _line(tree, "start"))
+    elif start:
+        run = "npm start"
+        sketch.assume("process.web", "web runs `npm start`", "the script has others before or behind it", FILE, _line(tree, "start"))
+    else:
+        run = f"node {main}"
+        sketch.assume("process.web", f"web runs `{run}`", "there is no script `start`", FILE)
+    source = _source(tree, start) or main
+    page, line = _health_page(tree, source)
+    if page:
+        sketch.assume("process.web", f"{HEALTHY} {page} answers 200", "that page is there for it", source, line)
+    else:
+        sketch.assume("process.web", f"{HEALTHY} / answers, whatever it answers but a failure", "no page of health was found")
+    if source and source.endswith((".js", ".mjs", ".cjs", ".ts")) and not re.search(r"\bPORT\b", tree.text(source)):
+        sketch.doubt("process.web", "it may not listen on $PORT", f"nothing in {source} reads PORT", source)
+    sketch.processes.append(Process(name="web", run=run, health=good_at(page) if page else answers_at("/")))
+
+
+def _package(tree: Tree) -> Mapping[str, Any]:
+    try:
+        found = json.loads(tree.text(FILE) or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _texts(package: Mapping[str, Any], key: str) -> dict[str, str]:
+    found = package.get(key)
+    return {name: text for name, text in found.items() if isinstance(text, str)} if isinstance(found, dict) else {}
+
+
+def _needed(package: Mapping[str, Any]) -> dict[str, str]:
+    return _texts(package, "dependencies") | _texts(package, "devDependencies") | _texts(package, "optionalDependencies")
+
+
+def _line(tree: Tree, key: str) -> int:
+    return tree.line_of(FILE, f'"{re.escape(key)}"\\s*:')
+
+
+def _installer(sketch: Sketch, tree: Tree) -> Installer:
+    installer = next((one for one in INSTALLERS if tree.has(one.lock)), None)
+    if installer is None:
+        sketch.doubt("build", "each build may get newer packages", "there is no lock file: commit package-lock.json", FILE)
+        return UNLOCKED
+    sketch.assume("build", f"packages come with `{installer.install}`", "exactly what the lock says", installer.lock)
+    return installer
+
+
+def _main(tree: Tree, package: Mapping[str, Any]) -> str:
+    """A file that is run where no script says what to: one that listens."""
+    named = package.get("main")
+    files = ["server.js", *([named.removeprefix("./")] if isinstance(named, str) else []), "index.js", "app.js"] if package else []
+    return next((file for file in files if tree.has(file) and re.search(r"\.listen\(|createServer\(", tree.text(file))), "")
+
+
+def _source(tree: Tree, start: str) -> str:
+    """The file that a script runs, where it is one of the commit."""
+    return next((word for part in start.split() if tree.has(word := part.removeprefix("./"))), "")
+
+
+def _made(tree: Tree, needed: Mapping[str, str]) -> str:
+    known = {**SERVED, **SITES}
+    found = next((known[name] for name in known if name in needed), "")
+    if not found and "typescript" in needed:
+        options = re.search(r'"outDir"\s*:\s*"\.?/?([\w./-]+?)/?"', tree.text("tsconfig.json"))
+        found = options[1] if options else ""
+    return found
+
+
+def _health_page(tree: Tree, source: str) -> tuple[str, int]:
+    pattern = rf"""\.(?:get|use|all)\(\s*["'`](/{HEALTH_PATHS[2:]})["'`]"""
+    found = re.search(pattern, tree.text(source)) if source else None
+    return (found[1], tree.line_of(source, pattern)) if found else ("", 0)

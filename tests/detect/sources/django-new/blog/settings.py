@@ -1,0 +1,2 @@
+ALLOWED_HOSTS = []
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3"}}

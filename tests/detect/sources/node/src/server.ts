@@ -1,0 +1,1 @@
+listen(process.env.PORT)

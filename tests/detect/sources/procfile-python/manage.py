@@ -1,0 +1,2 @@
+os.environ["DJANGO_SETTINGS_MODULE"]
+import django.core.management
