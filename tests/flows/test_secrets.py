@@ -188,6 +188,22 @@ def test_one_more_recipient_opens_everything_and_one_fewer_nothing_new(checkout:
         run(secrets_recipients_rm, SecretsRecipientsRmWords(project=checkout.directory, recipient="bob"))
 
 
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("ann@example.org", "ann@example.org: is no recipient: age1… (X25519), ssh-ed25519 … or ssh-rsa …"),
+        ("age1cut", "age1cut: is damaged: a recipient must be copied whole"),
+        ("<<<<<<< HEAD", "has conflict markers of git on line 2: keep the recipients of both sides, then git add it"),
+    ],
+)
+def test_a_list_of_recipients_that_cannot_be_used_encrypts_nothing(line: str, fault: str, checkout: Repository, people: People) -> None:
+    checkout.write(f"{FOLDER}/recipients", f"{people.recipients['ann']}\n{line}\n")
+    with pytest.raises(WrongInput) as raised:
+        put(checkout, "A", "first")
+    assert raised.value.details == (fault,)
+    assert not (checkout.directory / FOLDER / "A.age").exists()
+
+
 def test_who_cannot_open_them_can_still_set_one(checkout: Repository, people: People) -> None:
     put(checkout, "A", "first")
     checkout.commit("Set it")

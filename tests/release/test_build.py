@@ -117,6 +117,19 @@ def test_a_build_of_the_same_inputs_is_reused(checkout: Checkout, tmp_path: Path
     assert (tmp_path / "ran").read_text() == "ran\n"
 
 
+def test_setting_a_secret_builds_nothing_anew(checkout: Checkout) -> None:
+    checkout.commit(a="1")
+    shipment = shipping("date +%s%N >out", outputs=("out",))
+    made = []
+    for value in ("one", "two"):
+        checkout.write(".shipway-secrets/production/TOKEN.age", value)
+        checkout.commit()
+        made.append(make(checkout, shipment))
+    assert [one.reused for one in made] == [False, True]
+    assert made[0].release.digest == made[1].release.digest
+    assert [entry.path for entry in made[1].release.entries if "secrets" in entry.path] == []
+
+
 def test_what_it_depends_on() -> None:
     base = Build(("make",), ("out",), {"A": "1"})
     digests = {

@@ -59,7 +59,7 @@ async def with_values(intent: Intent, directory: Path, tell: Tell, sealed: Mappi
         return intent
     commands = {reference for reference in wanted.values() if reference.command is not None}
     if commands:
-        most = max(reference.timeout_seconds for reference in commands)
+        most = max(reference.timeout_seconds for reference in commands) * -(-len(commands) // AT_ONCE)
         what = "1 command is asked" if len(commands) == 1 else f"{len(commands)} commands are asked"
         tell("note", message=f"{what} for secrets, for at most {most:g} s")
     found = await values(wanted.values(), directory, sealed)

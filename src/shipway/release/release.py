@@ -64,7 +64,7 @@ def _built(
     if not shipment.build.run:
         return Built((), {}, reused=False)
     checkout = BlobSource(repository, _release(source, tree.entries, tree.blobs))
-    return build(repository, checkout, tree.oid, shipment.build, on_line, cache=cache, stop=stop)
+    return build(repository, checkout, tree.inputs, shipment.build, on_line, cache=cache, stop=stop)
 
 
 def _joined(tree: Tree, built: Built, shipment: Shipment) -> tuple[Entry, ...]:

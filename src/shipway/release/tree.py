@@ -28,11 +28,15 @@ STAYS = ".shipway-secrets"
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What a commit holds below one directory. `blobs` maps the digest of a content to where it can be read."""
+    """What a commit holds below one directory. `blobs` maps the digest of a content to where it can be read.
+
+    `inputs` names what a build of it sees: git's own name, or, where encrypted secrets stay behind, another that does not change with them.
+    """
 
     oid: str
     entries: tuple[Entry, ...]
     blobs: dict[str, str]
+    inputs: str
 
 
 @dataclass(slots=True)
@@ -65,11 +69,13 @@ def read_tree(repository: Repository, commit: str, subdirectory: str = ".") -> T
         )
     faults = Faults()
     prefix = b"" if subdirectory == "." else os.fsencode(subdirectory) + b"/"
-    items = [item for item in _walk(repository, commit, oid, prefix, b"", faults) if STAYS not in item.path.split("/")]
+    found = list(_walk(repository, commit, oid, prefix, b"", faults))
+    items = [item for item in found if STAYS not in item.path.split("/")]
     check_names([item.path for item in items], faults)
     faults.settle(commit)
-    tree = Tree(oid, *_contents(items, repository, faults))
+    entries, blobs = _contents(items, repository, faults)
     faults.settle(commit)
+    tree = Tree(oid, entries, blobs, oid if len(items) == len(found) else manifest.digest(manifest.write(entries)))
     if not tree.entries:
         raise refused("empty", f"{subdirectory} is empty in commit {commit[:12]}", "Commit what is to be shipped.")
     return tree
