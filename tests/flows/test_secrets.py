@@ -240,7 +240,11 @@ def test_config_names_the_file_and_shows_no_value(checkout: Repository, people: 
     said = run(config, ConfigWords(project=checkout.directory, name="TOKEN"))
     (setting,) = said.data["config"]["settings"]
     assert setting["source"] == f"{FOLDER}/TOKEN.age" and setting["fingerprint"] and setting["value"] is None
-    assert "s3cret" not in repr(said)
+    assert "s3cret" not in repr(said) and said.hint == ""
+    put(checkout, "ALSO", "x")
+    put(checkout, "TOKEN", "y")
+    said = run(config, ConfigWords(project=checkout.directory))
+    assert said.hint == "commit ALSO, TOKEN, which the checkout has otherwise: git add .shipway-secrets/production && git commit"
 
 
 @pytest.mark.parametrize(
@@ -276,6 +280,19 @@ def test_a_name_in_both_places_and_a_file_that_is_no_secret_are_refused(checkout
     with pytest.raises(WrongInput) as raised:
         shipped(checkout)
     assert [line.split(": ", 1)[0] for line in raised.value.details] == [f"{FOLDER}/PORT.age", f"{FOLDER}/notes.txt"]
+    checkout.git("rm", "--quiet", "-r", FOLDER)
+    checkout.write(f"{FOLDER}/LARGE.age", "x" * 1_000_001)
+    checkout.commit("A large file")
+    with pytest.raises(WrongInput) as raised:
+        shipped(checkout)
+    assert raised.value.details == (f"{FOLDER}/LARGE.age: is larger than any secret may be, 1,000,001 bytes",)
+    checkout.git("rm", "--quiet", "-r", FOLDER)
+    (checkout.directory / FOLDER).parent.mkdir(exist_ok=True)
+    (checkout.directory / FOLDER).symlink_to("/etc")
+    checkout.commit("A link")
+    with pytest.raises(WrongInput) as raised:
+        shipped(checkout)
+    assert raised.value.details == (f"{FOLDER}: is no directory",)
 
 
 def test_uncommitted_secrets_hold_a_deployment_up_as_other_changes_do(checkout: Repository, people: People) -> None:

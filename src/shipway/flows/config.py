@@ -8,10 +8,12 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from shipway.config.secrets.fingerprint import fingerprint, read_key
+from shipway.config.secrets.folder import place_of
 from shipway.config.sources import sources
 from shipway.execute.telling import Tell
 from shipway.flows.begin import read
 from shipway.flows.project import Project, open_project
+from shipway.flows.sealed import folder_of, variables
 from shipway.flows.transact import reach, typed
 from shipway.flows.values import NoValue, environments, place, source, values
 from shipway.flows.want import want
@@ -65,7 +67,15 @@ async def config(words: ConfigWords, on_event: Callable[[Event], None]) -> Verdi
     if faults:
         message = f"{faults} value{'s' if faults > 1 else ''} of {name} cannot be had"
         return Verdict("answer", 1, message, f"do what is said there, then shipway config {name} again", "", data)
-    return Verdict("answer", 0, f"what {name} gets", "", "", data)
+    return Verdict("answer", 0, f"this is what HEAD gives to {name}", _not_committed(project, name, wanted.sealed), "", data)
+
+
+def _not_committed(project: Project, environment: str, sealed: Mapping[str, bytes]) -> str:
+    """What to type where the checkout's secrets are not those of HEAD; empty where they are."""
+    here, head = folder_of(project, environment).sealed(), {name: sealed[file] for name, file in variables(sealed).items()}
+    names = sorted(name for name in {*here, *head} if here.get(name) != head.get(name))
+    place = place_of(project.place.directory, environment)
+    return f"commit {', '.join(names)}, which the checkout has otherwise: git add {place} && git commit" if names else ""
 
 
 def _meant(intent: Intent, named: str | None) -> Mapping[str, Env]:

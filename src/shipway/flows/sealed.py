@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from shipway.config.forms import read_env_name
+from shipway.config.secrets.age import MOST_BYTES
 from shipway.config.secrets.folder import ENDING, RECIPIENTS, Folder, place_of
 from shipway.flows.project import Project
 from shipway.model.errors import WrongInput
@@ -14,11 +15,9 @@ def sealed_at(project: Project, environment: str) -> Mapping[str, bytes]:
     """The files of HEAD by their path in the repository. Raises WrongInput naming every file that is none of ours."""
     place = place_of(project.place.directory, environment)
     mode, oid = project.repository.find(project.commit, place)
-    if mode != "040000":
-        return {}
     found: dict[str, str] = {}
-    faults: list[str] = []
-    for kind, blob, name in project.repository.entries(oid):
+    faults: list[str] = [] if mode in ("", "040000") else [f"{place}: is no directory"]
+    for kind, blob, name in project.repository.entries(oid) if mode == "040000" else ():
         text = name.decode("utf-8", "backslashreplace")
         if text == RECIPIENTS:
             continue
@@ -26,6 +25,13 @@ def sealed_at(project: Project, environment: str) -> Mapping[str, bytes]:
         if fault:
             faults.append(f"{place}/{text}: {fault}")
         found[f"{place}/{text}"] = blob
+    contents: dict[str, bytes] = {}
+    if not faults and found:
+        for path, content in zip(found, project.repository.git.blobs(found.values()), strict=True):
+            if content.size > MOST_BYTES:
+                faults.append(f"{path}: is larger than any secret may be, {content.size:,} bytes")
+            else:
+                contents[path] = content.content()
     if faults:
         raise WrongInput(
             f"{place} holds what is no secret",
@@ -34,8 +40,7 @@ def sealed_at(project: Project, environment: str) -> Mapping[str, bytes]:
             code="secret-file",
             details=faults,
         )
-    blobs = project.repository.git.blobs(found.values()) if found else ()
-    return {path: blob.content() for path, blob in zip(found, blobs, strict=True)}
+    return contents
 
 
 def variables(sealed: Mapping[str, bytes]) -> dict[str, str]:
