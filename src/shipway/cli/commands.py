@@ -71,7 +71,10 @@ class Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+EPILOG = "SHIPWAY_PLAIN=1 makes a terminal get plain lines instead of a live table, for screen readers; NO_COLOR=1 takes the colours away."
+
+
+@click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="shipway %(version)s")
 def shipway() -> None:
     """Takes a git commit live on one host or many without failing a request, and brings any earlier state back."""

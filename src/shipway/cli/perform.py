@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from shipway.cli.interrupt import end_now, interruptible, left_alone, no_longer_read, no_longer_watched
 from shipway.cli.screen import Screen
 from shipway.cli.typed import typed
 from shipway.flows.words import Words
@@ -50,6 +48,8 @@ def perform(name: str, words: Words, *, debug: bool = False, screen: Screen | No
     `debug` prints the traceback of an error. With --json, `alone` names the part of the verdict's data that is printed instead of
     the verdict, for commands whose answer is one object.
     """
+    import asyncio  # here and below, because a shell that completes a word imports the commands and runs none
+
     with screen or Screen(json=words.json, reads=name in READS, alone=bool(alone), streams=name in STREAMS) as shown:
         try:
             verdict = asyncio.run(_run(name, words, shown))
@@ -91,6 +91,10 @@ def worded(error: Exception, screen: Screen, name: str, words: Words) -> tuple[V
 
 
 async def _run(name: str, words: Words, screen: Screen) -> Verdict:
+    import asyncio
+
+    from shipway.cli.interrupt import end_now, interruptible, left_alone, no_longer_read, no_longer_watched
+
     flow = find_flow(name)
     left, will = left_alone, "undoing; once more leaves it to the hosts"
     if name in WATCHES:

@@ -15,6 +15,9 @@ from shipway.model.event import Event
 from shipway.model.verdict import Verdict
 from shipway.reports.fold import State
 
+PLAIN = "SHIPWAY_PLAIN"
+"""Set to 1, a terminal gets the plain lines that a file gets, as screen readers need. No option, for it is a person's and no command's."""
+
 
 class Progress(Protocol):
     """How a running flow is shown."""
@@ -124,8 +127,8 @@ class Screen:
 
     @property
     def terminal(self) -> bool:
-        """Whether a person watches on a terminal that can move its cursor."""
-        return self._out.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        """Whether a person watches on a terminal that can move its cursor, and does not want plain lines there (SHIPWAY_PLAIN)."""
+        return os.environ.get(PLAIN, "") in ("", "0") and self._out.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
     def _say_aside(self, event: Event) -> None:
         """What a command waits for and for how long at most, also where nothing but its answer is printed: on stderr."""
