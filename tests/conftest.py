@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.hosts import why_not
+
+settings.register_profile("steady", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")  # how busy a machine is proves nothing
 
 FIRST = ("stories", "simulation")
 """Folders whose files take longest: at the end of two runs side by side, a long file would be waited for by an idle core."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipway.model.event import Event
@@ -71,7 +71,7 @@ def test_a_driver_that_died_leaves_a_phase_that_lasts_to_the_last_that_was_heard
     assert (spans.rows[0].spans[-1].began, spans.rows[0].spans[-1].ended) == (1.5, 4.0)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(st.lists(events_of))
 def test_no_span_leaves_the_time_of_the_attempt(events: list[Event]) -> None:
     spans = laid(events)

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipway.model.event import Event
@@ -171,13 +171,13 @@ def test_a_picture_has_words_and_tables_are_tables() -> None:
     assert [int(tag[1]) for tag in tags if tag in ("h1", "h2")] == [1, 2, 2, 2, 2], "one heading, and one for each part"
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(HOSTILE | st.text(max_size=30), st.sampled_from([live(), undone()]))
 def test_no_text_of_a_host_or_a_person_is_taken_for_html(text: str, events: list[Event]) -> None:
     harmless(page(report(hostile(events, text))))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(st.lists(events_of))
 def test_every_story_has_a_page(events: list[Event]) -> None:
     harmless(page(report(events)))
