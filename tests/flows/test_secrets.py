@@ -229,6 +229,10 @@ def test_the_list_says_who_committed_what_and_what_is_not_committed(checkout: Re
         "NEW": "set here, not committed",
         "SAME": "committed",
     }
+    file = checkout.directory / FOLDER / "SAME.age"
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    again = run(secrets_list, SecretsListWords(project=checkout.directory)).data["secrets"]
+    assert again == listed, "line ends of another system are no change"
     prints = {one["name"]: one["fingerprint"] for one in listed}
     assert prints["ALSO"] == prints["SAME"] != prints["CHANGED"] == prints["NEW"]
     assert {one["who"] for one in listed if one["name"] != "NEW"} == {checkout.git("log", "-1", "--format=%an")}

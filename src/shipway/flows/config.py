@@ -13,7 +13,7 @@ from shipway.config.sources import sources
 from shipway.execute.telling import Tell
 from shipway.flows.begin import read
 from shipway.flows.project import Project, open_project
-from shipway.flows.sealed import folder_of, variables
+from shipway.flows.sealed import folder_of, same, variables
 from shipway.flows.transact import reach, typed
 from shipway.flows.values import NoValue, environments, place, source, values
 from shipway.flows.want import want
@@ -73,7 +73,7 @@ async def config(words: ConfigWords, on_event: Callable[[Event], None]) -> Verdi
 def _not_committed(project: Project, environment: str, sealed: Mapping[str, bytes]) -> str:
     """What to type where the checkout's secrets are not those of HEAD; empty where they are."""
     here, head = folder_of(project, environment).sealed(), {name: sealed[file] for name, file in variables(sealed).items()}
-    names = sorted(name for name in {*here, *head} if here.get(name) != head.get(name))
+    names = sorted(name for name in {*here, *head} if not same(here.get(name), head.get(name)))
     place = place_of(project.place.directory, environment)
     return f"commit {', '.join(names)}, which the checkout has otherwise: git add {place} && git commit" if names else ""
 

@@ -53,6 +53,11 @@ def folder_of(project: Project, environment: str) -> Folder:
     return Folder(project.place.repository / place_of(project.place.directory, environment))
 
 
+def same(here: bytes | None, head: bytes | None) -> bool:
+    """Whether a file of the checkout is what HEAD has; git may write line ends of its own."""
+    return here == head or (here is not None and head is not None and here.replace(b"\r\n", b"\n") == head.replace(b"\r\n", b"\n"))
+
+
 def name_fault(name: str) -> str:
     """Why a variable cannot have this name; "" where it can."""
     try:

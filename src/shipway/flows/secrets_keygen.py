@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from shipway.config.secrets.identities import VARIABLE, find, key_file, make
+from shipway.config.secrets.identities import VARIABLE, find, home, key_file, make
 from shipway.flows.words import SecretsKeygenWords
 from shipway.model.errors import WrongInput
 from shipway.model.event import Event
@@ -15,12 +15,12 @@ from shipway.model.verdict import Verdict
 
 async def secrets_keygen(words: SecretsKeygenWords, on_event: Callable[[Event], None]) -> Verdict:
     """Nothing is replaced: where a key is, its public half is said again. Raises WrongInput where none can be made."""
-    path = key_file(os.environ, Path.home())
+    path = key_file(os.environ, home())
     others = {name: value for name, value in os.environ.items() if name != VARIABLE}
     try:
         recipient, what = make(path), "is made"
     except FileExistsError:
-        there = [one for one in find(others, Path.home()).recipients if one.startswith("age1")]
+        there = [one for one in find(others, home()).recipients if one.startswith("age1")]
         if not there:
             raise _no_key(path, "is there, and holds no key that can be used") from None
         recipient, what = there[0], "is there already"

@@ -9,7 +9,7 @@ from shipway.config.secrets.fingerprint import fingerprint, read_key
 from shipway.config.secrets.folder import ENDING, place_of
 from shipway.config.secrets.identities import Identities
 from shipway.flows.project import Project, open_project
-from shipway.flows.sealed import folder_of, name_fault, sealed_at
+from shipway.flows.sealed import folder_of, name_fault, same, sealed_at
 from shipway.flows.values import own_identities
 from shipway.flows.want import intent_of_head
 from shipway.flows.words import SecretsListWords
@@ -43,7 +43,7 @@ async def secrets_list(words: SecretsListWords, on_event: Callable[[Event], None
 
 
 def _state(here: bytes | None, head: bytes | None) -> str:
-    if here == head:
+    if same(here, head):
         return "committed"
     if here is None:
         return "removed here, not committed"

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from shipway.config.secrets.age import unseal
 from shipway.config.secrets.command import ask
-from shipway.config.secrets.identities import VARIABLE, Identities, find
+from shipway.config.secrets.identities import VARIABLE, Identities, find, home
 from shipway.config.secrets.value import read_value
 from shipway.execute.telling import Tell
 from shipway.model.errors import AGAIN, WrongInput
@@ -99,7 +99,7 @@ def source(reference: Reference) -> str:
 
 def own_identities() -> Identities:
     """The keys of whoever runs this."""
-    return find(os.environ, Path.home())
+    return find(os.environ, home())
 
 
 async def _value(reference: Reference, directory: Path, sealed: Mapping[str, bytes], mine: Callable[[], Identities]) -> Hidden | NoValue:

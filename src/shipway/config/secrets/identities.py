@@ -34,6 +34,14 @@ class Identities:
         return f"`shipway secrets keygen` makes one, and who can open it adds that ({'; '.join(self.looked)})"
 
 
+def home() -> Path:
+    """Of whoever runs this; where neither HOME nor the system knows one, the root, where no key is."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/")
+
+
 def key_file(environment: Mapping[str, str], home: Path) -> Path:
     """Where a person's key for age lies."""
     base = environment.get("XDG_CONFIG_HOME", "")
@@ -45,7 +53,8 @@ def find(environment: Mapping[str, str], home: Path) -> Identities:
     given = environment.get(VARIABLE, "").strip()
     if given.startswith(SECRET):
         return _read([(VARIABLE, given.encode(), "")])
-    places = [Path(given).expanduser()] if given else [key_file(environment, home), home / ".ssh/id_ed25519"]
+    named = home / given[2:] if given.startswith("~/") else Path(given)
+    places = [named] if given else [key_file(environment, home), home / ".ssh/id_ed25519"]
     found: list[tuple[str, bytes, str]] = []
     looked: list[str] = []
     for place in places:
