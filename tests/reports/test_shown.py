@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipway.reports.fold import HostState, Work
@@ -33,6 +33,7 @@ def test_trouble_comes_first_then_waits_then_work(rows: int, names: list[str], w
     assert shown(FLEET, rows) == (names, words)
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.text(max_size=3), st.sampled_from(["failed", "prepared", "lost"]), max_size=30), st.integers(1, 40))
 def test_every_host_is_shown_or_counted(stages: dict[str, str], rows: int) -> None:
     names, words = shown({name: HostState(name, stage) for name, stage in stages.items()}, rows)

@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, str] = {
     "verify": "Whether every host proves that it serves a release.",
     "remove": "Take the application off its hosts.",
     "host remove": "Take one host out of its environment.",
+    "self-check": "Whether this installation is whole and finds what it needs.",
     "completion": "The script that completes words in a shell.",
 }
 """What there is to type. Two words are a command of a group; the file is named by the first."""
@@ -52,7 +53,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in WORDS:
             return None
-        found: click.Command = importlib.import_module(f"shipway.cli.{cmd_name}").command
+        found: click.Command = importlib.import_module(f"shipway.cli.{cmd_name.replace('-', '_')}").command
         return found
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:

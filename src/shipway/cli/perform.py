@@ -15,7 +15,7 @@ from shipway.model.event import Event
 from shipway.model.verdict import Verdict
 
 READS = frozenset(
-    {"status", "plan", "config", "history", "show", "verify"}
+    {"status", "plan", "config", "history", "show", "verify", "self-check"}
     | {"secrets list", "secrets set", "secrets rm", "secrets keygen"}
     | {"secrets recipients add", "secrets recipients rm", "secrets recipients list"}
 )
@@ -64,8 +64,8 @@ def perform(name: str, words: Words, *, debug: bool = False, screen: Screen | No
 
 
 def find_flow(name: str) -> Flow:
-    """The flow of that name, imported now; that of `host remove` is host_remove."""
-    file = name.replace(" ", "_")
+    """The flow of that name, imported now; that of `host remove` is host_remove, that of `self-check` self_check."""
+    file = name.replace(" ", "_").replace("-", "_")
     flow: Flow = getattr(importlib.import_module(f"shipway.flows.{file}"), file)
     return flow
 

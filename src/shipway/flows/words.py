@@ -203,3 +203,8 @@ class InitWords(Words):
     domain: tuple[str, ...] = ()
     force: bool = False
     dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfCheckWords(Words):
+    """Look at this installation. No project is needed."""

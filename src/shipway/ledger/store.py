@@ -16,6 +16,8 @@ from shipway.model.history import History
 
 FOLDER = ".shipway"
 FILE = "ledger.db"
+FORMAT = "1"
+"""As schema.sql writes it."""
 BUSY_SECONDS = 10.0
 
 
@@ -103,7 +105,7 @@ class Ledger:
             db.execute("PRAGMA journal_mode=WAL")
             db.executescript(Path(__file__).with_name("schema.sql").read_text())
             found = db.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
-            if found != ("1",):
+            if found != (FORMAT,):
                 raise sqlite3.DatabaseError(f"ledger of format {found}")
         except BaseException:
             db.close()
