@@ -94,6 +94,18 @@ def _tail(call: Call) -> Dict[str, Any]:
     return tail.tail(call)
 
 
+def _examine(call: Call) -> Dict[str, Any]:
+    from shipway_agent import examine
+
+    return examine.examine(call)
+
+
+def _mend(call: Call) -> Dict[str, Any]:
+    from shipway_agent import mend
+
+    return mend.mend(call)
+
+
 def _fresh(call: Call) -> Dict[str, Any]:
     return {"host": call.place.name, "clock": clock.wall_now()}
 
@@ -177,6 +189,8 @@ CALLS: Dict[str, Answer] = {
     "events": _events,
     "follow": _follow,
     "tail": _tail,
+    "examine": _examine,
+    "mend": _mend,
     "fresh": _fresh,
     "prove": _prove,
     "manifest": _manifest,

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 VARIABLE = "SHIPWAY_TEST_FAULT"
-READS = frozenset({"hello", "look", "fresh", "events", "tail", "lack", "manifest"})
+READS = frozenset({"hello", "look", "fresh", "events", "tail", "examine", "lack", "manifest"})
 """Calls that journal nothing: dying at them is dying at the moment before."""
 
 ABOUT = re.compile(r":\d+-[0-9a-f]+$")

@@ -105,7 +105,8 @@ def test_what_is_refused_and_what_has_nothing_to_do(shop: Shop, words: str, code
 
 
 @pytest.mark.parametrize(
-    "words", ["plan local --ref v2", "plan local --ref v2 --files", "history local", "show local", "verify local v1", "logs local"]
+    "words",
+    ["plan local --ref v2", "plan local --ref v2 --files", "history local", "show local", "verify local v1", "logs local", "doctor local"],
 )
 def test_what_is_asked(shop: Shop, words: str) -> None:
     said = checked(shop.project.run(*words.split(), "--json"))

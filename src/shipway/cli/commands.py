@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = {
     "resume": "Settle what an interrupted driver left.",
     "abort": "Undo what an interrupted driver left.",
     "status": "What serves on each host, read from the hosts.",
+    "doctor": "What stands in the way of a deployment, here and on each host, and what mends it.",
     "logs": "What processes write, on every host.",
     "plan": "What a deployment would do and change.",
     "config": "What the application finds in its environment, and where each value comes from.",

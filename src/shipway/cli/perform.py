@@ -15,11 +15,11 @@ from shipway.model.event import Event
 from shipway.model.verdict import Verdict
 
 READS = frozenset(
-    {"status", "plan", "config", "history", "show", "verify", "self-check"}
+    {"doctor", "status", "plan", "config", "history", "show", "verify", "self-check"}
     | {"secrets list", "secrets set", "secrets rm", "secrets keygen"}
     | {"secrets recipients add", "secrets recipients rm", "secrets recipients list"}
 )
-"""Flows that touch no host: what they print is their answer."""
+"""Flows that touch no host (doctor: only where it is asked to fix something): what they print is their answer."""
 
 WATCHES = frozenset({"attach"})
 """Flows that tell what others do: an interruption ends the watching, and nothing else."""

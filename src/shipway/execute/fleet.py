@@ -34,6 +34,8 @@ PATIENCE_SECONDS = 5.0
 WAITS: Mapping[str, str] = {
     "look": "what is there",
     "decide": "its record",
+    "examine": "what else is there",
+    "mend": "its supervisor",
     "lack": "what it lacks",
     "put": "a file to arrive",
     "put_many": "files to arrive",

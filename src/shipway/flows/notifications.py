@@ -17,6 +17,7 @@ from shipway.model.intent import Environment
 from shipway.model.plan import Plan, Step
 from shipway.plan.facts import read_notifications
 from shipway.plan.notifications import KEEP, VARIABLE, keep_steps
+from shipway.plan.notifications import targets as targets_of
 from shipway.reports.notifications import trouble
 from shipway_agent.notifications import targets
 
@@ -34,6 +35,14 @@ def with_secrets(plan: Plan, environment: Mapping[str, str]) -> Plan:
         for wave in plan.waves
     )
     return replace(plan, waves=waves)
+
+
+def check_variables(environment: Environment, variables: Mapping[str, str]) -> None:
+    """Raises WrongInput naming every variable that `notify` needs and that is not set, or holds what may not be a target."""
+    faults: list[str] = []
+    for index, target in enumerate(targets_of(environment)):
+        _target(target, f"notify[{index}]", variables, faults)
+    _refuse(faults)
 
 
 async def keep(fleet: Fleet, environment: Environment, facts: Mapping[str, HostFacts], variables: Mapping[str, str]) -> None:

@@ -72,6 +72,13 @@ class StatusWords(Words):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorWords(Words):
+    """`fix` does what is safe and looks again."""
+
+    fix: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanWords(Words):
     """`ref` and `without` as for deploy; `files` lists every file that differs from what is live."""
 

@@ -191,11 +191,19 @@ class Lack:
 
 
 @dataclass(frozen=True, slots=True)
+class Ailment:
+    """One thing that is not as a host's own record says: what it is about, and a sentence."""
+
+    check: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class HostFacts:
     """Everything one host said. `generations` maps a number to its document; `good` holds committed numbers, newest first.
 
     `doing` is the deployment under way, None where none is. `lack` is None until the host was asked what it lacks of a release;
-    `drift` is empty unless files were compared.
+    `drift` is empty unless files were compared; `unsound` is that of its texts which is about the journal, "" where none is.
     """
 
     hello: Hello
@@ -219,6 +227,7 @@ class HostFacts:
     doing: Doing | None = None
     draining: tuple[Finishing, ...] = ()
     cannot_ask: str = ""
+    unsound: str = ""
     lack: Lack | None = None
 
     @property
@@ -250,22 +259,30 @@ class HostFacts:
     @property
     def wrongs(self) -> tuple[str, ...]:
         """What is not as this host's own record says, one sentence each: link, processes, proxy, supervisor, changed files."""
+        return tuple(ailment.what for ailment in self.ailments)
+
+    @property
+    def ailments(self) -> tuple[Ailment, ...]:
+        """The same, each with what it is about: `record`, `release`, `supervisor`, `process`, `proxy`, `journal`, `file`."""
+        changed = tuple(Ailment("journal" if text == self.unsound else "file", text) for text in self.drift)
         document = self.live
         if self.member.current is None:
-            return self.drift
+            return changed
         if document is None:
-            return (f"generation {self.member.current} is recorded as current and is not on disk", *self.drift)
-        found: list[str] = []
+            return (Ailment("record", f"generation {self.member.current} is recorded as current and is not on disk"), *changed)
+        found: list[Ailment] = []
         if self.link != self.member.current:
-            found.append(f"current points at generation {self.link}, the record says {self.member.current}")
+            found.append(Ailment("record", f"current points at generation {self.link}, the record says {self.member.current}"))
         if document["release"] not in self.releases:
-            found.append(f"release {str(document['release'])[:12]} is not complete on disk")
+            found.append(Ailment("release", f"release {str(document['release'])[:12]} is not complete on disk"))
         if not self.supervisor_running:
-            found.append("the supervisor does not run")
-        found += [f"process {name}.{i} {_ailment(row)}" for (name, i), row in self.expected.items() if not self._fine(row)]
+            found.append(Ailment("supervisor", "the supervisor does not run"))
+        found += [
+            Ailment("process", f"process {name}.{i} {_ailment(row)}") for (name, i), row in self.expected.items() if not self._fine(row)
+        ]
         if serves(document) and not self.proxy.running:
-            found.append("the proxy does not run")
-        return (*found, *self.drift)
+            found.append(Ailment("proxy", "the proxy does not run"))
+        return (*found, *changed)
 
     @property
     def expected(self) -> Mapping[tuple[str, int], Instance | None]:

@@ -53,6 +53,7 @@ def read_facts(host: str, value: object, *, lack: Lack | None = None) -> HostFac
         doing=None if (doing := facts.maybe("doing", _Reading.object_value)) is None else Doing.of(doing),
         draining=tuple(facts.maybe("draining", _finishings) or ()),
         cannot_ask=facts.maybe("cannot_ask", _Reading.text) or "",
+        unsound=facts.maybe("unsound", _Reading.text) or "",
         lack=lack,
     )
 

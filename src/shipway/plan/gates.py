@@ -36,6 +36,19 @@ def pass_gates(intent: Intent, release: Release | None, facts: Mapping[str, Host
         )
 
 
+def host_reasons(name: str, fact: HostFacts, release: Release | None) -> Iterator[Refused]:
+    """What stands in the way on one host. `release` is None where none is known: then only our own reserve must be free."""
+    yield from _host(name, fact)
+    yield from _room(name, fact, release)
+
+
+def fleet_reasons(intent: Intent, release: Release | None, facts: Mapping[str, HostFacts]) -> Iterator[Refused]:
+    """What stands in the way of the whole environment: its members, and what the release has or lacks."""
+    yield from _members(intent, facts)
+    if release is not None:
+        yield from _of_release(intent, release, facts)
+
+
 def _reasons(intent: Intent, release: Release | None, facts: Mapping[str, HostFacts]) -> Iterator[Refused]:
     yield from _members(intent, facts)
     for name, fact in sorted(facts.items()):
@@ -43,9 +56,13 @@ def _reasons(intent: Intent, release: Release | None, facts: Mapping[str, HostFa
     if release is not None:
         for name, fact in sorted(facts.items()):
             yield from _room(name, fact, release)
-        yield from _shadowed(intent.shipment.shared, release.entries)
-        yield from _dropped(intent, facts)
-        yield from _unanswered(intent, release.entries)
+        yield from _of_release(intent, release, facts)
+
+
+def _of_release(intent: Intent, release: Release, facts: Mapping[str, HostFacts]) -> Iterator[Refused]:
+    yield from _shadowed(intent.shipment.shared, release.entries)
+    yield from _dropped(intent, facts)
+    yield from _unanswered(intent, release.entries)
 
 
 def _members(intent: Intent, facts: Mapping[str, HostFacts]) -> Iterator[Refused]:
@@ -84,8 +101,8 @@ def _host(name: str, fact: HostFacts) -> Iterator[Refused]:
         )
 
 
-def _room(name: str, fact: HostFacts, release: Release) -> Iterator[Refused]:
-    blobs, size = _lacking(fact, release)
+def _room(name: str, fact: HostFacts, release: Release | None) -> Iterator[Refused]:
+    blobs, size = _lacking(fact, release) if release is not None else (0, 0)
     needed = size + blobs * BLOCK_BYTES + RESERVE_BYTES
     free = fact.disk.free_bytes
     if free is not None and free < needed:
@@ -94,7 +111,7 @@ def _room(name: str, fact: HostFacts, release: Release) -> Iterator[Refused]:
             f"{name} has {_megabytes(free)} free below {fact.hello.root} and needs {_megabytes(needed)}",
             f"free {_megabytes(needed - free)} on {name}, then {AGAIN}",
         )
-    folders = 0 if release.digest in fact.releases else len(_folders(release.entries))
+    folders = 0 if release is None or release.digest in fact.releases else len(_folders(release.entries))
     inodes = blobs + folders + RESERVE_INODES
     if fact.disk.free_inodes is not None and fact.disk.free_inodes < inodes:
         yield _refuse(

@@ -19,8 +19,12 @@ def keep_steps(environment: Environment, facts: HostFacts) -> tuple[Step, ...]:
     """The first step of a host's list, so that it can tell what goes wrong in the others."""
     if not environment.notify and not facts.notifications.targets:
         return ()
-    targets = [_target(notify) for notify in environment.notify]
-    return (Step("notifications", KEEP, {"targets": targets}, "keep whom to tell", 30.0),)
+    return (Step("notifications", KEEP, {"targets": targets(environment)}, "keep whom to tell", 30.0),)
+
+
+def targets(environment: Environment) -> list[Mapping[str, Any]]:
+    """Whom hosts of this environment tell, with the names of variables in place of their values."""
+    return [_target(notify) for notify in environment.notify]
 
 
 def _target(notify: Notify) -> Mapping[str, Any]:

@@ -53,6 +53,7 @@ def look(place: Place, journal: Journal, *, verify: bool) -> Dict[str, Any]:
     free_bytes, free_inodes = root.room()
     live = documents.get(member.current) if member.current is not None else None
     doing = under_way(member, clock.boot_now())
+    unsound = _unsound(journal) if verify else None
     return {
         "hello": hello(place),
         "disk": {"free_bytes": free_bytes, "free_inodes": free_inodes if free_inodes >= 0 else None},
@@ -66,7 +67,8 @@ def look(place: Place, journal: Journal, *, verify: bool) -> Dict[str, Any]:
         "shared": shared_paths(root),
         "doing": progress(journal, doing, clock.boot_now(), clock.wall_now()) if doing is not None else None,
         "draining": processes.still_finishing(root, journal),
-        "drift": [*_unsound(journal), *(_drift(place, journal, live) if live is not None else [])] if verify else [],
+        "drift": [*([unsound] if unsound else []), *(_drift(place, journal, live) if live is not None else [])] if verify else [],
+        "unsound": unsound,
         "busy": [{"deployment": step.deployment, "key": step.key, "since": step.at} for step in journal.busy()],
         "left": leftovers.left(root, journal),
         "supervisor": {"running": root.supervised(), "agent": journal.meta(AGENT) or ""},
@@ -111,12 +113,12 @@ def _why_not() -> Optional[str]:
     return None
 
 
-def _unsound(journal: Journal) -> List[str]:
+def _unsound(journal: Journal) -> Optional[str]:
     try:
         journal.verify()
     except AgentError as error:
-        return [error.message]
-    return []
+        return error.message
+    return None
 
 
 def _drift(place: Place, journal: Journal, live: Dict[str, Any]) -> List[str]:

@@ -1,0 +1,33 @@
+"""A root in; out, what is safe to do there at any time, without a lease, done: its supervisor runs, and would run after a reboot.
+
+Both are what every deployment makes sure of, and what cron or systemd do by themselves; whoever finds them done changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
+from shipway_agent.call import Call
+
+
+def mend(call: Call) -> Dict[str, Any]:
+    """{"done": [sentences]}. `reboot` of the arguments is {"app", "environment"} where a start after a reboot is wanted, else null.
+
+    A root in which nothing is current is left as it is. Raises AgentError `supervisor` when none can be started.
+    """
+    from shipway_agent import daemon
+    from shipway_agent.primitives import reboot
+
+    if call.journal.member().current is None:
+        return {"done": []}
+    done: List[str] = []
+    if not call.root.supervised():
+        daemon.ensure(call.root, None, call.place.proxy)
+        done.append("its supervisor was started")
+    if call.args.get("reboot") is not None:
+        answer = reboot.ensure(call.context(), call.args["reboot"])
+        if answer["changed"]:
+            done.append(f"{answer['by']} starts it after a reboot again")
+        elif answer["note"]:
+            done.append(answer["note"])
+    return {"done": done}
