@@ -18,21 +18,37 @@ BIN = "node_modules/.bin"
 
 @dataclass(frozen=True, slots=True)
 class Installer:
-    """What a lock file belongs to: how it installs exactly that, runs a script, and forgets what only the build needed."""
+    """What a lock file belongs to: how it installs exactly that, all of it or (`bare`) only what runs, and runs a script.
+
+    `prune` forgets what only the build needed.
+    """
 
     lock: str
     install: str
+    bare: str
     run: str
     prune: str
 
 
+QUIET = "--no-audit --no-fund"
 INSTALLERS: tuple[Installer, ...] = (
-    Installer("package-lock.json", "npm ci --no-audit --no-fund", "npm run", "npm prune --omit=dev --no-audit --no-fund"),
-    Installer("npm-shrinkwrap.json", "npm ci --no-audit --no-fund", "npm run", "npm prune --omit=dev --no-audit --no-fund"),
-    Installer("pnpm-lock.yaml", "pnpm install --frozen-lockfile", "pnpm run", "CI=1 pnpm prune --prod"),
-    Installer("yarn.lock", "yarn install --frozen-lockfile", "yarn run", "yarn install --frozen-lockfile --production --ignore-scripts"),
+    *(
+        Installer(lock, f"npm ci {QUIET}", f"npm ci {QUIET} --omit=dev", "npm run", f"npm prune {QUIET} --omit=dev")
+        for lock in ("package-lock.json", "npm-shrinkwrap.json")
+    ),
+    Installer(
+        "pnpm-lock.yaml", "pnpm install --frozen-lockfile", "pnpm install --frozen-lockfile --prod", "pnpm run", "CI=1 pnpm prune --prod"
+    ),
+    Installer(
+        "yarn.lock",
+        "yarn install --frozen-lockfile",
+        "yarn install --frozen-lockfile --production",
+        "yarn run",
+        "yarn install --frozen-lockfile --production --ignore-scripts",
+    ),
 )
-UNLOCKED = Installer("", "npm install --no-audit --no-fund --no-package-lock", "npm run", "npm prune --omit=dev --no-audit --no-fund")
+_INSTALL = f"npm install {QUIET} --no-package-lock"
+UNLOCKED = Installer("", _INSTALL, f"{_INSTALL} --omit=dev", "npm run", f"npm prune {QUIET} --omit=dev --no-package-lock")
 
 SITES: Mapping[str, str] = {
     "vitepress": ".vitepress/dist",
@@ -70,7 +86,7 @@ def recognise(tree: Tree) -> Sketch | None:
     generator = next((name for name in SITES if name in needed), None)
     if generator is None or "build" not in scripts:
         return None
-    sketch = Sketch(f"a static site by {generator}", name=str(package.get("name") or ""))
+    sketch = Sketch(f"a static site by {generator}")
     installer = _installer(sketch, tree)
     sketch.build = Build((installer.install, f"{installer.run} build"), (SITES[generator],))
     sketch.static = SITES[generator]
@@ -84,32 +100,32 @@ def install_only(tree: Tree) -> Sketch | None:
     return _installed(tree, package) if package else None
 
 
+def name(tree: Tree) -> str:
+    """What package.json calls the project; "" where it does not."""
+    found = _package(tree).get("name")
+    return found if isinstance(found, str) else ""
+
+
 def _installed(tree: Tree, package: Mapping[str, Any]) -> Sketch:
-    sketch = Sketch("Node", name=str(package.get("name") or ""), env={"NODE_ENV": "production"})
+    sketch = Sketch("Node", env={"NODE_ENV": "production"})
     scripts, needed = _texts(package, "scripts"), _needed(package)
+    runs = {**_texts(package, "dependencies"), **_texts(package, "optionalDependencies")}
     commands: list[Command] = []
-    outputs: list[str] = []
-    if needed:
+    outputs: list[str] = ["node_modules"] if runs else []
+    if "build" in scripts:
         installer = _installer(sketch, tree)
-        commands.append(installer.install)
-        outputs.append("node_modules")
-        if "build" in scripts:
-            made = _made(tree, needed)
-            commands.append(f"{installer.run} build")
-            outputs += [made] if made else []
-            sketch.assume(
-                "build",
-                f"`build` is run, and makes {made or 'nothing that is shipped'}",
-                f"`{scripts['build']}`",
-                FILE,
-                _line(tree, "build"),
-            )
-            if not made:
-                sketch.doubt(
-                    "build", "what `build` makes must be named in outputs", "nothing here says where it writes", FILE, _line(tree, "build")
-                )
-        if set(needed) - set(_texts(package, "dependencies")):
-            commands.append(installer.prune)
+        made, line = _made(tree, needed, scripts["build"]), _line(tree, "build")
+        commands = [*([installer.install] if needed else []), f"{installer.run} build"]
+        commands += [installer.prune] if set(needed) - set(runs) and runs else []
+        outputs += [made] if made else []
+        sketch.assume("build", f"`build` is run, and makes {made or 'what nobody knows'}", f"`{scripts['build']}`", FILE, line)
+        if not made:
+            sketch.doubt("build", "what `build` makes must be named in outputs", "nothing here says where it writes", FILE, line)
+    elif runs:
+        commands = [_installer(sketch, tree).bare]
+    if not outputs:
+        commands = []
+    if runs:
         sketch.assume("build", "packages with machine code must be built on what the hosts run", "they are installed here and shipped")
     sketch.build = Build(tuple(commands), tuple(outputs))
     engine = _texts(package, "engines").get("node")
@@ -166,7 +182,7 @@ def _installer(sketch: Sketch, tree: Tree) -> Installer:
     if installer is None:
         sketch.doubt("build", "each build may get newer packages", "there is no lock file: commit package-lock.json", FILE)
         return UNLOCKED
-    sketch.assume("build", f"packages come with `{installer.install}`", "exactly what the lock says", installer.lock)
+    sketch.assume("build", "packages come as the lock says", f"`{installer.install}` installs no others", installer.lock)
     return installer
 
 
@@ -182,13 +198,15 @@ def _source(tree: Tree, start: str) -> str:
     return next((word for part in start.split() if tree.has(word := part.removeprefix("./"))), "")
 
 
-def _made(tree: Tree, needed: Mapping[str, str]) -> str:
+def _made(tree: Tree, needed: Mapping[str, str], script: str) -> str:
+    """Where a build writes: by the package that makes it, by its own words, or by tsconfig.json."""
     known = {**SERVED, **SITES}
-    found = next((known[name] for name in known if name in needed), "")
-    if not found and "typescript" in needed:
-        options = re.search(r'"outDir"\s*:\s*"\.?/?([\w./-]+?)/?"', tree.text("tsconfig.json"))
-        found = options[1] if options else ""
-    return found
+    if found := next((known[name] for name in known if name in needed), ""):
+        return found
+    said = re.search(r"(?:\s-d|--out-?[dD]ir|--dist-dir)[ =]\.?/?([\w./-]*\w)", script)
+    if said is None and "typescript" in needed:
+        said = re.search(r'"outDir"\s*:\s*"\.?/?([\w./-]*\w)/?"', tree.text("tsconfig.json"))
+    return said[1] if said else ""
 
 
 def _health_page(tree: Tree, source: str) -> tuple[str, int]:

@@ -61,7 +61,7 @@ def detect(tree: Tree, name: str, *, run: str | None = None, health: str | None 
         sketch.assumptions = [one for one in sketch.assumptions if not one.what.startswith(HEALTHY)]
         sketch.assume("process.web", f"{HEALTHY} {health} answers 200", "--health says so")
     _unused(sketch, tree)
-    return sketch.found(as_name(sketch.name or name))
+    return sketch.found(as_name(sketch.name or node.name(tree) or name))
 
 
 def _path(sketch: Sketch) -> str:
