@@ -41,6 +41,8 @@ def recognise(tree: Tree) -> Sketch | None:
         tree.line_of(manage, "DJANGO_SETTINGS_MODULE"),
     )
     serve(sketch, tree, app, needed)
+    if not app.file:
+        sketch.doubt("process.web", f"{app.module} may not be there", "neither wsgi.py nor asgi.py lies beside the settings", manage)
     if "django" not in needed:
         sketch.doubt("task.install", "no file names Django itself", "then nothing installs it", needed.source)
     files = _settings_files(tree, directory, settings)

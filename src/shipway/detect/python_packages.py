@@ -65,7 +65,7 @@ def packages(tree: Tree, directory: str = ".") -> Packages | None:
         is_package="build-system" in project or "setup.py" in there,
         from_git=re.search(r"setuptools[-_]scm|hatch-vcs|versioningit|dunamai|\bpbr\b", made_from) is not None,
         python=_python(project),
-        name=_name(project),
+        name=_name(project) or _setting(tree.text(f"{at}setup.cfg"), "metadata", "name"),
     )
 
 
@@ -133,13 +133,19 @@ def _declared(tree: Tree, at: str, project: Mapping[str, Any]) -> Iterator[tuple
     names += [name for name in table(project, "tool", "poetry", "dependencies") if name != "python"]
     yield from _placed(tree, file, names)
     yield from _placed(tree, f"{at}Pipfile", table(toml(tree, f"{at}Pipfile"), "packages"))
+    listed = _setting(tree.text(f"{at}setup.cfg"), "options", "install_requires")
+    yield from _placed(tree, f"{at}setup.cfg", listed.split("\n"))
+    yield from _placed(tree, f"{at}setup.py", _of_setup(tree.text(f"{at}setup.py")))
+
+
+def _setting(text: str, section: str, name: str) -> str:
+    """A value of setup.cfg; "" where there is none, or what is there is no file of settings."""
     config = configparser.RawConfigParser(strict=False)
     try:
-        config.read_string(tree.text(f"{at}setup.cfg"))
-        yield from _placed(tree, f"{at}setup.cfg", config.get("options", "install_requires", fallback="").split("\n"))
+        config.read_string(text)
+        return config.get(section, name, fallback="")
     except configparser.Error:
-        pass  # not a file of settings after all
-    yield from _placed(tree, f"{at}setup.py", _of_setup(tree.text(f"{at}setup.py")))
+        return ""
 
 
 def _placed(tree: Tree, file: str, requirements: Iterable[str]) -> Iterator[tuple[str, str, int]]:
