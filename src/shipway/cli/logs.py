@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from shipway.cli import completing
 from shipway.cli.options import environment, everywhere
 from shipway.cli.perform import perform
 from shipway.flows.words import LogsWords
@@ -19,8 +20,18 @@ from shipway.flows.words import LogsWords
 @click.option(
     "-p", "--process", "processes", metavar="NAME", multiple=True, help="Only this process; also tasks, supervisor, notifications."
 )
-@click.option("--host", "hosts", metavar="HOST", multiple=True, help="Only this host.")
-@click.option("--release", metavar="RELEASE", help="What another release wrote: a generation's number, version, commit or digest.")
+@click.option("--host", "hosts", metavar="HOST", multiple=True, help="Only this host.", shell_complete=completing.hosts)
+@click.option(
+@click.option(
+    "--release",
+    metavar="RELEASE",
+    help="What another release wrote: a generation's number, version, commit or digest.",
+    shell_complete=completing.releases,
+)
+    metavar="RELEASE",
+    help="What another release wrote: a generation's number, version, commit or digest.",
+    shell_complete=completing.releases,
+)
 @click.option("-n", "--lines", type=click.IntRange(0, 10_000), default=100, show_default=True, help="Last lines of each copy.")
 @everywhere
 def command(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from shipway.cli.completing import environments
 from shipway.cli.options import environment, everywhere
 from shipway.cli.perform import perform
 from shipway.flows.words import (
@@ -90,7 +91,7 @@ def recipients() -> None:
 
 
 @recipients.command("add")
-@click.argument("environment", metavar="ENV")
+@click.argument("environment", metavar="ENV", shell_complete=environments)
 @click.argument("recipient", metavar="RECIPIENT")
 @click.option("--label", metavar="TEXT", default="", help="Whose key it is; for an ssh key, instead of its comment.")
 @everywhere
@@ -104,7 +105,7 @@ def add(environment: str, recipient: str, label: str, project: Path, json: bool,
 
 
 @recipients.command("rm")
-@click.argument("environment", metavar="ENV")
+@click.argument("environment", metavar="ENV", shell_complete=environments)
 @click.argument("recipient", metavar="RECIPIENT")
 @everywhere
 def remove(environment: str, recipient: str, project: Path, json: bool, debug: bool) -> int:

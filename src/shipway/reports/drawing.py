@@ -16,6 +16,9 @@ HEAD = 44
 ROW, NAME, BAR, STRIP = 48, 16, 18, 5
 """Pixels of a row; of its name, its bar, and the strip for waits under the bar."""
 
+NAME_LENGTH = 24
+"""Characters of a host's name in the picture: beside it there is room for its ending, on a telephone too."""
+
 FOOT = 24
 """Pixels for the decision, below the rows."""
 
@@ -76,7 +79,7 @@ def _scale(spans: Layout, height: int) -> Iterator[Markup]:
 
 
 def _row(row: Row, spans: Layout, top: int) -> Iterator[Markup]:
-    yield element("text", clean(row.name, most=32), x=0, y=top + NAME - 4, class_="name")
+    yield element("text", clean(row.name, most=NAME_LENGTH), x=0, y=top + NAME - 4, class_="name")
     yield element("text", row.ending, x="100%", y=top + NAME - 4, text_anchor="end", class_="small")
     for span in row.spans:
         if span.kind == WAIT:
@@ -124,7 +127,8 @@ def _decision(spans: Layout, height: int) -> Iterator[Markup]:
 
 
 def _legend(spans: Layout) -> Markup:
-    used = [_key(LETTERS.get(kind, UNKNOWN), kind, MEANINGS.get(kind, kind)) for kind in spans.kinds]
+    meanings = {**MEANINGS, WAIT: f"{MEANINGS[WAIT]}: the strip under a bar"}
+    used = [_key(LETTERS.get(kind, UNKNOWN), kind, meanings.get(kind, kind)) for kind in spans.kinds]
     if any(mark.kind == "failed" for row in spans.rows for mark in row.marks):
         used.append(_key(FAILED, "failed", "failed, and hatched"))
     return element("ul", *used, class_="legend")

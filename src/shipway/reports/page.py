@@ -239,4 +239,4 @@ def _at(value: float) -> str:
 
 
 def _time(told: str) -> str:
-    return told[:19].replace("T", " ")
+    return told[:19].replace("T", " ") + " UTC"
