@@ -22,12 +22,7 @@ from shipway.flows.words import LogsWords
 )
 @click.option("--host", "hosts", metavar="HOST", multiple=True, help="Only this host.", shell_complete=completing.hosts)
 @click.option(
-@click.option(
     "--release",
-    metavar="RELEASE",
-    help="What another release wrote: a generation's number, version, commit or digest.",
-    shell_complete=completing.releases,
-)
     metavar="RELEASE",
     help="What another release wrote: a generation's number, version, commit or digest.",
     shell_complete=completing.releases,
