@@ -117,6 +117,10 @@ def test_a_host_that_reboots_serves_by_itself_and_an_unconfirmed_release_comes_b
         fleet.project.deploy("v1")
         table = hosts.run("a", ["crontab", "-l"]).stdout
         assert table.startswith(theirs) and table.count(b"supervise") == 2, table
+        hosts.run("a", ["crontab", "-"], input=theirs)
+        assert "nothing starts this application after a reboot" in fleet.project.run("doctor", "live", code=1).out
+        assert "a: cron starts it after a reboot again" in fleet.project.run("doctor", "live", "--fix").out
+        assert hosts.run("a", ["crontab", "-l"]).stdout == table
         hosts.reboot("a")
         answers(hosts, "1")
         driver = fleet.project.start("deploy", "live", "--ref", "v2", "--json")

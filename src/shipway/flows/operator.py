@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from shipway.execute.telling import Tell
 from shipway.flows import programs
+from shipway.flows.domains import resolved
 from shipway.flows.front import caddy_for
 from shipway.flows.notifications import check_variables
 from shipway.flows.project import Project
@@ -18,6 +19,7 @@ from shipway.model.errors import ShipwayError
 from shipway.model.finding import Finding
 from shipway.model.intent import Intent, Reference
 from shipway.model.release import Release, Source
+from shipway.plan.checks.domains import domain_findings
 from shipway.plan.checks.errors import found
 from shipway.plan.checks.operator import operator_findings
 from shipway.release.checks import check_requires
@@ -47,6 +49,7 @@ async def look_here(project: Project, wanted: Wanted, tell: Tell) -> Operator:
         findings.append(_tried("notify", again, lambda: check_variables(intent.environment, os.environ), well))
     if (caddy := await asyncio.to_thread(_caddy, intent, again)) is not None:
         findings.append(caddy)
+    findings += domain_findings(*await resolved(intent.environment), again)
     release, said = await asyncio.to_thread(_release, project, intent, source, again)
     return Operator((*findings, said), release)
 
@@ -102,8 +105,9 @@ def _release(project: Project, intent: Intent, source: Source, again: str) -> tu
         release = make_release(project.repository, source, intent, lambda line: None).release
     except ShipwayError as error:
         return None, found("release", error, again)
-    size = f"{len(release.entries):,} files, {release.size_bytes / 1_000_000:,.1f} MB"
-    return release, Finding("release", "ok", f"HEAD can be shipped: {size}")
+    count = len(release.entries)
+    paths = "1 path" if count == 1 else f"{count:,} paths"
+    return release, Finding("release", "ok", f"HEAD can be shipped: {paths}, {release.size_bytes / 1_000_000:,.1f} MB")
 
 
 def _tried(check: str, again: str, work: Callable[[], None], well: str) -> Finding:
