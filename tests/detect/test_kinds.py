@@ -58,6 +58,7 @@ KINDS = {
     "node": ("Node", "acme-shop-front", ["web"], [], None),
     "node-plain": ("Node", "plain", ["web"], [], None),
     "node-pnpm": ("Node", "node-pnpm", ["web"], [], None),
+    "node-tools": ("Node", "tools", ["web"], [], None),
     "node-site": ("a static site by vite", "pages", [], [], "dist"),
     "rails": ("Rails", "rails", ["web"], ["install", "assets", "migrate"], "public"),
     "rack": ("Rack", "rack", ["web"], ["install"], None),

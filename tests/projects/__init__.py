@@ -64,14 +64,7 @@ PUBLISHED: tuple[Published, ...] = (
         "cross-origin",
     ),
     Published("http-server-14.1.1.tgz", "Node", "http-server", "node ./bin/http-server", None, "Index of /"),
-    Published(
-        "json-server-0.17.4.tgz",
-        "Node",
-        "json-server",
-        'export PATH="$PWD/node_modules/.bin:$PATH"; babel-node -- src/cli/bin db.json -r routes.json',
-        None,
-        "",
-    ),
+    Published("y-websocket-1.5.4.tgz", "Node", "y-websocket", "node ./bin/server.js", None, "okay"),
     Published("html5-boilerplate-9.0.1.tgz", "a static site", "html5-boilerplate", "", "dist", "HTML5 Boilerplate"),
     Published("impress.js-1.1.0.tgz", "a static site", "impress-js", "", "served", "impress.js"),
 )

@@ -110,19 +110,24 @@ def _installed(tree: Tree, package: Mapping[str, Any]) -> Sketch:
     sketch = Sketch("Node", env={"NODE_ENV": "production"})
     scripts, needed = _texts(package, "scripts"), _needed(package)
     runs = {**_texts(package, "dependencies"), **_texts(package, "optionalDependencies")}
+    tools = _starts_with_a_tool(scripts.get("start", ""), runs)
     commands: list[Command] = []
     outputs: list[str] = ["node_modules"] if runs else []
     if "build" in scripts:
         installer = _installer(sketch, tree)
         made, line = _made(tree, needed, scripts["build"]), _line(tree, "build")
         commands = [*([installer.install] if needed else []), f"{installer.run} build"]
-        commands += [installer.prune] if set(needed) - set(runs) and runs else []
+        commands += [installer.prune] if set(needed) - set(runs) and runs and not tools else []
+        if "prepare" in scripts and installer.install.startswith("npm"):
+            commands.insert(0, "npm pkg delete scripts.prepare")
+            sketch.assume("build", "`prepare` is not run", "it is for its authors; `build` is run", FILE, _line(tree, "prepare"))
         outputs += [made] if made else []
         sketch.assume("build", f"`build` is run, and makes {made or 'what nobody knows'}", f"`{scripts['build']}`", FILE, line)
         if not made:
             sketch.doubt("build", "what `build` makes must be named in outputs", "nothing here says where it writes", FILE, line)
     elif runs:
-        commands = [_installer(sketch, tree).bare]
+        installer = _installer(sketch, tree)
+        commands = [installer.install if tools else installer.bare]
     if not outputs:
         commands = []
     if runs:
@@ -132,6 +137,12 @@ def _installed(tree: Tree, package: Mapping[str, Any]) -> Sketch:
     if engine:
         sketch.assume("process.web", f"node of the hosts is {engine}", "the project asks for it", FILE, _line(tree, "engines"))
     return sketch
+
+
+def _starts_with_a_tool(start: str, runs: Mapping[str, str]) -> bool:
+    """Whether what is started may be a program that only the packages for development bring: then they are shipped as well."""
+    words = [word for word in start.split() if not re.fullmatch(r"[A-Za-z_]\w*=.*", word)]
+    return bool(words) and words[0] not in ("node", "npm", *runs)
 
 
 def _process(sketch: Sketch, tree: Tree, scripts: Mapping[str, str], main: str) -> None:
