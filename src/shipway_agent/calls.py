@@ -106,6 +106,12 @@ def _mend(call: Call) -> Dict[str, Any]:
     return mend.mend(call)
 
 
+def _exec(call: Call) -> Dict[str, Any]:
+    from shipway_agent import command
+
+    return command.execute(call)
+
+
 def _fresh(call: Call) -> Dict[str, Any]:
     return {"host": call.place.name, "clock": clock.wall_now()}
 
@@ -191,6 +197,7 @@ CALLS: Dict[str, Answer] = {
     "tail": _tail,
     "examine": _examine,
     "mend": _mend,
+    "exec": _exec,
     "fresh": _fresh,
     "prove": _prove,
     "manifest": _manifest,

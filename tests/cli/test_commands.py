@@ -295,5 +295,5 @@ def test_a_removal_goes_on_when_the_name_is_typed_and_only_then(typed: str, code
 
 
 def test_every_flow_has_the_name_of_its_command() -> None:
-    for name in COMMANDS.keys() - {"completion"}:  # which is about a shell, and about no project
+    for name in COMMANDS.keys() - {"completion", "console"}:  # a shell, and no project; an `exec` of a shell
         assert inspect.iscoroutinefunction(perform.find_flow(name)), name

@@ -126,7 +126,7 @@ CASES: dict[str, tuple[Did, str, int, str, str, str]] = {
     "a ref that does not exist": (nothing, "deploy production --ref v9", 2, "ref", "'v9'", ""),
     "a ref that looks like an option": (nothing, "deploy production --ref=--output=x", 2, "ref", "'--output=x'", ""),
     # -------------------------------------------------------------- what was written
-    "no configuration": (lambda c: c.repository.remove(["shipway.toml"]), "deploy", 2, "no-config", "no shipway.toml", "commit it"),
+    "no configuration": (lambda c: c.repository.remove(["shipway.toml"]), "deploy", 2, "no-config", "no shipway.toml", "shipway init"),
     "a configuration that is not committed": (
         took_the_configuration_away,
         "deploy",

@@ -37,6 +37,9 @@ COMMANDS = [
     "shipway secrets recipients add production 'ssh-ed25519 AAAA' --label ann",
     "shipway host remove production b --lost --with-shared",
     "shipway init --run './serve $PORT' --host a --host b --env staging --dry-run",
+    "shipway logs production --follow --process web --process mail --host b --release 12 --lines 5",
+    "shipway exec production --host b --process web -- ls -la 'a b'",
+    "shipway exec production --all -- uptime",
 ]
 
 
@@ -65,6 +68,8 @@ def test_what_is_typed_again_is_read_as_the_same_words(command: str, monkeypatch
         "config",
         "secrets",
         "init",
+        "logs",
+        "exec",
     ):
         monkeypatch.setattr(f"shipway.cli.{name}.perform", record)
     assert run(shlex.split(command)[1:]) == 0

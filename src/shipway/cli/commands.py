@@ -23,6 +23,8 @@ COMMANDS: Mapping[str, str] = {
     "status": "What serves on each host, read from the hosts.",
     "doctor": "What stands in the way of a deployment, here and on each host, and what mends it.",
     "logs": "What processes write, on every host.",
+    "exec": "Run a command in the release that serves.",
+    "console": "A shell in the release that serves.",
     "plan": "What a deployment would do and change.",
     "config": "What the application finds in its environment, and where each value comes from.",
     "secrets set": "Encrypt a value that only the application may know, in the checkout.",

@@ -24,7 +24,7 @@ READS = frozenset(
 WATCHES = frozenset({"attach"})
 """Flows that tell what others do: an interruption ends the watching, and nothing else."""
 
-STREAMS = frozenset({"logs"})
+STREAMS = frozenset({"logs", "exec"})
 """Flows whose answer is lines that come, for as long as somebody reads them: an interruption is their good end."""
 
 VERDICT_OF_CODE = {1: "undone", 2: "refused", 3: "refused", 4: "unsettled"}
@@ -138,6 +138,8 @@ def _show(verdict: Verdict, screen: Screen, alone: str, report: str) -> None:
         return
     if lines is not None:
         screen.lines(lines)
+    if verdict.verdict == "ended":
+        return  # a command of the user's ran: what it said is all there is to say
     if lines is None or verdict.exit_code or verdict.hint:
         screen.verdict(told, report=report)
 

@@ -10,20 +10,31 @@ from shipway.flows.words import Words
 FIRST = ("target", "deployment", "release", "host", "name", "recipient")
 """Words without an option before them."""
 
+OPTIONS = {
+    ("logs", "processes"): "process",
+    ("logs", "hosts"): "host",
+    ("logs", "release"): "release",
+    ("exec", "hosts"): "host",
+    ("exec", "everywhere"): "all",
+}
+"""Options that are not called as their words are."""
+
 
 def typed(name: str, words: Words) -> str:
     """`shipway deploy production --ref v2`: with everything that is not as it would be without saying."""
     argv = ["shipway", *name.split(), *([words.environment] if words.environment is not None else [])]
     for field in fields(words):
         value = getattr(words, field.name)
-        if field.name in ("environment", "json") or value == field.default or not field.metadata.get("typed", True):
+        if field.name in ("environment", "json", "command") or value == field.default or not field.metadata.get("typed", True):
             continue
+        option = OPTIONS.get((name, field.name), field.name.replace("_", "-"))
         if isinstance(value, tuple):
-            argv += [word for one in value for word in (f"--{field.name}", str(one))]
-        elif field.name in FIRST:
+            argv += [word for one in value for word in (f"--{option}", str(one))]
+        elif field.name in FIRST and (name, field.name) not in OPTIONS:
             argv.append(str(value))
         elif field.name == "project":
             argv += [] if str(value) == "." else ["--project", str(value)]
         else:
-            argv += [f"--{field.name.replace('_', '-')}", *([] if value is True else [str(value)])]
-    return shlex.join(argv)
+            argv += [f"--{option}", *([] if value is True else [str(value)])]
+    command = getattr(words, "command", ())
+    return shlex.join([*argv, *(["--", *command] if command else [])])

@@ -104,6 +104,7 @@ HOSTS: Mapping[str, Advice] = {
     "port": Advice("a process does not have its port: another one answers there", "{again}; another port is chosen"),
     "waiting": Advice("processes were not settled in time", MEND),
     "supervisor": Advice("its supervisor does not answer", "its log is named above; {again} starts it anew"),
+    "no-process": Advice("no process of that name is on this host", "name one of those that are listed"),
     # ---------------------------------------------------------------- front door
     "front": Advice("it is not clear which process requests go to", "call the process that answers requests web, commit, then {deploy}"),
     "front-door": Advice("the front door does not answer with the new release", MEND),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shipway.model.streams import Streams
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
@@ -215,3 +217,17 @@ class InitWords(Words):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelfCheckWords(Words):
     """Look at this installation. No project is needed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecWords(Words):
+    """`command` is an argument list. It runs on `hosts`, on all where `everywhere`, else on the first that has `process`.
+
+    `streams` are somebody's stdin and stdout, for one host; None tells its output line by line.
+    """
+
+    command: tuple[str, ...]
+    hosts: tuple[str, ...] = ()
+    process: str | None = None
+    everywhere: bool = False
+    streams: Streams | None = field(default=None, compare=False, metadata={"typed": False})
