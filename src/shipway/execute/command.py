@@ -48,7 +48,7 @@ async def run_command(fleet: Fleet, host: str, argv: Sequence[str], streams: Str
             shown.put_nowait((2 if event.get("stream") == 2 else 1, b64decode(str(event.get("data", "")))))
 
     terminal = streams.terminal
-    args = {"argv": list(argv), "process": process, "who": who, "terminal": None}
+    args: dict[str, Any] = {"argv": list(argv), "process": process, "who": who, "terminal": None}
     if terminal is not None:
         args["terminal"] = {"rows": terminal.size.rows, "columns": terminal.size.columns, "term": terminal.kind}
     channel = await fleet.channel(host)
