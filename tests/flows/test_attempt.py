@@ -23,3 +23,18 @@ def test_whoever_watches_sees_all_output_and_the_attempt_remembers_the_beginning
     assert len(seen) == 202
     assert [event.data["line"] for event in made.events if event.kind == "output"][-1] == "99"
     assert [event.kind for event in made.events[100:]] == ["note", "ended"]
+
+
+def test_the_page_is_drawn_with_the_report_but_not_while_users_could_notice(tmp_path: Path) -> None:
+    def drawn() -> int:
+        return sum(file.stat().st_mtime_ns for file in tmp_path.glob(".shipway/reports/*.html"))
+
+    with attempt(tmp_path, lambda event: None) as made:
+        made.say("phase", name="start", wave="ready")
+        (report,) = tmp_path.glob(".shipway/reports/*.json")
+        before, told = drawn(), report.stat().st_mtime_ns
+        assert before, "a driver that is killed leaves a page too"
+        made.say("phase", name="switch", wave="switched")
+        assert drawn() == before and report.stat().st_mtime_ns > told
+        made.ended(Verdict("live", 0, "done", "", made.tell.deployment))
+        assert drawn() > before

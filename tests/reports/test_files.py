@@ -23,6 +23,12 @@ def test_a_report_is_written_whole_with_its_page_and_under_the_name_of_its_deplo
     assert stat.S_ISREG(path.stat().st_mode)
 
 
+def test_without_its_page_an_earlier_one_stays(tmp_path: Path) -> None:
+    write_report(tmp_path, undone())
+    path = write_report(tmp_path, live(), with_page=False)
+    assert json.loads(path.read_text())["verdict"] == "live" and "UNDONE" in page_path(tmp_path, "7-abc123").read_text()
+
+
 def test_no_name_of_a_deployment_leads_out_of_the_folder(tmp_path: Path) -> None:
     outside = write_report(tmp_path, [Event("note", 1.0, "../../etc/passwd", "", {"message": "x"})])
     assert outside.parent == tmp_path / ".shipway" / "reports" and "/" not in outside.name and not outside.name.startswith(".")

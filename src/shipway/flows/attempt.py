@@ -20,6 +20,7 @@ from shipway.model.errors import ShipwayError
 from shipway.model.event import Event
 from shipway.model.verdict import Verdict
 from shipway.reports.files import write_report
+from shipway.reports.json import ACTIVATION
 
 LANDMARKS = frozenset({"began", "phase", "decided"})
 """Events at which an attempt is written down so far: a driver that is killed leaves a report too, which says *interrupted*."""
@@ -48,7 +49,7 @@ class Attempt:
             self.events.append(event)
         self._watch(event)
         if event.kind in LANDMARKS:
-            self._remember()
+            self._remember(with_page=event.data.get("name") not in ACTIVATION)
 
     def say(self, kind: str, /, *, host: str = "", **data: Any) -> None:
         """Tell an event of whatever deployment this attempt is by now."""
@@ -79,13 +80,16 @@ class Attempt:
         self._remember()
         return verdict
 
-    def _remember(self) -> None:
-        """A full disk here must not turn a good deployment into a bad one: it is said, and the hosts remember anyway."""
+    def _remember(self, *, with_page: bool = True) -> None:
+        """A full disk here must not turn a good deployment into a bad one: it is said, and the hosts remember anyway.
+
+        Between the switch and the decision no page is drawn, for users could notice what is waited for then.
+        """
         new, self._kept = self.events[self._kept :], len(self.events)
         try:
             with Ledger(self.directory) as ledger:
                 ledger.add([event for event in new if self._is_mine(event)])
-            write_report(self.directory, [event for event in self.events if self._is_mine(event)])
+            write_report(self.directory, [event for event in self.events if self._is_mine(event)], with_page=with_page)
         except (OSError, sqlite3.Error) as error:
             with contextlib.suppress(OSError):
                 self._watch(Event("note", time.time(), self.tell.deployment, "", {"message": f"the report could not be written: {error}"}))

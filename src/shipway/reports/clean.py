@@ -15,7 +15,10 @@ _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u
 
 def clean(text: object, *, most: int = 2000) -> str:
     """One line. Line ends and tabs become a space; what is longer than `most` characters ends in …"""
-    line = re.sub(r"[\n\t]", " ", _harmless(str(text)[: most * 4]))
+    said = str(text)
+    if len(said) <= most and said.isprintable():
+        return said  # as nearly all is: no sequence and no control is printable
+    line = re.sub(r"[\n\t]", " ", _harmless(said[: most * 4]))
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
