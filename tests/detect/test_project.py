@@ -61,6 +61,22 @@ def test_of_several_applications_the_likeliest_is_served() -> None:
     assert found is not None and "main:app" in str(found.shipment.processes[0].run)
 
 
+def test_variables_that_must_be_there_are_named() -> None:
+    app = """import os
+from flask import Flask
+key = os.environ["SECRET_KEY"]  # not os.environ["COMMENT"]
+os.environ["SET_HERE"] = "1"
+level = os.environ.get("LEVEL")
+mail, more = env("MAIL_URL"), config("DEBUG", default=False)
+port = os.environ["PORT"]
+app = Flask(__name__)
+"""
+    found = detect(tree_with(app_py=app), "x")
+    assert found is not None
+    asked = {(one.what, one.place) for one in found.assumptions if one.doubt}
+    assert asked == {("SECRET_KEY must be in the environment", "app.py:3"), ("MAIL_URL must be in the environment", "app.py:6")}
+
+
 def test_an_application_behind_the_main_guard_is_none() -> None:
     app = 'from flask import Flask\nif __name__ == "__main__":\n    app = Flask(__name__)\n'
     assert detect(tree_with(app_py=app), "x") is None

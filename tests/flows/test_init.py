@@ -136,7 +136,8 @@ def test_flags_say_it_all(repository: Repository, say: Say) -> None:
     assert code == 0, said
     document = load(written(repository)).document
     web, staging = document.process["web"], document.environment["staging"]
-    assert (document.app, web.run, web.health and web.health.path) == ("shop", "gunicorn app:app", "/up")
+    found_by_its_bare_name = 'export PATH="$PWD/.venv/bin:$PATH"; gunicorn app:app'
+    assert (document.app, web.run, web.health and web.health.path) == ("shop", found_by_its_bare_name, "/up")
     assert ([host.address for host in staging.hosts], staging.domains) == (["deploy@a.example.org", "b"], ["shop.example.org"])
     assert [task.name for task in document.task] == ["install"], "how it is installed is still recognised"
     assert "next: git add shipway.toml && git commit -m 'Deploy with Shipway', then shipway plan staging" in said

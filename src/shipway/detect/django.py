@@ -8,7 +8,7 @@ from dataclasses import replace
 from shipway.detect import python_install
 from shipway.detect.python_packages import packages
 from shipway.detect.python_source import App
-from shipway.detect.python_web import EMPTY, serve
+from shipway.detect.python_web import EMPTY, ask_for, serve
 from shipway.detect.sketch import HEALTH_PATHS, HEALTHY, Sketch, answers_at, good_at
 from shipway.detect.tree import Tree
 from shipway.model.intent import Task
@@ -47,6 +47,7 @@ def recognise(tree: Tree) -> Sketch | None:
         sketch.doubt("task.install", "no file names Django itself", "then nothing installs it", needed.source)
     files = _settings_files(tree, directory, settings)
     _health(sketch, tree, files)
+    ask_for(sketch, tree, files)
     _static(sketch, tree, directory, files, served_by_itself="whitenoise" in needed)
     _database(sketch, tree, directory, files)
     return sketch

@@ -7,14 +7,11 @@ import re
 import shlex
 from dataclasses import dataclass, field
 
-from shipway.detect.sketch import Sketch, answers_at
+from shipway.detect.sketch import OURS, Sketch, answers_at
 from shipway.detect.tree import Tree
 from shipway.model.intent import Process
 
 FILES = ("Dockerfile", "Containerfile")
-
-OURS = ("PATH", "HOME", "PORT", "SOCKET", "RELEASE")
-"""Variables that a host sets itself."""
 
 _WORD = re.compile(r"^\s*([A-Za-z]+)\s+(.*\S)\s*$")
 

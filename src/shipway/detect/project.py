@@ -72,9 +72,10 @@ def _path(sketch: Sketch) -> str:
 
 
 def _typed(sketch: Sketch, run: str) -> None:
-    """--run says what `web` runs; how it is installed stays as it was recognised."""
+    """--run says what `web` runs; how it is installed stays as it was recognised, and what was is found by its bare name."""
+    command = run if "/" in run.split()[0] else procfile.with_path(run, _path(sketch))
     web = next((one for one in sketch.processes if one.name == "web"), None)
-    made = Process(name="web", run=run, health=(web and web.health) or answers_at("/"), env=web.env if web else {})
+    made = Process(name="web", run=command, health=(web and web.health) or answers_at("/"), env=web.env if web else {})
     sketch.processes = [made, *(one for one in sketch.processes if one.name != "web")]
     sketch.assumptions = [one for one in sketch.assumptions if one.about != "process.web" or one.what.startswith(HEALTHY)]
     sketch.assume("process.web", f"web runs `{run}`", "--run says so")

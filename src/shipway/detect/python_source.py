@@ -76,6 +76,21 @@ def apps(tree: Tree) -> list[App]:
     return sorted((app for file in files for app in _in_file(tree, file)), key=_likelihood)
 
 
+_MUST_BE_SET = re.compile(
+    r"""\bos\.environ\[\s*["']([A-Z][A-Z0-9_]*)["']\s*\](?!\s*=[^=])|\b(?:env|config)(?:\.\w+)?\(\s*["']([A-Z][A-Z0-9_]*)["']\s*\)"""
+)
+
+
+def variables(tree: Tree, files: Iterable[str]) -> dict[str, tuple[str, int]]:
+    """Variables of the environment that these files ask for without a default, each with the first place that does."""
+    found: dict[str, tuple[str, int]] = {}
+    for file in files:
+        for number, line in tree.lines(file):
+            for name in _MUST_BE_SET.finditer(line.partition("#")[0]):
+                found.setdefault(name[1] or name[2], (file, number))
+    return found
+
+
 def _aside(path: str) -> bool:
     *folders, name = path.split("/")
     return (

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from shipway.detect import python_install
 from shipway.detect.python_packages import Packages, normal, packages
-from shipway.detect.python_source import App, apps
-from shipway.detect.sketch import HEALTHY, Sketch, answers_at, good_at
+from shipway.detect.python_source import App, apps, variables
+from shipway.detect.sketch import HEALTHY, OURS, Sketch, answers_at, good_at
 from shipway.detect.tree import Tree
 from shipway.model.intent import Process
 
@@ -53,6 +53,7 @@ def recognise(tree: Tree) -> Sketch | None:
         needed = next((one for part in _above(app.file) if (one := packages(tree, part)) is not None), needed)
     sketch = Sketch(app.framework or "Python", name=needed.name)
     serve(sketch, tree, app, needed)
+    ask_for(sketch, tree, [app.file])
     return sketch
 
 
@@ -64,6 +65,14 @@ def install_only(tree: Tree) -> Sketch | None:
     sketch = Sketch("Python", name=needed.name)
     python_install.install(sketch, tree, needed)
     return sketch
+
+
+def ask_for(sketch: Sketch, tree: Tree, files: Iterable[str]) -> None:
+    """Say which variables of the environment must be there before anything starts."""
+    for name, (file, line) in variables(tree, files).items():
+        if name not in OURS:
+            why = "it is asked for without a default; `env` sets it, and `shipway secrets set` what nobody may see"
+            sketch.doubt("process.web", f"{name} must be in the environment", why, file, line)
 
 
 def serve(sketch: Sketch, tree: Tree, app: App, needed: Packages) -> None:

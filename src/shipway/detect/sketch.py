@@ -15,6 +15,9 @@ HEALTH_PATHS = r"/?(?:up|healthz?|health[-_]?check|livez|readyz|ping|alive)/?"
 """A regular expression for the paths that people give to a page of health."""
 
 
+OURS = ("PATH", "HOME", "USER", "LANG", "PORT", "SOCKET", "RELEASE")
+"""Variables of the environment that a host sets itself."""
+
 HEALTHY = "it is healthy when"
 """How an assumption about health begins."""
 

@@ -72,8 +72,7 @@ async def init(words: InitWords, on_event: Callable[[Event], None]) -> Verdict:
         *(f"  {one.sentence}" for one in found.assumptions),
         *([f"  what was there is kept as {kept}"] if kept else []),
     ]
-    address = wanted.hosts[0].listen if wanted.hosts[0].listen else f"{wanted.hosts[0].name}:8080"
-    message = f"{FILE} is written and valid; once deployed, {app} answers at http://{address}/"
+    message = f"{FILE} is written and valid; once deployed, {app} answers at http://{_address(wanted)}/"
     return Verdict("answer", 0, message, _next(seen, environment), "", {**data, "kept": kept, "lines": lines})
 
 
@@ -85,6 +84,13 @@ def look(words: InitWords) -> Seen:
     listed = listing(repository, directory.relative_to(top).as_posix(), largest_bytes=LARGEST_BYTES)
     tree = Tree((path for path in listed.paths if path != FILE), listed.read)
     return Seen(directory, directory.name, listed, detect(tree, directory.name, run=words.run, health=words.health))
+
+
+def _address(environment: Environment) -> str:
+    """Where the front door of the first host will be, by the name that it answers to."""
+    first = environment.hosts[0]
+    host, _, port = (first.listen or f"{first.name}:{FIRST_PORT}").rpartition(":")
+    return f"{environment.domains[0] if environment.domains else host}:{port}"
 
 
 def _environment_name(words: InitWords) -> str:
