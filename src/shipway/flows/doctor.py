@@ -10,6 +10,7 @@ from shipway.execute import ask
 from shipway.execute.examine import examine, mend
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
+from shipway.flows.certificates import HTTPS, certificates
 from shipway.flows.front import serving
 from shipway.flows.hints import hint
 from shipway.flows.operator import Operator, look_here
@@ -19,12 +20,13 @@ from shipway.flows.transact import reach
 from shipway.flows.unheard import waits
 from shipway.flows.want import want
 from shipway.flows.words import DoctorWords, ResumeWords
-from shipway.model.errors import HostError, HostRefused, ShipwayError
+from shipway.model.errors import Failed, HostError, HostRefused, ShipwayError
 from shipway.model.event import Event
 from shipway.model.facts import HostFacts
 from shipway.model.finding import Examined, Finding, Findings
 from shipway.model.intent import Intent
 from shipway.model.verdict import Verdict
+from shipway.plan.checks.domains import certificate_findings
 from shipway.plan.checks.errors import of_host
 from shipway.plan.checks.fleet import fleet_findings
 from shipway.plan.checks.host import Asked, host_findings
@@ -76,6 +78,8 @@ async def _look(intent: Intent, here: Operator, tell: Tell) -> tuple[tuple[Findi
         found = [of_host(e.code, e, hint(e.code, environment=name, host=h, address=hosts[h].address), again) for h, e in errors.items()]
         silent = tuple(host for host, error in errors.items() if not isinstance(error, HostRefused))
         way_out = waits(looked.answers, name, {host: error.message for host, error in errors.items()})
+    if any(fact.proxy.running and (fact.proxy.listen or "").endswith(f":{HTTPS}") for fact in facts.values()):
+        found += certificate_findings(await certificates(intent.environment.domains), name)
     found += fleet_findings(intent, here.release, facts, silent=bool(errors), way_out=way_out)
     for host, fact in facts.items():
         found += host_findings(Asked(intent, hosts[host], fact, examined.answers.get(host, Examined()), here.release))
@@ -124,10 +128,13 @@ async def _mended(fleet: Fleet, host: str, checks: list[str], intent: Intent) ->
 
 
 async def _resumed(words: DoctorWords, intent: Intent, on_event: Callable[[Event], None]) -> str:
+    """Undone is settled as well as committed; any other ending is said with why it could not be."""
     try:
         return (await resume(ResumeWords(project=words.project, environment=intent.environment.name, json=words.json), on_event)).message
+    except Failed as undone:
+        return f"{undone.message}; {undone.state}"
     except ShipwayError as error:
-        return f"{error.message}; {error.state}" if error.state else error.message
+        return f"could not be settled: {error.message}"
 
 
 def _verdict(findings: Findings, silent: tuple[str, ...]) -> Verdict:

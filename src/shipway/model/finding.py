@@ -59,6 +59,14 @@ class Orphan:
 
 
 @dataclass(frozen=True, slots=True)
+class Certificate:
+    """What a visitor of a domain is shown. `days_left` is None where none was shown that a visitor trusts; `fault` says why then."""
+
+    days_left: float | None = None
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Examined:
     """What a host was asked beside its facts. `listen` is where requests should come in, `listen_fault` why they cannot, "" when they can.
 
