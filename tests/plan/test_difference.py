@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from hypothesis import given
@@ -74,3 +75,12 @@ def test_files_are_unknown_where_the_live_manifest_is_not_at_hand() -> None:
     assert difference(wanted, release(1), wanted.environment.hosts[0], live, None).empty
     first = difference(wanted, release(1), wanted.environment.hosts[0], None, None)
     assert first.live == "" and first.files is not None and [f.change for f in first.files] == ["added"]
+
+
+def test_the_order_in_which_a_host_keeps_keys_is_no_change() -> None:
+    wanted = intent(("a",), processes=[WEB])
+    live = facts(serving(wanted, [release(1)]))["a"].live
+    kept = json.loads(json.dumps(live, sort_keys=True))
+    assert difference(wanted, release(1), wanted.environment.hosts[0], kept, ()).settings == ()
+    backwards = json.loads(json.dumps(live), object_pairs_hook=lambda pairs: dict(reversed(pairs)))
+    assert difference(wanted, release(1), wanted.environment.hosts[0], backwards, ()).settings == ()

@@ -105,7 +105,7 @@ def _changes(before: Mapping[str, str], after: Mapping[str, str], *, hidden: boo
 
 def _text(value: object) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_text(v)}" for key, v in value.items() if v is not None)
+        return ", ".join(f"{key} {_text(v)}" for key, v in sorted(value.items()) if v is not None)
     if isinstance(value, (list, tuple)):
         return ", ".join(_text(v) for v in value)
     if isinstance(value, bool):
