@@ -40,6 +40,13 @@ def test_a_host_that_is_well_says_what_was_looked_at() -> None:
     assert found[2].what == "serves 1.1, generation 1, 1 copy up and healthy; files and journal are as recorded"
 
 
+def test_what_only_a_supervisor_starts_needs_a_supervisor_first() -> None:
+    found = findings(changed(WELL, supervisor={"running": False}, proxy={"running": False}))
+    assert bad(found) == [("supervisor", "wrong"), ("proxy", "wrong")]
+    assert {finding.next.split(" starts")[0] for finding in found if finding.severity == "wrong"} == {"shipway doctor production --fix"}
+    assert "listen" not in [finding.check for finding in found], "that nothing listens is said once"
+
+
 def test_a_host_on_which_nothing_was_deployed_is_well() -> None:
     found = findings(fresh("a"))
     assert bad(found) == []

@@ -91,8 +91,9 @@ def _recorded(asked: Asked) -> Iterator[Finding]:
 
 def _mend(asked: Asked, check: str) -> str:
     environment, name = asked.environment, asked.host.name
+    if check in ("supervisor", "process", "proxy") and not asked.facts.supervisor_running:
+        return f"shipway doctor {environment} --fix starts the supervisor, which starts what is to run"
     return {
-        "supervisor": f"shipway doctor {environment} --fix starts it",
         "process": f"shipway logs {environment} --host {name} says why; its supervisor starts it again by itself, "
         f"shipway deploy {environment} on every host",
         "journal": f"find out who writes to {name}; then move journal.db*, journal.mark, generations and current out of its root, "
@@ -111,9 +112,8 @@ def _door(asked: Asked) -> Iterator[Finding]:
             next=f"end what holds it, or set another `listen` for {asked.host.name} in shipway.toml and commit; "
             f"then shipway deploy {asked.environment}",
         )
-    elif examined.listen:
-        proxy = asked.facts.proxy
-        says = "its proxy listens" if proxy.running else "nothing listens yet, and its proxy may"
+    elif examined.listen and (asked.facts.proxy.running or asked.facts.live is None):
+        says = "its proxy listens" if asked.facts.proxy.running else "nothing listens yet, and its proxy may"
         yield asked.finding("listen", "ok", f"{says} at {examined.listen}")
 
 
