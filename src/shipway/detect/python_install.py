@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from shipway.detect.python_packages import Packages
+from shipway.detect.python_packages import Packages, toml
 from shipway.detect.sketch import Sketch
 from shipway.detect.tree import Tree
 from shipway.model.intent import Task
@@ -31,6 +31,8 @@ def install(sketch: Sketch, tree: Tree, needed: Packages, servers: Sequence[str]
         lines.append(f"{_bin(needed)}{PIP} {' '.join(servers)}")
     venv = f'python3 -m venv "$(readlink -f {_up(needed.directory)}{VENV})"'
     env = {"SETUPTOOLS_SCM_PRETEND_VERSION": "0", "PBR_VERSION": "0"} if needed.from_git and COPY in lines else {}
+    if any("uv sync" in line or "uv pip" in line for line in lines):
+        env["UV_SYSTEM_CERTS"] = "1"  # as pip does: a host may know authorities of its own
     sketch.tasks.append(
         Task(
             name="install",
@@ -77,7 +79,14 @@ def _requirements(tree: Tree, needed: Packages, kind: str) -> list[str]:
 def _package(tree: Tree, needed: Packages, kind: str) -> list[str]:
     if needed.is_package:
         return [COPY, f'{_bin(needed)}{PIP} "$copy/app"']
+    if "project" not in toml(tree, needed.source):
+        return _listed(tree, needed, kind)
     return [f"{_bin(needed)}{PIP} uv", f"{_bin(needed)}uv pip install --python {_bin(needed)}python -r pyproject.toml"]
+
+
+def _listed(tree: Tree, needed: Packages, kind: str) -> list[str]:
+    """What a file lists that no installer reads without its lock: by name."""
+    return [f"{_bin(needed)}{PIP} {' '.join(needed.named)}"] if needed.named else []
 
 
 def _uv(tree: Tree, needed: Packages, kind: str) -> list[str]:
@@ -103,7 +112,8 @@ def _pipenv(tree: Tree, needed: Packages, kind: str) -> list[str]:
     listed = f'"$(readlink -f {venv})/locked.txt"'
     read = (
         'import json; d = json.load(open("Pipfile.lock"))["default"]; '
-        'print(*(f"{n}{p.get(\\"version\\", \\"\\")}" for n, p in d.items()), sep="\\n")'
+        'full = lambda n, p: n + "[" + ",".join(p.get("extras", ())) + "]" + p.get("version", ""); '
+        'print(*(full(n, p) + " ; " + p["markers"] if "markers" in p else full(n, p) for n, p in d.items()), sep=chr(10))'
     )
     return [f"python3 -c '{read}' > {listed}", f"{_bin(needed)}{PIP} -r {listed}"]
 
@@ -117,7 +127,7 @@ _INSTALLERS: Mapping[str, Callable[[Tree, Packages, str], list[str]]] = {
     "pyproject.toml": _package,
     "setup.py": _package,
     "setup.cfg": _package,
-    "Pipfile": lambda tree, needed, kind: [f"{_bin(needed)}{PIP} {' '.join(needed.named)}"] if needed.named else [],
+    "Pipfile": _listed,
 }
 
 _WHY: Mapping[str, str] = {
