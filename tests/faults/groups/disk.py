@@ -65,7 +65,7 @@ STAGES = (
     "before decide:tell",
     "before run:retire",
 )
-BACK_STAGES = ("before run:generation", "before run:switch", "done switch")
+BACK_STAGES = ("started generation", "before run:switch", "done switch")
 """Those of a rollback that can end otherwise: nothing travels."""
 
 
