@@ -51,10 +51,9 @@ async def run_command(fleet: Fleet, host: str, argv: Sequence[str], streams: Str
     args: dict[str, Any] = {"argv": list(argv), "process": process, "who": who, "terminal": None}
     if terminal is not None:
         args["terminal"] = {"rows": terminal.size.rows, "columns": terminal.size.columns, "term": terminal.kind}
-    channel = await fleet.channel(host)
     tasks = [asyncio.ensure_future(typing()), asyncio.ensure_future(showing())]
     try:
-        answer = await channel.call("exec", args, body=body(), on_event=on_event, timeout_seconds=math.inf)
+        answer = await fleet.call(host, "exec", args, body=body, on_event=on_event, timeout_seconds=math.inf, again=False)
         await shown.join()
     finally:
         for task in tasks:

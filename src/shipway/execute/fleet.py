@@ -40,6 +40,7 @@ WAITS: Mapping[str, str] = {
     "put": "a file to arrive",
     "put_many": "files to arrive",
     "events": "its journal",
+    "tail": "its logs",
     "manifest": "the list of its files",
     "generation": "an earlier generation",
     "get": "content of an earlier release",
@@ -49,8 +50,8 @@ WAITS: Mapping[str, str] = {
 }
 """What a question waits for, in words."""
 
-TOLD_ELSEWHERE = frozenset({"run", "follow"})
-"""Questions whose waits are told by those who ask: each step of a list, the silence of a driver."""
+TOLD_ELSEWHERE = frozenset({"run", "follow", "exec"})
+"""Questions whose waits are told by those who ask: each step of a list, the silence of a driver; and a command that a person runs."""
 
 AT_ONCE = 32
 """Logins under way at once: more only makes sshd's MaxStartups drop them."""
