@@ -21,14 +21,16 @@ from shipway_agent.root import Root
 from shipway_agent.session import Session
 from tests.agent.wire import Wire, session, until
 from tests.agent.workshop import DEPLOYMENT, NUMBER, step, task, workshop
+from tests.stories.project import end_all
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A root with a leased deployment and a generation."""
+def root(tmp_path: Path) -> Iterator[Path]:
+    """A root with a leased deployment and a generation. A supervisor that a session starts there ends with the test."""
     with workshop(tmp_path / "root"):
         pass
-    return tmp_path / "root"
+    yield tmp_path / "root"
+    end_all(tmp_path / "root")
 
 
 @pytest.fixture
