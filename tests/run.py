@@ -14,7 +14,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 LEFT_OUT_OF_FAST = ("tests/stories", "tests/faults", "tests/apps")
-SIDE_BY_SIDE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
+SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 NO_TESTS = 5
 MOST_UNSTEADY = 3
 """More than this is no bad luck: the run has failed."""

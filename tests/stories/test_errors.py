@@ -96,16 +96,19 @@ run = "sleep 3"
 
 
 def test_a_second_operator_while_one_deploys(ground: Ground) -> None:
-    version = ground.author.commit(ground.author.settings + SLOW)
-    with ground.visited() as standing:
-        first = ground.project.start("deploy", "local", "--json")
-        deployment = wait_for(first, "leased")["deployment"]
-        began = time.monotonic()
-        second = ground.project.run("deploy", "local", code=None)
-        waited = time.monotonic() - began
-        standing.also = {f"200 {version}"}
-        rest, _ = first.communicate(timeout=60)
-    assert first.returncode == 0, rest
+    while True:
+        version = ground.author.commit(ground.author.settings + SLOW)
+        with ground.visited() as standing:
+            first = ground.project.start("deploy", "local", "--json")
+            deployment = wait_for(first, "leased")["deployment"]
+            began = time.monotonic()
+            second = ground.project.run("deploy", "local", code=None)
+            waited = time.monotonic() - began
+            standing.also = {f"200 {version}"}
+            rest, _ = first.communicate(timeout=60)
+        assert first.returncode == 0, rest
+        if second.code != 0:
+            break  # on a very busy machine the first one has ended before the second one asks
     assert second.code == 3, second.text
     who = next(json.loads(line)["data"]["who"] for line in rest.splitlines() if '"began"' in line)
     for name in (who, deployment, "lease of a", " for "):
