@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from shipway.flows import attempt as attempts
 from shipway.flows.attempt import attempt
+from shipway.ledger.store import Ledger
 from shipway.model.event import Event
 from shipway.model.verdict import Verdict
 
@@ -38,3 +41,21 @@ def test_the_page_is_drawn_with_the_report_but_not_while_users_could_notice(tmp_
         assert written("html") == page and written("json") != report
         made.ended(Verdict("live", 0, "done", "", made.tell.deployment))
         assert written("html") != page
+
+
+def test_another_program_that_stands_still_in_the_middle_of_a_write_holds_nothing_up(tmp_path: Path) -> None:
+    """A driver that was stopped has the ledger; whoever deploys meanwhile writes its report, and the ledger when it can."""
+    seen: list[Event] = []
+    with attempt(tmp_path, seen.append) as made:
+        made.say("began", kind="deploy")
+        with Ledger(tmp_path) as ledger, closing(sqlite3.connect(ledger.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for name in ("ship", "prepare", "switch", "verify"):
+                made.say("phase", name=name, wave=name)
+            assert len(list(tmp_path.glob(".shipway/reports/*.json"))) == 1
+            assert [event.data.get("name") for event in ledger.events()] == [None], "nothing was written beside it"
+            other.execute("ROLLBACK")
+        made.ended(Verdict("live", 0, "done", "", made.tell.deployment))
+    with Ledger(tmp_path) as ledger:
+        assert [event.data.get("name") for event in ledger.events()] == [None, "ship", "prepare", "switch", "verify", None]
+    assert "note" not in [event.kind for event in seen]

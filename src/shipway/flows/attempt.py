@@ -15,7 +15,7 @@ from typing import Any
 
 from shipway.execute.telling import Tell
 from shipway.flows.begin import LEFT
-from shipway.ledger.store import Ledger
+from shipway.ledger.store import BUSY_SECONDS, Ledger
 from shipway.model.errors import ShipwayError
 from shipway.model.event import Event
 from shipway.model.verdict import Verdict
@@ -24,6 +24,9 @@ from shipway.reports.json import ACTIVATION
 
 LANDMARKS = frozenset({"began", "phase", "decided"})
 """Events at which an attempt is written down so far: a driver that is killed leaves a report too, which says *interrupted*."""
+
+MOMENT_SECONDS = 0.1
+"""So long, and no longer, leases and hosts wait for another program that writes to the ledger: what it did not get then it gets later."""
 
 OUTPUT_LINES = 20_000
 """Lines of output that an attempt remembers, of all hosts together. Who watches sees them all; hosts keep the beginning of each task's."""
@@ -77,20 +80,22 @@ class Attempt:
             hint=verdict.hint,
             seconds=self.seconds,
         )
-        self._remember()
+        self._remember(busy_seconds=BUSY_SECONDS)
         return verdict
 
-    def _remember(self, *, with_page: bool = True) -> None:
+    def _remember(self, *, with_page: bool = True, busy_seconds: float = MOMENT_SECONDS) -> None:
         """A full disk here must not turn a good deployment into a bad one: it is said, and the hosts remember anyway.
 
         Between the switch and the decision no page is drawn, for users could notice what is waited for then.
         """
-        new, self._kept = self.events[self._kept :], len(self.events)
         try:
-            with Ledger(self.directory) as ledger:
-                ledger.add([event for event in new if self._is_mine(event)])
             write_report(self.directory, [event for event in self.events if self._is_mine(event)], with_page=with_page)
+            with Ledger(self.directory, busy_seconds) as ledger:
+                ledger.add([event for event in self.events[self._kept :] if self._is_mine(event)])
+            self._kept = len(self.events)
         except (OSError, sqlite3.Error) as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY and busy_seconds < BUSY_SECONDS:
+                return
             with contextlib.suppress(OSError):
                 self._watch(Event("note", time.time(), self.tell.deployment, "", {"message": f"the report could not be written: {error}"}))
 

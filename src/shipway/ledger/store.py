@@ -19,16 +19,19 @@ FILE = "ledger.db"
 FORMAT = "1"
 """As schema.sql writes it."""
 BUSY_SECONDS = 10.0
+"""How long another program of this project is waited for, which may be stopped in the middle of a write."""
 
 
 class Ledger:
     """The operator's memory. Damaged, or of another format, it is set aside and begun anew: the hosts remember everything that counts.
 
-    Use it as a context manager, in one thread. Raises OSError where the project cannot be written, sqlite3.Error where a disk fails.
+    Use it as a context manager, in one thread. Raises OSError where the project cannot be written, sqlite3.Error where a disk fails or
+    another program has written for longer than `busy_seconds`.
     """
 
-    def __init__(self, project: Path) -> None:
+    def __init__(self, project: Path, busy_seconds: float = BUSY_SECONDS) -> None:
         self.path = ignored_folder(project) / FILE
+        self._busy_seconds = busy_seconds
         try:
             self._db = self._open()
         except sqlite3.DatabaseError as error:
@@ -100,7 +103,7 @@ class Ledger:
             self.path.with_name(FILE + rest).unlink(missing_ok=True)
 
     def _open(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, timeout=BUSY_SECONDS)
+        db = sqlite3.connect(self.path, timeout=self._busy_seconds)
         try:
             db.execute("PRAGMA journal_mode=WAL")
             db.executescript(Path(__file__).with_name("schema.sql").read_text())
