@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -87,3 +88,13 @@ def is_running(pid: int) -> bool:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return False
+
+
+def test_whoever_keeps_its_output_open_and_leaves_its_group_is_not_waited_for(tmp_path: Path) -> None:
+    began = time.monotonic()
+    said = refusal("echo s3cret; setsid sh -c 'echo $$ > pid; exec sleep 1000' & sleep 1000", tmp_path, timeout_seconds=3.0)
+    assert said == "did not end within 3 s, and was ended"
+    assert time.monotonic() - began < 60
+    pid = tmp_path / "pid"
+    if pid.exists():  # on a very busy machine it was ended before it left the group
+        os.kill(int(pid.read_text()), signal.SIGKILL)
