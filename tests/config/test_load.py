@@ -58,10 +58,9 @@ def test_one_value_of_the_wrong_kind_anywhere_is_found_at_its_line(data: st.Data
     table[key] = 1e300
     text = toml(document)
     found = faults(text)
-    assert len(found) >= 1
-    assert ".".join([*path, key]) in "".join(found).replace("[", ".").replace("]", "")
-    line = int(found[0].split(":")[1])
-    assert "1e+300" in text.split("\n")[line - 1]
+    named = [fault for fault in found if ".".join([*path, key]) in fault.replace("[", ".").replace("]", "")]
+    lines = [text.split("\n")[int(fault.split(":")[1]) - 1] for fault in named]
+    assert any("1e+300" in line for line in lines), found  # another key may no longer fit to it, and is named as well
 
 
 @few
