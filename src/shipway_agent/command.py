@@ -38,15 +38,18 @@ SETTLE_SECONDS = 0.3
 KILL_SECONDS = 5.0
 CANNOT_START = 127
 
-ON_A_TERMINAL = """import fcntl, os, sys, termios
+ON_A_TERMINAL = """import fcntl, os, signal, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+    signal.signal(number, signal.SIG_DFL)
 try:
     os.execvpe(sys.argv[1], sys.argv[1:], os.environ)
 except OSError as error:
     os.write(2, f"{sys.argv[1]} cannot be started: {error.strerror}\\r\\n".encode())
     os._exit(127)
 """
-"""Only a process itself can make a terminal its own; between fork and exec of a program with threads nothing may run."""
+"""Only a process itself can make a terminal its own; between fork and exec of a program with threads nothing may run. What whoever started
+us ignores (Ctrl-C, behind a shell's `&`) means something again on a terminal."""
 
 
 def execute(call: Call) -> Dict[str, Any]:
