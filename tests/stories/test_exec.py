@@ -101,6 +101,22 @@ def test_a_console_on_a_terminal(shop: Shop) -> None:
         child.wait()
 
 
+def test_an_agent_that_dies_is_no_good_end(shop: Shop) -> None:
+    """The command had begun: nobody says that nothing was touched."""
+    marker = shop.place / "agent"
+    child = shop.project.start("exec", "local", "--host", "a", "--", "sh", "-c", f"echo $PPID > '{marker}'; exec sleep 1000")
+    try:
+        eventually(lambda: marker.exists() and marker.read_text().strip().isdigit(), "the command runs")
+        os.kill(int(marker.read_text()), signal.SIGKILL)
+        out, err = child.communicate(timeout=60)
+    finally:
+        child.kill()
+        child.wait()
+    assert child.returncode == 4, out + err
+    assert "it had begun, and what it did stands" in out + err
+    assert "nothing was touched" not in out + err
+
+
 def test_who_is_killed_takes_the_command_along(shop: Shop) -> None:
     marker = shop.place / "pid"
     child = shop.project.start("exec", "local", "--", "sh", "-c", f"echo $$ > '{marker}'; exec sleep 1000")

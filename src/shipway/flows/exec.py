@@ -15,7 +15,7 @@ from shipway.flows.transact import reach
 from shipway.flows.want import intent_of_head
 from shipway.flows.words import ExecWords
 from shipway.flows.words_of_failure import unreachable
-from shipway.model.errors import HostError, Refused, WrongInput
+from shipway.model.errors import HostError, LinkLost, Refused, Unsettled, WrongInput
 from shipway.model.event import Event
 from shipway.model.intent import Intent
 from shipway.model.streams import Size, Streams, Terminal
@@ -50,6 +50,10 @@ async def _run(fleet: Fleet, host: str, words: ExecWords, streams: Streams) -> i
         if error.code in ("no-generation", "no-process"):
             state, hint = "nothing was run", f"shipway status {fleet.environment} shows what serves"
             raise Refused(f"{host}: {error.message}", state=state, hint=hint, code=error.code) from error
+        if isinstance(error, LinkLost):
+            state = "it had begun, and what it did stands; it ends with its link, unless the agent itself was killed: then it may still run"
+            hint = f"look at what it did; shipway exec {fleet.environment} --host {host} -- COMMAND runs one again"
+            raise Unsettled(f"{host}: {error.message}", state=state, hint=hint, code=error.code) from error
         raise
 
 
@@ -79,6 +83,13 @@ def _hosts(words: ExecWords, intent: Intent) -> list[str]:
         return list(dict.fromkeys(words.hosts))
     roles = next((process.roles for process in intent.shipment.processes if process.name == words.process), ())
     able = [name for name, host in known.items() if not roles or set(roles) & set(host.roles)]
+    if not able:
+        raise WrongInput(
+            f"no host of {intent.environment.name} has a role of the process {words.process}",
+            state="nothing was run",
+            hint="shipway exec --help",
+            code="no-host",
+        )
     return able if words.everywhere else able[:1]
 
 
