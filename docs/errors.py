@@ -1,7 +1,7 @@
 """What the code can raise in, the page docs/reference/errors.md out: every code with its class, exit code, meaning and what to type next.
 
-The codes of hosts have their advice in flows/hints.py. What only this machine raises words its own hint where it is raised; here it is
-in short. `raised` finds the codes in the source, so that a code without a line here fails a test.
+What this machine raises has its line in flows/catalogue.py, what hosts raise its advice in flows/hints.py. `raised` finds the codes in the
+source, so that a code without a line fails a test.
 """
 
 from __future__ import annotations
@@ -11,107 +11,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
+from shipway.flows.catalogue import OPERATOR
 from shipway.flows.hints import HOSTS
 from shipway.model import errors
 from shipway.model.errors import AGAIN
 from shipway_agent.errors import SAYINGS, SYSTEM
 
 SOURCES = Path(__file__).parents[1] / "src"
-
-
-class Line(NamedTuple):
-    """One code of this machine: what it means, and what to type next in short."""
-
-    means: str
-    next: str
-
-
-OPERATOR: Mapping[str, Line] = {
-    # ------------------------------------------------------- what was typed and written
-    "input": Line("the configuration says something that cannot be done", "correct what is named and commit; then the same command again"),
-    "config": Line("shipway.toml has faults, and all are listed", "correct them and commit; then the same command again"),
-    "no-config": Line("there is no shipway.toml", "shipway init writes one; commit it"),
-    "config-there": Line("init would write over a shipway.toml that is another one", "shipway init --dry-run shows it, --force writes it"),
-    "not-recognised": Line("init cannot tell how the application is run", "shipway init --run 'COMMAND'"),
-    "answers": Line("what was said to init cannot stand in shipway.toml", "shipway init --help tells what each option takes"),
-    "cannot-write": Line("init cannot write its file", "make the directory writable, or shipway init --dry-run"),
-    "no-file": Line("the commit has no such file", "git add and commit what is named"),
-    "environment": Line("no environment of that name, or several and none was named", "name one of those that are listed"),
-    "secret": Line("a value that nobody may see cannot be had, or cannot be one", "do what each line says; then the same command again"),
-    "secret-name": Line("a secret cannot have this name, or there is none of it", "shipway secrets list ENV has the names"),
-    "secret-value": Line("a value cannot be a secret, or was typed where others can see it", "pipe it, or type it when asked"),
-    "secret-file": Line("a file of .shipway-secrets cannot be used", "do what each line says and commit"),
-    "secret-key": Line("you have no key of your own for secrets", "shipway secrets keygen"),
-    "recipient": Line("what was typed is nobody whom one can encrypt to", "shipway secrets recipients list ENV; age1… or ssh-ed25519 …"),
-    "setting": Line("the application gets no variable of that name", "shipway config ENV lists them"),
-    "variable": Line("a variable that notifications need is not set here, or holds no target", "export it; then the same command again"),
-    "other-app": Line("the commit is of another application", "ship a commit of this one"),
-    "ref": Line("--ref names no commit, or several", "name one: git log shows them"),
-    "no-host": Line("a name is no host, or --without names all of them", "name hosts of the environment"),
-    "process": Line("no host has a log of a process of that name", "name one of those that are listed"),
-    "release": Line("no host keeps logs of that generation", "shipway history ENV lists the generations"),
-    "deployment": Line("no deployment of that name, or several", "shipway history ENV lists them"),
-    "page": Line("the page of a deployment cannot be written where it is wanted", "shipway show ENV DEPLOYMENT --html OTHER.html"),
-    # -------------------------------------------------------------------- the repository
-    "no-repository": Line("here is no git repository", "go to the checkout, or git init and commit"),
-    "repository": Line("git cannot read the repository", "git fsck says what is wrong"),
-    "foreign-repository": Line("the repository belongs to another user", "git config --global --add safe.directory, or as its owner"),
-    "no-git": Line("git is not installed", "install git 2.30 or newer"),
-    "git": Line("git failed", "git fsck; git fetch where objects are missing"),
-    "filter": Line("a filter of the repository would run a program", "--ref names the commit; then no filter is asked"),
-    "requires": Line("the commit does not meet `requires` of the environment", "do what each line says, or deploy elsewhere"),
-    # ----------------------------------------------------------------------- the release
-    "tree": Line("paths of the commit cannot be shipped", "do what each line says and commit"),
-    "subdirectory": Line("`subdirectory` is no directory of the commit", "correct it in shipway.toml and commit"),
-    "empty": Line("what would be shipped has no file", "commit something, or correct `subdirectory`"),
-    "content-changed": Line("a file changed while it was read", "the same command again"),
-    "cache": Line("the cache of builds cannot be written", "make it writable, or set XDG_CACHE_HOME"),
-    "build": Line("a command of the build failed", "mend it and commit; then the same command again"),
-    "dropped": Line("the release no longer shares a path that has content", "put it back into `shared`, or move the content away"),
-    "key-page": Line("a key page cannot be asked", "correct `key_pages` of the environment and commit"),
-    "caddy-missing": Line("Caddy is not installed here", "install the package that is named"),
-    "caddy-platform": Line("the Caddy installed here is for another platform", "SHIPWAY_CADDY names one for the host"),
-    # ------------------------------------------------------------------ before it begins
-    "refused": Line("something stands in the way", "do what is said"),
-    "unread": Line("a host could not be read", "shipway status ENV says why"),
-    "host": Line("a host says that it cannot take a release", "mend what it says; then the same command again"),
-    "python": Line("python3 of a host is older than 3.9", "install a newer one there; then the same command again"),
-    "root-taken": Line("the root of a host belongs to another host", "give it a root of its own in shipway.toml"),
-    "member-missing": Line("a recorded member is missing from shipway.toml", "shipway host remove ENV NAME, or put it back"),
-    "last-host": Line("the host that should leave is the only one", "shipway remove ENV"),
-    "not-lost": Line("the host that should be written off answers and serves", "shipway host remove ENV NAME, without --lost"),
-    "no-address": Line("the host that should leave is not in shipway.toml, and nobody remembers it", "put it back, or --lost"),
-    "overtaken": Line(
-        "this driver was not heard for longer than its lease, and the hosts went on without it", "shipway status ENV; then again"
-    ),
-    "lease-held": Line(
-        "somebody else deploys: who, since when, and on which host", "shipway status ENV; the same command again afterwards"
-    ),
-    "lease-raced": Line("another operator is always quicker", "the same command again when the other one has ended"),
-    "lease-refused": Line("a host refuses its lease", "shipway status ENV, shipway resume ENV"),
-    "lead-missing": Line("a deployment is open whose lead takes no part", "shipway resume ENV with it, or shipway abort ENV --lost LEAD"),
-    # -------------------------------------------------------------------------- rollback
-    "no-previous": Line("nothing was current before", "shipway history ENV"),
-    "target-unknown": Line("no good generation is called that", "one of the numbers that are listed"),
-    "target-ambiguous": Line("several releases are called that", "one of the numbers that are listed"),
-    "target-lacking": Line("a host has not got that generation", "shipway deploy ENV --ref COMMIT brings it"),
-    # --------------------------------------------------------------------------- endings
-    "failed": Line("it was tried, failed and was undone", "mend the cause; then the same command again"),
-    "interrupted": Line("it was interrupted before anything was touched, or was undone", "the same command again"),
-    "undone": Line("what an interrupted driver left was undone", "shipway deploy ENV ships it again"),
-    "committed": Line("it was committed before the abort", "shipway rollback ENV goes back"),
-    "unsettled": Line("something is not settled", "shipway resume ENV"),
-    "lead-silent": Line(
-        "the lead cannot be heard, so nothing is decided", "shipway resume ENV; hosts go back by themselves at their deadline"
-    ),
-    "behind": Line("it is decided, and a host has not acknowledged it", "shipway resume ENV; the host asks the lead by itself"),
-    "left-out": Line("it is live, and hosts that were left out are behind", "shipway deploy ENV --ref COMMIT when they can be reached"),
-    "not-removed": Line("a host could not be cleared", "the same command again"),
-    "not-recorded": Line("a host left, and another one has not recorded it", "the same command again"),
-}
-"""Codes that are raised on this machine. Codes of hosts stand in flows/hints.py."""
 
 CLASSES = ("Failed", "WrongInput", "Refused", "Unsettled")
 OF_HOSTS = ("HostError", "Unreachable", "LinkLost", "Overdue", "HostRefused", "Complaint", "AgentError", "No")
@@ -150,15 +57,16 @@ def raised() -> tuple[Raised, ...]:
 
 def page() -> str:
     """The text of docs/reference/errors.md."""
-    rows = [f"| `{code}` | {_class(code)} | {line.means} | {line.next} |" for code, line in sorted(OPERATOR.items())]
-    hosts = [f"| `{code}` | {advice.means} | {_shown(advice.next)} |" for code, advice in sorted(HOSTS.items())]
+    rows = [f"| {_anchored(code)} | {_class(code)} | {line.means} | {line.next} |" for code, line in sorted(OPERATOR.items())]
+    hosts = [f"| {_anchored(code)} | {advice.means} | {_shown(advice.next)} |" for code, advice in sorted(HOSTS.items())]
     exits = [f"| {cls.exit_code} | {cls.__name__} | {(cls.__doc__ or '').splitlines()[0]} |" for cls in _classes()]
     return "\n".join(
         [
             "# Errors",
             "",
             "Every error says what happened, what state things are in, and the command to type next. With `--json` the last line has",
-            "`data.code`, one of these. The exit code is the verdict.",
+            "`data.code`, one of these; without it the last line names `shipway explain CODE`, which says what stands here.",
+            "The exit code is the verdict.",
             "",
             "| exit code | class | meaning |",
             "|---|---|---|",
@@ -182,6 +90,11 @@ def page() -> str:
             "",
         ]
     )
+
+
+def _anchored(code: str) -> str:
+    """The code with a place of its own on the page, errors.md#CODE; the first table has it where both know the code."""
+    return f'<a id="{code}"></a>`{code}`'
 
 
 def _classes() -> list[type[errors.ShipwayError]]:

@@ -56,7 +56,7 @@ def schema(make: Callable[[], Mapping[str, Any]]) -> Callable[[], str]:
 PAGES: Mapping[str, Callable[[], str]] = {
     "states.md": states,
     "events.md": events,
-    "errors.md": lambda: NOTE.format(source="docs/errors.py and src/shipway/flows/hints.py") + errors.page(),
+    "errors.md": lambda: NOTE.format(source="src/shipway/flows/catalogue.py and hints.py") + errors.page(),
     "configuration.md": reference.page,
     "shipway.schema.json": reference.json_schema,
     "report.schema.json": schema(report_schema),

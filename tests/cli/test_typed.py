@@ -40,6 +40,7 @@ COMMANDS = [
     "shipway logs production --follow --process web --process mail --host b --release 12 --lines 5",
     "shipway exec production --host b --process web -- ls -la 'a b'",
     "shipway exec production --all -- uptime",
+    "shipway explain lease-held",
 ]
 
 
@@ -70,6 +71,7 @@ def test_what_is_typed_again_is_read_as_the_same_words(command: str, monkeypatch
         "init",
         "logs",
         "exec",
+        "explain",
     ):
         monkeypatch.setattr(f"shipway.cli.{name}.perform", record)
     assert run(shlex.split(command)[1:]) == 0

@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, str] = {
     "verify": "Whether every host proves that it serves a release.",
     "remove": "Take the application off its hosts.",
     "host remove": "Take one host out of its environment.",
+    "explain": "What the code of an error means, and what helps.",
     "self-check": "Whether this installation is whole and finds what it needs.",
     "completion": "The script that completes words in a shell.",
 }

@@ -61,6 +61,14 @@ def releases(ctx: click.Context, parameter: click.Parameter, incomplete: str) ->
     return _items([*first, *_remembered(ctx, release_names)], incomplete)
 
 
+def codes(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """The codes that an error may have."""
+    from shipway.flows.catalogue import OPERATOR
+    from shipway.flows.hints import HOSTS
+
+    return _items(sorted({code: line.means for code, line in (*HOSTS.items(), *OPERATOR.items())}.items()), incomplete)
+
+
 def _items(words: Iterable[tuple[str, str]], incomplete: str) -> list[CompletionItem[str]]:
     return [CompletionItem(word, help=says or None) for word, says in words if word.startswith(incomplete) and PLAIN.fullmatch(word)]
 

@@ -15,7 +15,7 @@ from shipway.model.event import Event
 from shipway.model.verdict import Verdict
 
 READS = frozenset(
-    {"doctor", "status", "plan", "config", "history", "show", "verify", "self-check"}
+    {"doctor", "status", "plan", "config", "history", "show", "verify", "explain", "self-check"}
     | {"secrets list", "secrets set", "secrets rm", "secrets keygen"}
     | {"secrets recipients add", "secrets recipients rm", "secrets recipients list"}
 )

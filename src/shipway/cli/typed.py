@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from shipway.flows.words import Words
 
-FIRST = ("target", "deployment", "release", "host", "name", "recipient")
+FIRST = ("target", "deployment", "release", "host", "name", "recipient", "error")
 """Words without an option before them."""
 
 OPTIONS = {

@@ -215,6 +215,13 @@ class InitWords(Words):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainWords(Words):
+    """`error` is the code of one. No project is needed."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SelfCheckWords(Words):
     """Look at this installation. No project is needed."""
 

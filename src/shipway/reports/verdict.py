@@ -41,6 +41,8 @@ def verdict_text(verdict: Verdict, state: State, *, situation: str = "", details
     lines += [f"  still finishing: {_drain(draining)}" for draining in state.draining]
     if verdict.hint:
         lines.append(f"  next: {clean(verdict.hint)}")
+    if verdict.exit_code and verdict.data.get("code"):
+        lines.append(f"  about: shipway explain {clean(str(verdict.data['code']))}")
     if report:
         lines.append(f"  report: {clean(report)}")
     return lines
