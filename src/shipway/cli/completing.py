@@ -66,7 +66,8 @@ def codes(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> li
     from shipway.flows.catalogue import OPERATOR
     from shipway.flows.hints import HOSTS
 
-    return _items(sorted({code: line.means for code, line in (*HOSTS.items(), *OPERATOR.items())}.items()), incomplete)
+    means = {code: advice.means for code, advice in HOSTS.items()} | {code: line.means for code, line in OPERATOR.items()}
+    return _items(sorted(means.items()), incomplete)
 
 
 def _items(words: Iterable[tuple[str, str]], incomplete: str) -> list[CompletionItem[str]]:
