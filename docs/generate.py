@@ -1,4 +1,4 @@
-"""Declarations of the source in, the pages of docs/reference/ out; with --check, exit 1 where a page is not what it would be now."""
+"""Declarations of the source in, the pages of docs/reference/ and the list of decisions out; with --check, exit 1 where a page is not what it would be now."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from docs import errors
+from docs import commands, decided, errors
 from shipway.config import reference
 from shipway.model.event import KINDS
 from shipway.model.history import VERDICTS
@@ -57,6 +57,8 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "states.md": states,
     "events.md": events,
     "errors.md": lambda: NOTE.format(source="src/shipway/flows/catalogue.py and hints.py") + errors.page(),
+    "commands.md": lambda: NOTE.format(source="src/shipway/cli/") + commands.page(),
+    "../decisions/index.md": lambda: NOTE.format(source="the files beside it") + decided.page(),
     "configuration.md": reference.page,
     "shipway.schema.json": reference.json_schema,
     "report.schema.json": schema(report_schema),
@@ -65,15 +67,19 @@ PAGES: Mapping[str, Callable[[], str]] = {
 }
 
 
+def _path(name: str) -> str:
+    return str((DIRECTORY / name).resolve().relative_to(DIRECTORY.parents[1]))
+
+
 def main(argv: list[str]) -> int:
     stale = [name for name, page in PAGES.items() if not (DIRECTORY / name).exists() or (DIRECTORY / name).read_text() != page()]
     if "--check" in argv:
         for name in stale:
-            print(f"docs/reference/{name} is not what the source says now; bin/docs writes it")
+            print(f"{_path(name)} is not what the source says now; bin/docs writes it")
         return 1 if stale else 0
     for name in stale:
         (DIRECTORY / name).write_text(PAGES[name]())
-        print(f"wrote docs/reference/{name}")
+        print(f"wrote {_path(name)}")
     return 0
 
 

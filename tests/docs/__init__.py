@@ -1,0 +1,1 @@
+"""Pages of docs/ in, what happens when somebody does what they say out."""
