@@ -21,8 +21,8 @@ def _page() -> Iterator[str]:
     yield from ("| command | what it does |", "|---|---|")
     yield from (f"| [`shipway {name}`](#{_anchor(name)}) | {says} |" for name, says in COMMANDS.items())
     yield ""
-    yield "`-C, --project DIRECTORY` says where the project is, `--json` prints one object a line and the verdict last, `--debug` shows where in"
-    yield "the program an error came from, `--help` prints what stands here: every command has these four."
+    yield "Every command has these four: `-C, --project DIRECTORY` says where the project is, `--json` prints one object a line and the"
+    yield "verdict last, `--debug` shows where in the program an error came from, `--help` prints what stands here."
     for name in COMMANDS:
         yield from _command(name)
 

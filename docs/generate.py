@@ -1,4 +1,4 @@
-"""Declarations of the source in, the pages of docs/reference/ and the list of decisions out; with --check, exit 1 where a page is not what it would be now."""
+"""Declarations of the source in, the pages of docs/reference/ and the list of decisions out; --check: exit 1 where one is not fresh."""
 
 from __future__ import annotations
 

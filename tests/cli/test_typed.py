@@ -40,6 +40,7 @@ COMMANDS = [
     "shipway logs production --follow --process web --process mail --host b --release 12 --lines 5",
     "shipway exec production --host b --process web -- ls -la 'a b'",
     "shipway exec production --all -- uptime",
+    "shipway exec -- printenv RELEASE",
     "shipway explain lease-held",
 ]
 

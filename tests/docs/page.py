@@ -57,7 +57,8 @@ def commands(text: str) -> list[str]:
 
 
 def _console(lines: Sequence[str]) -> Iterator[Typed]:
-    command, expected = "", []
+    command = ""
+    expected: list[str] = []
     for line in lines:
         if line.startswith("$ "):
             if command:
@@ -122,7 +123,7 @@ class Shell:
         self.sh.stdin.flush()
         overdue = threading.Timer(LIMIT_SECONDS, self.sh.kill)
         overdue.start()
-        lines = []
+        lines: list[str] = []
         try:
             for line in self.sh.stdout:
                 if line.startswith(DONE):

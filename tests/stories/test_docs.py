@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.docs.page import DOCS, Shell
+from tests.apps import Repository
+from tests.docs.page import DOCS, Shell, commands
+from tests.hosts import Hosts
+from tests.stories.project import SAMPLE
+from tests.stories.shop import Shop
 
-LOCAL = ("tutorial.md",)
+LOCAL = ("tutorial.md", "howto/static.md", "howto/node.md", "howto/django.md", "howto/fastapi.md")
+HOSTS = ("howto/hosts.md", "howto/staging.md")
+FROM = ("howto/from-heroku.md", "howto/from-capistrano.md", "howto/from-kamal.md")
 
 
 def person(place: Path, **more: str) -> dict[str, str]:
@@ -27,11 +33,46 @@ def person(place: Path, **more: str) -> dict[str, str]:
     return env
 
 
-def live(name: str, place: Path, instead: Mapping[str, str] | None = None, **more: str) -> list[str]:
-    with Shell(place, person(place, **more), dict(instead or {})) as shell:
+def live(name: str, place: Path, **more: str) -> list[str]:
+    """Do in `place` what the page says; answers what was printed, command by command."""
+    env = person(place, **more)
+    here = place / "here"
+    here.mkdir(exist_ok=True)
+    with Shell(here, env) as shell:
         return shell.live((DOCS / name).read_text(encoding="utf-8"))
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", LOCAL)
 def test_a_page_about_this_machine(name: str, place: Path) -> None:
     assert live(name, place)
+
+
+@pytest.mark.hosts
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", HOSTS)
+def test_a_page_about_servers(name: str, place: Path) -> None:
+    """10.0.0.1 and 10.0.0.2 are test hosts: ssh_config says where. The application is one that is there already."""
+    repository = Repository(place / "here")
+    repository.write("app.py", SAMPLE.read_text(encoding="utf-8"))
+    repository.write("VERSION", "1\n")
+    repository.write("behaviour.json", "{}\n")
+    repository.commit("An application that knows nothing of Shipway")
+    with Hosts(2) as hosts:
+        config = hosts.ssh_config.read_text().replace("Host ", "Host 10.0.0.1 10.0.0.2 ", 1)
+        found = [(f"10.0.0.{number}", hosts.address(host)) for number, host in enumerate(("a", "b"), 1)]
+        aliases = "".join(f"Host {said}\n    HostName {real}\n    HostKeyAlias {real}\n" for said, real in found)
+        hosts.ssh_config.write_text(aliases + config)
+        assert live(name, place, **hosts.env)
+
+
+def test_every_command_for_those_who_come_from_elsewhere(place: Path) -> None:
+    """Typed one after the other, each once, on a host of this machine: what waits for input gets none, and says so."""
+    typed = dict.fromkeys(command for name in FROM for command in commands((DOCS / name).read_text(encoding="utf-8")))
+    assert len(typed) >= 12
+    last = "shipway remove production --yes"
+    shop = Shop(place)
+    shop.project.deploy("v1")
+    for command in [*(one for one in typed if one != last), last]:
+        words = ["local" if word == "production" else word for word in shlex.split(command)[1:]]
+        shop.project.run(*words, code=2 if "secrets" in words else 0)
