@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TextIO
 
 from load.connection import Address, Lost
-from load.kinds import KINDS, Client, Wrong
+from load.kinds import KINDS, MORE, Client, Wrong
 from load.outcome import Sample, fold, read
+
+ALL = {**KINDS, **MORE}
 
 BOUND_SECONDS = 30.0
 """A request that takes longer has failed."""
@@ -52,7 +54,7 @@ class _Sender:
         for text in self.wanted.addresses:
             address = Address.parse(text, self.wanted.host)
             for kind in self.wanted.kinds:
-                for _ in range(max(1, round(KINDS[kind].clients * self.wanted.scale))):
+                for _ in range(max(1, round(ALL[kind].clients * self.wanted.scale))):
                     client = Client(address, self.wanted.page, self.wanted.version_header.lower(), pattern)
                     tasks.append(asyncio.create_task(self.send(kind, client)))
         progress = asyncio.create_task(self.tell())
@@ -69,7 +71,7 @@ class _Sender:
             began = time.monotonic()
             status, version, error = 0, "", ""
             try:
-                status, version = await asyncio.wait_for(KINDS[kind].visit(client), BOUND_SECONDS)
+                status, version = await asyncio.wait_for(ALL[kind].visit(client), BOUND_SECONDS)
             except Wrong as wrong:
                 status, version, error = wrong.status, wrong.version, str(wrong)
             except Lost as lost:
@@ -78,7 +80,7 @@ class _Sender:
                 error = f"no whole answer within {BOUND_SECONDS:g} s"
             self.record(Sample(self.epoch + began, time.monotonic() - began, kind, str(client.address), status, version, error))
             # A server that refuses at once is asked again in a moment, not in a busy loop.
-            await asyncio.sleep(max(KINDS[kind].pause_seconds * self.wanted.pauses, 0.02 if error else 0.0))
+            await asyncio.sleep(max(ALL[kind].pause_seconds * self.wanted.pauses, 0.02 if error else 0.0))
         if client.connection is not None:
             client.connection.close()
 
@@ -101,7 +103,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m load", description="Send requests that are never repeated, and count what was lost.")
     parser.add_argument("addresses", nargs="+", metavar="ADDRESS", help="host:port")
     parser.add_argument("--seconds", type=float, help="how long to begin requests; without it, until stdin ends")
-    parser.add_argument("--kinds", type=lambda text: text.split(","), default=list(KINDS), help=f"some of {','.join(KINDS)}")
+    parser.add_argument("--kinds", type=lambda text: text.split(","), default=list(KINDS), help=f"some of {','.join(ALL)}")
     parser.add_argument("--page", default="/", help="what the quick kinds ask for")
     parser.add_argument("--host", help="the name to ask for in Host")
     parser.add_argument("--scale", type=float, default=1.0, help="times as many clients")
@@ -110,8 +112,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--version-pattern", help="a pattern whose first group is the version in the body, where no header says it")
     parser.add_argument("--samples", help="write every request to this file, as a JSON list a line, and print progress as JSON")
     wanted = parser.parse_args(arguments)
-    if unknown := [kind for kind in wanted.kinds if kind not in KINDS]:
-        parser.error(f"no such kind: {', '.join(unknown)}; there are {', '.join(KINDS)}")
+    if unknown := [kind for kind in wanted.kinds if kind not in ALL]:
+        parser.error(f"no such kind: {', '.join(unknown)}; there are {', '.join(ALL)}")
     return wanted
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import random
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ PIECE_BYTES = 1 << 16
 SLOW_SECONDS = 5.0
 STREAM_CHUNKS, STREAM_SECONDS = 20, 2.0
 MESSAGES, MESSAGE_PAUSE_SECONDS = 15, 0.2
+READING_SECONDS = 0.5
+NAMED = re.compile(r'(?:src|href)="(/[^"]+)"')
+"""Files that a page names."""
 
 
 @dataclass(slots=True)
@@ -131,6 +135,18 @@ async def websocket(client: Client) -> Said:
         connection.close()
 
 
+async def page(client: Client) -> Said:
+    """A page on a new connection and, a moment later, each file that it names: all must be there, and say the version of the page."""
+    answer = await _once(client, "GET", client.page)
+    said = _good(client, answer)
+    for name in NAMED.findall(answer.body.decode("utf-8", "replace")):
+        await asyncio.sleep(random.uniform(0.0, READING_SECONDS))  # a reader's pause
+        of_it = _good(client, await _once(client, "GET", name))
+        if of_it[1] != said[1]:
+            raise Wrong(of_it, f"{name} of version {said[1]} came from version {of_it[1]}")
+    return said
+
+
 KINDS: Mapping[str, Kind] = {
     "keep-alive": Kind(keep_alive, clients=6, pause_seconds=0.03),
     "fresh": Kind(fresh, clients=4, pause_seconds=0.04),
@@ -140,6 +156,10 @@ KINDS: Mapping[str, Kind] = {
     "websocket": Kind(websocket, clients=2, pause_seconds=0.0),
 }
 """The mix: about 250 quick requests a second for each address, and requests of every length in flight at any moment."""
+
+
+MORE: Mapping[str, Kind] = {"page": Kind(page, clients=6, pause_seconds=0.02)}
+"""Kinds that are not in the mix, for a server that has pages for them."""
 
 
 @cache
@@ -165,4 +185,4 @@ def _good(client: Client, answer: Answer) -> Said:
     return said
 
 
-__all__ = ["KINDS", "Client", "Kind", "Lost", "Wrong"]
+__all__ = ["KINDS", "MORE", "Client", "Kind", "Lost", "Wrong"]

@@ -22,7 +22,7 @@ FINISH_SECONDS = 60.0
 class Load:
     """Clients that do not retry, in a process of their own.
 
-    `kinds` are names of KINDS; all but the quick two need the pages of demo/shop. `page` is what the quick kinds ask for.
+    `kinds` are names of KINDS and MORE; all but the quick two need the pages of demo/shop. `page` is what the quick kinds ask for.
     `scale` is times as many clients, `pauses` times as long between the requests of each.
     A program that dies takes its load with it.
     """

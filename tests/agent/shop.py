@@ -16,7 +16,7 @@ from shipway.model.intent import Environment, Intent, Shipment
 from shipway.plan.proxy.caddy import site
 from shipway.transports import caddy as wheel
 from shipway_agent import spawn
-from shipway_agent.primitives import blobs, generations, processes, prove, proxy, switch
+from shipway_agent.primitives import blobs, files, generations, processes, prove, proxy, switch
 from shipway_agent.root import Root
 from tests.agent.lodge import Lodge, process
 
@@ -82,7 +82,14 @@ class Shop(Lodge):
         return proxy.ensure(self.context(1), {"binary": binary_digest(), "listen": self.listen, "site": planned})
 
     def make(
-        self, number: int, *, behaviour: Mapping[str, Any] | None = None, worker: bool = False, static: str | None = None, **web: Any
+        self,
+        number: int,
+        *,
+        behaviour: Mapping[str, Any] | None = None,
+        worker: bool = False,
+        static: str | None = None,
+        assets: tuple[str, ...] = (),
+        **web: Any,
     ) -> None:
         """Generation `number` on disk, with a lease and a vote. `web` overrides keys of its process."""
         rows = [process(**{"run": [sys.executable, "app.py"], **web})]
@@ -91,8 +98,10 @@ class Shop(Lodge):
         self.generation(number, *rows, env={"web": {"SAMPLE_BEHAVIOUR": json.dumps(behaviour)}} if behaviour else None)
         if static is not None:  # as the operator would have written it
             path = Path(self.root.full(f"{generations.place(number)}/{generations.DOCUMENT}"))
-            path.write_text(json.dumps({**json.loads(path.read_text()), "static": static}))
+            path.write_text(json.dumps({**json.loads(path.read_text()), "static": static, "assets": list(assets)}))
         self.lease(number)
+        if static is not None:
+            files.lay(self.context(number), {"number": number})
         self.decide("vote", number)
 
     def start(self, number: int) -> dict[str, Any]:

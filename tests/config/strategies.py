@@ -143,7 +143,9 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     document["process"] |= draw(st.dictionaries(names.filter(lambda name: name != "web"), processes, max_size=2))
     document["task"] = draw(st.lists(tasks, max_size=3, unique_by=lambda task: task["name"]))
     document["environment"] = {name: draw(environments(index)) for index, name in enumerate(draw(st.lists(names, max_size=2, unique=True)))}
-    document |= draw(st.fixed_dictionaries({}, optional=optional(subdirectory=paths, static=paths, env=env, assets=st.just([]))))
+    document |= draw(st.fixed_dictionaries({}, optional=optional(subdirectory=paths, static=paths, env=env)))
+    if "static" in document and draw(st.booleans()):
+        document["assets"] = [f"{document['static']}/assets"]
     if draw(st.booleans()):
         document["shared"] = ["shared-a", "shared-b"]
     if draw(st.booleans()):

@@ -371,11 +371,14 @@ CASES: list[tuple[str, str]] = [
     (mailed(password="{ env = 'P' }"), f"7: {N}.email.server: names no user for the password: smtp://USER@HOST"),
     (mailed(server="smtp://u@h"), f"7: {N}.email.password: is missing; the server names a user"),
     (notify("webhok = 'x'"), f"7: {N}.webhok: is not a known key; the nearest is webhook"),
-    # ------------------------------------------------------------- not built yet
+    # --------------------------------------------------------------------- assets
+    (f"{APP}assets = ['public']\n{WEB}", "2: assets: may only be given with static: the proxy serves nothing else by its path"),
     (
-        f"{APP}assets = ['public']\n{WEB}",
-        "2: assets: should be [] (no files of earlier releases are kept reachable) for now: nothing else is built yet, found a list",
+        f"{APP}static = 'public'\nassets = ['build']\n{WEB}",
+        '3: assets[0]: should be a directory inside static, "public", found "build"',
     ),
+    (f"{APP}static = 'p'\nassets = ['p/a', 'p/a']\n{WEB}", '3: assets[1]: is the same as assets[0], "p/a"'),
+    (f"{APP}static = 'p'\nassets = ['p', 'p/a']\n{WEB}", '3: assets[1]: may not nest with assets[0]: "p/a" and "p"'),
     # ---------------------------------------------------------------------- roles
     (
         f"{APP}{WEB}roles = ['wbe']\n[environment.p]\nhosts = [{{ address = 'a', roles = ['web', 'db'] }}]",

@@ -58,7 +58,7 @@ def _around(place: str, example: str) -> str:
     """A whole file with the example at its place, which may be the very key that the file needs."""
     key = example.partition(" ")[0]
     needed = {
-        "": {"app": '"a"', "static": '"p"'},
+        "": {"app": '"a"', "static": '"public"'},
         "[build]": {"run": '["x"]', "outputs": '["y"]'},
         "[process.NAME]": {"run": '"x"'},
         "process.NAME.health": {"path": '"/"'},

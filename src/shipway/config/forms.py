@@ -459,4 +459,3 @@ def _only(value: Any, works: str) -> Form:
 Phase: TypeAlias = Annotated[Literal["prepare", "activate"], _one_of("prepare", "activate")]
 BuildPlace: TypeAlias = Annotated[Literal["local"], _only("local", '"local" (the machine where you type)')]
 Strategy: TypeAlias = Annotated[Literal["together", "rolling"], _one_of("together", "rolling")]
-Assets: TypeAlias = Annotated[list[str], _only([], "[] (no files of earlier releases are kept reachable)")]

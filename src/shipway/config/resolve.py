@@ -137,6 +137,7 @@ def _shipment(document: schema.Document) -> intent.Shipment:
         ),
         shared=tuple(document.shared),
         static=document.static,
+        assets=tuple(document.assets),
         env=dict(document.env),
     )
 

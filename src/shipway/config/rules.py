@@ -24,7 +24,7 @@ class Broken(NamedTuple):
 
 def clashes(document: Document) -> list[Broken]:
     """What is wrong with what is there. True of any part of a document as well."""
-    found = [*_tasks(document), *_processes(document), *_build(document), *_paths(document), *_local_roots(document)]
+    found = [*_tasks(document), *_processes(document), *_build(document), *_paths(document), *_assets(document), *_local_roots(document)]
     for name, environment in document.environment.items():
         found += [*_hosts(environment, ("environment", name, "hosts")), *_domains(environment, ("environment", name, "domains"))]
         found += _notify(environment, ("environment", name, "notify"))
@@ -34,7 +34,13 @@ def clashes(document: Document) -> list[Broken]:
 
 def gaps(document: Document) -> list[Broken]:
     """What is wrong because something else is not there. True of whole documents only."""
-    return [*_nothing_to_serve(document), *_no_front(document), *_unknown_roles(document), *_nobody_to_notify(document)]
+    return [
+        *_nothing_to_serve(document),
+        *_assets_alone(document),
+        *_no_front(document),
+        *_unknown_roles(document),
+        *_nobody_to_notify(document),
+    ]
 
 
 def _tasks(document: Document) -> Iterator[Broken]:
@@ -76,6 +82,22 @@ def _paths(document: Document) -> Iterator[Broken]:
             yield Broken(second, f"is the same path as {{other}}, {shown(one)}", first)
         elif _within(one, other) or _within(other, one):
             yield Broken(second, f"may not nest with {{other}}: {shown(other)} and {shown(one)}", first)
+
+
+def _assets(document: Document) -> Iterator[Broken]:
+    """A path of a visitor is known only below `static`; and no file is an asset twice."""
+    yield from _repeats((("assets", index), path) for index, path in enumerate(document.assets))
+    for (first, one), (second, other) in combinations(enumerate(document.assets), 2):
+        if _within(one, other) or _within(other, one):
+            yield Broken(("assets", second), f"may not nest with {{other}}: {shown(other)} and {shown(one)}", ("assets", first))
+    for index, path in enumerate(document.assets):
+        if document.static is not None and path != document.static and not _within(path, document.static):
+            yield Broken(("assets", index), f"should be a directory inside static, {shown(document.static)}, found {shown(path)}")
+
+
+def _assets_alone(document: Document) -> Iterator[Broken]:
+    if document.assets and document.static is None:
+        yield Broken(("assets",), "may only be given with static: the proxy serves nothing else by its path")
 
 
 def _hosts(environment: Environment, at: Path) -> Iterator[Broken]:

@@ -276,9 +276,17 @@ class Document(Table):
     )
     shared: list[forms.RelativePath] = Field(default=[], description="Directories that outlive releases.", examples=[["media"]])
     static: forms.RelativePath | None = Field(
-        default=None, description="A directory whose files the proxy itself serves.", examples=["public"]
+        default=None,
+        description="A directory whose files the proxy itself serves, compressed, before the application is asked. Browsers may keep a "
+        "file with a hash of its content in its name (app.8f3a2b1c.js) for a year; for any other they ask each time whether it changed.",
+        examples=["public"],
     )
-    assets: forms.Assets = Field(default=[], description="Directories whose earlier files stay reachable.", examples=[[]])
+    assets: list[forms.RelativePath] = Field(
+        default=[],
+        description="Directories inside `static` whose files stay reachable for as long as their release is on the hosts, so that a page "
+        "that is open finds its own. Every name in them must change with the content: browsers may keep them all for a year.",
+        examples=[["public/assets"]],
+    )
     env: Env = Field(
         default={}, description="Environment of every process and task.", examples=[{"DJANGO_SETTINGS_MODULE": "shop.settings"}]
     )

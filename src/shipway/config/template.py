@@ -94,6 +94,7 @@ def _head(shipment: Shipment, kind: str, assumptions: Sequence[Assumption]) -> l
     pairs: list[tuple[str, Any]] = [("app", shipment.app)]
     pairs += [("shared", shipment.shared)] if shipment.shared else []
     pairs += [("static", shipment.static)] if shipment.static is not None else []
+    pairs += [("assets", shipment.assets)] if shipment.assets else []
     pairs += [("env", shipment.env)] if shipment.env else []
     return [*lines, "", *_pairs(pairs)]
 

@@ -177,6 +177,7 @@ class Shipment:
     build: Build = Build()
     shared: tuple[str, ...] = ()
     static: str | None = None
+    assets: tuple[str, ...] = ()
     env: Env = field(default_factory=dict)
 
 

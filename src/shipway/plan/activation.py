@@ -23,6 +23,11 @@ def votes(intent: Intent, facts: Mapping[str, HostFacts], *, deployment: str, nu
     return {host.name: (vote, steps.peers_reach()) if addresses else (vote,) for host in hosts}
 
 
+def with_files(documents: Mapping[str, Json], last: Mapping[str, tuple[Step, ...]], number: int) -> dict[str, tuple[Step, ...]]:
+    """The same steps, and before them what makes files ready to be served on hosts that serve any: right behind the tasks."""
+    return {host: (steps.files_lay(number), *todo) if documents[host].get("static") else todo for host, todo in last.items()}
+
+
 def start_wave(documents: Mapping[str, Json], *, deployment: str, number: int, warm: Sequence[str] = ()) -> Wave:
     """Candidates beside what serves, proved at the address that the proxy will dial. The barrier *ready*. On `warm` hosts they run."""
     return Wave(

@@ -11,7 +11,7 @@ from shipway.model.intent import Host, Intent, Task
 from shipway.model.plan import Plan, Step, Wave
 from shipway.model.release import Release
 from shipway.plan import steps
-from shipway.plan.activation import finishes, lead_of, start_wave, switches, verifications, votes
+from shipway.plan.activation import finishes, lead_of, start_wave, switches, verifications, votes, with_files
 from shipway.plan.batches import batches, once_more
 from shipway.plan.documents import deployment_document, env_document, generation_document, same_generation
 from shipway.plan.facts import left_out_notes, open_notes, peer_notes
@@ -132,7 +132,7 @@ def _prepare(
         document = wanted[host.name]
         first[host.name] = [
             *keep_steps(intent.environment, facts[host.name]),
-            steps.tree_make(release),
+            steps.tree_make(release, document["static"]),
             steps.generation_make(plan.number, document, env_document(intent, host)),
         ]
         if serves(document):
@@ -145,7 +145,7 @@ def _prepare(
         _of("prepare", intent),
         lambda task: steps.task_run(task, plan.number),
         first=first,
-        last=votes(intent, facts, deployment=deployment, number=plan.number),
+        last=with_files(wanted, votes(intent, facts, deployment=deployment, number=plan.number), plan.number),
     )
 
 

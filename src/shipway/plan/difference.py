@@ -11,7 +11,7 @@ from shipway.model.intent import Host, Intent
 from shipway.model.release import Entry, Release
 from shipway.plan.documents import env_digests, env_document, generation_document
 
-SETTINGS = ("static", "shared", "tasks", "key_pages", "domains")
+SETTINGS = ("static", "assets", "shared", "tasks", "key_pages", "domains")
 
 
 def difference(intent: Intent, release: Release, host: Host, live: Json | None, live_entries: Sequence[Entry] | None) -> Difference:

@@ -11,7 +11,19 @@ from shipway.model.intent import Host, Intent, Task
 from shipway.model.release import Release
 from shipway.plan.runtimes.process import command, fits, page, process_table
 
-SAME: tuple[str, ...] = ("release", "commit", "version", "processes", "static", "shared", "tasks", "tasks_digest", "key_pages", "domains")
+SAME: tuple[str, ...] = (
+    "release",
+    "commit",
+    "version",
+    "processes",
+    "static",
+    "assets",
+    "shared",
+    "tasks",
+    "tasks_digest",
+    "key_pages",
+    "domains",
+)
 """Keys of a generation document that make it another generation when they differ; values of the environment count as well."""
 
 
@@ -36,6 +48,7 @@ def generation_document(
         "made": made,
         "processes": process_table(intent.shipment, host),
         "static": intent.shipment.static,
+        "assets": list(intent.shipment.assets),
         "shared": list(intent.shipment.shared),
         "tasks": [task.name for task in intent.shipment.tasks if fits(task.roles, host)],
         "activate": [_undoing(task) for task in intent.shipment.tasks if task.phase == "activate" and fits(task.roles, host)],
@@ -80,7 +93,7 @@ def env_digest(place: str, value: str, salt: str) -> str:
 def same_generation(live: Mapping[str, Any], wanted: Mapping[str, Any], env: Mapping[str, Any]) -> bool:
     """Whether a live generation is already what is wanted: release, configuration and every value of the environment."""
     salt = str(live.get("env_salt", ""))
-    return all(live.get(key) == wanted[key] for key in SAME) and live.get("env_digests") == env_digests(env, salt)
+    return all((live.get(key) or None) == (wanted[key] or None) for key in SAME) and live.get("env_digests") == env_digests(env, salt)
 
 
 def deployment_document(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
-from shipway.model.plan import Plan
+from shipway.model.plan import Plan, Wave
 from shipway.model.release import Release
 from shipway.plan.deploy import plan_deploy
 from shipway.plan.steps import member
@@ -34,7 +34,7 @@ def plan_prepare(
     return replace(
         plan,
         kind="prepare",
-        waves=tuple(wave for wave in plan.waves if wave.phase == "prepare"),
+        waves=tuple(_unseen(wave) for wave in plan.waves if wave.phase == "prepare"),
         switch={},
         verify={},
         finish={name: (member("finish", deployment, number),) for name in plan.members},
@@ -42,3 +42,8 @@ def plan_prepare(
         document={**plan.document, "kind": "prepare"},
         notes=tuple(note for note in plan.notes if "undo" not in note),
     )
+
+
+def _unseen(wave: Wave) -> Wave:
+    """Without the step that makes assets reachable: who knows a name could ask for a file of a release that may never be live."""
+    return replace(wave, steps={host: tuple(step for step in todo if step.do != "files.lay") for host, todo in wave.steps.items()})

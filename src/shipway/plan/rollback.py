@@ -11,7 +11,7 @@ from shipway.model.intent import Intent
 from shipway.model.loan import Loan
 from shipway.model.plan import Plan, Step, Wave
 from shipway.plan import steps
-from shipway.plan.activation import finishes, lead_of, start_wave, switches, verifications, votes
+from shipway.plan.activation import finishes, lead_of, start_wave, switches, verifications, votes, with_files
 from shipway.plan.documents import deployment_document, member_addresses
 from shipway.plan.facts import left_out_notes, open_notes, peer_notes
 from shipway.plan.front import proxy_step
@@ -136,11 +136,11 @@ def _waves(
     caddy_digest: str | None,
     loans: Mapping[str, Loan],
 ) -> tuple[Wave, ...]:
-    vote = votes(intent, facts, deployment=deployment, number=number)
+    last = with_files(documents, votes(intent, facts, deployment=deployment, number=number), number)
     prepare: dict[str, tuple[Step, ...]] = {}
     for host in sorted(intent.environment.hosts, key=lambda h: h.name):
         document = documents[host.name]
-        tree = steps.tree_again(str(document["release"]), sealed=facts[host.name].is_warm(source))
+        tree = steps.tree_again(str(document["release"]), static=document.get("static"), sealed=facts[host.name].is_warm(source))
         copy = steps.generation_copy(number, source, overrides)
         loan = loans.get(host.name)
         binary = None if loan is None else caddy_digest
@@ -148,6 +148,6 @@ def _waves(
         proxy = (proxy_step(intent, host, facts[host.name], document, binary),) if serves(document) else ()
         keep = keep_steps(intent.environment, facts[host.name])
         starts = () if loan is None else reboot_steps(intent, host)
-        prepare[host.name] = (*keep, tree, *lent, copy, *proxy, *starts, *vote[host.name])
+        prepare[host.name] = (*keep, tree, *lent, copy, *proxy, *starts, *last[host.name])
     warm = [name for name, fact in facts.items() if fact.is_warm(source)]
     return (Wave("prepared", "prepare", prepare), start_wave(documents, deployment=deployment, number=number, warm=warm))

@@ -36,21 +36,28 @@ def peers_reach() -> Step:
     return Step("reach", "peers.reach", {}, "see whether the lead can be asked", GRACE_SECONDS)
 
 
-def tree_make(release: Release) -> Step:
+def tree_make(release: Release, static: str | None = None) -> Step:
+    """`static` is the folder that the proxy serves: its files get the time of their content."""
     bound = 60.0 + len(release.entries) / FILES_A_SECOND + release.size_bytes / BYTES_A_SECOND
-    return Step("tree", "tree.make", {"release": release.digest, "manifest": release.digest}, "build and verify the tree", round(bound, 1))
+    args = {"release": release.digest, "manifest": release.digest, **_served(static)}
+    return Step("tree", "tree.make", args, "build and verify the tree", round(bound, 1))
 
 
-def tree_again(release: str, *, sealed: bool = False) -> Step:
+def tree_again(release: str, *, static: str | None = None, sealed: bool = False) -> Step:
     """The tree of a release that is there: read byte by byte, and built anew from blobs where it was changed.
 
     `sealed` is for a release whose processes still run: it was verified when it was put there and served until a moment ago, so that
     reading is for what was written to since, which the file system tells.
     """
+    args = {"release": release, "manifest": release, **_served(static)}
     if not sealed:
-        return Step("tree", "tree.make", {"release": release, "manifest": release}, "verify the tree", 600.0)
-    args = {"release": release, "manifest": release, "sealed": True}
-    return Step("tree", "tree.make", args, "see that nobody wrote to the tree", 600.0)
+        return Step("tree", "tree.make", args, "verify the tree", 600.0)
+    return Step("tree", "tree.make", {**args, "sealed": True}, "see that nobody wrote to the tree", 600.0)
+
+
+def files_lay(number: int) -> Step:
+    """Behind the tasks: ETags of what they wrote follow the content, and assets stay reachable beside those of earlier releases."""
+    return Step("files", "files.lay", {"number": number}, "lay out the files that the proxy serves", 600.0)
 
 
 def generation_make(number: int, document: Mapping[str, Any], env: Mapping[str, Any]) -> Step:
@@ -155,3 +162,7 @@ def leave(host: str, deployment: str, number: int) -> Step:
     """The record of a member: `host` was taken out of the environment."""
     args = {"do": "leave", "deployment": deployment, "fence": number, "host": host}
     return Step("leave", "member", args, f"record that {host} left", 30.0)
+
+
+def _served(static: str | None) -> dict[str, str]:
+    return {} if static is None else {"static": static}

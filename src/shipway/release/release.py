@@ -120,6 +120,7 @@ def _check_directories(entries: tuple[Entry, ...], shipment: Shipment, source: S
     named = [(f"process.{process.name}.directory", process.directory) for process in shipment.processes]
     named += [(f"the directory of task {task.name}", task.directory) for task in shipment.tasks]
     named += [("static", shipment.static)] if shipment.static is not None else []
+    named += [("assets", path) for path in shipment.assets]
     lines = [
         f"{name}: {path} is not a directory of the release"
         for name, path in named

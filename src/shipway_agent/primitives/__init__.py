@@ -55,6 +55,7 @@ WHERE: Dict[str, str] = {
     "tree.make": "shipway_agent.primitives.trees:make",
     "tree.verify": "shipway_agent.primitives.trees:verify",
     "generation.make": "shipway_agent.primitives.generations:make",
+    "files.lay": "shipway_agent.primitives.files:lay",
     "generation.copy": "shipway_agent.primitives.generations:copy",
     "task.run": "shipway_agent.primitives.tasks:run",
     "task.undo": "shipway_agent.primitives.undo:undo",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Set, Tuple
 
-from shipway_agent import agents, logs
+from shipway_agent import agents, assets, logs
 from shipway_agent.decide import Member
 from shipway_agent.errors import naming
 from shipway_agent.journal import Journal
 from shipway_agent.previous import previous
-from shipway_agent.primitives import Context, blobs, generations, trees
+from shipway_agent.primitives import Context, blobs, files, generations, trees
 from shipway_agent.root import Root
 from shipway_agent.shortening import shorten
 from shipway_agent.states import COMMITTED, DISCARDED, INTENT, TENTATIVE
@@ -42,6 +42,7 @@ def prune(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
         if root.stat(f"{trees.FOLDER}/{release}") is None:
             root.remove(f"{trees.OUTPUTS}/{release}")
             removed.append(f"{trees.OUTPUTS}/{release}")
+    assets.lay(root, files.newest_first(root), forget=True)
     for folder in (trees.FOLDER, generations.FOLDER):
         with root.at(folder, create=True) as place:
             place.sweep()

@@ -16,6 +16,7 @@ from shipway_agent.folder import Folder, Name, write_file
 from shipway_agent.manifest import DIGEST, Entry, digest_of, refusal, shown
 from shipway_agent.primitives import Context, blobs
 from shipway_agent.root import Root
+from shipway_agent.stamp import stamp
 
 FOLDER = "releases"
 OUTPUTS = "outputs"
@@ -35,6 +36,7 @@ def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """Build the release from its blobs, reading every byte of every file on the way. Idempotent; one that is exact is reused.
 
     With `sealed`, a tree that was exact when it was read last and that nobody has written to since is reused without reading it.
+    Files below `static`, which the proxy serves, get the time of their content (stamp.py).
 
     Raises AgentError: `manifest`, `lacking` (blobs that are not here), `flipped` (blobs that are damaged; they are taken away, so
     that the next try brings them anew), `shadowed`, or a fault of the disk. Nothing then stands under the release's name that
@@ -51,6 +53,8 @@ def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
         seal = seal_of(folder, release) if standing else ""
         unbroken = bool(args.get("sealed")) and standing and context.journal.meta(SEAL + release) == seal
         if standing and (unbroken or not differences(folder, release, entries)):
+            if _stamp(folder, release, entries, args.get("static")):
+                seal = seal_of(folder, release)
             context.journal.set_meta(SEAL + release, seal)
             _make_targets(root, release, entries)
             return {**answer, "reused": True}
@@ -61,6 +65,7 @@ def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
                 folder.exchange(tree.name, release)
             else:
                 folder.rename(tree.name, release)
+        _stamp(folder, release, entries, args.get("static"))
         context.journal.set_meta(SEAL + release, seal_of(folder, release))
     _make_targets(root, release, entries)
     return {**answer, "reused": False}
@@ -97,7 +102,7 @@ def seal_of(folder: Folder, release: str) -> str:
     """
     seal = hashlib.blake2b(digest_size=32)
     with folder.at(release) as tree:
-        for path, _, _, info in sorted(_walk(tree), key=lambda found: found[0]):
+        for path, _, _, info in sorted(walk(tree), key=lambda found: found[0]):
             seal.update(b"%s\0%d %d %d %o %d\0" % (path, info.st_dev, info.st_ino, info.st_size, info.st_mode, info.st_mtime_ns))
     return seal.hexdigest()
 
@@ -112,7 +117,7 @@ def differences(folder: Folder, release: str, entries: Sequence[Entry]) -> List[
     except Missing:
         return [Difference("", "missing")]
     with tree:
-        for path, at, name, info in _walk(tree):
+        for path, at, name, info in walk(tree):
             entry = left.pop(path, None)
             if entry is None:
                 known = path in directories
@@ -128,6 +133,21 @@ def differences(folder: Folder, release: str, entries: Sequence[Entry]) -> List[
                     found.append(Difference(shown(path), what))
     found += [Difference(shown(path), "missing") for path in [*left, *directories]]
     return sorted(found)
+
+
+def walk(tree: Folder) -> Iterator[Tuple[bytes, Folder, bytes, os.stat_result]]:
+    """Every path of a tree: its bytes, the open directory it is in, its name, what it is. One directory is open at a time."""
+    queue = [b""]
+    while queue:
+        path = queue.pop()
+        with tree.at(path) as place:
+            for text in place.names():
+                name = os.fsencode(text)
+                inner = path + b"/" + name if path else name
+                info = os.stat(name, dir_fd=place.fd, follow_symlinks=False)
+                if stat.S_ISDIR(info.st_mode):
+                    queue.append(inner)
+                yield inner, place, name, info
 
 
 def refuse_shadows(root: Root, entries: Sequence[Entry]) -> None:
@@ -207,6 +227,22 @@ def _fill(root: Root, tree: Folder, release: str, entries: Sequence[Entry]) -> N
         raise AgentError("lacking", f"blob {lacking[0][0]}{more} of release {release[:12]} is not on this host", blobs=lacking)
     with naming(tree.path):
         sync_all(partial(_sealed, tree, path) for path in by_directory)
+
+
+def _stamp(folder: Folder, release: str, entries: Sequence[Entry], static: Any) -> int:
+    """Give every file below `static` the time of its content; how many had another."""
+    if not static:
+        return 0
+    inside = os.fsencode(str(static)) + b"/"
+    served: Dict[bytes, List[Entry]] = {}
+    for entry in entries:
+        if entry.is_file and entry.path.startswith(inside):
+            served.setdefault(entry.path.rpartition(b"/")[0], []).append(entry)
+    stamped = 0
+    for path, files in served.items():
+        with folder.at(os.fsencode(release) + b"/" + path) as place, naming(place.path):
+            stamped += sum(stamp(place.fd, entry.path.rpartition(b"/")[2], entry.digest) for entry in files)
+    return stamped
 
 
 def _sealed(tree: Folder, path: bytes) -> int:
@@ -298,21 +334,6 @@ def _holds_data(root: Root, path: bytes) -> bool:
         return bool(root.names(b"shared/" + path))
     except AgentError:
         return True  # a link or another user's: not ours to look into, and not nothing
-
-
-def _walk(tree: Folder) -> Iterator[Tuple[bytes, Folder, bytes, os.stat_result]]:
-    """Every path of a tree: its bytes, the open directory it is in, its name, what it is. One directory is open at a time."""
-    queue = [b""]
-    while queue:
-        path = queue.pop()
-        with tree.at(path) as place:
-            for text in place.names():
-                name = os.fsencode(text)
-                inner = path + b"/" + name if path else name
-                info = os.stat(name, dir_fd=place.fd, follow_symlinks=False)
-                if stat.S_ISDIR(info.st_mode):
-                    queue.append(inner)
-                yield inner, place, name, info
 
 
 def _differs(place: Folder, name: bytes, info: os.stat_result, entry: Entry, release: str) -> str:

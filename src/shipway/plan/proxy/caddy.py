@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shipway.model.intent import Intent
+from shipway.plan.proxy.files import ASKED, file_routes
 from shipway.plan.proxy.routes import SLOTS, routes
 
 ROOT = "{SHIPWAY_ROOT}"
@@ -23,7 +24,7 @@ def site(intent: Intent, document: Mapping[str, Any], root: str = ROOT, probe: s
     Raises WrongInput where it is not clear which process requests go to.
     """
     wanted = routes(intent, document)
-    inner = [_probe(root, probe), _maintenance(root, probe), _static(root), _application(root), *_nothing(root)]
+    inner = [_probe(root, probe), _maintenance(root, probe), *file_routes(root), _application(root), *_nothing(root)]
     handle = [{"handler": "subroute", "routes": inner, "errors": {"routes": _errors(root)}}]
     match = {"match": [{"host": list(wanted.domains)}]} if wanted.domains else {}
     return {"id": wanted.id, "routes": [{**match, "terminal": True, "handle": handle}]}
@@ -47,28 +48,6 @@ def _maintenance(root: str, probe: str) -> Route:
             {"handler": "headers", "response": {"set": {"Cache-Control": ["no-store"], "Retry-After": ["30"]}}},
             {"handler": "rewrite", "method": "GET", "uri": "/maintenance.html"},
             {"handler": "file_server", "root": root, "status_code": 503},
-        ],
-    }
-
-
-def _static(root: str) -> Route:
-    """Files of the release. Hidden ones, and what is not there, are left to the application.
-
-    Last-Modified is left out: a file that came back with a rollback is older, and a cache would keep the newer one. ETag tells them apart.
-    """
-    static = f"{root}/current/front/static"
-    path = "{http.request.uri.path}"
-    there = {"method": ["GET", "HEAD"], "file": {"root": static, "try_files": [path, f"{path}/index.html"]}}
-    return {
-        "match": [{**there, "not": [{"path": ["*/.*"]}]}, {**there, "path": ["/.well-known/*"]}],
-        "handle": [
-            {
-                "handler": "headers",
-                "request": {"delete": ["If-Modified-Since"]},
-                "response": {"deferred": True, "delete": ["Last-Modified"]},
-            },
-            # A file that goes with a switch, between the look above and its opening, is the application's to answer.
-            {"handler": "file_server", "root": static, "pass_thru": True},
         ],
     }
 
@@ -113,6 +92,7 @@ def _errors(root: str) -> list[Route]:
             "match": [{"expression": "{http.error.status_code} == 404", "file": {"root": static, "try_files": ["/404.html"]}}],
             "terminal": True,
             "handle": [
+                {"handler": "headers", "response": {"deferred": True, "set": {"Cache-Control": [ASKED]}, "delete": ["Last-Modified"]}},
                 {"handler": "rewrite", "method": "GET", "uri": "/404.html"},
                 {"handler": "file_server", "root": static, "status_code": 404},
             ],
