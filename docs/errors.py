@@ -107,7 +107,7 @@ def _class(code: str) -> str:
 
 
 def _shown(advice: str) -> str:
-    commands = {name: f"`shipway {name} ENV`" for name in ("deploy", "show", "status", "resume")}
+    commands = {name: f"`shipway {name} ENV`" for name in ("deploy", "show", "status", "resume", "setup")}
     return advice.replace("`{login}`", "{login}").format(host="the host", login="`ssh ADDRESS true`", again=AGAIN, **commands)
 
 

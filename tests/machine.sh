@@ -16,6 +16,8 @@ needs setpriv util-linux
 needs git git
 needs /usr/bin/python3 python3
 needs faketime faketime
+needs mmdebstrap mmdebstrap
+needs sudo sudo
 needs chromium chromium
 needs bash bash
 needs zsh zsh

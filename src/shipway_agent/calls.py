@@ -106,6 +106,12 @@ def _mend(call: Call) -> Dict[str, Any]:
     return mend.mend(call)
 
 
+def _setup(call: Call) -> Dict[str, Any]:
+    from shipway_agent import setup
+
+    return setup.setup(call)
+
+
 def _exec(call: Call) -> Dict[str, Any]:
     from shipway_agent import command
 
@@ -197,6 +203,7 @@ CALLS: Dict[str, Answer] = {
     "tail": _tail,
     "examine": _examine,
     "mend": _mend,
+    "setup": _setup,
     "exec": _exec,
     "fresh": _fresh,
     "prove": _prove,

@@ -1,12 +1,13 @@
 #!/bin/sh
 # DIRECTORY NAME in; becomes the systemd of that host. Runs in fresh mount, pid, uts, ipc, time and cgroup namespaces inside the host's network.
+# LOWER is the root that lies below the host's own files: this machine's, or a bare one.
 set -e
 directory=$1
 hostname "$2"
 cd "$directory"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$directory/changes,workdir=$directory/work" root
+mount -t overlay overlay -o "lowerdir=$LOWER,upperdir=$directory/changes,workdir=$directory/work" root
 cd root
-for entry in *; do
+[ "$LOWER" != / ] || for entry in *; do
     case $entry in
         bin | boot | dev | etc | lib* | opt | proc | run | sbin | srv | sys | tmp | usr | var) ;;
         *) [ -L "$entry" ] || [ ! -d "$entry" ] || mount -t tmpfs -o mode=755,size=16m tmpfs "$entry" ;; # whatever else this machine has is its own
@@ -14,6 +15,10 @@ for entry in *; do
 done
 mount --bind "$directory/home" home
 mount -t proc proc proc
+# Settings of the kernel are this machine's, except those of the host's own network.
+mount --bind proc/sys proc/sys
+mount --bind proc/sys/net proc/sys/net
+mount -o remount,ro,bind proc/sys
 mount --bind "$directory/boot_id" proc/sys/kernel/random/boot_id
 mount -t sysfs -o ro sysfs sys
 mount -t tmpfs -o mode=755 tmpfs sys/fs/cgroup

@@ -10,9 +10,10 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.hosts import keys, network
+from tests.hosts.bare import Mirror, bare
 from tests.hosts.disk import Disk
 from tests.hosts.ground import Plot, claim, clear, release
-from tests.hosts.machine import USER, Machine
+from tests.hosts.machine import USER, Bare, Machine
 
 FRONT_PORT = 8080
 
@@ -20,19 +21,23 @@ FRONT_PORT = 8080
 class Hosts:
     """`n` hosts named a, b, c …, each at an address of 10.77.0.0/16 with the user `deploy`. `home_size` bounds /home ("8m": it fills up);
     with `home_disk` it is a file system of its own, which outlives a boot. With `systemd` each is booted by one, where this machine
-    allows it (systemd.why_not).
+    allows it (systemd.why_not). `bare` ones are as their owner rents them: only root can log in, and there is no python3 (bare.why_not).
 
     They see Debian's python3 and what is under /opt and /usr, and neither /work nor /root nor each other's files. A boot has its own
     boot id and a clock that starts near zero.
     """
 
-    def __init__(self, n: int, *, home_size: str | None = None, home_disk: Disk | None = None, systemd: bool = False) -> None:
+    def __init__(
+        self, n: int, *, home_size: str | None = None, home_disk: Disk | None = None, systemd: bool = False, bare: bool = False
+    ) -> None:
         if not 0 < n <= 200:
             raise ValueError("a plot holds 1 to 200 hosts")
         self._count = n
         self._home_size = home_size
         self._home_disk = home_disk
         self._systemd = systemd
+        self._bare = bare
+        self._mirror: Mirror | None = None
         self._plot: Plot | None = None
         self._machines: dict[str, Machine] = {}
 
@@ -54,8 +59,11 @@ class Hosts:
                 list(pool.map(keys.make_key, [self.directory / "id", *(self.directory / f"{name}.key" for name in names)]))
             keys.write_config(self.directory, USER, addresses)
             authorized = (self.directory / "id.pub").read_text()
+            ground = self._open_mirror(plot) if self._bare else None
             for index, name in enumerate(names):
-                machine = Machine(plot, index, name, home_size=self._home_size, home_disk=self._home_disk, systemd=self._systemd)
+                machine = Machine(
+                    plot, index, name, home_size=self._home_size, home_disk=self._home_disk, systemd=self._systemd, bare=ground
+                )
                 self._machines[name] = machine
                 machine.lay_out(authorized, self.directory / f"{name}.key", addresses)
                 machine.boot()
@@ -70,10 +78,18 @@ class Hosts:
         if self._plot is not None:
             for machine in self._machines.values():
                 machine.kill()
+            if self._mirror is not None:
+                self._mirror.close()
             clear(self._plot)
             release(self._plot)
         self._plot = None
+        self._mirror = None
         self._machines = {}
+
+    def _open_mirror(self, plot: Plot) -> Bare:
+        made = bare()
+        self._mirror = Mirror(plot.gateway, made / "packages")
+        return Bare(made / "root", self._mirror.url)
 
     def keep(self) -> None:
         """The hosts outlive this process; `bin/hosts 0 down` takes them away."""

@@ -10,6 +10,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.hosts import disk, network, systemd
@@ -22,11 +23,27 @@ BOOT = Path(__file__).with_name("boot.sh")
 PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
+@dataclass(frozen=True)
+class Bare:
+    """A host that nobody has prepared: `root` lies below it (tests/hosts/bare.py), `packages` is where its apt finds more."""
+
+    root: Path
+    packages: str
+
+
 class Machine:
     """`directory` outlives a reboot: `changes` is the overlay's upper half, `home` becomes /home. /run and /tmp are new at each boot."""
 
     def __init__(
-        self, plot: Plot, index: int, name: str, *, home_size: str | None, home_disk: Disk | None = None, systemd: bool = False
+        self,
+        plot: Plot,
+        index: int,
+        name: str,
+        *,
+        home_size: str | None,
+        home_disk: Disk | None = None,
+        systemd: bool = False,
+        bare: Bare | None = None,
     ) -> None:
         self.name = name
         self.address = plot.address(index)
@@ -35,11 +52,15 @@ class Machine:
         self._namespace = plot.namespace(index)
         self._home_size = home_size
         self._home_disk = home_disk
-        self._systemd = systemd
+        self._systemd = systemd or bare is not None
+        self._bare = bare
         self._boot: subprocess.Popen[bytes] | None = None
 
     def lay_out(self, authorized_key: str, host_key: Path, neighbours: Mapping[str, str]) -> None:
-        """Its own accounts, names, keys and home, before the first boot."""
+        """Its own accounts, names, keys and home, before the first boot; a bare one has root's key and no other account."""
+        if self._bare is not None:
+            self._lay_out_bare(self._bare, authorized_key, host_key, neighbours)
+            return
         for part in ("changes/etc/ssh", "changes/etc/cron.d", "changes/var/spool/cron/crontabs", "work", "root", f"home/{USER}/.ssh"):
             (self.directory / part).mkdir(parents=True)
         etc = self.directory / "changes/etc"
@@ -50,15 +71,10 @@ class Machine:
         ):
             (etc / file).write_text(Path("/etc", file).read_text() + line)
         (etc / "shadow").chmod(0o600)
-        (etc / "hostname").write_text(self.name + "\n")
-        (etc / "hosts").write_text("127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for name, address in neighbours.items()))
-        (etc / "resolv.conf").write_text("")
+        self._lay_out_names(etc, host_key, neighbours)
         for entry in Path("/etc/cron.d").glob("*"):  # the machine's own chores are not the host's
             (etc / "cron.d" / entry.name).write_text("")
         _mirror_crontabs(self.directory / "changes/var/spool/cron/crontabs")
-        for suffix in ("", ".pub"):
-            shutil.copy(f"{host_key}{suffix}", etc / f"ssh/ssh_host_ed25519_key{suffix}")
-        (etc / "ssh/ssh_host_ed25519_key").chmod(0o600)
         keys = self.directory / f"home/{USER}/.ssh/authorized_keys"
         keys.write_text(authorized_key)
         for path, mode in ((keys, 0o600), (keys.parent, 0o700), (keys.parent.parent, 0o755)):
@@ -67,7 +83,21 @@ class Machine:
         if self._home_disk is not None:
             disk.lay_out(self._image, self.directory / "home", self._home_disk)
         if self._systemd:
-            systemd.lay_out(self.directory / "changes", USER)
+            systemd.lay_out(self.directory / "changes", USER, authorized_key)
+
+    def _lay_out_bare(self, bare: Bare, authorized_key: str, host_key: Path, neighbours: Mapping[str, str]) -> None:
+        for part in ("changes/etc/ssh", "work", "root", "home"):
+            (self.directory / part).mkdir(parents=True)
+        self._lay_out_names(self.directory / "changes/etc", host_key, neighbours)
+        systemd.lay_out_bare(self.directory / "changes", authorized_key, bare.packages)
+
+    def _lay_out_names(self, etc: Path, host_key: Path, neighbours: Mapping[str, str]) -> None:
+        (etc / "hostname").write_text(self.name + "\n")
+        (etc / "hosts").write_text("127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for name, address in neighbours.items()))
+        (etc / "resolv.conf").write_text("")
+        for suffix in ("", ".pub"):
+            shutil.copy(f"{host_key}{suffix}", etc / f"ssh/ssh_host_ed25519_key{suffix}")
+        (etc / "ssh/ssh_host_ed25519_key").chmod(0o600)
 
     def boot(self) -> None:
         """Starts it, with a boot id of its own and a clock that begins near zero, as after power on. Returns at once; `wait` waits."""
@@ -90,6 +120,7 @@ class Machine:
                 start_new_session=True,
                 env={
                     "PATH": os.environ["PATH"],
+                    "LOWER": "/" if self._bare is None else str(self._bare.root),
                     "HOME_SIZE": self._home_size or "",
                     "HOME_DISK": "" if self._home_disk is None else str(self._image),
                     "CRON": cron,

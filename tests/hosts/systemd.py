@@ -20,7 +20,8 @@ Description=sshd of a test host
 [Service]
 ExecStartPre=/bin/mkdir -p /run/sshd
 ExecStart=/usr/sbin/sshd -D -e -f /dev/null -h /etc/ssh/ssh_host_ed25519_key -o PidFile=none -o UsePAM=no -o UseDNS=no \\
-    -o MaxStartups=100:30:200 -o PrintMotd=no -o PasswordAuthentication=no -o PermitRootLogin=no
+    -o MaxStartups=100:30:200 -o PrintMotd=no -o PasswordAuthentication=no -o PermitRootLogin=prohibit-password \\
+    -o "AuthorizedKeysFile=.ssh/authorized_keys /etc/ssh/keys.%u"
 KillMode=process
 """
 
@@ -35,8 +36,11 @@ def why_not() -> str | None:
     return None
 
 
-def lay_out(changes: Path, user: str) -> None:
-    """Only what a host needs: sshd, and the user's own systemd, which starts with the machine. No unit of this machine runs there."""
+def lay_out(changes: Path, user: str, authorized_key: str) -> None:
+    """Only what a host needs: sshd, and the user's own systemd, which starts with the machine. No unit of this machine runs there.
+
+    Root is let in by the same key, as on a new machine.
+    """
     units = changes / UNITS
     (units / "multi-user.target.wants").mkdir(parents=True)
     os.setxattr(units, "trusted.overlay.opaque", b"y")
@@ -51,6 +55,33 @@ def lay_out(changes: Path, user: str) -> None:
     linger.mkdir(parents=True)
     os.setxattr(linger, "trusted.overlay.opaque", b"y")
     (linger / user).touch()
+    (changes / "etc/ssh/keys.root").write_text(authorized_key)
+    _identity(changes)
+
+
+def lay_out_bare(changes: Path, authorized_key: str, packages: str) -> None:
+    """What whoever rents a machine gets: units and sshd of Debian, root let in by a key, an address of packages. No unit for hardware."""
+    units = changes / UNITS
+    units.mkdir(parents=True)
+    for name in (
+        "systemd-udevd.service",
+        "systemd-networkd.service",
+        "systemd-resolved.service",
+        "systemd-timesyncd.service",
+        "getty.target",
+    ):
+        (units / name).symlink_to("/dev/null")
+    keys = changes / "root/.ssh"
+    keys.mkdir(parents=True)
+    (keys / "authorized_keys").write_text(authorized_key)
+    for path, mode in ((keys / "authorized_keys", 0o600), (keys, 0o700), (keys.parent, 0o700)):
+        path.chmod(mode)
+    (changes / "etc/apt").mkdir()
+    (changes / "etc/apt/sources.list").write_text(f"deb [trusted=yes] {packages} ./\n")
+    _identity(changes)
+
+
+def _identity(changes: Path) -> None:
     (changes / "etc/fstab").write_text("")
     (changes / "etc/machine-id").write_text(f"{os.urandom(16).hex()}\n")
 

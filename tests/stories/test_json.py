@@ -96,6 +96,9 @@ def test_deploy_good_and_bad(shop: Shop) -> None:
         ("remove local", 2, "refused", ""),
         ("abort local", 0, "unchanged", ""),
         ("resume local", 0, "unchanged", ""),
+        ("setup local", 0, "unchanged", ""),
+        ("setup local --host c", 2, "refused", "no-host"),
+        ("host add local local", 2, "refused", "config"),
     ],
 )
 def test_what_is_refused_and_what_has_nothing_to_do(shop: Shop, words: str, code: int, verdict: str, why: str) -> None:

@@ -53,8 +53,7 @@ def test_the_first_real_deployment_and_every_command_after_it(place: Path) -> No
         assert committed is not None
         for command in committed[1].split(" && "):
             repository.git(*shlex.split(command)[1:])
-        for command in re.findall(r"^\d\. .*?: `(shipway [^`]*)`|^\d\. .*?`(shipway plan [^`]*)`", README, re.MULTILINE):
-            project.run(*shlex.split(command[0] or command[1])[1:])
+        project.run(*shlex.split(step("deploy"))[1:])
         assert "first" in front_page(hosts)
         repository.write("index.html", "<p>second\n")
         repository.commit("Second", "v1.4")
@@ -71,6 +70,13 @@ def test_the_first_real_deployment_and_every_command_after_it(place: Path) -> No
                 assert "second" in front_page(hosts)
             if command.startswith("shipway rollback"):
                 assert "first" in front_page(hosts)
+
+
+def step(command: str) -> str:
+    """What the first deployment types. `init` and `setup` are typed where they are needed: test_first_deployment.py."""
+    found = re.search(rf"^\d\. .*?: `(shipway {command}[^`]*)`", README, re.MULTILINE)
+    assert found is not None, f"README has no step with shipway {command}"
+    return found[1]
 
 
 def reads_a_line_and_leaves(project: Project, *words: str) -> None:

@@ -14,6 +14,7 @@ from shipway.model.verdict import Verdict
 
 COMMANDS: Mapping[str, str] = {
     "init": "Look at what is committed here, and write a shipway.toml for it.",
+    "setup": "Make hosts ready for the user that deploys; the only command that may use root.",
     "deploy": "Take a commit live on every host, or undo it on every host.",
     "prepare": "Do the half of a deployment that nobody can see.",
     "rollback": "Make an earlier generation current again.",
@@ -38,6 +39,7 @@ COMMANDS: Mapping[str, str] = {
     "show": "One deployment, step by step.",
     "verify": "Whether every host proves that it serves a release.",
     "remove": "Take the application off its hosts.",
+    "host add": "Take one more host into an environment, up to the release that serves.",
     "host remove": "Take one host out of its environment.",
     "explain": "What the code of an error means, and what helps.",
     "self-check": "Whether this installation is whole and finds what it needs.",

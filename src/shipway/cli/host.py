@@ -1,4 +1,4 @@
-"""`shipway host remove ENV NAME`: a host leaves its environment."""
+"""`shipway host add ENV ADDRESS`, `shipway host remove ENV NAME`: a host joins its environment, and leaves it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,48 @@ import click
 from shipway.cli.completing import environments, hosts
 from shipway.cli.options import everywhere
 from shipway.cli.perform import perform
-from shipway.flows.words import HostRemoveWords
+from shipway.cli.setup import as_root
+from shipway.flows.words import HostAddWords, HostRemoveWords
 
 
 @click.group("host")
 def command() -> None:
-    """The hosts of an environment: one that leaves takes its leave first."""
+    """The hosts of an environment: one more is made ready and brought up; one that leaves takes its leave first."""
+
+
+@command.command("add")
+@click.argument("environment", metavar="ENV", shell_complete=environments)
+@click.argument("address", metavar="ADDRESS")
+@click.option("--name", metavar="NAME", help="What it is called. Default: the host part of its address.")
+@click.option("--roles", metavar="ROLE,…", multiple=True, help="Which processes and tasks it runs. Default: all of them.")
+@as_root
+@everywhere
+def add(
+    environment: str,
+    address: str,
+    name: str | None,
+    roles: tuple[str, ...],
+    login: str,
+    key: tuple[str, ...],
+    project: Path,
+    json: bool,
+    debug: bool,
+) -> int:
+    """Take the host at ADDRESS (deploy@10.0.0.2) into ENV: set up, brought to the release that serves, and written into shipway.toml.
+
+    The others go on with the release that they have. When it fails, shipway.toml is as it was.
+    """
+    words = HostAddWords(
+        project=project,
+        environment=environment,
+        address=address,
+        name=name,
+        roles=tuple(role for some in roles for role in some.split(",") if role),
+        login=login,
+        key=key,
+        json=json,
+    )
+    return perform("host add", words, debug=debug)
 
 
 @command.command("remove")

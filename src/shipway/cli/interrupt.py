@@ -71,6 +71,12 @@ def no_longer_watched(state: State) -> Verdict:
     return Verdict("interrupted", 4, f"no longer watched: {what}", f"shipway attach {environment}", state.deployment)
 
 
+def not_waited_for() -> Verdict:
+    """Whoever made machines ready goes before they have answered: each makes what it has begun to its end."""
+    what = "left to the hosts: each makes what it has begun to its end, and nothing of it is half"
+    return Verdict("interrupted", 4, what, "the same command again makes the rest, and changes nothing that is there")
+
+
 def no_longer_read(state: State) -> Verdict:
     """Whoever read what comes has read enough."""
     return Verdict("answer", 0, "no longer read", data={"lines": []})

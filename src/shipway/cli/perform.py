@@ -16,16 +16,20 @@ from shipway.model.verdict import Verdict
 
 READS = frozenset(
     {"doctor", "status", "plan", "config", "history", "show", "verify", "explain", "self-check"}
+    | {"setup"}
     | {"secrets list", "secrets set", "secrets rm", "secrets keygen"}
     | {"secrets recipients add", "secrets recipients rm", "secrets recipients list"}
 )
-"""Flows that touch no host (doctor: only where it is asked to fix something): what they print is their answer."""
+"""Flows that deploy nothing: what they print is their answer. Of hosts they touch no more than `doctor --fix` and `setup` say."""
 
 WATCHES = frozenset({"attach"})
 """Flows that tell what others do: an interruption ends the watching, and nothing else."""
 
 STREAMS = frozenset({"logs", "exec"})
 """Flows whose answer is lines that come, for as long as somebody reads them: an interruption is their good end."""
+
+MAKES = frozenset({"setup", "host add"})
+"""Flows that make machines ready, which is no deployment: a host makes what it has begun to its end."""
 
 VERDICT_OF_CODE = {1: "undone", 2: "refused", 3: "refused", 4: "unsettled"}
 
@@ -93,7 +97,7 @@ def worded(error: Exception, screen: Screen, name: str, words: Words) -> tuple[V
 async def _run(name: str, words: Words, screen: Screen) -> Verdict:
     import asyncio
 
-    from shipway.cli.interrupt import end_now, interruptible, left_alone, no_longer_read, no_longer_watched
+    from shipway.cli.interrupt import end_now, interruptible, left_alone, no_longer_read, no_longer_watched, not_waited_for
 
     flow = find_flow(name)
     left, will = left_alone, "undoing; once more leaves it to the hosts"
@@ -101,12 +105,14 @@ async def _run(name: str, words: Words, screen: Screen) -> Verdict:
         left, will = no_longer_watched, "the watching ends; the deployment goes on"
     if name in STREAMS:
         left, will = no_longer_read, ""
+    if name in MAKES:
+        will = "what was begun on a host is made to its end"
 
     async def work() -> Verdict:
         return await flow(words, screen.on_event)
 
     def leave() -> None:
-        verdict = left(screen.state)
+        verdict = not_waited_for() if name in MAKES and not screen.state.touched else left(screen.state)
         screen.verdict(verdict)
         screen.drain(LEAVE_SECONDS)
         end_now(verdict.exit_code)

@@ -7,10 +7,11 @@ from dataclasses import fields
 
 from shipway.flows.words import Words
 
-FIRST = ("target", "deployment", "release", "host", "name", "recipient", "error")
+FIRST = ("target", "deployment", "release", "host", "name", "recipient", "error", "address")
 """Words without an option before them."""
 
 OPTIONS = {
+    ("host add", "name"): "name",
     ("logs", "processes"): "process",
     ("logs", "hosts"): "host",
     ("logs", "release"): "release",

@@ -1,4 +1,7 @@
-"""The text of a TOML file in, the line of each of its keys and items out. It never fails on what is not TOML, it only knows less."""
+"""The text of a TOML file in, the line of each of its keys and items out, and where lists and what is in them begin and end.
+
+It never fails on what is not TOML, it only knows less.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +35,10 @@ class Twice(NamedTuple):
 
 @dataclass
 class Lines:
-    """Where everything is written. Lines count from 1."""
+    """Where everything is written. Lines count from 1. `spans` has the first character and the one behind, of lists and of their items."""
 
     at: dict[Path, int] = field(default_factory=dict)
+    spans: dict[Path, tuple[int, int]] = field(default_factory=dict)
     twice: list[Twice] = field(default_factory=list)
 
     def of(self, path: Path) -> int:
@@ -145,17 +149,21 @@ class _Scan:
             self._match(_PLAIN)
 
     def _list(self, path: Path, depth: int) -> None:
+        begin = self.place
         self.place += 1
         index = 0
         while self._skip(_BLANK) < len(self.text) and not self._peek("]"):
             item = (*path, index)
             self.lines.at.setdefault(item, self._line())
+            first = self.place
             self._value(item, depth + 1)
+            self.lines.spans[item] = first, self.place
             self._skip(_BLANK)
             if not self._peek("]"):
                 self._take(",")
             index += 1
         self._take("]")
+        self.lines.spans[path] = begin, self.place
 
     def _table(self, path: Path, depth: int) -> None:
         self.place += 1

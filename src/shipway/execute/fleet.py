@@ -36,6 +36,7 @@ WAITS: Mapping[str, str] = {
     "decide": "its record",
     "examine": "what else is there",
     "mend": "its supervisor",
+    "setup": "the machine to be made ready",
     "lack": "what it lacks",
     "put": "a file to arrive",
     "put_many": "files to arrive",

@@ -10,7 +10,7 @@ from shipway.flows.attempt import Attempt, attempt
 from shipway.flows.cargo import Cargo
 from shipway.flows.changes import setting_changes
 from shipway.flows.front import caddy_for, serving
-from shipway.flows.project import open_project
+from shipway.flows.project import Project, open_project
 from shipway.flows.transact import Transaction, transact
 from shipway.flows.want import filled, make, want
 from shipway.flows.without import leave_out
@@ -25,20 +25,25 @@ async def deploy(words: DeployWords, on_event: Callable[[Event], None]) -> Verdi
     """Take the commit live. Raises ShipwayError for every ending that is not 0; the report is written either way."""
     project = open_project(words.project)
     with attempt(project.directory, on_event) as trying:
-        wanted = await filled(project, want(project, words.environment, words.ref), trying.tell)
-        wanted = replace(wanted, intent=leave_out(wanted.intent, words.without))
-        made = await make(project, wanted, trying.tell)
-        caddy = caddy_for(wanted.intent)
-        planner = partial(plan_deploy, wanted.intent, made.release, caddy_digest=caddy and caddy[0])
-        transaction = Transaction(
-            wanted.intent,
-            planner,
-            lambda plan: Cargo(made, caddy, serving(wanted.intent)),
-            live_words,
-            may_leave_out=True,
-            changes=partial(setting_changes, wanted.intent, made.release),
-        )
-        return trying.ended(await transact(trying, transaction))
+        return trying.ended(await deployed(project, words, trying))
+
+
+async def deployed(project: Project, words: DeployWords, trying: Attempt) -> Verdict:
+    """What `deploy` does, for a project that is open: its `head` may be a configuration that is not committed yet (`host add`)."""
+    wanted = await filled(project, want(project, words.environment, words.ref), trying.tell)
+    wanted = replace(wanted, intent=leave_out(wanted.intent, words.without))
+    made = await make(project, wanted, trying.tell)
+    caddy = caddy_for(wanted.intent)
+    planner = partial(plan_deploy, wanted.intent, made.release, caddy_digest=caddy and caddy[0])
+    transaction = Transaction(
+        wanted.intent,
+        planner,
+        lambda plan: Cargo(made, caddy, serving(wanted.intent)),
+        live_words,
+        may_leave_out=True,
+        changes=partial(setting_changes, wanted.intent, made.release),
+    )
+    return await transact(trying, transaction)
 
 
 def live_words(plan: Plan, trying: Attempt) -> str:

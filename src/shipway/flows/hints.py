@@ -31,7 +31,14 @@ HOSTS: Mapping[str, Advice] = {
     "noise": Advice("its login prints more than 64 KiB", "silence the start-up files of its login shell, then {again}"),
     "cut": Advice("the channel ended in the middle of what was sent", "{again}; what has arrived is kept"),
     "crowded": Advice("too many questions were under way on one channel", "{again}"),
-    "login": Advice("ssh could not log in, or its login shell ended", "check that `{login}` works as this user, then {again}"),
+    "login": Advice(
+        "ssh could not log in, or its login shell ended",
+        "check that `{login}` works as this user, then {again}; on a new machine {setup} makes the user and lets your key in",
+    ),
+    "sudo": Advice(
+        "who logged in may not become root without a password",
+        "log in as root or as one who may: {setup} --login USER; or give this one NOPASSWD in sudoers, then {again}",
+    ),
     "address": Advice("its address is no address", "correct the address of {host} in shipway.toml, commit, then {again}"),
     "no-ssh": Advice("there is no ssh client here", "install the OpenSSH client on this machine, then {again}"),
     "ssh-config": Advice("ssh refuses its own configuration", "correct the line of ssh_config that it names, then {again}"),
@@ -45,7 +52,10 @@ HOSTS: Mapping[str, Advice] = {
     "host-key-revoked": Advice(
         "its host key is revoked", "give {host} a new host key (ssh-keygen -A on the host), record it, then {again}"
     ),
-    "no-python": Advice("it has no python3 of 3.9 or newer", "install python3 (3.9 or newer) on {host}, then {again}"),
+    "no-python": Advice("it has no python3 of 3.9 or newer", "{setup} installs it, or do so by hand; then {again}"),
+    "user": Advice("the user of its address can be none", "correct the address of {host} in shipway.toml, commit, then {again}"),
+    "keys": Advice("what should let somebody in is no public key", REPORT),
+    "program": Advice("a program of its system failed", "do on {host} what it says, then {again}"),
     # -------------------------------------------------------- its disk and its root
     "root": Advice(
         "its root is no directory that this user may write",
@@ -157,5 +167,5 @@ OTHER = Advice("it says no", MEND)
 def hint(code: str, *, environment: str, host: str = "", address: str = "") -> str:
     """What to type next about a host's error. An unknown code gets the general advice."""
     login = "python3 -V" if address == "local" else f"ssh {address or 'ADDRESS'} true"
-    commands = {name: f"shipway {name} {environment}" for name in ("deploy", "show", "status", "resume")}
+    commands = {name: f"shipway {name} {environment}" for name in ("deploy", "show", "status", "resume", "setup")}
     return HOSTS.get(code, OTHER).next.format(host=host or "the host", login=login, again=AGAIN, **commands)

@@ -184,6 +184,30 @@ class HostRemoveWords(Words):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetupWords(Words):
+    """`login` may become root on the hosts. `key` are files of public keys for the deploying user; none means the key that logs in.
+
+    `host` are names, none means all of the environment. `dry_run` only tells.
+    """
+
+    login: str = "root"
+    host: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostAddWords(Words):
+    """`address` is taken in, under `name` where that is not in the address. `login` and `key` as for setup."""
+
+    address: str
+    name: str | None = None
+    roles: tuple[str, ...] = ()
+    login: str = "root"
+    key: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogsWords(Words):
     """`processes` and `hosts` are names, none means all. `release` as for rollback, or any generation's number; None is what serves.
 

@@ -35,6 +35,8 @@ def explain(exit_code: int | None, said: Sequence[str], noise: str, address: str
         return Complaint("unreachable", f"{address} did not answer within {timeout_seconds:g} s{_after(last or noise)}")
     if exit_code == 255:
         return Complaint("unreachable", f"ssh {address} failed{_after(last)}")
+    if re.search(r"^sudo: (?!python3|/bin/sh)|\bsudo: (command )?not found", last):
+        return Complaint("sudo", f"{address} may not become root there without a password{_after(last.removeprefix('sudo: '))}")
     if exit_code in (126, 127) or re.search(r"python3?\b.*(not found|No such file|SyntaxError)|invalid syntax", text):
         advice = "Install python3 (3.9 or newer) there."
         return Complaint("no-python", f"{address} cannot run python3 when logged in without a terminal{_after(last)}. {advice}")

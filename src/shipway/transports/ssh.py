@@ -10,6 +10,7 @@ import asyncio
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from shipway.model.errors import Unreachable
 from shipway.model.intent import Host
@@ -55,21 +56,26 @@ class SshTransport:
         unreachable, no-python, noise, root.
         """
         root = host.root or f"~/.shipway/apps/{app}-{environment}"
-        command = ssh_command(host, timeout_seconds)
-        link = await _start([*command, REMOTE_COMMAND], host)
-        bound = asyncio.timeout(timeout_seconds)
-        try:
-            async with bound:
-                await arrive(link, host, root=root, proxy=DEFAULT_PROXY)
-        except (NoAgent, OSError, TimeoutError) as error:
-            if isinstance(error, TimeoutError) and not bound.expired():
-                raise
-            noise = error.noise if isinstance(error, NoAgent) else ""
-            raise await _unreachable(host, link, command, noise, timeout_seconds) from None
-        except BaseException:
-            await link.close()
+        return await open_agent(host, REMOTE_COMMAND, root=root, proxy=DEFAULT_PROXY, timeout_seconds=timeout_seconds)
+
+
+async def open_agent(host: Host, remote_command: str, *, root: str, proxy: str, timeout_seconds: float) -> Channel:
+    """Log in and have `remote_command`, which is one of our constants, start the agent. Raises Unreachable."""
+    command = ssh_command(host, timeout_seconds)
+    link = await start_ssh([*command, remote_command], host)
+    bound = asyncio.timeout(timeout_seconds)
+    try:
+        async with bound:
+            await arrive(link, host, root=root, proxy=proxy)
+    except (NoAgent, OSError, TimeoutError) as error:
+        if isinstance(error, TimeoutError) and not bound.expired():
             raise
-        return FramedChannel(host, link)
+        noise = error.noise if isinstance(error, NoAgent) else ""
+        raise await unreachable(host, link, command, noise, timeout_seconds) from None
+    except BaseException:
+        await link.close()
+        raise
+    return FramedChannel(host, link)
 
 
 def ssh_command(host: Host, timeout_seconds: float) -> list[str]:
@@ -88,17 +94,35 @@ def ssh_command(host: Host, timeout_seconds: float) -> list[str]:
 
 def ssh_destination(host: Host) -> str:
     """The address as ssh takes it: `user@host`, or a URI where a port is given. Raises Unreachable (code address)."""
-    found = _ADDRESS.fullmatch(host.address)
-    if found is None:
-        message = f"{host.address!r} is no address: user@host, user@host:port, or a name from ssh_config (letters, digits, dots, - and _)"
-        raise Unreachable(host.name, "address", message)
+    found = _parts(host)
     user = f"{found['user']}@" if found["user"] else ""
     if found["port"] or found["scheme"]:
         return f"ssh://{user}{found['host']}{':' + found['port'] if found['port'] else ''}"
     return user + found["host"].strip("[]")
 
 
-async def _start(argv: list[str], host: Host) -> Link:
+def user_in(host: Host) -> str:
+    """The user that the address itself names, "" where it leaves that to ssh_config. Raises Unreachable (code address)."""
+    return _parts(host)["user"] or ""
+
+
+def as_user(host: Host, user: str) -> Host:
+    """The same host, logged in to as another user. Raises Unreachable (code address)."""
+    found = _parts(host)
+    port = f":{found['port']}" if found["port"] else ""
+    return replace(host, address=f"{'ssh://' if found['scheme'] else ''}{user}@{found['host']}{port}")
+
+
+def _parts(host: Host) -> re.Match[str]:
+    found = _ADDRESS.fullmatch(host.address)
+    if found is None:
+        message = f"{host.address!r} is no address: user@host, user@host:port, or a name from ssh_config (letters, digits, dots, - and _)"
+        raise Unreachable(host.name, "address", message)
+    return found
+
+
+async def start_ssh(argv: list[str], host: Host) -> Link:
+    """Start a client. Raises Unreachable (code no-ssh)."""
     # English messages of the C library, for they are read below; and no pop-up that asks somebody who is not there.
     env = {**os.environ, "LC_ALL": "C", "SSH_ASKPASS_REQUIRE": "never"}
     try:
@@ -107,7 +131,8 @@ async def _start(argv: list[str], host: Host) -> Link:
         raise Unreachable(host.name, "no-ssh", "there is no ssh on this machine's PATH; install the OpenSSH client") from None
 
 
-async def _unreachable(host: Host, link: Link, command: list[str], noise: str, timeout_seconds: float) -> Unreachable:
+async def unreachable(host: Host, link: Link, command: list[str], noise: str, timeout_seconds: float) -> Unreachable:
+    """Why a client that `command` started did not bring an agent. Ends it."""
     code = await link.ended(0.5)
     await link.close()
     said = link.complaints()
@@ -120,7 +145,7 @@ async def _unreachable(host: Host, link: Link, command: list[str], noise: str, t
 async def _with_offered_key(complaint: Complaint, command: list[str], host: Host) -> Complaint:
     """Which key the host offers is told only by a verbose client: one more login that is refused like the first."""
     verbose = ["LogLevel=DEBUG1" if word == "LogLevel=INFO" else word for word in command]
-    link = await _start([*verbose, "true"], host)
+    link = await start_ssh([*verbose, "true"], host)
     await link.ended(10.0)
     await link.close()
     key = offered_key(link.complaints(1000))
