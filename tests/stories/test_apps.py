@@ -27,7 +27,6 @@ def ask(address: str, page: str) -> tuple[int, str]:
 
 
 @pytest.mark.hosts
-@pytest.mark.alone
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("name", list(APPLICATIONS))
 def test_a_real_application_on_real_hosts(name: str, place: Path) -> None:
