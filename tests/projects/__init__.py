@@ -65,6 +65,7 @@ PUBLISHED: tuple[Published, ...] = (
     ),
     Published("http-server-14.1.1.tgz", "Node", "http-server", "node ./bin/http-server", None, "Index of /"),
     Published("y-websocket-1.5.4.tgz", "Node", "y-websocket", "node ./bin/server.js", None, "okay"),
+    Published("node-red-4.1.15.tgz", "Node", "node-red", "node red.js", None, "Node-RED"),
     Published("html5-boilerplate-9.0.1.tgz", "a static site", "html5-boilerplate", "", "dist", "HTML5 Boilerplate"),
     Published("impress.js-1.1.0.tgz", "a static site", "impress-js", "", "served", "impress.js"),
 )
