@@ -302,10 +302,7 @@ class Copies:
             pass  # the journal itself may be what cannot be written: the row in memory keeps the pause
 
     def _launch(self, row: ProcessRow, document: Document, process: Mapping[str, Any]) -> spawn.Launch:
-        release = self._root.full(f"releases/{document['release']}")
-        directory = os.path.realpath(f"{release}/{process.get('directory') or '.'}")
-        if directory != release and not directory.startswith(f"{release}/"):
-            raise AgentError("directory", f"{process['directory']!r} is no directory of the release", path=directory)
+        directory = spawn.directory_in(self._root.full(f"releases/{document['release']}"), str(process.get("directory") or "."))
         address = row.address or ""
         path = path_of(address) or "" if address else ""
         port = str(port_of(address)) if address and not path else ""

@@ -28,6 +28,8 @@ from shipway_agent.decide import Attempt, Member
 from shipway_agent.errors import AgentError
 from shipway_agent.faults import unforeseen
 from shipway_agent.itself import CURRENT, LOCK_VARIABLE, argv_of, own_file, own_hash, started_as
+from shipway_agent.jobs import Jobs
+from shipway_agent.jobs import Turn as Due
 from shipway_agent.journal import Journal
 from shipway_agent.notifications.sender import Sender
 from shipway_agent.peers import Lead
@@ -147,6 +149,7 @@ class Daemon:
         self._waker, self._wakes = _pipe()
         self._socket = root.bind(SOCKET)
         self._copies = Copies(root, journal, self._wake, self._in_flight, say)
+        self._jobs = Jobs(root, journal, say)
         self._watchdog = Watchdog(journal, self._wake)
         self._sender = Sender(root, journal, _environment(), say)
         self._known: Optional[Member] = None
@@ -173,6 +176,7 @@ class Daemon:
         self._journal.set_meta(AGENT, own_hash())
         self._point_at_itself()
         self._copies.find_again(now())
+        self._jobs.find_again()
         self._recall()
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
@@ -182,12 +186,13 @@ class Daemon:
         while not self._stopping:
             wait_seconds = self._turn_or_say()
             self._answer(questions)
-            if self._ending and not self._copies.rows:
+            if self._ending and not self._copies.rows and not self._jobs.going:
                 break
             if self._root_is_gone():
                 self._copies.end_all()
+                self._jobs.end_all()
                 break
-            reported = deaths.watch(self._copies.living)
+            reported = deaths.watch(self._copies.living | self._jobs.living)
             poll.poll(max(1.0, min(wait_seconds, CALM_SECONDS if reported else TURN_SECONDS) * 1000))
             _empty(self._waker)
             questions = self._hear()
@@ -231,6 +236,9 @@ class Daemon:
         link = self._align(wanted)
         run, stay = (wanted.run, wanted.stay) if not self._ending else (frozenset(), frozenset())
         busy = self._copies.turn(Turn(run, link, self._documents, now(), self._ending, candidates_of(member), stay))
+        document = self._documents.get(link) if link is not None else None
+        decided = link == member.current and link not in candidates_of(member) and (document is not None or link is None)
+        self._jobs.turn(Due(member.name, document, decided, clock.wall_now(), clock.boot_now(), self._ending))
         self._listen()
         self._tend_proxy()
         self._sender.turn(now())

@@ -49,6 +49,11 @@ CREATE TABLE IF NOT EXISTS processes (generation INTEGER NOT NULL, name TEXT NOT
     restarts INTEGER NOT NULL, exit INTEGER, wanted INTEGER NOT NULL, PRIMARY KEY (generation, name, instance));
 CREATE TABLE IF NOT EXISTS outbox (id TEXT PRIMARY KEY, target TEXT NOT NULL, name TEXT NOT NULL, json TEXT NOT NULL,
     state TEXT NOT NULL DEFAULT 'waiting', tries INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '');
+CREATE TABLE IF NOT EXISTS jobs (name TEXT PRIMARY KEY, schedule TEXT NOT NULL, since REAL NOT NULL, last REAL NOT NULL,
+    skipped INTEGER NOT NULL, told REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS runs (token TEXT PRIMARY KEY, name TEXT NOT NULL, at REAL NOT NULL, generation INTEGER NOT NULL,
+    state TEXT NOT NULL, boot TEXT NOT NULL, began REAL NOT NULL, until REAL NOT NULL, log_bytes INTEGER NOT NULL, tries INTEGER NOT NULL,
+    why TEXT NOT NULL, pid INTEGER, pid_start INTEGER, ended REAL, exit INTEGER, lines TEXT NOT NULL);
 """
 EVENTS = {
     (False, False): "SELECT seq, at, deployment, kind, json FROM events WHERE seq > ? ORDER BY seq LIMIT ?",

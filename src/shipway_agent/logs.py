@@ -20,6 +20,7 @@ KEPT = 3
 """Files of one log: the one that grows, and the older ones `.1` and `.2`."""
 
 TAIL_BYTES = 256 * 1024
+JOB = "job."
 
 
 OF_PROCESS = re.compile(r"(?P<process>.+)\.(?P<instance>[0-9]+)\.(?P<generation>[0-9]{6,})\.log")
@@ -28,6 +29,11 @@ OF_PROCESS = re.compile(r"(?P<process>.+)\.(?P<instance>[0-9]+)\.(?P<generation>
 def log_of(process: str, instance: int, generation: int) -> str:
     """The name of an instance's log. Each generation has its own: what a candidate says is not lost among the lines of what serves."""
     return f"{process}.{instance}.{generation:06}{SUFFIX}"
+
+
+def log_of_job(job: str) -> str:
+    """The name of a periodic job's log, whichever generation it runs in. No process has a log of that form."""
+    return f"{JOB}{job}{SUFFIX}"
 
 
 def logs_of(logs: Folder, process: str) -> List[str]:

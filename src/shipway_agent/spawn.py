@@ -33,6 +33,14 @@ class Launch:
     log_fd: int
 
 
+def directory_in(release: str, directory: str) -> str:
+    """The real path of a directory of a release. Raises AgentError `directory` for one that is not in it."""
+    found = os.path.realpath(f"{release}/{directory or '.'}")
+    if found != release and not found.startswith(f"{release}/"):
+        raise AgentError("directory", f"{directory!r} is no directory of the release", path=found)
+    return found
+
+
 def new_token() -> str:
     """A name for one start."""
     return secrets.token_hex(8)

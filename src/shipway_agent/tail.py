@@ -21,8 +21,9 @@ MOST_LINES = 10_000
 def tail(call: Call) -> Dict[str, Any]:
     """{"generation", "known", "logs": [{"log", "process", "instance", "at", "lines", "left_out"}]}: of `generation`, else of what serves.
 
-    `processes` are names, none means all of the application; `tasks`, `supervisor` and `notifications` have a log too. Without `since` the
-    last `lines` of each log, else what stands behind the bytes it gives for each log, waiting `wait_seconds` at most for the first.
+    `processes` are names, none means all of the application; jobs have a log, and `tasks`, `supervisor` and `notifications`. Without
+    `since` the last `lines` of each log, else what stands behind the bytes it gives for each log, waiting `wait_seconds` at most for the
+    first.
     `at` is where to go on; a line that is not ended yet waits for its end, except at the end of what is not followed (`follow` false).
     `left_out` says that more was written than is told. `known` are all the names that could be asked for.
     """
@@ -55,7 +56,7 @@ def _meant(folder: Folder, asked: Sequence[str], generation: Optional[int]) -> L
         match = logs.OF_PROCESS.fullmatch(name)
         if match is not None and int(match["generation"]) == generation and (not asked or match["process"] in asked):
             found.append((match["process"], int(match["instance"]), name))
-        elif match is None and name.endswith(logs.SUFFIX) and name[: -len(logs.SUFFIX)] in asked:
+        elif match is None and name.endswith(logs.SUFFIX) and _whose(name) in asked:
             found.append((name, 0, name))
     return [name for _, _, name in sorted(found)]
 
@@ -63,7 +64,12 @@ def _meant(folder: Folder, asked: Sequence[str], generation: Optional[int]) -> L
 def _known(folder: Folder) -> List[str]:
     names = [name for name in folder.names() if name.endswith(logs.SUFFIX)]
     matches = [(name, logs.OF_PROCESS.fullmatch(name)) for name in names]
-    return sorted({match["process"] if match else name[: -len(logs.SUFFIX)] for name, match in matches})
+    return sorted({match["process"] if match else _whose(name) for name, match in matches})
+
+
+def _whose(name: str) -> str:
+    """Whose log it is that is of no generation: a job's, or one of ours."""
+    return name[: -len(logs.SUFFIX)].partition(logs.JOB)[2] if name.startswith(logs.JOB) else name[: -len(logs.SUFFIX)]
 
 
 def _last(folder: Folder, name: str, count: int, *, follow: bool) -> Dict[str, Any]:
@@ -84,5 +90,5 @@ def _on(folder: Folder, name: str, at: int, since: Mapping[str, Any]) -> Optiona
 def _of(name: str) -> Dict[str, Any]:
     match = logs.OF_PROCESS.fullmatch(name)
     if match is None:
-        return {"log": name, "process": name[: -len(logs.SUFFIX)], "instance": None}
+        return {"log": name, "process": _whose(name), "instance": None}
     return {"log": name, "process": match["process"], "instance": int(match["instance"])}

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,6 +36,12 @@ def wait(condition: Callable[[], T | None], seconds: float = BOUND_SECONDS, what
             return found
         assert time.monotonic() < until, f"not within {seconds:g} s: {what or condition}; last: {found!r}"
         time.sleep(0.02)
+
+
+def job(name: str = "nightly", run: str | list[str] = "true", **more: Any) -> dict[str, Any]:
+    """A JOB that is due each minute; `more` overrides its keys."""
+    found = {"name": name, "run": run, "schedule": "* * * * *", "timezone": "UTC", "host": "a", "timeout_seconds": 60.0, "directory": "."}
+    return {**found, "catch_up": False, **more}
 
 
 def process(name: str = "web", listens: str | None = "port", **more: Any) -> dict[str, Any]:
@@ -73,7 +79,13 @@ class Lodge:
             shutil.copy(SITE, folder / "site.py")
         return digest
 
-    def generation(self, number: int, *processes: Mapping[str, Any], env: Mapping[str, Mapping[str, str]] | None = None) -> None:
+    def generation(
+        self,
+        number: int,
+        *processes: Mapping[str, Any],
+        env: Mapping[str, Mapping[str, str]] | None = None,
+        jobs: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         """Generation `number` on disk. `env`: process → its variables."""
         document = {
             "number": number,
@@ -93,6 +105,7 @@ class Lodge:
             "tasks": [],
             "key_pages": [],
             "domains": [],
+            **({"jobs": list(jobs)} if jobs else {}),
         }
         args = {"number": number, "document": document, "env": {"common": {}, "process": env or {}, "task": {}}}
         generations.make(self.context(number), args)
@@ -206,7 +219,9 @@ class Lodge:
     def living(self) -> dict[int, str]:
         """Pid → marker of every process of this root's app."""
         return {
-            pid: marker for pid, marker in group.marks().items() if marker.startswith(f"{self.root.digest}/") and clock.process_start(pid)
+            pid: marker
+            for pid, marker in group.marks().items()
+            if marker.removeprefix("job/").startswith(f"{self.root.digest}/") and clock.process_start(pid)
         }
 
     def close(self) -> None:

@@ -57,6 +57,13 @@ def test_what_serves_is_told_process_by_process_without_what_a_terminal_would_ob
     assert answer["known"] == ["mail", "supervisor", "web"]
 
 
+def test_a_periodic_job_has_one_log_whichever_generation_it_ran_in(shop: Workshop) -> None:
+    write(shop, "job.nightly", "begins\nended\n")
+    answer = ask(shop, processes=["nightly"])
+    assert [(log["log"], log["process"], log["lines"]) for log in answer["logs"]] == [("job.nightly.log", "nightly", ["begins", "ended"])]
+    assert "nightly" in answer["known"]
+
+
 def test_some_processes_some_lines_another_generation(shop: Workshop) -> None:
     assert told(ask(shop, processes=["web"], lines=1)) == {"web.1": ["two"], "web.2": ["red"]}
     assert told(ask(shop, processes=["web"], lines=0)) == {"web.1": [], "web.2": []}

@@ -74,6 +74,12 @@ tasks = st.fixed_dictionaries(
         directory=paths,
     ),
 )
+jobs = st.fixed_dictionaries(
+    {"name": names, "run": commands, "schedule": st.sampled_from(["@daily", "0 3 * * *", "*/5 8-18 1,15 JAN-jun mon-fri"])},
+    optional=optional(
+        timezone=st.sampled_from(["UTC", "Europe/Berlin"]), catch_up=st.booleans(), timeout_seconds=seconds, env=env, directory=paths
+    ),
+)
 
 
 boxes = st.from_regex(r"[a-z]{1,6}(\.[a-z]{1,4})?@[a-z]{1,6}\.example", fullmatch=True)
@@ -141,7 +147,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     """A valid document, as the data that its TOML says."""
     document: dict[str, Any] = {"app": draw(names), "process": {"web": draw(processes)}}
     document["process"] |= draw(st.dictionaries(names.filter(lambda name: name != "web"), processes, max_size=2))
-    document["task"] = draw(st.lists(tasks, max_size=3, unique_by=lambda task: task["name"]))
+    document["task"] = draw(st.lists(st.one_of(tasks, jobs), max_size=3, unique_by=lambda task: task["name"]))
     document["environment"] = {name: draw(environments(index)) for index, name in enumerate(draw(st.lists(names, max_size=2, unique=True)))}
     document |= draw(st.fixed_dictionaries({}, optional=optional(subdirectory=paths, static=paths, env=env)))
     if "static" in document and draw(st.booleans()):

@@ -29,6 +29,11 @@ def hosts(*items: str) -> str:
     return environment(f"hosts = [{', '.join(items)}]")
 
 
+def job(*lines: str) -> str:
+    """A file whose line 7 begins these keys of a task."""
+    return f"{APP}{WEB}[[task]]\nname = 'x'\nrun = 'x'\n" + "\n".join(lines)
+
+
 N = "environment.production.notify[0]"
 
 
@@ -197,6 +202,31 @@ CASES: list[tuple[str, str]] = [
     (
         f"{APP}{WEB}[[task]]\nname = 'x'\nrun = 'x'\nonce = true\noutputs = ['o']",
         "8: task[0].outputs: may not be given with once = true: only one host would have them",
+    ),
+    # ----------------------------------------------------------------------- jobs
+    (job("schedule = 3"), "7: task[0].schedule: should be five fields as in a crontab, such as 0 3 * * *, or @daily, found 3"),
+    (job("schedule = '0 3 * *'"), "7: task[0].schedule: should have five fields (minute, hour, day, month, weekday), found 4"),
+    (job("schedule = '0 3 31 2 *'"), "7: task[0].schedule: is never true: no day 31 is in month 2"),
+    (
+        job("schedule = '60 24 * * mo'"),
+        "7: task[0].schedule: the minute '60' is no number from 0 to 59; the hour '24' is no number from 0 to 23; "
+        "the day of the week 'mo' is no number from 0 to 7, nor a name such as mon",
+    ),
+    (
+        job("schedule = '@daily'", "timezone = 'Europe/Berlinn'"),
+        "8: task[0].timezone: should be a time zone such as Europe/Berlin, found 'Europe/Berlinn'",
+    ),
+    (job("timezone = 'UTC'"), "7: task[0].timezone: may only be given with schedule"),
+    (job("catch_up = true"), "7: task[0].catch_up: may only be given with schedule"),
+    *(
+        (job("schedule = '@daily'", line), f"8: task[0].{key}: may not be given with schedule: a periodic job is no step of a deployment")
+        for key, line in (
+            ("phase", "phase = 'prepare'"),
+            ("once", "once = true"),
+            ("check", "check = 'x'"),
+            ("undo", "undo = 'x'"),
+            ("outputs", "outputs = ['o']"),
+        )
     ),
     # --------------------------------------------------------------- environments
     (f"{APP}{WEB}[environment.production]", "4: environment.production.hosts: is missing; should be a list; each: a string or a table"),

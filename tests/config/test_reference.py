@@ -62,7 +62,7 @@ def _around(place: str, example: str) -> str:
         "[build]": {"run": '["x"]', "outputs": '["y"]'},
         "[process.NAME]": {"run": '"x"'},
         "process.NAME.health": {"path": '"/"'},
-        "[[task]]": {"name": '"t"', "run": '"x"'},
+        "[[task]]": {"name": '"t"', "run": '"x"', **({"schedule": '"@daily"'} if key in ("timezone", "catch_up") else {})},
         "[environment.NAME]": {"hosts": '["h", "i", "j"]', "strategy": '"rolling"'},
         "environment.NAME.hosts": {"address": '"h"'},
         "environment.NAME.requires": {},

@@ -28,6 +28,7 @@ def intent(hosts: Sequence[str] = ("a", "b"), *, tasks: Sequence[Task] = (), pro
         shared=more.pop("shared", ()),
         static=more.pop("static", None),
         env=more.pop("app_env", {}),
+        jobs=more.pop("jobs", ()),
     )
     return Intent("shop", ".", Environment("production", tuple(host(name) for name in hosts), **more), shipment)
 

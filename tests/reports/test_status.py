@@ -42,6 +42,7 @@ def test_a_fleet_that_agrees() -> None:
                 "generation": 2,
                 "state": "live",
                 "processes": [{"name": "web", "instance": i, "healthy": True, "release": release(2).digest} for i in (1, 2)],
+                "jobs": [],
                 "warm": None,
                 "notifications": {"waiting": 0, "failed": 0, "last_error": None},
             }
@@ -95,9 +96,46 @@ def test_a_host_that_cannot_be_read_is_no_agreement() -> None:
         "generation": None,
         "state": "unreachable",
         "processes": [],
+        "jobs": [],
         "warm": None,
         "notifications": None,
     }
+
+
+RUN = {"for": 1789959600.0, "began": 1789959600.4, "generation": 1}
+JOB = {"name": "nightly", "schedule": "0 3 * * *", "timezone": "UTC", "next": 1790046000.0, "overdue": 0, "skipped": 0}
+DONE = {**RUN, "ended": 1789959612.9, "state": "done", "exit": 0, "lines": ["\x1b[2J3 files"]}
+
+
+@pytest.mark.parametrize(
+    ("job", "line"),
+    [
+        (
+            {**JOB, "running": None, "last": DONE},
+            "job nightly: the run of 2026-09-21 03:00 UTC ended well after 12.5 s; next 2026-09-22 03:00 UTC",
+        ),
+        (
+            {**JOB, "running": None, "last": {**DONE, "state": "failed", "exit": 3}},
+            "job nightly: the run of 2026-09-21 03:00 UTC failed (exit 3) after 12.5 s; next 2026-09-22 03:00 UTC",
+        ),
+        (
+            {**JOB, "running": RUN, "last": None, "skipped": 2},
+            "job nightly: runs since 2026-09-21 03:00 UTC, in generation 1; left out 2 times while it still ran; next 2026-09-22 03:00 UTC",
+        ),
+        ({**JOB, "next": None, "running": None, "last": None}, "job nightly: not due before its deployment is decided"),
+        ({"name": "old", "overdue": 0, "skipped": 0, "running": RUN}, "job old: runs since 2026-09-21 03:00 UTC, in generation 1"),
+    ],
+)
+def test_a_job_tells_its_last_run_and_its_next(job: dict[str, Any], line: str) -> None:
+    said = serving(WANTED, [release(1)])
+    said["a"] = changed(said["a"], jobs=[job])
+    made = told(said)
+    (as_object,) = made["hosts"][0]["jobs"]
+    assert as_object["name"] == job["name"]
+    if job.get("last"):
+        assert as_object["last"]["for"] == "2026-09-21T03:00:00+00:00"
+        assert (as_object["last"]["seconds"], as_object["last"]["lines"]) == (12.5, ["3 files"])
+    assert status_text(made, facts(said))[-1] == f"a: {line}"
 
 
 def test_what_is_warm_takes_no_part_and_is_told_with_the_seconds_that_are_left() -> None:

@@ -6,13 +6,16 @@ import ipaddress
 import math
 import re
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal, TypeAlias
+from zoneinfo import available_timezones
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from shipway.config.secrets.value import MOST_BYTES
 from shipway.model.intent import Reference, Secret
+from shipway_agent import schedule
 from shipway_agent.notifications import targets
 
 SLOTS = 12
@@ -354,6 +357,39 @@ Listen: TypeAlias = Annotated[
     str, Form("an address and a port, such as 127.0.0.1:8081 or :8080", _read_listen, {"type": "string", "pattern": ":[0-9]{1,5}$"})
 ]
 Peer: TypeAlias = Annotated[str, Form("an IP address or a host name", _read_peer, {"type": "string"})]
+
+
+# ----------------------------------------------------------------------- time
+
+
+def _read_schedule(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError
+    schedule.read(value)
+    return " ".join(value.split())
+
+
+def _read_time_zone(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError
+    known = available_timezones()
+    if value != schedule.UTC and known and value not in known:
+        near = get_close_matches(value, sorted(known), n=1)
+        raise ValueError(f"should be a time zone such as {near[0] if near else 'Europe/Berlin'}, found {value!r}")
+    return matches(value, "[A-Za-z0-9_+/-]{1,64}")
+
+
+Schedule: TypeAlias = Annotated[
+    str,
+    Form(
+        "five fields as in a crontab, such as 0 3 * * *, or @daily",
+        _read_schedule,
+        {"type": "string", "pattern": r"^\s*(@\S+|\S+(\s+\S+){4})\s*$"},
+    ),
+]
+TimeZone: TypeAlias = Annotated[
+    str, Form("a time zone such as Europe/Berlin", _read_time_zone, {"type": "string", "pattern": "^[A-Za-z0-9_+/-]+$"})
+]
 
 
 # -------------------------------------------------------------- notifications

@@ -131,7 +131,8 @@ def _shipment(document: schema.Document) -> intent.Shipment:
     return intent.Shipment(
         app=document.app,
         processes=tuple(_process(name, process) for name, process in document.process.items()),
-        tasks=tuple(_task(task) for task in document.task),
+        tasks=tuple(_task(task) for task in document.task if task.schedule is None),
+        jobs=tuple(_job(task, task.schedule) for task in document.task if task.schedule is not None),
         build=intent.Build(
             tuple(document.build.run), tuple(document.build.outputs), dict(document.build.env), document.build.timeout_seconds
         ),
@@ -170,6 +171,20 @@ def _task(task: schema.Task) -> intent.Task:
         check=task.check,
         undo=task.undo,
         outputs=tuple(task.outputs),
+    )
+
+
+def _job(task: schema.Task, schedule: str) -> intent.Job:
+    return intent.Job(
+        name=task.name,
+        run=task.run,
+        schedule=schedule,
+        timezone=task.timezone,
+        catch_up=task.catch_up,
+        roles=tuple(task.roles),
+        timeout_seconds=task.timeout_seconds,
+        directory=task.directory,
+        env=dict(task.env),
     )
 
 

@@ -13,6 +13,9 @@ from shipway.config.lines import Path
 from shipway.config.schema import Document, Environment, Host
 from shipway_agent.notifications import targets
 
+_IN_A_DEPLOYMENT = ("phase", "once", "check", "undo", "outputs")
+_OF_A_SCHEDULE = ("timezone", "catch_up")
+
 
 class Broken(NamedTuple):
     """A rule that does not hold at `path`; `{other}` in the sentence stands for the other path that it is about."""
@@ -40,6 +43,7 @@ def gaps(document: Document) -> list[Broken]:
         *_no_front(document),
         *_unknown_roles(document),
         *_nobody_to_notify(document),
+        *_no_schedule(document),
     ]
 
 
@@ -48,6 +52,9 @@ def _tasks(document: Document) -> Iterator[Broken]:
     for index, task in enumerate(document.task):
         if task.once and task.outputs:
             yield Broken(("task", index, "outputs"), "may not be given with once = true: only one host would have them")
+        for key in _IN_A_DEPLOYMENT if task.schedule is not None else ():
+            if key in task.model_fields_set:
+                yield Broken(("task", index, key), "may not be given with schedule: a periodic job is no step of a deployment")
 
 
 def _processes(document: Document) -> Iterator[Broken]:
@@ -188,6 +195,13 @@ def _unknown_roles(document: Document) -> Iterator[Broken]:
             if known and role not in known:
                 near = get_close_matches(role, sorted(known), n=1) or sorted(known)
                 yield Broken((*path, index), f"should be a role that a host has (such as {near[0]}), found {shown(role)}")
+
+
+def _no_schedule(document: Document) -> Iterator[Broken]:
+    for index, task in enumerate(document.task):
+        for key in _OF_A_SCHEDULE if task.schedule is None else ():
+            if key in task.model_fields_set:
+                yield Broken(("task", index, key), "may only be given with schedule")
 
 
 def _repeats(values: Iterable[tuple[Path, str | None]]) -> Iterator[Broken]:

@@ -101,7 +101,10 @@ class Process(Table):
 
 
 class Task(Table):
-    """A command that ends. Prepare tasks run before users can see anything; activate tasks while the old release serves."""
+    """A command that ends. Prepare tasks run before users can see anything; activate tasks while the old release serves.
+
+    One with a `schedule` is a periodic job.
+    """
 
     name: forms.Name = Field(description="Its name in output, journal and report.", examples=["migrate"])
     run: forms.Command = Field(description="The command, as for a process.", examples=["python manage.py migrate --noinput"])
@@ -126,6 +129,20 @@ class Task(Table):
     )
     undo: forms.Command | None = Field(
         default=None, description="The command that takes it back when the deployment fails.", examples=["rm -f ready"]
+    )
+    schedule: forms.Schedule | None = Field(
+        default=None,
+        description="Five fields as in a crontab, or @daily and its like: it is a periodic job then, and no step of a deployment. It runs "
+        "on one host, from what serves, and is ended at `timeout_seconds`. A run goes on across a deployment; one that is due while it "
+        "still runs is left out.",
+        examples=["0 3 * * *"],
+    )
+    timezone: forms.TimeZone = Field(default="UTC", description="Where the clock is that `schedule` means.", examples=["Europe/Berlin"])
+    catch_up: forms.Flag = Field(
+        default=False,
+        description="true: one run makes up for what was due while its host was down, or for one that the host went down under. "
+        "Only where twice does no harm.",
+        examples=[True],
     )
     outputs: list[forms.RelativePath] = Field(
         default=[],

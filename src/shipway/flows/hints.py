@@ -97,6 +97,10 @@ HOSTS: Mapping[str, Advice] = {
         "the release would hide a shared path", "remove what is named from the commit (git rm --cached), commit, then {deploy}"
     ),
     "no-release": Advice("the release is not complete there", "{deploy} brings it"),
+    "timezone": Advice(
+        "it does not know the time zone of a job",
+        "install tzdata on {host}, or set another `timezone` in shipway.toml and commit; then {again}",
+    ),
     "no-generation": Advice("the generation is not there", "{deploy} makes a new one"),
     # ------------------------------------------------------------------- commands
     "task-failed": Advice("a task ended with another code than 0", MEND),

@@ -35,7 +35,7 @@ def environments(intent: Intent) -> Mapping[str, Env]:
     return {
         "": {**shipment.env, **intent.environment.env},
         **{f"process.{process.name}": process.env for process in shipment.processes},
-        **{f"task.{task.name}": task.env for task in shipment.tasks},
+        **{f"task.{task.name}": task.env for task in shipment.ending},
     }
 
 
@@ -131,5 +131,6 @@ def _filled(intent: Intent, found: Mapping[Reference, Hidden]) -> Intent:
             env=fill(shipment.env, environment.env),
             processes=tuple(replace(process, env=fill(process.env)) for process in shipment.processes),
             tasks=tuple(replace(task, env=fill(task.env)) for task in shipment.tasks),
+            jobs=tuple(replace(job, env=fill(job.env)) for job in shipment.jobs),
         ),
     )

@@ -183,6 +183,44 @@ class LeftTask:
 
 
 @dataclass(frozen=True, slots=True)
+class JobRun:
+    """One run of a periodic job. `due` is the time on its schedule that it is for; all times are seconds since the epoch.
+
+    `state`: running, done, failed, timeout, lost, ended. `ended` is None while it runs, `exit` also where nobody saw it end.
+    """
+
+    due: float
+    began: float
+    state: str
+    generation: int
+    ended: float | None = None
+    exit: int | None = None
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """A periodic job of the host. `next` is seconds since the epoch; it and `schedule` are empty for one that only still runs here.
+
+    `overdue`: times that passed without a run beginning, at most 2 are counted; `skipped` in a row while one still went on.
+    """
+
+    name: str
+    schedule: str = ""
+    timezone: str = ""
+    next: float | None = None
+    overdue: int = 0
+    skipped: int = 0
+    running: JobRun | None = None
+    last: JobRun | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether its last run did not end well."""
+        return self.last is not None and self.last.state in ("failed", "timeout", "lost")
+
+
+@dataclass(frozen=True, slots=True)
 class Lack:
     """What a host must still be sent for a release: blobs and their bytes."""
 
@@ -214,6 +252,7 @@ class HostFacts:
     good: tuple[int, ...] = ()
     releases: tuple[str, ...] = ()
     processes: tuple[Instance, ...] = ()
+    jobs: tuple[JobState, ...] = ()
     proxy: Proxy = Proxy()
     shared: tuple[str, ...] = ()
     drift: tuple[str, ...] = ()

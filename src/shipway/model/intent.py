@@ -87,6 +87,24 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Job:
+    """A task with a schedule: five fields as in a crontab, meant by the clock of `timezone`. One host of those with its roles runs it.
+
+    `catch_up`: one run makes up for what was due while that host was down.
+    """
+
+    name: str
+    run: Command
+    schedule: str
+    timezone: str = "UTC"
+    catch_up: bool = False
+    roles: tuple[str, ...] = ()
+    timeout_seconds: float = 600.0
+    directory: str = "."
+    env: Env = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Build:
     """Commands that run once in a clean checkout; `outputs` join the release."""
 
@@ -179,6 +197,12 @@ class Shipment:
     static: str | None = None
     assets: tuple[str, ...] = ()
     env: Env = field(default_factory=dict)
+    jobs: tuple[Job, ...] = ()
+
+    @property
+    def ending(self) -> tuple[Task | Job, ...]:
+        """Every command that ends: what a deployment runs, and what runs by the clock. Names are of one kind."""
+        return (*self.tasks, *self.jobs)
 
 
 @dataclass(frozen=True, slots=True)

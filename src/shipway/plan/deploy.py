@@ -17,6 +17,7 @@ from shipway.plan.documents import deployment_document, env_document, generation
 from shipway.plan.facts import left_out_notes, open_notes, peer_notes
 from shipway.plan.front import proxy_step
 from shipway.plan.gates import pass_gates
+from shipway.plan.jobs import job_notes, job_table
 from shipway.plan.notifications import keep_steps
 from shipway.plan.reboot import reboot_notes, reboot_steps
 from shipway.plan.waves import runners, waves
@@ -209,6 +210,7 @@ def _notes(intent: Intent, hosts: Sequence[Host], facts: Mapping[str, HostFacts]
     notes += open_notes(facts)
     notes += peer_notes(facts)
     notes += reboot_notes(intent, facts)
+    notes += job_notes(job_table(intent), intent.environment, facts)
     for task in intent.shipment.tasks:
         if not runners(task, hosts):
             notes.append(f"{task.name} runs nowhere: no host has its roles ({', '.join(task.roles)})")

@@ -59,7 +59,8 @@ def _what(left: Entry, right: Entry) -> str:
 def _settings(live: Mapping[str, Any], wanted: Mapping[str, Any], intent: Intent, host: Host) -> tuple[SettingChange, ...]:
     env = env_document(intent, host)
     return (
-        *_processes(live, wanted),
+        *_parts("process", live.get("processes", ()), wanted.get("processes", ())),
+        *_parts("job", live.get("jobs", ()), wanted.get("jobs", ())),
         *_changes(_flat(live), _flat(wanted)),
         *_changes(_commands(live), _commands(wanted), hidden=True),
         *_changes(_env(live.get("env_digests", {})), _env(env_digests(env, str(live.get("env_salt", "")))), hidden=True),
@@ -70,17 +71,17 @@ def _flat(document: Mapping[str, Any]) -> dict[str, str]:
     return {key: _text(document[key]) for key in SETTINGS if document.get(key)}
 
 
-def _processes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[SettingChange]:
-    """A process that comes or goes is one change, with its command; one that stays is compared key by key."""
-    old, new = ({str(p["name"]): p for p in document.get("processes", ())} for document in (before, after))
+def _parts(kind: str, before: Iterable[Json], after: Iterable[Json]) -> list[SettingChange]:
+    """A process or job that comes or goes is one change, with its command; one that stays is compared key by key."""
+    old, new = ({str(part["name"]): part for part in parts} for parts in (before, after))
     changes: list[SettingChange] = []
     for name in sorted(old.keys() | new.keys()):
         left, right = old.get(name), new.get(name)
         if left is None or right is None:
-            command = {f"process.{name}": _text((left or right or {}).get("run"))}
+            command = {f"{kind}.{name}": _text((left or right or {}).get("run"))}
             changes += _changes(command if left else {}, command if right else {})
         else:
-            changes += _changes(*({f"process.{name}.{k}": _text(v) for k, v in p.items() if v is not None} for p in (left, right)))
+            changes += _changes(*({f"{kind}.{name}.{k}": _text(v) for k, v in p.items() if v is not None} for p in (left, right)))
     return changes
 
 

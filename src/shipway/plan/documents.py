@@ -9,6 +9,7 @@ from typing import Any
 
 from shipway.model.intent import Host, Intent, Task
 from shipway.model.release import Release
+from shipway.plan.jobs import job_table
 from shipway.plan.runtimes.process import command, fits, page, process_table
 
 SAME: tuple[str, ...] = (
@@ -23,6 +24,7 @@ SAME: tuple[str, ...] = (
     "tasks_digest",
     "key_pages",
     "domains",
+    "jobs",
 )
 """Keys of a generation document that make it another generation when they differ; values of the environment count as well."""
 
@@ -58,6 +60,7 @@ def generation_document(
         "env_salt": deployment,
         "env_digests": env_digests(env_document(intent, host), deployment),
         "members": member_addresses(intent),
+        **({"jobs": jobs} if (jobs := job_table(intent)) else {}),
     }
 
 
@@ -73,7 +76,7 @@ def env_document(intent: Intent, host: Host) -> dict[str, Any]:
     return {
         "common": {**intent.shipment.env, **intent.environment.env},
         "process": {p.name: dict(p.env) for p in intent.shipment.processes if p.env and fits(p.roles, host)},
-        "task": {t.name: dict(t.env) for t in intent.shipment.tasks if t.env and fits(t.roles, host)},
+        "task": {t.name: dict(t.env) for t in intent.shipment.ending if t.env and fits(t.roles, host)},
     }
 
 
@@ -93,7 +96,7 @@ def env_digest(place: str, value: str, salt: str) -> str:
 def same_generation(live: Mapping[str, Any], wanted: Mapping[str, Any], env: Mapping[str, Any]) -> bool:
     """Whether a live generation is already what is wanted: release, configuration and every value of the environment."""
     salt = str(live.get("env_salt", ""))
-    return all((live.get(key) or None) == (wanted[key] or None) for key in SAME) and live.get("env_digests") == env_digests(env, salt)
+    return all((live.get(key) or None) == (wanted.get(key) or None) for key in SAME) and live.get("env_digests") == env_digests(env, salt)
 
 
 def deployment_document(

@@ -15,6 +15,8 @@ from shipway.model.facts import (
     Hello,
     HostFacts,
     Instance,
+    JobRun,
+    JobState,
     Json,
     Lack,
     LeftTask,
@@ -40,6 +42,7 @@ def read_facts(host: str, value: object, *, lack: Lack | None = None) -> HostFac
         good=tuple(facts.each("good", _Reading.as_integer)),
         releases=tuple(facts.each("releases", _Reading.as_text)),
         processes=tuple(facts.each("processes", _instance)),
+        jobs=tuple(facts.maybe("jobs", lambda here, key: here.each(key, _job)) or ()),
         proxy=_proxy(facts.object("proxy")),
         shared=tuple(facts.each("shared", _Reading.as_text)),
         drift=tuple(facts.each("drift", _Reading.as_text)),
@@ -199,6 +202,31 @@ def _instance(row: _Reading) -> Instance:
         restarts=row.maybe("restarts", _Reading.integer) or 0,
         wanted=bool(row.maybe("wanted", _Reading.truth)),
         exit=row.maybe("exit", _Reading.integer),
+    )
+
+
+def _job(job: _Reading) -> JobState:
+    return JobState(
+        name=job.text("name"),
+        schedule=job.maybe("schedule", _Reading.text) or "",
+        timezone=job.maybe("timezone", _Reading.text) or "",
+        next=job.maybe("next", _Reading.number),
+        overdue=job.integer("overdue"),
+        skipped=job.integer("skipped"),
+        running=None if (going := job.maybe("running", _Reading.object)) is None else _job_run(going),
+        last=None if (last := job.maybe("last", _Reading.object)) is None else _job_run(last),
+    )
+
+
+def _job_run(run: _Reading) -> JobRun:
+    return JobRun(
+        due=run.number("for"),
+        began=run.number("began"),
+        state=run.maybe("state", _Reading.text) or "running",
+        generation=run.integer("generation"),
+        ended=run.maybe("ended", _Reading.number),
+        exit=run.maybe("exit", _Reading.integer),
+        lines=tuple(run.maybe("lines", lambda here, key: here.each(key, _Reading.as_text)) or ()),
     )
 
 

@@ -10,6 +10,7 @@ from shipway.model.plan import Plan
 from shipway.plan import steps
 from shipway.plan.documents import deployment_document
 from shipway.plan.facts import newest_committed
+from shipway.plan.jobs import homeless_notes
 
 
 def plan_leave(
@@ -63,7 +64,7 @@ def plan_leave(
         lease_seconds=intent.environment.lease_seconds,
         confirm_seconds=intent.environment.confirm_seconds,
         watch_seconds=intent.environment.watch_seconds,
-        notes=tuple(_notes(leaving, facts, lost, shared)),
+        notes=(*_notes(leaving, facts, lost, shared), *homeless_notes(leaving, intent.environment.name, live)),
     )
 
 

@@ -16,6 +16,7 @@ from shipway.plan.documents import deployment_document, member_addresses
 from shipway.plan.facts import left_out_notes, open_notes, peer_notes
 from shipway.plan.front import proxy_step
 from shipway.plan.gates import UNTOUCHED, pass_gates
+from shipway.plan.jobs import carried_over, job_notes
 from shipway.plan.notifications import keep_steps
 from shipway.plan.reboot import reboot_steps
 from shipway.plan.target import PREVIOUS, find_target, lacking, prepare_tasks
@@ -60,6 +61,9 @@ def plan_rollback(
         "source": found.number,
         "members": member_addresses(intent),
     }
+    of_target = [_target_on(facts[h.name], loans.get(h.name), found.number) for h in environment.hosts]
+    if jobs := carried_over(of_target, environment):
+        overrides["jobs"] = jobs
     documents: dict[str, Json] = {
         h.name: {**_target_on(facts[h.name], loans.get(h.name), found.number), **overrides, "number": number} for h in environment.hosts
     }
@@ -98,6 +102,7 @@ def plan_rollback(
             f"back to generation {found.number}, with its own configuration",
             *(f"{name}: gets generation {found.number} from {loan.lender}" for name, loan in sorted(loans.items())),
             *left_out_notes(intent),
+            *job_notes(jobs, environment, facts),
             *([] if there else _warm_notes(facts, found.number)),
             *open_notes(facts),
             *peer_notes(facts),

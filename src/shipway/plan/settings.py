@@ -47,7 +47,7 @@ def _state(place: str, values: Mapping[str, str], facts: HostFacts) -> str:
 def _goes_to(owner: str, intent: Intent, host: Host) -> bool:
     """Whether the process or task runs on this host."""
     roles = {f"process.{process.name}": process.roles for process in intent.shipment.processes}
-    roles |= {f"task.{task.name}": task.roles for task in intent.shipment.tasks}
+    roles |= {f"task.{task.name}": task.roles for task in intent.shipment.ending}
     return not owner or fits(roles[owner], host)
 
 

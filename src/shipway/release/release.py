@@ -118,7 +118,7 @@ def _check_directories(entries: tuple[Entry, ...], shipment: Shipment, source: S
     directories = {parent for entry in entries for parent in _parents(entry.path)}
     made = [entry.path for entry in entries if entry.kind in ("shared", "output", "link")]
     named = [(f"process.{process.name}.directory", process.directory) for process in shipment.processes]
-    named += [(f"the directory of task {task.name}", task.directory) for task in shipment.tasks]
+    named += [(f"the directory of task {task.name}", task.directory) for task in shipment.ending]
     named += [("static", shipment.static)] if shipment.static is not None else []
     named += [("assets", path) for path in shipment.assets]
     lines = [

@@ -168,6 +168,18 @@ def report_schema() -> Schema:
 def status_schema() -> Schema:
     """What `shipway status ENV --json` prints, on one line."""
     process = fixed(name=TEXT, instance=WHOLE, healthy=TRUTH, release=maybe(TEXT))
+    run = {"for": TIME, "began": TIME, "generation": WHOLE}
+    ended = {"ended": maybe(TIME), "seconds": maybe(SECONDS), "state": {"enum": list(RUNS)}, "exit": maybe(WHOLE), "lines": listed(TEXT)}
+    job = fixed(
+        name=TEXT,
+        schedule=maybe(TEXT),
+        timezone=maybe(TEXT),
+        next=maybe(TIME),
+        overdue=WHOLE,
+        skipped=WHOLE,
+        running=maybe(fixed(**run)),
+        last=maybe(fixed(**run, **ended)),
+    )
     host = fixed(
         host=TEXT,
         reachable=TRUTH,
@@ -177,6 +189,7 @@ def status_schema() -> Schema:
         generation=maybe(WHOLE),
         state={"enum": list(STATES)},
         processes=listed(process),
+        jobs=listed(job),
         warm=maybe(fixed(generation=WHOLE, seconds_left=SECONDS)),
         notifications=maybe(fixed(waiting=WHOLE, failed=WHOLE, last_error=maybe(TEXT))),
     )
@@ -194,6 +207,15 @@ STATES: Mapping[str, str] = {
     "unconfigured": "a recorded member that shipway.toml does not name: not asked",
 }
 """The states of a host in a status."""
+
+RUNS: Mapping[str, str] = {
+    "done": "ended with 0",
+    "failed": "ended with another code, or could not be started",
+    "timeout": "did not end within `timeout_seconds`, and was ended",
+    "lost": "nobody saw how it ended: the machine went down, or its processes were killed",
+    "ended": "was ended with the application on that host",
+}
+"""How a run of a periodic job ends, in a status."""
 
 
 def _event(kind: str, data: Schema) -> Schema:

@@ -8,6 +8,7 @@ from typing import Any
 from shipway.model.doing import Doing
 from shipway.model.facts import HostFacts, Json, LeftTask
 from shipway.reports.clean import clean
+from shipway.reports.jobs import job_json, job_text
 from shipway.reports.notifications import trouble
 
 NOT_RUNNING = ("draining", "stopping", "gone")
@@ -71,6 +72,7 @@ def _host(name: str, fact: HostFacts | None, *, configured: bool, behind: bool) 
         "generation": None if fact is None else fact.member.current,
         "state": _state(fact, configured, behind),
         "processes": [] if fact is None else _processes(fact),
+        "jobs": [] if fact is None else [job_json(job) for job in fact.jobs],
         "warm": _warmth(fact),
         "notifications": None if fact is None else _notifications(fact),
     }
@@ -158,6 +160,7 @@ def _doings(fact: HostFacts) -> list[str]:
         said.append(f"deployment {clean(attempt.deployment)} is {attempt.stage} and not decided; this host {alone}")
     said += [_left(task) for task in fact.left if task.state != "running"]
     said += _prepared(fact)
+    said += [job_text(job) for job in fact.jobs]
     said += [text for text in (trouble(fact.notifications),) if text]
     said += [
         f"{clean(p.name)}.{p.instance} of generation {p.generation} still finishes ({p.state}), at most {p.seconds_left:.0f} s more"

@@ -9,7 +9,20 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from shipway_agent import clock
 from shipway_agent.errors import AgentError
-from shipway_agent.notifications.moments import ALONE, BEHIND, CRASHED, LEFT_OUT, LIVE, REBOOT, SETTLED, SILENT, UNDONE, WENT_BACK, Moment
+from shipway_agent.notifications.moments import (
+    ALONE,
+    BEHIND,
+    CRASHED,
+    JOB,
+    LEFT_OUT,
+    LIVE,
+    REBOOT,
+    SETTLED,
+    SILENT,
+    UNDONE,
+    WENT_BACK,
+    Moment,
+)
 from shipway_agent.primitives import generations
 from shipway_agent.root import Root
 from shipway_agent.states import DISCARDED
@@ -26,6 +39,7 @@ VERDICTS: Mapping[str, str] = {
     WENT_BACK: "not settled",
     BEHIND: "not settled",
     CRASHED: "crashed",
+    JOB: "job failed",
 }
 """The words of the operator's verdict, so that both say the same of one deployment."""
 
@@ -38,7 +52,7 @@ def entry_of(db: sqlite3.Connection, root: Root, name: str, current: Optional[in
     document = attempt.document
     said = message.get("reason") if moment.why not in (SILENT, SETTLED, ALONE, REBOOT) else None
     reason: Mapping[str, Any] = said if isinstance(said, Mapping) else {}
-    step, lines = _last_step(db, attempt.deployment) if moment.kind not in (LIVE, LEFT_OUT, CRASHED) else ("", [])
+    step, lines = _last_step(db, attempt.deployment) if moment.kind not in (LIVE, LEFT_OUT, CRASHED, JOB) else ("", [])
     environment = _sentence(document.get("environment"))
     return {
         "event": moment.kind,
@@ -106,6 +120,8 @@ def _next(moment: Moment, environment: str) -> str:
         return f"shipway resume {environment}"
     if moment.kind == CRASHED:
         return f"shipway rollback {environment}"
+    if moment.kind == JOB:
+        return f"shipway status {environment}"
     kind, commit = document.get("kind"), _sentence(document.get("commit"))
     if kind == "rollback":
         return f"shipway status {environment}, then shipway rollback {environment}"

@@ -15,6 +15,7 @@ UNDONE = "undone"  # the lead: reverted, or dropped before anybody could see it
 WENT_BACK = "went back"  # another host, for itself: by a reboot, or past its deadline without its lead
 BEHIND = "behind"  # a host that cannot follow the commit it was told
 CRASHED = "crashed"  # a process of the committed release that was given up
+JOB = "job failed"  # a periodic job that did not end well
 
 OCCASIONS: Mapping[str, FrozenSet[str]] = {
     LIVE: frozenset({SUCCESS}),
@@ -23,6 +24,7 @@ OCCASIONS: Mapping[str, FrozenSet[str]] = {
     WENT_BACK: frozenset({FAILURE}),
     BEHIND: frozenset({FAILURE}),
     CRASHED: frozenset({FAILURE}),
+    JOB: frozenset({FAILURE}),
 }
 """Who is told of what. What is live and not everywhere is good news with a duty: both kinds of people hear of it."""
 

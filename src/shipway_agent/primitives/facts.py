@@ -14,6 +14,7 @@ from shipway_agent.call import Place
 from shipway_agent.daemon import AGENT
 from shipway_agent.errors import AgentError
 from shipway_agent.folder import Folder
+from shipway_agent.job_facts import job_facts
 from shipway_agent.journal import Journal
 from shipway_agent.notifications import box
 from shipway_agent.primitives import Context, generations, processes, proxy, reboot, trees
@@ -64,6 +65,7 @@ def look(place: Place, journal: Journal, *, verify: bool) -> Dict[str, Any]:
         "releases": trees.complete(root),
         "processes": [asdict(row) for row in journal.processes()],
         "proxy": proxy.facts(place.proxy),
+        "jobs": job_facts(journal, member.name, live, clock.wall_now()),
         "shared": shared_paths(root),
         "doing": progress(journal, doing, clock.boot_now(), clock.wall_now()) if doing is not None else None,
         "draining": processes.still_finishing(root, journal),

@@ -24,7 +24,10 @@ SLOTS = 12
 
 
 def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
-    """Write generation `number` from `document` and `env`. Raises AgentError: `no-release`, or `exists` for another one of that number."""
+    """Write generation `number` from `document` and `env`.
+
+    Raises AgentError: `no-release`, `timezone`, or `exists` for another one of that number.
+    """
     number, document, env = int(args["number"]), {**args["document"], "number": int(args["number"])}, args["env"]
     root = context.root
     before = read(root, number)
@@ -33,6 +36,10 @@ def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
             return {}
         path = root.full(place(number))
         raise AgentError("exists", f"{path} is another generation of that number; a generation is never edited", path=path)
+    if document.get("jobs"):
+        from shipway_agent.jobs import own, refuse_unreadable
+
+        refuse_unreadable(own(document, context.journal.member().name))
     release = digest_of(document["release"])
     if root.stat(f"releases/{release}") is None:
         raise AgentError("no-release", f"release {release[:12]} is not complete on this host; tree.make comes first", release=release)

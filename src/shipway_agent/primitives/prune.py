@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Set, Tuple
 
-from shipway_agent import agents, assets, logs
+from shipway_agent import agents, assets, logs, runs
 from shipway_agent.decide import Member
 from shipway_agent.errors import naming
 from shipway_agent.journal import Journal
@@ -84,7 +84,8 @@ def _previous(journal: Journal) -> FrozenSet[int]:
 
 
 def _running(journal: Journal) -> FrozenSet[int]:
-    return frozenset(row.generation for row in journal.processes() if row.state not in ("gone", "crashed"))
+    copies = {row.generation for row in journal.processes() if row.state not in ("gone", "crashed")}
+    return frozenset(copies | {run.generation for run in runs.going(journal)})
 
 
 def _remove_blobs(root: Root) -> Tuple[int, int]:

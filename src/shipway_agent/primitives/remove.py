@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Dict, List, Mapping
 
-from shipway_agent import clock, daemon
+from shipway_agent import clock, daemon, runs
 from shipway_agent.apply import LINK
 from shipway_agent.decide import Member, live
 from shipway_agent.errors import AgentError
@@ -20,7 +20,8 @@ LOOK_SECONDS = 0.1
 
 def remove(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """Close the front door, end the processes as they ask to be ended, then remove the files: {"removed": [names], "kept": [names],
-    "note"}. What would start the supervisor again goes before it; `note` says why where that could not be.
+    "note"}. What would start the supervisor again goes before it; `note` says why where that could not be,
+    and names the jobs that ran.
 
     The front door goes first, so that no request is sent to a process that ends. The journal and this agent stay: the record of what
     was here, and the highest number seen, outlive the application. Idempotent.
@@ -31,7 +32,7 @@ def remove(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     _refuse_others(journal.member(), deployment)
     for site in _sites(journal):
         proxy.remove_site(context.proxy, site, max(1.0, context.left(time.monotonic())))
-    left = reboot.forget(root)
+    left = [*reboot.forget(root), *(f"job {run.name} still ran here, and was ended" for run in runs.going(journal))]
     _end(context)
     removed: List[str] = [LINK] if root.unlink(LINK) else []
     names = EVERYTHING if args.get("keep_shared", True) else (*EVERYTHING, "shared")

@@ -40,6 +40,30 @@ def test_a_host_that_is_well_says_what_was_looked_at() -> None:
     assert found[2].what == "serves 1.1, generation 1, 1 copy up and healthy; files and journal are as recorded"
 
 
+RUN = {"for": 1.0, "began": 1.0, "ended": 2.0, "generation": 1, "exit": 0, "state": "done", "lines": ["one", "two", "three", "four"]}
+JOB = {"name": "nightly", "schedule": "0 3 * * *", "timezone": "UTC", "next": 9.0, "overdue": 0, "skipped": 0, "running": None, "last": RUN}
+
+
+@pytest.mark.parametrize(
+    ("job", "severity", "what"),
+    [
+        (JOB, "ok", "job nightly ended well"),
+        ({**JOB, "last": None, "overdue": 1}, "ok", "job nightly has not run yet"),
+        ({**JOB, "last": {**RUN, "state": "failed", "exit": 3}}, "wrong", "job nightly failed (exit 3)"),
+        ({**JOB, "last": {**RUN, "state": "timeout", "exit": None}}, "wrong", "job nightly did not end in time"),
+        ({**JOB, "last": {**RUN, "state": "lost", "exit": None}}, "wrong", "job nightly was lost: nobody saw how it ended"),
+        ({**JOB, "overdue": 2}, "wrong", "job nightly was due twice or more (0 3 * * * UTC) and has not run"),
+        ({**JOB, "overdue": 2, "skipped": 2, "running": RUN}, "note", "job nightly was due 2 times while it still ran"),
+    ],
+)
+def test_a_job_that_failed_or_does_not_run_is_wrong(job: dict[str, Any], severity: str, what: str) -> None:
+    (found,) = [one for one in findings(changed(WELL, jobs=[job])) if one.check == "job"]
+    assert (found.severity, found.what) == (severity, what)
+    if "failed" in what:
+        assert found.why == ("two", "three", "four")
+        assert found.next == "shipway logs production --host a --process nightly says why"
+
+
 def test_what_only_a_supervisor_starts_needs_a_supervisor_first() -> None:
     found = findings(changed(WELL, supervisor={"running": False}, proxy={"running": False}))
     assert bad(found) == [("supervisor", "wrong"), ("proxy", "wrong")]

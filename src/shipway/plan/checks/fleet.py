@@ -11,6 +11,7 @@ from shipway.model.intent import Intent
 from shipway.model.release import Release
 from shipway.plan.facts import behind, newest_committed, recorded_members
 from shipway.plan.gates import fleet_reasons
+from shipway.plan.jobs import homeless
 
 
 def fleet_findings(
@@ -37,6 +38,9 @@ def fleet_findings(
             yield Finding(
                 "behind", "wrong", f"{what}, and the environment generation {newest.fence}", host, (why,), f"{update} brings it up"
             )
+    members = recorded_members(facts)
+    for job in dict.fromkeys(job for fact in facts.values() for job in homeless(fact.live or {}, members) if members):
+        yield Finding("job", "wrong", f"job {job} runs nowhere: its host has left", "", (), f"shipway deploy {name} gives it to another")
     if not silent and not late:
         yield from _agreement(name, facts)
 

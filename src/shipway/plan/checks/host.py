@@ -15,6 +15,11 @@ from shipway.plan.gates import host_reasons
 NOTED_SKEW_SECONDS = 5.0
 """A clock that differs by less is how clocks are: no decision reads it."""
 
+OVERDUE_TIMES = 2
+"""A job that was due so often and did not run does not run at all: one time may be left out for a good reason."""
+
+BAD_ENDS = {"failed": "failed", "timeout": "did not end in time", "lost": "was lost: nobody saw how it ended"}
+
 WRONG_SKEW_SECONDS = 60.0
 """Beyond it certificates, tokens and times in logs are wrong on that host."""
 
@@ -47,6 +52,7 @@ def host_findings(asked: Asked) -> Iterator[Finding]:
     yield from _reboot(asked)
     yield from _clock(asked)
     yield from _restarts(asked)
+    yield from _jobs(asked)
     yield from _under_way(asked)
     yield from _left(asked)
     yield from _notifications(asked)
@@ -165,13 +171,35 @@ def _clock(asked: Asked) -> Iterator[Finding]:
 def _restarts(asked: Asked) -> Iterator[Finding]:
     for (name, number), row in asked.facts.expected.items():
         if row is not None and row.state == "up" and row.healthy and row.restarts:
-            times = "once" if row.restarts == 1 else f"{row.restarts} times"
             yield asked.finding(
                 "process",
                 "note",
-                f"process {name}.{number} ended {times} and was started again{_code(row)}",
+                f"process {name}.{number} ended {_times(row.restarts)} and was started again{_code(row)}",
                 next=f"shipway logs {asked.environment} --host {asked.host.name} --process {name} shows its last lines",
             )
+
+
+def _jobs(asked: Asked) -> Iterator[Finding]:
+    """A job whose last run did not end well is wrong, and so is one that is due and does not run."""
+    for job in asked.facts.jobs:
+        logs = f"shipway logs {asked.environment} --host {asked.host.name} --process"
+        if job.failed and job.last is not None:
+            code = f" (exit {job.last.exit})" if job.last.exit is not None else ""
+            yield asked.finding(
+                "job", "wrong", f"job {job.name} {BAD_ENDS[job.last.state]}{code}", *job.last.lines[-3:], next=f"{logs} {job.name} says why"
+            )
+        if job.overdue >= OVERDUE_TIMES and job.running is None:
+            what = f"job {job.name} was due twice or more ({job.schedule} {job.timezone}) and has not run"
+            yield asked.finding("job", "wrong", what, next=f"{logs} supervisor says why")
+        elif job.skipped and job.running is not None:
+            what = f"job {job.name} was due {_times(job.skipped)} while it still ran"
+            yield asked.finding("job", "note", what, next="give it another schedule, or a shorter timeout_seconds")
+        elif not job.failed and job.schedule:
+            yield asked.finding("job", "ok", f"job {job.name} {'has not run yet' if job.last is None else 'ended well'}")
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
 
 
 def _under_way(asked: Asked) -> Iterator[Finding]:
