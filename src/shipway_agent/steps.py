@@ -71,6 +71,19 @@ class Order:
     title: str
 
 
+@dataclass(frozen=True)
+class Ending:
+    """How a step ended, as the journal is to have it."""
+
+    state: str
+    data: Mapping[str, Any]
+    about: Mapping[str, Any]
+
+
+_LATE: Dict[Tuple[str, str, str], Ending] = {}
+"""Endings by root, deployment and key that the disk did not take. Only this process knows that those steps do not run any more."""
+
+
 def _orders(args: Mapping[str, Any]) -> Tuple[RunOf, List[Order]]:
     """Everything is read before anything is done: a list with a mistake in it leaves the host as it was."""
     try:
@@ -90,6 +103,7 @@ def _orders(args: Mapping[str, Any]) -> Tuple[RunOf, List[Order]]:
 
 
 def _do(call: Call, run_of: RunOf, step: Order, began: float) -> Dict[str, Any]:
+    _write_late(call)
     memory = _memory_of(call, run_of, step)
     if step.key.startswith(UNDO):
         _wait_for(call, run_of.deployment, step.key[len(UNDO) :], began + step.timeout_seconds)
@@ -104,11 +118,28 @@ def _do(call: Call, run_of: RunOf, step: Order, began: float) -> Dict[str, Any]:
     except BaseException as error:
         refusal = error if isinstance(error, AgentError) else unforeseen(error)
         state = "unknown" if refusal.code in ("stuck", "unknown-outcome") else "failed"
-        call.journal.end_step(*memory, state, refusal.to_json(), about=_about(run_of, step, memory, began))
+        _end(call, memory, Ending(state, refusal.to_json(), _about(run_of, step, memory, began)))
         raise refusal from error
-    call.journal.end_step(*memory, "done", answer, about=_about(run_of, step, memory, began))
+    _end(call, memory, Ending("done", answer, _about(run_of, step, memory, began)))
     _tell(call, step.key, "skipped" if answer.get("skipped") else "done", began, answer=answer)
     return {"key": step.key, "seconds": round(time.monotonic() - began, 4), "answer": answer, "reused": False}
+
+
+def _end(call: Call, memory: Tuple[str, str], ending: Ending) -> None:
+    """Write how the step ended. Raises AgentError where the disk does not take it: then it is kept, and written before the next step."""
+    try:
+        call.journal.end_step(*memory, ending.state, ending.data, about=ending.about)
+    except AgentError:
+        _LATE[(call.root.path, *memory)] = ending
+        raise
+
+
+def _write_late(call: Call) -> None:
+    """Without this a step would count as one that runs for as long as this process lives, and its undo would wait for it."""
+    for place, deployment, key in list(_LATE):
+        ending = _LATE.pop((place, deployment, key), None) if place == call.root.path else None
+        if ending is not None:
+            _end(call, (deployment, key), ending)
 
 
 def _wait_for(call: Call, deployment: str, key: str, until: float) -> None:

@@ -335,3 +335,23 @@ def test_an_undo_does_not_wait_for_ever(shop: Workshop) -> None:
     answer = shop.run(step("undo:task:t", "task.run", task("true", name="t"), timeout_seconds=0.2), decided=True)
     assert answer["failed"]["code"] == "busy"
     running.end()
+
+
+def test_an_ending_that_the_disk_did_not_take_is_written_before_the_next_step(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The step would look like one that still runs, for its process lives; an undo would wait for it until its own bound."""
+    took, end_step = [False, False, True], Journal.end_step
+
+    def sometimes(journal: Journal, *args: Any, **more: Any) -> None:
+        if not took.pop(0):
+            raise AgentError("disk-full", "no space is left")
+        end_step(journal, *args, **more)
+
+    monkeypatch.setattr(Journal, "end_step", sometimes)
+    assert shop.run(touching(shop, "t"))["failed"]["code"] == "disk-full"
+    shop.decide({"do": "undo", "deployment": DEPLOYMENT, "fence": NUMBER})
+    undo = step("undo:task:t", "task.run", task(f"echo undone >> {shop.home}/t", name="t"), timeout_seconds=30.0)
+    assert shop.run(undo, decided=True)["failed"]["code"] == "disk-full", "still no room: told at once, and nothing is waited for"
+    took.extend([True])
+    assert shop.run(undo, decided=True)["failed"] is None
+    assert (shop.home / "t").read_text() == "x\nundone\n"
+    assert events_of(shop, "task:t") == ["intent", "done"]
