@@ -7,10 +7,10 @@ import time
 from typing import Any, Mapping, NamedTuple, Optional
 
 from shipway_agent.errors import AgentError, Foreign
-from shipway_agent.journal import Journal
+from shipway_agent.journal import Journal, ProcessRow
 from shipway_agent.primitives import generations
 from shipway_agent.root import Root
-from shipway_agent.wants import Keep, generations_of, wants
+from shipway_agent.wants import Instance, Keep, generations_of, hands_over, wants
 
 LINK = "current"
 SOCKET = "supervisor.sock"
@@ -91,8 +91,18 @@ def poke(root: Root, message: Optional[Mapping[str, Any]] = None) -> bool:
 
 
 def _serves(root: Root, journal: Journal, number: int) -> bool:
-    document = generations.read(root, number)
-    if document is None:
+    """Whether a copy of every listener of a generation is up, by whichever generation's name it goes."""
+    rows = [row for row in journal.processes() if row.state == "up" and row.healthy]
+    documents = generations.documents(root, {number, *(row.generation for row in rows)})
+    if number not in documents:
         return False
-    up = {row.name for row in journal.processes(number) if row.state == "up" and row.healthy}
-    return all(process["name"] in up for process in document["processes"] if process["listens"] is not None)
+    return all(
+        any(_is_of(row, number, process["name"], documents) for row in rows)
+        for process in documents[number]["processes"]
+        if process["listens"] is not None and process["instances"]
+    )
+
+
+def _is_of(row: ProcessRow, number: int, name: str, documents: Mapping[int, Mapping[str, Any]]) -> bool:
+    copy = Instance(row.generation, row.name, row.instance)
+    return row.name == name and (row.generation == number or hands_over(copy, copy._replace(generation=number), documents))

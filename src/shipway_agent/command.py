@@ -62,16 +62,27 @@ def execute(call: Call) -> Dict[str, Any]:
     argv = [str(word) for word in call.args["argv"]]
     document, number = _live(call)
     environment = _environment(call, document, number)
-    marker = f"exec/{call.root.digest}/{secrets.token_hex(8)}"
+    token = secrets.token_hex(8)
+    marker = f"exec/{call.root.digest}/{token}"
     environment[MARKER] = marker
-    call.named().event("exec", "", {"program": argv[0], "who": str(call.args.get("who", "")), "generation": number})
+    told = {"id": token, "program": argv[0], "who": str(call.args.get("who", "")), "generation": number}
+    call.named().event("exec", "", told)
+    code: Optional[int] = None
+    try:
+        code = _run(call, argv, document, environment, marker)
+    finally:
+        call.named().event("exec ended", "", {"id": token, "exit": code})
+    return {"exit": code, "generation": number}
+
+
+def _run(call: Call, argv: List[str], document: Mapping[str, Any], environment: Dict[str, str], marker: str) -> int:
     release = call.root.full(f"releases/{document['release']}")
     terminal = call.args.get("terminal")
     try:
         running = _on_a_terminal(argv, release, environment, terminal) if terminal else _on_pipes(argv, release, environment)
     except OSError as error:
         call.emit({"event": "bytes", "stream": 2, "data": _coded(f"{argv[0]} cannot be started: {error.strerror}\n".encode())})
-        return {"exit": CANNOT_START, "generation": number}
+        return CANNOT_START
     with running:
         leader = known(running.child.pid)
         whole = Instance(marker, running.child.pid, leader.start if leader else None)
@@ -84,7 +95,7 @@ def execute(call: Call) -> Dict[str, Any]:
         if left:
             pids = [process.pid for process in left]
             raise AgentError("stuck", f"processes {pids} of the command do not end even by SIGKILL", pids=pids)
-        return {"exit": running.child.wait(KILL_SECONDS), "generation": number}
+        return running.child.wait(KILL_SECONDS)
 
 
 class _Running:

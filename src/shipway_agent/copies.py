@@ -10,8 +10,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import AbstractSet, Any, Callable, Dict, Iterable, Mapping, Optional, Sequence, Set, Tuple
+from typing import AbstractSet, Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 from shipway_agent import clock, drain, group, logs, ownership, reconcile, spawn
 from shipway_agent.address import path_of, port_of
@@ -26,7 +25,7 @@ from shipway_agent.pulse import Pulse, Target
 from shipway_agent.reconcile import Key, Memory, Rule, Seen
 from shipway_agent.root import Root
 from shipway_agent.states import COMMITTED
-from shipway_agent.wants import Document, goes_first, kindred
+from shipway_agent.wants import Document, goes_first, hands_over
 from shipway_agent.wants import Instance as Copy
 
 Say = Callable[[str], None]
@@ -231,11 +230,20 @@ class Copies:
         self._told = (key, verb)
 
     def _hand_over(self, turn: Turn) -> None:
-        """A candidate made as a copy of what is still warm gets its running copies; undone, it gives them back. Nothing is started."""
-        wanted = {key for key in self._rows if self._wanted(key, rule_of(turn.documents.get(key[0]), key[1]), turn)}
-        takers = [(copy.generation, copy.process, copy.instance) for copy in sorted(turn.wanted | turn.stay)]
-        kin = partial(kindred, turn.documents)
-        for taker, giver in reconcile.handed_over(takers, self._rows, wanted, kin).items():
+        """A generation that says so gets the running copies of its source; undone, it gives them back. Nothing is started."""
+
+        def passes(giver: Key, taker: Key) -> bool:
+            return hands_over(Copy(*giver), Copy(*taker), turn.documents)
+
+        # What serves at the link goes on under its successor's name as soon as the record names that one.
+        takers: List[Key] = [_copy_key(copy) for copy in sorted(turn.wanted | turn.stay)]
+        follows = {key for key in self._rows for copy in turn.wanted if copy[1:] == key[1:] and passes(key, _copy_key(copy))}
+        wanted = {
+            key
+            for key in self._rows
+            if Copy(*key) in turn.wanted or (key not in follows and self._wanted(key, rule_of(turn.documents.get(key[0]), key[1]), turn))
+        }
+        for taker, giver in reconcile.handed_over(takers, self._rows, wanted, passes).items():
             try:
                 row = self._journal.hand_over_process(self._rows[giver], taker[0])
                 self._rows[taker], self._memories[taker] = row, self._memories.pop(giver, Memory(began=turn.now))
@@ -451,6 +459,10 @@ def now() -> float:
 
 def _key(row: ProcessRow) -> Key:
     return row.generation, row.name, row.instance
+
+
+def _copy_key(copy: Copy) -> Key:
+    return copy.generation, copy.process, copy.instance
 
 
 def _unlink_socket(path: str) -> None:

@@ -14,6 +14,9 @@ from shipway_agent.states import BACK, COMMITTED, DECISIONS, DISCARDED, INTENT, 
 LET_GO = "let_go"
 """Key of an attempt's document: its driver itself ended it before anybody switched, so nobody asks how it ended."""
 
+LEAVES_WARM = "leaves_warm"
+"""Key of an attempt's document: it is about what serves, and what was warm before goes on being warm."""
+
 KEPT_ATTEMPTS = 50
 """Settled deployments a host remembers for questions of others; the journal's events remember all."""
 
@@ -428,7 +431,7 @@ def _learn(member: Member, attempt: Attempt, decision: str) -> Member:
 def _keep_warm(before: Member, after: Member, deployment: str, now: float) -> Member:
     """With a commit, what it leaves behind stays warm for as long as the deployment says; what was warm until then does not."""
     was, attempt = before.attempt(deployment), after.attempt(deployment)
-    if was is None or attempt is None or was.stage not in INTENT or attempt.stage != COMMITTED:
+    if was is None or attempt is None or was.stage not in INTENT or attempt.stage != COMMITTED or attempt.document.get(LEAVES_WARM):
         return after
     seconds = float(attempt.document.get("keep_warm_seconds") or 0.0)
     return replace(after, warm=Warm(attempt.base, now + seconds) if attempt.base is not None and seconds > 0 else None)

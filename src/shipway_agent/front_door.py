@@ -27,10 +27,11 @@ class FrontDoor:
     addresses: FrozenSet[str]
 
     def ask(self, page: Mapping[str, Any]) -> Answer:
-        """Ask for a page as a client would, and as one of ours."""
+        """Ask for a page as a client would, and as one of ours; a `public` page as anybody, who is only told who answered."""
         address = reachable(self.listen)
+        said = f"{self.token}{token.PUBLIC}" if page.get("public") else self.token
         name = self.host or address  # never ":8080": an application may refuse what is no name of a host
-        return ask(address, page["path"], float(page.get("timeout_seconds", 5.0)), host=name, headers={token.HEADER: self.token})
+        return ask(address, page["path"], float(page.get("timeout_seconds", 5.0)), host=name, headers={token.HEADER: said})
 
     def fault(self, answer: Answer, page: Mapping[str, Any]) -> Optional[str]:
         """Why this answer proves nothing; None when it is good and from this generation. A static file needs no address."""

@@ -311,7 +311,9 @@ class Jobs:
 
 
 def own(document: Optional[Document], host: str) -> List[Mapping[str, Any]]:
-    """The jobs of a generation that are this host's."""
+    """The jobs of a generation that are this host's; none where everything is stopped."""
+    if (document or {}).get("closed"):
+        return []
     return [job for job in (document or {}).get("jobs", ()) if job["host"] == host]
 
 

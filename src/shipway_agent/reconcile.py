@@ -116,23 +116,18 @@ def next_for(row: Optional[ProcessRow], wanted: bool, free: bool, rule: Rule, se
 
 
 def handed_over(
-    takers: Iterable[Key], rows: Mapping[Key, ProcessRow], wanted: AbstractSet[Key], kindred: Callable[[int, int], bool]
+    takers: Iterable[Key], rows: Mapping[Key, ProcessRow], wanted: AbstractSet[Key], hands_over: Callable[[Key, Key], bool]
 ) -> Dict[Key, Key]:
-    """Copies that may take over a running one instead of being started → whose: same process and number, of a generation that is its kin.
+    """Copies that may take over a running one instead of being started → whose. `hands_over` says whether a copy may become another one.
 
-    Only a listener that is up, healthy and not wanted where it is, is given away: same process, same address, another name.
+    Only what is up, healthy and not wanted where it is, is given away: same process, same address, another name.
     """
     found: Dict[Key, Key] = {}
     for taker in takers:
         givers = [
             key
             for key, row in rows.items()
-            if key[1:] == taker[1:]
-            and key not in wanted
-            and row.address
-            and row.state == "up"
-            and row.healthy
-            and kindred(key[0], taker[0])
+            if key[1:] == taker[1:] and key not in wanted and row.state == "up" and row.healthy and hands_over(key, taker)
         ]
         if taker not in rows and givers:
             found[taker] = max(givers)

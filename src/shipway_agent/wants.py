@@ -20,6 +20,12 @@ class Keep:
 
 KEEP = Keep()
 
+SOURCE = "source"
+"""Key of a document: the generation that this one was made as a copy of."""
+
+TAKES = "takes"
+"""Key of a document: names of the processes whose running copies this generation takes over from its source, instead of starting them."""
+
 
 class Instance(NamedTuple):
     """One running copy of a process; `instance` counts from 1."""
@@ -50,6 +56,7 @@ def wants(member: Member, documents: Mapping[int, Document]) -> Wants:
         for process in document["processes"]
         if _runs(member, number, process, documents)
         for instance in range(1, process["instances"] + 1)
+        if not _is_elsewhere(member, Instance(number, process["name"], instance), documents)
     }
     return Wants(link, frozenset(run), _warm(member, documents) - run)
 
@@ -70,10 +77,25 @@ def candidates_of(member: Member) -> FrozenSet[int]:
     return frozenset(a.target for a in member.attempts if a.stage in TENTATIVE or a.stage in INTENT)
 
 
-def kindred(documents: Mapping[int, Document], one: int, other: int) -> bool:
-    """Whether one of two generations was made as a copy of the other: then a running copy of either can be the other's."""
-    sources = [(documents.get(number) or {}).get("source") for number in (one, other)]
-    return sources[0] == other or sources[1] == one
+def giver_of(taker: Instance, documents: Mapping[int, Document]) -> Optional[Instance]:
+    """The running copy that this one takes over, as its generation's document says; None for one that is started."""
+    document = documents.get(taker.generation) or {}
+    source = document.get(SOURCE)
+    if source is None or not _takes(document, taker.process):
+        return None
+    giver = taker._replace(generation=source)
+    return giver if _has(taker, documents) and _has(giver, documents) else None
+
+
+def runs_as(copy: Instance, member: Member, documents: Mapping[int, Document]) -> Instance:
+    """By which name a copy is known on this host: its own, or as long as the generation that it is taken over from serves, that one's."""
+    giver = giver_of(copy, documents) if TAKES in documents.get(copy.generation, ()) else None
+    return giver if giver is not None and giver.generation == member.current else copy
+
+
+def hands_over(giver: Instance, taker: Instance, documents: Mapping[int, Document]) -> bool:
+    """Whether a running copy may become another generation's: that one takes it over, or gives it back."""
+    return giver_of(taker, documents) == giver or giver_of(giver, documents) == taker
 
 
 def goes_first(wanted: Instance, present: Iterable[Instance], documents: Mapping[int, Document]) -> Tuple[Instance, ...]:
@@ -101,13 +123,33 @@ def _runs(member: Member, number: int, process: Mapping[str, Any], documents: Ma
     )
 
 
+def _is_elsewhere(member: Member, copy: Instance, documents: Mapping[int, Document]) -> bool:
+    """Whether it runs under the other generation's name: before the switch as the source's, from then on as the one's that took it over."""
+    if runs_as(copy, member, documents) != copy:
+        return True
+    takers = [a.target for a in member.attempts if a.stage == SWITCHED and a.base == copy.generation]
+    return any(TAKES in documents.get(taker, ()) and giver_of(copy._replace(generation=taker), documents) == copy for taker in takers)
+
+
+def _has(copy: Instance, documents: Mapping[int, Document]) -> bool:
+    rows = (documents.get(copy.generation) or {"processes": ()})["processes"]
+    return any(row["name"] == copy.process and row["instances"] >= copy.instance for row in rows)
+
+
+def _takes(document: Document, name: str) -> bool:
+    if TAKES in document or document.get("kind") != "rollback":
+        return name in document.get(TAKES, ())
+    # A rollback by a program of an earlier version says only what it was copied from; it takes over every listener that is warm.
+    return any(process["name"] == name and process["listens"] is not None for process in document["processes"])
+
+
 def _warm(member: Member, documents: Mapping[int, Document]) -> FrozenSet[Instance]:
     """Listeners of the warm generation, until a candidate that was made as its copy takes them over."""
     if member.warm is None:
         return frozenset()
     number = member.warm.generation
     takers = [a.target for a in member.attempts if a.stage in (STARTING, READY, ARMED, SWITCHED)]
-    if any((documents.get(taker) or {}).get("source") == number for taker in takers):
+    if any((documents.get(taker) or {}).get(SOURCE) == number for taker in takers):
         return frozenset()
     return frozenset(
         Instance(number, process["name"], instance)

@@ -44,9 +44,11 @@ def free_port() -> int:
     return spawn.choose_port(frozenset())
 
 
-def get(port: int, path: str = "/", host: str = "localhost", headers: Mapping[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers by their lower-case names, body."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+def get(
+    port: int, path: str = "/", host: str = "localhost", headers: Mapping[str, str] | None = None, seconds: float = 10.0
+) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers by their lower-case names, body. `seconds`: how long somebody waits."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
     try:
         connection.request("GET", path, headers={"Host": host, **(headers or {})})
         response = connection.getresponse()
@@ -89,16 +91,18 @@ class Shop(Lodge):
         worker: bool = False,
         static: str | None = None,
         assets: tuple[str, ...] = (),
+        document: Mapping[str, Any] | None = None,
         **web: Any,
     ) -> None:
-        """Generation `number` on disk, with a lease and a vote. `web` overrides keys of its process."""
+        """Generation `number` on disk, with a lease and a vote. `web` overrides keys of its process, `document` of its document."""
         rows = [process(**{"run": [sys.executable, "app.py"], **web})]
         if worker:
             rows.append(process("worker", None, run=[sys.executable, "-c", "import time; time.sleep(600)"]))
         self.generation(number, *rows, env={"web": {"SAMPLE_BEHAVIOUR": json.dumps(behaviour)}} if behaviour else None)
-        if static is not None:  # as the operator would have written it
+        more = {**({"static": static, "assets": list(assets)} if static is not None else {}), **(document or {})}
+        if more:  # as the operator would have written it
             path = Path(self.root.full(f"{generations.place(number)}/{generations.DOCUMENT}"))
-            path.write_text(json.dumps({**json.loads(path.read_text()), "static": static, "assets": list(assets)}))
+            path.write_text(json.dumps({**json.loads(path.read_text()), **more}))
         self.lease(number)
         if static is not None:
             files.lay(self.context(number), {"number": number})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import threading
@@ -199,11 +200,51 @@ def test_the_public_is_told_nothing(open_shop: Shop) -> None:
     assert not [name for name in headers if name.startswith("shipway")]
 
 
+PAGE_FOR_ALL = {"path": "/anything", "status": [503], "public": True}
+
+
 def test_a_maintenance_page_answers_the_public_and_not_the_proof(open_shop: Shop) -> None:
     open_shop.deploy(1)
-    Path(open_shop.root.full("maintenance.html")).write_text("<p>back at nine")
+    open_shop.deploy(2, document={"maintenance": {"how": "page", "message": "back at nine"}})
     status, headers, body = get(open_shop.port, "/anything")
-    assert (status, headers["retry-after"], body) == (503, "30", b"<p>back at nine")
-    assert open_shop.prove(1, 0.3)["probes"]
-    os.unlink(open_shop.root.full("maintenance.html"))
+    assert (status, headers["retry-after"], b"back at nine" in body) == (503, "30", True)
+    assert not [name for name in headers if name.startswith("shipway")]
+    assert open_shop.prove(2, 0.3)["probes"], "our own probes pass"
+    assert open_shop.prove(2, 0.3, PAGE_FOR_ALL)["probes"], "and see what anybody sees where they are asked to"
+    open_shop.deploy(3)
     assert get(open_shop.port)[0] == 200
+    with pytest.raises(AgentError, match="wanted status 503"):
+        open_shop.prove(3, 0.0, PAGE_FOR_ALL)
+
+
+def test_what_is_stopped_answers_our_own_probes_with_the_page_too(open_shop: Shop) -> None:
+    open_shop.deploy(1)
+    open_shop.deploy(2, document={"closed": {"who": "ann"}})
+    with pytest.raises(AgentError, match="status 503"):
+        open_shop.prove(2, 0.0)
+    assert open_shop.prove(2, 0.3, PAGE_FOR_ALL)["probes"]
+
+
+def test_held_requests_are_served_when_the_hold_ends_and_none_waits_longer_than_its_bound(open_shop: Shop) -> None:
+    open_shop.deploy(1)
+    open_shop.deploy(2, document={"maintenance": {"how": "hold", "hold_seconds": 5}})
+    assert open_shop.prove(2, 0.3)["probes"], "our own probes pass"
+    status, headers, _ = get(open_shop.port, seconds=60)
+    assert (status, headers["retry-after"]) == (503, "30"), "past the bound"
+    open_shop.deploy(3, document={"maintenance": {"how": "hold", "hold_seconds": 300}})
+    waiting = [socket.create_connection(("127.0.0.1", open_shop.port), 60) for _ in range(20)]
+    try:
+        for one in waiting:
+            one.sendall(b"POST /upload HTTP/1.1\r\nHost: shop\r\nContent-Length: 5\r\nConnection: close\r\n\r\n12345")
+        open_shop.make(4)
+        open_shop.start(4)
+        assert not select.select(waiting, [], [], 0)[0], "nobody was answered"
+        open_shop.turn(4)
+        open_shop.commit(4)
+        for one in waiting:
+            with one.makefile("rb") as whole:
+                answer = whole.read()
+            assert answer.startswith(b"HTTP/1.1 200 ") and b'"version": "4"' in answer, answer
+    finally:
+        for one in waiting:
+            one.close()

@@ -22,7 +22,7 @@ from shipway_agent.states import (
     STARTING,
     SWITCHED,
 )
-from shipway_agent.wants import KEEP, Instance, candidates_of, generations_of, goes_first, kindred, wants
+from shipway_agent.wants import KEEP, Instance, candidates_of, generations_of, giver_of, goes_first, hands_over, runs_as, wants
 
 OLD, NEW = 1, 2
 
@@ -78,7 +78,7 @@ def test_the_link_and_the_processes_follow_the_stage(stage: str, link: object, r
     assert run_of(member) == run
 
 
-COPY = {**generation(), "source": OLD}
+COPY = {**generation(), "source": OLD, "kind": "rollback"}
 
 
 @pytest.mark.parametrize(
@@ -98,10 +98,67 @@ def test_listeners_that_are_warm_stay_until_a_copy_of_them_is_a_candidate_and_st
     assert wants(member, {**DOCUMENTS, 3: generation()}).stay, "a candidate that is no copy of it takes nothing"
 
 
-def test_only_a_copy_and_what_it_was_made_of_are_kin() -> None:
-    documents = {**DOCUMENTS, 3: COPY}
-    assert kindred(documents, OLD, 3) and kindred(documents, 3, OLD)
-    assert not kindred(documents, OLD, NEW) and not kindred(documents, 3, NEW) and not kindred(documents, 3, 9)
+def web(generation: int, instance: int = 1) -> Instance:
+    return Instance(generation, "web", instance)
+
+
+@pytest.mark.parametrize("document", [COPY, {**generation(), "source": OLD, "takes": ["web"]}], ids=["as earlier versions said it", "said"])
+def test_a_rollback_takes_over_the_listeners_of_what_it_copies_and_gives_them_back(document: dict[str, Any]) -> None:
+    documents = {**DOCUMENTS, 3: document}
+    assert hands_over(web(OLD), web(3), documents) and hands_over(web(3), web(OLD), documents)
+    assert not hands_over(web(OLD), web(NEW), documents) and not hands_over(web(3), web(NEW), documents)
+    assert not hands_over(web(OLD), web(3, 2), documents) and not hands_over(web(3), web(9), documents)
+    assert giver_of(Instance(3, "worker", 1), documents) is None
+
+
+TAKER = {"source": OLD, "takes": ["web", "worker"], "processes": [process("web", 3, "port"), process("worker", 2)]}
+"""What `scale web=3 worker=2` makes of generation 1: what runs goes on, and only what is missing is started."""
+
+FRESH = {"web.3"}
+THERE = {"web.1", "web.2", "worker.1"}
+
+
+def names_of(member: Member, document: dict[str, Any]) -> dict[int, set[str]]:
+    run: dict[int, set[str]] = {}
+    for copy in wants(member, {OLD: generation(), NEW: document}).run:
+        run.setdefault(copy.generation, set()).add(f"{copy.process}.{copy.instance}")
+    return run
+
+
+@pytest.mark.parametrize(
+    ("stage", "run"),
+    [
+        (PREPARED, {OLD: THERE}),
+        (STARTING, {OLD: THERE, NEW: FRESH}),
+        (READY, {OLD: THERE, NEW: FRESH}),
+        (ARMED, {OLD: THERE, NEW: FRESH}),
+        (SWITCHED, {NEW: THERE | FRESH | {"worker.2"}}),
+        (COMMITTED, {NEW: THERE | FRESH | {"worker.2"}}),
+        (BACK, {OLD: THERE}),
+        (REVERTED, {OLD: THERE}),
+    ],
+)
+def test_what_is_taken_over_runs_once_under_the_name_of_whoever_serves(stage: str, run: dict[int, set[str]]) -> None:
+    assert names_of(during(stage), TAKER) == run
+
+
+def test_copies_that_are_too_many_run_until_the_decision() -> None:
+    fewer = {**TAKER, "processes": [process("web", 1, "port"), process("worker", 0)]}
+    assert names_of(during(SWITCHED), fewer) == {OLD: {"web.2", "worker.1"}, NEW: {"web.1"}}
+    assert names_of(during(COMMITTED), fewer) == {NEW: {"web.1"}}
+
+
+def test_what_is_not_named_is_started_beside_what_serves() -> None:
+    restarted = {**generation(), "source": OLD, "takes": ["worker"]}
+    assert names_of(during(STARTING), restarted) == {OLD: THERE, NEW: {"web.1", "web.2"}}
+    assert names_of(during(SWITCHED), restarted) == {OLD: {"web.1", "web.2"}, NEW: THERE}
+
+
+def test_a_copy_goes_by_the_name_of_what_serves() -> None:
+    documents = {OLD: generation(), NEW: TAKER}
+    assert runs_as(web(NEW), during(READY), documents) == web(OLD)
+    assert runs_as(web(NEW, 3), during(READY), documents) == web(NEW, 3)
+    assert runs_as(web(NEW), during(SWITCHED), documents) == web(NEW)
 
 
 @pytest.mark.parametrize("stage", [LEASED, PREPARED, STARTING, READY, ARMED, SWITCHED, BACK])

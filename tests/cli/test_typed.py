@@ -40,6 +40,15 @@ COMMANDS = [
     "shipway setup production --login ubuntu --host a --host b --key a.pub --dry-run",
     "shipway init --run './serve $PORT' --host a --host b --env staging --dry-run",
     "shipway logs production --follow --process web --process mail --host b --release 12 --lines 5",
+    "shipway restart production --process web --process worker --host b",
+    "shipway scale production web=4 worker=file",
+    "shipway scale web=2",
+    "shipway stop production --process worker",
+    "shipway start production",
+    "shipway maintenance production",
+    "shipway maintenance on production --hold --hold-seconds 60",
+    "shipway maintenance on --message 'back at nine'",
+    "shipway maintenance off production",
     "shipway exec production --host b --process web -- ls -la 'a b'",
     "shipway exec production --all -- uptime",
     "shipway exec -- printenv RELEASE",
@@ -76,6 +85,11 @@ def test_what_is_typed_again_is_read_as_the_same_words(command: str, monkeypatch
         "logs",
         "exec",
         "explain",
+        "restart",
+        "scale",
+        "stop",
+        "start",
+        "maintenance",
     ):
         monkeypatch.setattr(f"shipway.cli.{name}.perform", record)
     assert run(shlex.split(command)[1:]) == 0

@@ -7,7 +7,7 @@ release and what each host says (only what differs from a fresh host); and `plan
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,16 @@ from shipway.plan.deploy import plan_deploy
 from shipway.plan.difference import difference
 from shipway.plan.facts import next_number, read_facts
 from shipway.plan.leave import plan_leave
+from shipway.plan.orders.maintenance import Maintenance, order_off, order_on
+from shipway.plan.orders.order import Order
+from shipway.plan.orders.restart import order_restart
+from shipway.plan.orders.scale import order_scale
+from shipway.plan.orders.stop import order_start, order_stop
 from shipway.plan.prepare import plan_prepare
 from shipway.plan.remove import plan_remove
 from shipway.plan.rollback import plan_rollback
+from shipway.plan.standing import scaled
+from shipway.plan.successor import plan_successor
 from shipway.reports.plan import plan_text
 from tests.plan.fleet import CADDY, KEY, WHO, fresh
 
@@ -50,7 +57,7 @@ def said(case: Path) -> str:
     if release is not None:
         lead = intent.environment.hosts[0]
         before = [Entry(**entry) for entry in told["live_entries"]] if "live_entries" in told else None
-        changes = difference(intent, release, lead, facts[lead.name].live, before)
+        changes = difference(scaled(intent, facts), release, lead, facts[lead.name].live, before)
     return "\n".join([*plan_text(plan, changes, arguments=told.get("show_arguments", False)), ""])
 
 
@@ -64,9 +71,23 @@ def _plan(flow: str, arguments: Mapping[str, Any], intent: Intent, release: Rele
         return plan_rollback(
             intent, facts, deployment=f"{number}-new", who=WHO, number=number, caddy_digest=CADDY, peer_key=KEY, **arguments
         )
+    if flow in ORDERS:
+        order = ORDERS[flow](intent, facts, arguments)
+        return plan_successor(intent, order, facts, deployment=f"{number}-new", who=WHO, number=number, peer_key=KEY)
     assert release is not None
     make = {"deploy": plan_deploy, "prepare": plan_prepare}[flow]
     return make(intent, release, facts, deployment=f"{number}-new", who=WHO, number=number, caddy_digest=CADDY, peer_key=KEY, **arguments)
+
+
+ORDERS: Mapping[str, Callable[[Intent, Mapping[str, HostFacts], Mapping[str, Any]], Order]] = {
+    "restart": lambda intent, facts, told: order_restart(intent, facts, **told),
+    "scale": lambda intent, facts, told: order_scale(intent, facts, **told),
+    "stop": lambda intent, facts, told: order_stop(intent, facts, **told),
+    "start": lambda intent, facts, told: order_start(intent, facts, **told),
+    "maintenance on": lambda intent, facts, told: order_on(intent, facts, **{**told, "wanted": Maintenance(**told["wanted"])}),
+    "maintenance off": lambda intent, facts, told: order_off(intent, facts),
+}
+"""What makes an order, by the words of its command."""
 
 
 def _loans(told: Mapping[str, Mapping[str, Any]], facts: Mapping[str, HostFacts]) -> dict[str, Loan]:

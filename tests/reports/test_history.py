@@ -15,7 +15,7 @@ RECORDS = history(EVENTS)
 
 def test_a_line_a_deployment_newest_first() -> None:
     assert history_text(RECORDS) == [
-        "began (UTC)          deployment  kind    version  commit        verdict  took   who",
+        "began (UTC)          deployment  kind    version  commit        verdict  took   who         what",
         "2026-09-21 15:13:20  8-def456    deploy  1.2      2ccccccccccc  undone   4.8 s  ann@laptop",
         "2026-09-21 14:13:20  7-abc123    deploy  1.2      2ccccccccccc  live     9.9 s  ann@laptop",
     ]

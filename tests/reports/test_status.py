@@ -44,6 +44,10 @@ def test_a_fleet_that_agrees() -> None:
                 "processes": [{"name": "web", "instance": i, "healthy": True, "release": release(2).digest} for i in (1, 2)],
                 "jobs": [],
                 "warm": None,
+                "stopped": {},
+                "closed": None,
+                "scaled": {},
+                "maintenance": None,
                 "notifications": {"waiting": 0, "failed": 0, "last_error": None},
             }
             for name in ("a", "b")
@@ -98,6 +102,10 @@ def test_a_host_that_cannot_be_read_is_no_agreement() -> None:
         "processes": [],
         "jobs": [],
         "warm": None,
+        "stopped": {},
+        "closed": None,
+        "scaled": {},
+        "maintenance": None,
         "notifications": None,
     }
 
@@ -217,7 +225,7 @@ def test_the_text_names_what_is_wrong_what_goes_on_and_what_happens_if_left_alon
 
 
 def test_every_state_is_explained() -> None:
-    assert set(STATES) == {"live", "drifted", "behind", "undecided", "empty", "unreachable", "unconfigured"}
+    assert set(STATES) == {"live", "stopped", "drifted", "behind", "undecided", "empty", "unreachable", "unconfigured"}
 
 
 def test_a_step_that_still_runs_is_told() -> None:
@@ -253,3 +261,22 @@ def test_tasks_that_a_dead_driver_left_are_told_with_what_becomes_of_them() -> N
         "a: announce of 2-abcdef ran here and was not undone; the next command names it",
         "a: warm of 2-abcdef began here, and nobody saw how it ended; the next command names it",
     ]
+
+
+def test_what_is_stopped_scaled_or_under_maintenance_is_said_with_since_when_and_by_whom() -> None:
+    said = serving(WANTED, [release(1)])
+    order = {"since": 1790000000.0, "who": "bob@desk"}
+    for host in said.values():
+        document = host["generations"]["1"]
+        document["processes"] = [{**process, "instances": 0} for process in document["processes"]]
+        document |= {"stopped": {"web": {"instances": 2, **order}}, "closed": order, "scaled": {"web": {"instances": 2, "file": 1}}}
+        document["maintenance"] = {"how": "hold", "hold_seconds": 60, "message": "", "page": None, **order}
+        host["processes"] = []
+    heard: dict[str, HostFacts | None] = {**facts(said)}
+    made = status("production", heard, ("a", "b"))
+    assert {host["state"] for host in made["hosts"]} == {"stopped"} and made["agrees"]
+    assert made["hosts"][0]["scaled"] == {"web": {"instances": 2, "file": 1}} and made["hosts"][0]["closed"] == order
+    text = "\n".join(status_text(made, heard))
+    assert "a: stopped since 2026-09-21 14:13:20 UTC by bob@desk: visitors get a page with 503; shipway start brings back web × 2" in text
+    assert "a: web is scaled to 2; shipway.toml says 1" in text
+    assert "a: maintenance is on since 2026-09-21 14:13:20 UTC by bob@desk: requests are held, each for at most 60 s" in text

@@ -49,3 +49,8 @@ def _without(says: str) -> Callable[[F], F]:
 def ref(command: F) -> F:
     """--ref, which names the commit."""
     return click.option("--ref", metavar="REF", help="A branch, tag or commit; without it HEAD, and the tree must be clean.")(command)
+
+
+def processes(says: str) -> Callable[[F], F]:
+    """--process, once for each process that is meant."""
+    return click.option("-p", "--process", "processes", metavar="NAME", multiple=True, help=says)

@@ -16,7 +16,7 @@ from shipway.model.verdict import Verdict
 
 READS = frozenset(
     {"doctor", "status", "plan", "config", "history", "show", "verify", "explain", "self-check"}
-    | {"setup"}
+    | {"setup", "maintenance"}
     | {"secrets list", "secrets set", "secrets rm", "secrets keygen"}
     | {"secrets recipients add", "secrets recipients rm", "secrets recipients list"}
 )

@@ -12,6 +12,10 @@ FIRST = ("target", "deployment", "release", "host", "name", "recipient", "error"
 
 OPTIONS = {
     ("host add", "name"): "name",
+    ("restart", "processes"): "process",
+    ("restart", "hosts"): "host",
+    ("stop", "processes"): "process",
+    ("start", "processes"): "process",
     ("logs", "processes"): "process",
     ("logs", "hosts"): "host",
     ("logs", "release"): "release",
@@ -29,7 +33,9 @@ def typed(name: str, words: Words) -> str:
         if field.name in ("environment", "json", "command") or value == field.default or not field.metadata.get("typed", True):
             continue
         option = OPTIONS.get((name, field.name), field.name.replace("_", "-"))
-        if isinstance(value, tuple):
+        if field.name == "settings":
+            argv += value
+        elif isinstance(value, tuple):
             argv += [word for one in value for word in (f"--{option}", str(one))]
         elif field.name in FIRST and (name, field.name) not in OPTIONS:
             argv.append(str(value))

@@ -90,6 +90,12 @@ OPERATOR: Mapping[str, Line] = {
     "no-previous": Line("nothing was current before", "shipway history ENV"),
     "target-unknown": Line("no good generation is called that", "one of the numbers that are listed"),
     "target-ambiguous": Line("several releases are called that", "one of the numbers that are listed"),
+    "unfit-order": Line("what was ordered cannot be, and all that is wrong with it is listed", "the command's --help tells what it takes"),
+    "nothing-runs": Line("nothing of what was named runs", "shipway start ENV where it is stopped"),
+    "nothing-current": Line("a host serves nothing yet", "shipway deploy ENV"),
+    "disagree": Line("the hosts do not serve one generation", "shipway deploy ENV makes them serve one"),
+    "cannot-hold": Line("there is nobody to hold requests for", "shipway maintenance on ENV shows a page"),
+    "no-page": Line("a page for visitors cannot be read", "name a file of HTML in UTF-8"),
     "target-lacking": Line("a host has not got that generation", "shipway deploy ENV --ref COMMIT brings it"),
     # --------------------------------------------------------------------------- endings
     "failed": Line("it was tried, failed and was undone", "mend the cause; then the same command again"),

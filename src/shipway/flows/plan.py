@@ -24,6 +24,7 @@ from shipway.model.verdict import Verdict
 from shipway.plan.deploy import plan_deploy
 from shipway.plan.difference import difference
 from shipway.plan.reboot import local_notes
+from shipway.plan.standing import scaled
 from shipway.reports.plan import difference_json, plan_json, plan_text
 
 
@@ -49,7 +50,9 @@ async def plan(words: PlanWords, on_event: Callable[[Event], None]) -> Verdict:
             peer_key="",
         )
         first = min(wanted.intent.environment.hosts, key=lambda host: host.name)
-        changes = difference(wanted.intent, made.release, first, facts[first.name].live, await _live_entries(fleet, first, facts))
+        changes = difference(
+            scaled(wanted.intent, facts), made.release, first, facts[first.name].live, await _live_entries(fleet, first, facts)
+        )
     made_plan = replace(made_plan, notes=(*made_plan.notes, *local_notes(wanted.intent, facts)))
     lines = plan_text(made_plan, changes, files=words.files)
     data = {"plan": plan_json(made_plan), "difference": difference_json(changes), "lines": lines}

@@ -43,7 +43,8 @@ class Transaction:
     """One flow on one environment. `cargo` says what travels, given the plan; `live` words the good ending.
 
     `may_leave_out` when its command knows --without. `first` is done when the hosts were read, before anything is planned.
-    `changes` tells what differs from the configuration that serves, where the flow knows the one it wants.
+    `changes` tells what differs from the configuration that serves, where the flow knows the one it wants. `unchanged` words that there
+    is nothing to do, for flows that are about what serves and bring nothing.
     """
 
     intent: Intent
@@ -53,6 +54,7 @@ class Transaction:
     may_leave_out: bool = False
     first: Callable[[Fleet, Mapping[str, HostFacts]], Awaitable[None]] | None = None
     changes: Changes | None = None
+    unchanged: Callable[[Plan], str] | None = None
 
 
 def reach(intent: Intent, tell: Callable[..., None]) -> Fleet:
@@ -81,6 +83,8 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
         if transaction.first is not None:
             await _do_first(transaction.first, fleet, facts)
         plan = plan_for(facts, "plan", next_number(facts))
+        if plan.nothing_to_do and is_quiet(facts) and transaction.unchanged is not None:
+            return _nothing(plan, transaction.unchanged(plan), attempt)
         if plan.nothing_to_do and is_quiet(facts):
             # Only now is every byte compared: a change costs no reading of what it replaces.
             drift |= {name: fact["drift"] for name, fact in (await read(fleet, verify=True)).items()}
@@ -92,6 +96,8 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
         async with hold(fleet, intent.environment, facts, attempt.tell, lambda n, d: plan_for(documents, d, n).document) as held:
             tell = attempt.named(held.claim.deployment)
             plan = plan_for(held.facts, held.claim.deployment, held.claim.number)
+            if plan.nothing_to_do and transaction.unchanged is not None:
+                return _nothing(plan, transaction.unchanged(plan), attempt)
             if plan.nothing_to_do:
                 return _unchanged(plan, intent, attempt, await left_out())
             before = typed(held.facts)
@@ -105,7 +111,7 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
                 held.claim,
                 transaction.cargo(plan),
                 tell,
-                reason=lambda outcome: reason(outcome, fleet, plan.kind),
+                reason=lambda outcome: reason(outcome, fleet, plan.kind, str(plan.document.get("command", ""))),
             )
             outcome = await conduct.run()
         if outcome.ending is None or plan.lead not in outcome.ending.silent:
@@ -173,6 +179,11 @@ async def _keep_targets(fleet: Fleet, intent: Intent, facts: Mapping[str, Facts]
         await keep(fleet, intent.environment, typed(facts), os.environ)
     except HostError as error:
         raise unreachable({error.host: error}, fleet) from error
+
+
+def _nothing(plan: Plan, message: str, attempt: Attempt) -> Verdict:
+    _tell_began(attempt, plan)
+    return Verdict("unchanged", 0, message)
 
 
 def _unchanged(plan: Plan, intent: Intent, attempt: Attempt, left_out: Said) -> Verdict:

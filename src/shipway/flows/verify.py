@@ -19,6 +19,7 @@ from shipway.model.intent import Intent
 from shipway.model.verdict import Verdict
 from shipway.plan.activation import proof_pages
 from shipway.plan.front import front_door
+from shipway.plan.standing import CLOSED
 from shipway.plan.target import fits
 
 PROVE_SECONDS = 60.0
@@ -52,6 +53,8 @@ def _otherwise(fact: HostFacts, words: str) -> str:
         return "nothing is current"
     if not fits(fact.live, words) and words != str(fact.member.current):
         return f"serves {fact.live.get('version') or str(fact.live['release'])[:12]}"
+    if fact.live.get(CLOSED):
+        return "it is stopped"
     if fact.member.unsettled:
         return f"serves it, but deployment {fact.member.unsettled[-1].deployment} is not decided"
     return "; ".join(fact.wrongs)

@@ -48,6 +48,55 @@ class RollbackWords(Words):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RestartWords(Words):
+    """`processes` and `hosts` are names; none means all."""
+
+    processes: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleWords(Words):
+    """`settings` are NAME=NUMBER, or NAME=file for the number that shipway.toml says."""
+
+    settings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopWords(Words):
+    """`processes` are names; none means the whole application."""
+
+    processes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartWords(Words):
+    """`processes` are names; none means all that is stopped."""
+
+    processes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaintenanceOnWords(Words):
+    """`hold` holds requests for `hold_seconds` at most; else visitors get `page`, a file on this machine, or one with `message` on it."""
+
+    hold: bool = False
+    hold_seconds: int = 30
+    message: str = ""
+    page: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaintenanceOffWords(Words):
+    """Visitors are let in again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaintenanceWords(Words):
+    """How it stands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttachWords(Words):
     """`deployment` is an id, the beginning of one or a number; None is the one that goes on, else the last."""
 

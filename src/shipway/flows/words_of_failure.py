@@ -89,9 +89,12 @@ def failed(outcome: Outcome, deployment: str, fleet: Fleet, *, serving: str) -> 
     return Failed(message, state=state, hint=_hint(first, fleet), code=first.code, details=details)
 
 
-def reason(outcome: Outcome, fleet: Fleet, kind: str) -> dict[str, object]:
-    """Why a deployment is undone, for the lead: once nobody is at this terminal any more, it is what people hear."""
-    again = f"shipway {kind if kind in ('rollback', 'prepare') else 'deploy'} {fleet.environment}"
+def reason(outcome: Outcome, fleet: Fleet, kind: str, command: str = "") -> dict[str, object]:
+    """Why a deployment is undone, for the lead: once nobody is at this terminal any more, it is what people hear.
+
+    `command` is what was typed, where it does not follow from the kind.
+    """
+    again = command or f"shipway {kind if kind in ('rollback', 'prepare') else 'deploy'} {fleet.environment}"
     if not outcome.errors:
         return {"what": _why(outcome)[0], "where": outcome.where, "next": again}
     first = worst(outcome.errors)

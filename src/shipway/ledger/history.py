@@ -13,6 +13,9 @@ from shipway.model.history import History, Record
 Json = Mapping[str, Any]
 
 LIVE = {"committed": "live", "reverted": "undone"}
+COMMAND = "exec"
+"""The kind of a record that is no deployment."""
+
 ANSWER = "answer"
 """The verdict of flows that only read: they leave no record."""
 
@@ -32,7 +35,8 @@ def history(own: Iterable[Event], journals: Iterable[Journal] = (), *, environme
     An attempt that was refused before it knew its environment belongs to every one.
     """
     told = {record.deployment: record for record in records_of_driver(own)}
-    kept = {record.deployment: record for record in records_of_hosts(journals)}
+    journals = tuple(journals)
+    kept = {record.deployment: record for record in (*records_of_hosts(journals), *records_of_commands(journals, environment or ""))}
     merged = [_merged(told.get(deployment), kept.get(deployment)) for deployment in told.keys() | kept.keys()]
     chosen = [r for r in merged if environment is None or r.environment in (environment, "")]
     newest = sorted(chosen, key=lambda r: (r.began, r.deployment), reverse=True)
@@ -62,14 +66,67 @@ def records_of_hosts(journals: Iterable[Journal]) -> tuple[Record, ...]:
     return tuple(sorted((r for r in records if r is not None), key=lambda r: r.began))
 
 
+def records_of_commands(journals: Iterable[Journal], environment: str) -> tuple[Record, ...]:
+    """One record for each command that `exec` or `console` ran on a host, oldest first: which program, where, and how it ended."""
+    found: dict[tuple[str, str], Record] = {}
+    for journal in journals:
+        for event in journal.events:
+            data, at = event.get("data"), float(event.get("at", 0.0))
+            key = (journal.host, str(data.get("id", event.get("seq", "")))) if isinstance(data, Mapping) else ("", "")
+            if isinstance(data, Mapping) and event.get("kind") == "exec":
+                found[key] = _of_command(journal.host, key[1], environment, data, at)
+            elif isinstance(data, Mapping) and event.get("kind") == "exec ended" and key in found:
+                found[key] = _ended(found[key], _integer(data.get("exit")), at)
+    return tuple(sorted(found.values(), key=lambda record: record.began))
+
+
 def find(records: History, words: str) -> tuple[Record, ...]:
-    """The records that `words` mean: @last, an id or the beginning of one, or the number of a generation. Newest first."""
+    """The records that `words` mean: @last, an id or the beginning of one, or the number of a generation. Newest first.
+
+    The last deployment is meant by @last, whatever commands were run since.
+    """
     if words == "@last":
-        return records.records[:1]
+        return tuple(record for record in records.records if record.kind != COMMAND)[:1]
     exact = tuple(r for r in records.records if r.deployment == words)
     if exact:
         return exact
-    return tuple(r for r in records.records if r.deployment.startswith(words) or (words.isdigit() and str(r.generation_after) == words))
+    return tuple(
+        r
+        for r in records.records
+        if r.deployment.startswith(words) or (words.isdigit() and str(r.generation_after) == words and r.kind != COMMAND)
+    )
+
+
+def _of_command(host: str, token: str, environment: str, data: Json, at: float) -> Record:
+    generation = _integer(data.get("generation"))
+    return Record(
+        deployment=f"{COMMAND}-{host}-{token[:8]}",
+        kind=COMMAND,
+        app="",
+        environment=environment,
+        release="",
+        commit="",
+        version="",
+        who=str(data.get("who", "")),
+        began=at,
+        ended=None,
+        verdict="interrupted",
+        exit_code=None,
+        message="as the host remembers it",
+        generation_before=generation,
+        generation_after=generation,
+        hosts={host: {"steps": [], "decision": None}},
+        data={"source": "hosts"},
+        what=f"{data.get('program', '')} on {host}",
+    )
+
+
+def _ended(record: Record, exit_code: int | None, at: float) -> Record:
+    """A command whose end was journalled; without a code its link was lost, and it was ended with it."""
+    if exit_code is None:
+        return replace(record, ended=at, what=f"{record.what}, ended with its link")
+    said = exit_code if exit_code >= 0 else 128 - exit_code
+    return replace(record, ended=at, verdict="ended", exit_code=said, what=f"{record.what}, exit {said}")
 
 
 def _of_driver(deployment: str, events: Sequence[Event]) -> Record:
@@ -94,6 +151,7 @@ def _of_driver(deployment: str, events: Sequence[Event]) -> Record:
         generation_after=_integer(began.get("target", began.get("number"))),
         hosts=_hosts(events, began),
         data={"hint": said.get("hint", ""), "lead": began.get("lead", ""), "source": "driver"},
+        what=str(began.get("what", "")),
     )
 
 
@@ -188,6 +246,7 @@ def _of_hosts(deployment: str, hosts: Mapping[str, _Seen]) -> Record | None:
         generation_after=_integer(document.get("number")),
         hosts={name: {"steps": [], "decision": seen.decision} for name, seen in sorted(hosts.items())},
         data={"source": "hosts"},
+        what=str(document.get("what", "")),
     )
 
 
@@ -205,7 +264,7 @@ def _merged(told: Record | None, kept: Record | None) -> Record:
         return told
     filled = {
         key: getattr(kept, key)
-        for key in ("kind", "app", "environment", "release", "commit", "version", "who", "generation_before", "generation_after")
+        for key in ("kind", "what", "app", "environment", "release", "commit", "version", "who", "generation_before", "generation_after")
         if not getattr(told, key)
     }
     hosts = {name: {**kept.hosts.get(name, {}), **host} for name, host in {**kept.hosts, **told.hosts}.items()}

@@ -14,8 +14,8 @@ from shipway.model.event import Event
 Json = Mapping[str, Any]
 
 DECISIONS = ("committed", "reverted")
-SHIPS = ("deploy", "rollback", "prepare")
-"""Kinds of deployments that bring something before their first step."""
+SHIPS = ("deploy", "rollback", "prepare", "restart", "scale", "stop", "start", "maintenance")
+"""Kinds of deployments that bring something before their first step, or would if there were anything to bring."""
 
 ENDS = {"done": "done", "failed": "failed"}
 
@@ -129,6 +129,7 @@ class Retelling:
         before = document.get("before")
         return {
             **words,
+            **{key: str(document[key]) for key in ("what", "command") if document.get(key)},
             "who": str(document.get("who") or message.get("owner") or ""),
             "members": list(self._members),
             "lead": self._lead,

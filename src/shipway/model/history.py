@@ -9,7 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One attempt. `verdict` is one of VERDICTS; `hosts` maps a host to its own timings, probes and decision."""
+    """One attempt. `verdict` is one of VERDICTS; `hosts` maps a host to its own timings, probes and decision.
+
+    `what` is the order in a few words, where it was none to ship something: "scale web 2 → 4", or the program that `exec` ran.
+    """
 
     deployment: str
     kind: str
@@ -28,6 +31,7 @@ class Record:
     generation_after: int | None
     hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
+    what: str = ""
 
 
 VERDICTS: Mapping[str, str] = {
@@ -37,6 +41,7 @@ VERDICTS: Mapping[str, str] = {
     "undone": "failed, and undone everywhere",
     "refused": "refused before anything was touched",
     "unsettled": "something was touched and a host is unreachable, behind or in disagreement",
+    "ended": "a command of somebody's ran, and ended with its own exit code",
     "removed": "the application was taken off its hosts",
     "interrupted": "the driver died; the hosts settle or have settled it by themselves",
 }

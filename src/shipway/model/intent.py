@@ -55,7 +55,10 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A long-running command. `listens` says how it is reached; None for a worker. An empty `roles` means every host."""
+    """A long-running command. `listens` says how it is reached; None for a worker. An empty `roles` means every host.
+
+    `scaled_from` is what shipway.toml says where `instances` are as `shipway scale` ordered, else None.
+    """
 
     name: str
     run: Command
@@ -67,6 +70,7 @@ class Process:
     overlap: bool = True
     directory: str = "."
     env: Env = field(default_factory=dict)
+    scaled_from: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

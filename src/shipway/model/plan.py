@@ -8,6 +8,8 @@ from typing import Any, Literal, TypeAlias
 
 Json: TypeAlias = Mapping[str, Any]
 
+Kind = Literal["deploy", "rollback", "prepare", "repair", "remove", "host remove", "restart", "scale", "stop", "start", "maintenance"]
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -49,7 +51,7 @@ class Plan:
     `batches` are empty where all hosts go at once; `again` proves with the last batch what earlier ones have proved, once more.
     """
 
-    kind: Literal["deploy", "rollback", "prepare", "repair", "remove", "host remove"]
+    kind: Kind
     app: str
     environment: str
     release: str

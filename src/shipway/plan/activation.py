@@ -57,7 +57,7 @@ def verifications(
     for host in intent.environment.hosts:
         document = documents[host.name]
         proof = steps.prove(intent.environment.watch_seconds, *proof_of(intent, host, document, facts[host.name]))
-        workers = steps.workers_settled(number, _drain_seconds(document, facts[host.name].live))
+        workers = steps.workers_settled(number, drain_seconds(document, facts[host.name].live))
         found[host.name] = (workers, proof) if _workers(document) else (proof,)
     return found
 
@@ -113,7 +113,7 @@ def _workers(document: Json) -> bool:
     return any(not p["listens"] for p in document["processes"])
 
 
-def _drain_seconds(document: Json, live: Json | None) -> float:
+def drain_seconds(document: Json, live: Json | None) -> float:
     """How long an old worker that may not overlap can take to end."""
     both = [*document["processes"], *(live or {}).get("processes", ())]
     return max((float(p["drain_seconds"]) for p in both if not p["listens"] and not p.get("overlap", True)), default=0.0)

@@ -9,6 +9,7 @@ from shipway.model.intent import Intent
 from shipway.model.plan import Batch, Step
 from shipway.plan import steps
 from shipway.plan.activation import lead_of, proof_of
+from shipway.plan.standing import CLOSED
 
 
 def batches(intent: Intent, documents: Mapping[str, Json], facts: Mapping[str, HostFacts]) -> tuple[Batch, ...]:
@@ -48,11 +49,11 @@ def once_more(
 
 
 def _look(intent: Intent, name: str, document: Json | None, facts: Mapping[str, HostFacts], number: int) -> tuple[Step, ...]:
-    if document is None or not serves(document):
+    if document is None or not serves(document) or document.get(CLOSED):
         return ()
     host = next(host for host in intent.environment.hosts if host.name == name)
     return (steps.see_serving(number, *proof_of(intent, host, document, facts[name])),)
 
 
 def _serves_now(facts: HostFacts) -> bool:
-    return facts.live is not None and serves(facts.live)
+    return facts.live is not None and serves(facts.live) and not facts.live.get(CLOSED)

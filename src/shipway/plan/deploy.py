@@ -20,6 +20,7 @@ from shipway.plan.gates import pass_gates
 from shipway.plan.jobs import job_notes, job_table
 from shipway.plan.notifications import keep_steps
 from shipway.plan.reboot import reboot_notes, reboot_steps
+from shipway.plan.standing import as_in_file, kept, page_of, scale_notes, scaled, starts_again, under_maintenance
 from shipway.plan.waves import runners, waves
 from shipway_agent.previous import SAME_AS, alike
 
@@ -43,11 +44,14 @@ def plan_deploy(
     Raises Refused (plan/gates.py).
     """
     pass_gates(intent, release, facts)
+    intent = scaled(intent, facts)
     hosts = sorted(intent.environment.hosts, key=lambda host: host.name)
     lead = lead_of(hosts)
     made = facts[lead.name].hello.clock
     wanted = {
-        h.name: generation_document(intent, release, h, number=number, deployment=deployment, kind="deploy", who=who, made=made)
+        h.name: generation_document(
+            intent, release, h, number=number, deployment=deployment, kind="deploy", who=who, made=made, kept=kept(facts)
+        )
         for h in hosts
     }
     state = _compare(intent, hosts, wanted, facts)
@@ -55,8 +59,8 @@ def plan_deploy(
     kind: Literal["deploy", "repair"] = "repair" if state.same and wrong else "deploy"
     for document in wanted.values():
         document["kind"] = kind
-        if state.same:
-            document[SAME_AS] = list(_alike(state.same, facts))
+        if state.alike:
+            document[SAME_AS] = list(_alike(state.alike, facts))
     plan = Plan(
         kind=kind,
         app=intent.app,
@@ -134,7 +138,7 @@ def _prepare(
         first[host.name] = [
             *keep_steps(intent.environment, facts[host.name]),
             steps.tree_make(release, document["static"]),
-            steps.generation_make(plan.number, document, env_document(intent, host)),
+            steps.generation_make(plan.number, document, env_document(intent, host), **page_of(document, facts[host.name])),
         ]
         if serves(document):
             first[host.name].append(proxy_step(intent, host, facts[host.name], document, caddy_digest))
@@ -163,9 +167,10 @@ def _undo(intent: Intent, host: str, number: int) -> tuple[Step, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """Hosts that serve what is wanted, and what is wrong in a fleet of which some do."""
+    """Hosts that serve what is wanted, and what is wrong in a fleet of which some do; `alike` are also those on which it is stopped."""
 
     same: set[str]
+    alike: set[str]
     wrong: tuple[str, ...]
 
 
@@ -183,7 +188,8 @@ def _compare(intent: Intent, hosts: Sequence[Host], wanted: Mapping[str, Json], 
         wrong.append(
             f"hosts serve this release as different generations: {', '.join(map(str, sorted(n for n in numbers if n is not None)))}"
         )
-    return _State(same, tuple(wrong))
+    content = {h.name for h in hosts if _matches(as_in_file(live[h.name]), as_in_file(wanted[h.name]) or {}, env_document(intent, h))}
+    return _State(same, content, tuple(wrong))
 
 
 def _alike(same: set[str], facts: Mapping[str, HostFacts]) -> Sequence[int]:
@@ -206,6 +212,7 @@ def _notes(intent: Intent, hosts: Sequence[Host], facts: Mapping[str, HostFacts]
     notes = [
         f"{h.name}: nothing is current here yet; an undo leaves nothing current" for h in hosts if facts[h.name].member.current is None
     ]
+    notes += [*starts_again(facts), *under_maintenance(facts), *scale_notes(intent, facts)]
     notes += left_out_notes(intent)
     notes += open_notes(facts)
     notes += peer_notes(facts)

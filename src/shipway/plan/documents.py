@@ -10,7 +10,7 @@ from typing import Any
 from shipway.model.intent import Host, Intent, Task
 from shipway.model.release import Release
 from shipway.plan.jobs import job_table
-from shipway.plan.runtimes.process import command, fits, page, process_table
+from shipway.plan.runtimes.process import command, fits, page, process_table, processes_of
 
 SAME: tuple[str, ...] = (
     "release",
@@ -30,12 +30,27 @@ SAME: tuple[str, ...] = (
 
 
 def generation_document(
-    intent: Intent, release: Release, host: Host, *, number: int, deployment: str, kind: str, who: str, made: float
+    intent: Intent,
+    release: Release,
+    host: Host,
+    *,
+    number: int,
+    deployment: str,
+    kind: str,
+    who: str,
+    made: float,
+    kept: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What `host` keeps of its generation `number`. `made` is seconds since the epoch. Values of the environment are never in it:
 
-    `env_digests` holds a salted digest of each, so that a later plan can tell which one changed.
+    `env_digests` holds a salted digest of each, so that a later plan can tell which one changed. `kept` are keys of the generation
+    before that hold on (plan/standing.py).
     """
+    scaled = {
+        process.name: {"instances": process.instances, "file": process.scaled_from}
+        for process in processes_of(intent.shipment, host)
+        if process.scaled_from is not None
+    }
     return {
         "number": number,
         "deployment": deployment,
@@ -61,6 +76,8 @@ def generation_document(
         "env_digests": env_digests(env_document(intent, host), deployment),
         "members": member_addresses(intent),
         **({"jobs": jobs} if (jobs := job_table(intent)) else {}),
+        **({"scaled": scaled} if scaled else {}),
+        **(kept or {}),
     }
 
 
@@ -96,6 +113,8 @@ def env_digest(place: str, value: str, salt: str) -> str:
 def same_generation(live: Mapping[str, Any], wanted: Mapping[str, Any], env: Mapping[str, Any]) -> bool:
     """Whether a live generation is already what is wanted: release, configuration and every value of the environment."""
     salt = str(live.get("env_salt", ""))
+    if live.get("closed") or (live.get("scaled") or {}) != (wanted.get("scaled") or {}):
+        return False
     return all((live.get(key) or None) == (wanted.get(key) or None) for key in SAME) and live.get("env_digests") == env_digests(env, salt)
 
 
@@ -114,11 +133,14 @@ def deployment_document(
     peer_key: str,
     keep_warm_seconds: float = 0.0,
     without: Sequence[Host] = (),
+    what: str = "",
+    command: str = "",
 ) -> dict[str, Any]:
     """What every host journals with the lease, so that any of them can tell the whole deployment.
 
     `before` is the number of the generation that is left behind, None before the first; its listeners stay for `keep_warm_seconds`.
-    `without` are members that are left out.
+    `without` are members that are left out. `what` is the order in a few words where it is none to ship something, "scale web 2 → 4",
+    and `command` what was typed for it.
     """
     return {
         "kind": kind,
@@ -134,6 +156,7 @@ def deployment_document(
         "peer_key": peer_key,
         "keep_warm_seconds": keep_warm_seconds,
         "without": [host.name for host in without],
+        **({"what": what, "command": command} if what else {}),
     }
 
 

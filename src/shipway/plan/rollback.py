@@ -19,7 +19,9 @@ from shipway.plan.gates import UNTOUCHED, pass_gates
 from shipway.plan.jobs import carried_over, job_notes
 from shipway.plan.notifications import keep_steps
 from shipway.plan.reboot import reboot_steps
+from shipway.plan.standing import CLOSED, STOPPED, as_now, page_of, starts_again, under_maintenance
 from shipway.plan.target import PREVIOUS, find_target, lacking, prepare_tasks
+from shipway_agent.previous import SOURCE
 
 
 def plan_rollback(
@@ -58,16 +60,15 @@ def plan_rollback(
         "kind": "rollback",
         "who": who,
         "made": facts[lead.name].hello.clock,
-        "source": found.number,
+        SOURCE: found.number,
         "members": member_addresses(intent),
     }
-    of_target = [_target_on(facts[h.name], loans.get(h.name), found.number) for h in environment.hosts]
-    if jobs := carried_over(of_target, environment):
+    targets = {h.name: _target_on(facts[h.name], loans.get(h.name), found.number) for h in environment.hosts}
+    if jobs := carried_over(list(targets.values()), environment):
         overrides["jobs"] = jobs
-    documents: dict[str, Json] = {
-        h.name: {**_target_on(facts[h.name], loans.get(h.name), found.number), **overrides, "number": number} for h in environment.hosts
-    }
-    there = all(facts[h.name].member.current == found.number and not facts[h.name].wrongs for h in environment.hosts)
+    over = {name: {**overrides, **as_now(target, facts[name], facts)} for name, target in targets.items()}
+    documents: dict[str, Json] = {name: {**target, **over[name], "number": number} for name, target in targets.items()}
+    there = all(_is_there(facts[h.name], found.number) for h in environment.hosts)
     return Plan(
         kind="rollback",
         app=intent.app,
@@ -76,7 +77,7 @@ def plan_rollback(
         number=number,
         lead=lead.name,
         members=tuple(sorted(documents)),
-        waves=() if there else _waves(intent, facts, documents, overrides, found.number, number, deployment, caddy_digest, loans),
+        waves=() if there else _waves(intent, facts, documents, over, found.number, number, deployment, caddy_digest, loans),
         switch={} if there else switches(intent, documents, facts),
         verify={} if there else verifications(intent, documents, facts, number),
         finish={} if there else finishes(intent, documents, facts, deployment=deployment, number=number),
@@ -101,6 +102,7 @@ def plan_rollback(
         notes=(
             f"back to generation {found.number}, with its own configuration",
             *(f"{name}: gets generation {found.number} from {loan.lender}" for name, loan in sorted(loans.items())),
+            *([] if there else [*starts_again(facts), *under_maintenance(facts)]),
             *left_out_notes(intent),
             *job_notes(jobs, environment, facts),
             *([] if there else _warm_notes(facts, found.number)),
@@ -108,6 +110,11 @@ def plan_rollback(
             *peer_notes(facts),
         ),
     )
+
+
+def _is_there(fact: HostFacts, number: int) -> bool:
+    live = fact.live or {}
+    return fact.member.current == number and not (fact.wrongs or live.get(STOPPED) or live.get(CLOSED))
 
 
 def _target_on(fact: HostFacts, loan: Loan | None, number: int) -> Json:
@@ -134,7 +141,7 @@ def _waves(
     intent: Intent,
     facts: Mapping[str, HostFacts],
     documents: Mapping[str, Json],
-    overrides: Mapping[str, Any],
+    over: Mapping[str, Mapping[str, Any]],
     source: int,
     number: int,
     deployment: str,
@@ -146,7 +153,7 @@ def _waves(
     for host in sorted(intent.environment.hosts, key=lambda h: h.name):
         document = documents[host.name]
         tree = steps.tree_again(str(document["release"]), static=document.get("static"), sealed=facts[host.name].is_warm(source))
-        copy = steps.generation_copy(number, source, overrides)
+        copy = steps.generation_copy(number, source, over[host.name], **page_of(document, facts[host.name]))
         loan = loans.get(host.name)
         binary = None if loan is None else caddy_digest
         lent = () if loan is None or source in facts[host.name].generations else (steps.generation_lent(source, loan.document, loan.env),)

@@ -60,8 +60,10 @@ def files_lay(number: int) -> Step:
     return Step("files", "files.lay", {"number": number}, "lay out the files that the proxy serves", 600.0)
 
 
-def generation_make(number: int, document: Mapping[str, Any], env: Mapping[str, Any]) -> Step:
-    return Step("generation", "generation.make", {"number": number, "document": document, "env": env}, f"make generation {number}", 60.0)
+def generation_make(number: int, document: Mapping[str, Any], env: Mapping[str, Any], **page: Any) -> Step:
+    """`page_of` is the generation whose page for visitors goes on."""
+    args = {"number": number, "document": document, "env": env, **page}
+    return Step("generation", "generation.make", args, f"make generation {number}", 60.0)
 
 
 def generation_lent(number: int, document: Mapping[str, Any], env: Mapping[str, Any]) -> Step:
@@ -70,8 +72,9 @@ def generation_lent(number: int, document: Mapping[str, Any], env: Mapping[str, 
     return Step("generation:lent", "generation.make", args, f"make generation {number} as another member has it", 60.0)
 
 
-def generation_copy(number: int, source: int, overrides: Mapping[str, Any]) -> Step:
-    args = {"number": number, "source": source, "document": overrides}
+def generation_copy(number: int, source: int, overrides: Mapping[str, Any], **page: Any) -> Step:
+    """`page` is the text of a page for visitors, `page_of` the generation whose page goes on."""
+    args = {"number": number, "source": source, "document": overrides, **page}
     return Step("generation", "generation.copy", args, f"make generation {number} from {source}", 60.0)
 
 
@@ -132,6 +135,11 @@ def prove(watch_seconds: float, pages: Sequence[Mapping[str, Any]], front: Mappi
     asked = sum(float(p["timeout_seconds"]) for p in pages)
     title = f"prove what serves, and watch it for {watch_seconds:g} s"
     return Step("prove", "prove", args, title, watch_seconds + asked + 2 * GRACE_SECONDS)
+
+
+def judging(step: Step, names: Sequence[str]) -> Step:
+    """The same for these processes alone: what else runs was taken over as it was."""
+    return replace(step, args={**step.args, "judge": list(names)})
 
 
 def prove_again(watch_seconds: float, pages: Sequence[Mapping[str, Any]], front: Mapping[str, Any] | None) -> Step:

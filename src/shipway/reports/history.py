@@ -19,7 +19,7 @@ def history_text(history: History) -> list[str]:
     """A line a deployment, newest first; times are UTC."""
     if not history.records:
         return ["nothing is remembered here, and no host remembers a deployment"]
-    rows: list[tuple[str, ...]] = [("began (UTC)", "deployment", "kind", "version", "commit", "verdict", "took", "who")]
+    rows: list[tuple[str, ...]] = [("began (UTC)", "deployment", "kind", "version", "commit", "verdict", "took", "who", "what")]
     rows += [_row(record) for record in history.records]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -35,6 +35,7 @@ def record_json(record: Record) -> dict[str, Any]:
     return {
         "deployment": record.deployment,
         "kind": record.kind,
+        "what": record.what,
         "app": record.app,
         "environment": record.environment,
         "release": record.release,
@@ -61,11 +62,14 @@ def show_text(record: Record, events: Sequence[Event] = (), *, width: int = 100)
     lines = [
         f"{record.kind or 'attempt'} {clean(record.deployment)} in {clean(record.environment) or 'no environment'}",
         f"  {record.verdict}: {VERDICTS.get(record.verdict, '')}",
+        *([f"  {clean(record.what)}"] if record.what else []),
         *([f"  {clean(record.message)}"] if record.message else []),
         f"  {shipped if record.release else 'nothing was shipped'}",
         f"  by {clean(record.who) or 'somebody'}, {_time(record.began)} UTC, took {_took(record)}",
         f"  generation {_number(record.generation_before)} → {_number(record.generation_after)}",
     ]
+    if record.kind == "exec":
+        return [lines[0].replace(f"{record.kind} ", "command "), *lines[1:-3], lines[-2]]
     if not events:
         decisions = ", ".join(f"{clean(name)} {host.get('decision') or 'undecided'}" for name, host in sorted(record.hosts.items()))
         return [*lines, f"  hosts: {decisions}", "  its steps were told to another machine; its report is there"]
@@ -102,6 +106,7 @@ def _row(record: Record) -> tuple[str, ...]:
         record.verdict,
         _took(record),
         clean(record.who) or "-",
+        clean(record.what),
     )
 
 

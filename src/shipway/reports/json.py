@@ -63,6 +63,7 @@ def report_of(state: State) -> dict[str, Any]:
         "shipway": __version__,
         "deployment": state.deployment,
         "kind": text(began, "kind"),
+        "what": text(began, "what"),
         "app": text(began, "app"),
         "environment": text(began, "environment"),
         "who": text(began, "who"),

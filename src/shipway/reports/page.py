@@ -83,7 +83,7 @@ def _top(told: Told, head: str) -> list[Markup]:
 
 
 def _subject(told: Told) -> str:
-    what = told["release"]["version"] or told["kind"] or "attempt"
+    what = told.get("what") or told["release"]["version"] or told["kind"] or "attempt"
     return f"{what} in {told['environment']}" if told["environment"] else str(what)
 
 

@@ -30,6 +30,8 @@ def plan_text(plan: Plan, changes: Difference | None = None, *, files: bool = Fa
         why = (
             "no host holds anything of it"
             if plan.kind == "remove"
+            else "that is so already"
+            if plan.document.get("what")
             else f"every {'other ' if plan.document.get('without') else ''}host serves exactly this"
         )
         return [*lines, "", f"nothing to do: {why}"]
@@ -117,7 +119,8 @@ def _headline(plan: Plan) -> str:
     what = f" of release {plan.release[:12]}" if plan.release else ""
     version = clean(plan.document.get("version", ""))
     named = f"{what} ({version})" if version else what
-    return f"{plan.kind}{named} in {plan.environment}: generation {plan.number}, lead {plan.lead}, members {', '.join(plan.members)}"
+    said = clean(str(plan.document.get("what") or plan.kind))
+    return f"{said}{named} in {plan.environment}: generation {plan.number}, lead {plan.lead}, members {', '.join(plan.members)}"
 
 
 def _sections(plan: Plan) -> list[tuple[str, str, Mapping[str, Sequence[Step]]]]:

@@ -31,6 +31,11 @@ def listed(schema: Schema) -> Schema:
     return {"type": "array", "items": schema}
 
 
+def each(schema: Schema) -> Schema:
+    """An object with these under names that nobody knows beforehand."""
+    return {"type": "object", "additionalProperties": schema}
+
+
 def fixed(**keys: Schema) -> Schema:
     """An object with exactly these keys, all of them there."""
     return {"type": "object", "properties": keys, "required": list(keys), "additionalProperties": False}
@@ -55,6 +60,8 @@ DATA: Mapping[str, Schema] = {
         version=TEXT,
         lead=TEXT,
         without=listed(TEXT),
+        what=TEXT,
+        command=TEXT,
         source={"type": "object", "additionalProperties": maybe(WHOLE)},
         target=WHOLE,
         notes=listed(TEXT),
@@ -134,6 +141,7 @@ def report_schema() -> Schema:
         shipway=TEXT,
         deployment=TEXT,
         kind=TEXT,
+        what=TEXT,
         app=TEXT,
         environment=TEXT,
         who=TEXT,
@@ -191,6 +199,12 @@ def status_schema() -> Schema:
         processes=listed(process),
         jobs=listed(job),
         warm=maybe(fixed(generation=WHOLE, seconds_left=SECONDS)),
+        stopped=each(fixed(instances=WHOLE, since=SECONDS, who=TEXT)),
+        closed=maybe(fixed(since=SECONDS, who=TEXT)),
+        scaled=each(fixed(instances=WHOLE, file=WHOLE)),
+        maintenance=maybe(
+            least({"how": {"enum": ["page", "hold"]}, "since": SECONDS, "who": TEXT}, hold_seconds=maybe(WHOLE), message=TEXT)
+        ),
         notifications=maybe(fixed(waiting=WHOLE, failed=WHOLE, last_error=maybe(TEXT))),
     )
     whole = fixed(environment=TEXT, agrees=TRUTH, release=maybe(TEXT), deployment=maybe(TEXT), hosts=listed(host))
@@ -199,6 +213,7 @@ def status_schema() -> Schema:
 
 STATES: Mapping[str, str] = {
     "live": "serves its generation, everything is as recorded",
+    "stopped": "serves nobody, as `shipway stop` ordered: visitors get a page",
     "drifted": "serves its generation, and something is not as recorded: a dead process, a changed file",
     "behind": "serves an older generation than the last one that was committed: it was left out, or away",
     "undecided": "serves a generation that is not committed yet",

@@ -10,6 +10,7 @@ from shipway.model.facts import HostFacts, Json, LeftTask
 from shipway.reports.clean import clean
 from shipway.reports.jobs import job_json, job_text
 from shipway.reports.notifications import trouble
+from shipway.reports.standing import standing_json, standing_words
 
 NOT_RUNNING = ("draining", "stopping", "gone")
 """States in which an instance of an earlier generation is on its way out."""
@@ -57,7 +58,7 @@ def status_text(said: Mapping[str, Any], facts: Mapping[str, HostFacts | None], 
         notes += [f"{name}: {clean(wrong)}" for wrong in wrongs]
     for name, fact in sorted(facts.items()):
         if fact is not None:
-            notes += [f"{name}: {text}" for text in _doings(fact)]
+            notes += [f"{name}: {text}" for text in (*standing_words(fact.live or {}), *_doings(fact))]
     return [*lines, "", *notes] if notes else lines
 
 
@@ -74,6 +75,7 @@ def _host(name: str, fact: HostFacts | None, *, configured: bool, behind: bool) 
         "processes": [] if fact is None else _processes(fact),
         "jobs": [] if fact is None else [job_json(job) for job in fact.jobs],
         "warm": _warmth(fact),
+        **standing_json(document),
         "notifications": None if fact is None else _notifications(fact),
     }
 
@@ -99,7 +101,9 @@ def _state(fact: HostFacts | None, configured: bool, behind: bool) -> str:
         return "empty"
     if behind:
         return "behind"
-    return "drifted" if fact.wrongs else "live"
+    if fact.wrongs:
+        return "drifted"
+    return "stopped" if (fact.live or {}).get("closed") else "live"
 
 
 def _processes(fact: HostFacts) -> list[dict[str, Any]]:

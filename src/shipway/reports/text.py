@@ -44,7 +44,7 @@ def words(event: Event) -> list[str]:
 def _began(data: Data) -> list[str]:
     commit = text(data, "commit")[:12]
     version = f"{text(data, 'version')} (commit {commit})" if commit else text(data, "version")
-    what = " ".join(word for word in (text(data, "kind"), version) if word)
+    what = " ".join(word for word in (text(data, "what") or text(data, "kind"), version) if word)
     members = ", ".join(clean(name) for name in listed(data, "members"))
     return [f"{what} in {text(data, 'environment')} on {members}", *(f"note: {clean(note)}" for note in listed(data, "notes"))]
 

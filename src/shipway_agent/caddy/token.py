@@ -10,6 +10,9 @@ from shipway_agent.root import Root
 FILE = "probe-token"
 HEADER = "Shipway-Probe"
 
+PUBLIC = "-public"
+"""Behind the token: told as well, but for the rest treated as anybody; so a page that keeps visitors out can be proved."""
+
 
 def read(proxy: Root) -> str:
     """The token. Raises Missing where no site was ever served, AgentError `damaged`."""

@@ -60,6 +60,7 @@ def entry_of(db: sqlite3.Connection, root: Root, name: str, current: Optional[in
         "app": _sentence(document.get("app")),
         "environment": environment,
         "kind": _sentence(document.get("kind")),
+        "order": _sentence(document.get("what")),
         "deployment": attempt.deployment,
         "commit": _sentence(document.get("commit")),
         "version": _sentence(document.get("version")),
@@ -122,6 +123,8 @@ def _next(moment: Moment, environment: str) -> str:
         return f"shipway rollback {environment}"
     if moment.kind == JOB:
         return f"shipway status {environment}"
+    if document.get("command"):
+        return f"shipway status {environment}, then {_sentence(document.get('command'))}"
     kind, commit = document.get("kind"), _sentence(document.get("commit"))
     if kind == "rollback":
         return f"shipway status {environment}, then shipway rollback {environment}"

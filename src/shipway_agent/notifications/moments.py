@@ -35,7 +35,7 @@ SETTLED = "settled"  # a later driver ended it
 REBOOT = "reboot"
 ALONE = "alone"  # the lead could not be heard
 
-SHIPPING = frozenset({"deploy", "rollback", "repair", "prepare"})
+SHIPPING = frozenset({"deploy", "rollback", "repair", "prepare", "restart", "scale", "stop", "start", "maintenance"})
 """Kinds of deployments that somebody waits for; one that only settles another speaks through that other."""
 
 

@@ -28,7 +28,11 @@ def text(entry: Mapping[str, Any]) -> str:
     """All of it, for a person."""
     commit = f"commit {entry['commit'][:12]}, " if entry["commit"] else ""
     who = f" by {entry['who']}" if entry["who"] else ""
-    lines: List[str] = [subject(entry), f"{commit}{entry['kind']} {entry['deployment']}{who}", f"{entry['host']}: {entry['what']}"]
+    lines: List[str] = [
+        subject(entry),
+        f"{commit}{entry.get('order') or entry['kind']} {entry['deployment']}{who}",
+        f"{entry['host']}: {entry['what']}",
+    ]
     lines += [f"step: {entry['step']}"] if entry["step"] else []
     lines += [f"  | {line}" for line in entry["lines"]]
     lines += [f"now: {_serving(entry)}", f"next: {entry['next']}"]

@@ -19,6 +19,9 @@ RELEASE = "release"
 RELEASE_ID = "release-id"
 UP = "up"
 
+PAGE = "maintenance.html"
+"""The page that visitors get under maintenance: in a release where its author put one, in a generation where the command brought one."""
+
 SLOTS = 12
 """Addresses that the proxy knows of each listening process, however many instances run."""
 
@@ -26,6 +29,7 @@ SLOTS = 12
 def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """Write generation `number` from `document` and `env`.
 
+    `page` is the page that visitors get under maintenance, `page_of` the number of a generation whose page it goes on with.
     Raises AgentError: `no-release`, `timezone`, or `exists` for another one of that number.
     """
     number, document, env = int(args["number"]), {**args["document"], "number": int(args["number"])}, args["env"]
@@ -50,6 +54,9 @@ def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
             write_file(inside.fd, DOCUMENT, _json(document), 0o600)
             write_file(inside.fd, ENV, _json(env), 0o600)
             write_file(inside.fd, RELEASE_ID, release.encode(), 0o644)
+            shown = _page(root, args)
+            if shown is not None:
+                write_file(inside.fd, PAGE, shown, 0o644)
             inside.at(UP, create=True).close()
             os.fchmod(inside.fd, 0o755)
             inside.sync()
@@ -64,7 +71,8 @@ def copy(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     if document is None:
         raise AgentError("no-generation", f"generation {source} is not on this host any more", generation=source)
     merged = {**document, **args["document"]}
-    return make(context, {"number": args["number"], "document": merged, "env": env_of(context.root, source)})
+    page = {key: args[key] for key in ("page", "page_of") if key in args}
+    return make(context, {"number": args["number"], "document": merged, "env": env_of(context.root, source), **page})
 
 
 def place(number: int) -> str:
@@ -107,10 +115,24 @@ def write_slots(root: Root, number: int, addresses: Mapping[str, Sequence[str]])
         up.sync()
 
 
+def slots_of(process: str) -> List[str]:
+    """The names of a process's slots, in order."""
+    return [f"{process}.{slot}" for slot in range(1, SLOTS + 1)]
+
+
 def read_slots(root: Root, number: int) -> Dict[str, str]:
     """The address in each slot, by its name (`web.1`)."""
     with root.at(f"{place(number)}/{UP}") as up:
         return {name: up.read(name).decode() for name in up.names() if not name.startswith(NEW)}
+
+
+def _page(root: Root, args: Mapping[str, Any]) -> Optional[bytes]:
+    if args.get("page") is not None:
+        return str(args["page"]).encode("utf-8", "surrogateescape")
+    try:
+        return root.read(f"{place(int(args['page_of']))}/{PAGE}") if args.get("page_of") is not None else None
+    except Missing:
+        return None
 
 
 def _write_slot(up: Folder, name: str, address: str) -> None:

@@ -17,7 +17,8 @@ from shipway_agent.group import Instance
 from shipway_agent.journal import Journal, ProcessRow
 from shipway_agent.primitives import Context, generations
 from shipway_agent.root import Root
-from shipway_agent.wants import wants
+from shipway_agent.wants import SOURCE, generations_of, runs_as, wants
+from shipway_agent.wants import Instance as Copy
 
 LOOK_SECONDS = 0.02
 PORT_TRIES = 3
@@ -32,6 +33,8 @@ Key = Tuple[str, int]
 def start(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """Have every listener of `generation` run, healthy, with its slots written. Answers {"addresses": {process: [..]}, "seconds"}.
 
+    What it takes over from the generation that serves goes on where it is, and only has to be well if `judge` names its process (without
+    `judge` all are judged). What nothing runs of, for it is stopped, keeps the addresses that requests on their way still go to.
     Raises AgentError: `died` (facts exit; its last lines), `unhealthy` (facts answer; its last lines), `port` where another process holds
     the port or answers in its place, `settled` when the deployment is decided meanwhile, `order` where the record does not let the
     generation run, `no-generation`, `supervisor`.
@@ -39,11 +42,15 @@ def start(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     began = time.monotonic()
     number = int(args["generation"])
     document = _document(context, number)
-    listeners = {(p["name"], i): p for p in document["processes"] if p["listens"] for i in range(1, p["instances"] + 1)}
-    may_run = {copy.generation for copy in wants(context.journal.member(), {number: document}).run}
-    if listeners and number not in may_run:
+    member = context.journal.member()
+    documents = generations.documents(context.root, {number, *generations_of(member)})
+    judged = [p for p in document["processes"] if p["listens"] and (args.get("judge") is None or p["name"] in args["judge"])]
+    listeners = {Copy(number, p["name"], i): p for p in judged for i in range(1, p["instances"] + 1)}
+    known = {copy: runs_as(copy, member, documents) for copy in listeners}
+    may_run = {copy.generation for copy in wants(member, documents).run}
+    if number not in may_run and any(copy == now for copy, now in known.items()):
         raise AgentError("order", f"generation {number} is not to run yet: this host has not been told that candidates may start")
-    waits = [_Wait(context, number, key, process, began) for key, process in listeners.items()]
+    waits = [_Wait(context, now.generation, (now.process, now.instance), listeners[copy], began) for copy, now in known.items()]
     ensure(context.root, proxy_path=context.proxy)
     poke(context.root, {"generation": number})
     ensure(context.root, proxy_path=context.proxy)  # answered after a turn: what had crashed is being started again
@@ -54,19 +61,22 @@ def start(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
             raise AgentError("settled", f"the deployment was decided while {open_waits[0].name()} was on its way up")
         if open_waits:
             time.sleep(LOOK_SECONDS)
-    addresses = {p["name"]: [w.address for w in waits if w.key[0] == p["name"]] for p in document["processes"] if p["listens"]}
+    addresses = {p["name"]: [w.address for w in waits if w.key[0] == p["name"]] for p in judged if p["instances"]}
     _check_slots(context, number, addresses)
+    _keep_slots(context, number, document, [p["name"] for p in document["processes"] if p["listens"] and p["name"] not in addresses])
     return {"addresses": addresses, "seconds": round(time.monotonic() - began, 3)}
 
 
 def settled(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """Wait until the workers of `generation` run, and those of others that may not overlap them are gone. Answers {"workers": [names]}.
 
+    With `judge`, only those that it names.
+
     Raises AgentError `died`, or `waiting` when the time is over, naming what is waited for.
     """
     number = int(args["generation"])
     document = _document(context, number)
-    workers = [p for p in document["processes"] if not p["listens"]]
+    workers = [p for p in document["processes"] if not p["listens"] and (args.get("judge") is None or p["name"] in args["judge"])]
     offsets = {(p["name"], i): _log_size(context, number, (p["name"], i)) for p in workers for i in range(1, p["instances"] + 1)}
     ensure(context.root, proxy_path=context.proxy)
     poke(context.root, {"generation": number})
@@ -220,6 +230,14 @@ def _check_slots(context: Context, number: int, addresses: Mapping[str, Sequence
     wanted = {f"{name}.{i + 1}": own[i % len(own)] for name, own in addresses.items() for i in range(generations.SLOTS)}
     if any(slots.get(name) != address for name, address in wanted.items()):
         generations.write_slots(context.root, number, addresses)
+
+
+def _keep_slots(context: Context, number: int, document: Mapping[str, Any], names: Sequence[str]) -> None:
+    """The addresses of the source for these processes: what is taken over unjudged, and what is stopped and still drains then."""
+    source = document.get(SOURCE)
+    slots = generations.read_slots(context.root, int(source)) if names and source is not None else {}
+    kept = {name: [slots[slot] for slot in generations.slots_of(name) if slot in slots] for name in names}
+    generations.write_slots(context.root, number, {name: own for name, own in kept.items() if own})
 
 
 def _document(context: Context, number: int) -> Dict[str, Any]:

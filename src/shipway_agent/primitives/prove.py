@@ -5,19 +5,24 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Tuple
 
 from shipway_agent import front, group, logs, ownership, probes, visitor
-from shipway_agent.apply import pointed
+from shipway_agent.apply import pointed, poke
 from shipway_agent.caddy import token
 from shipway_agent.errors import AgentError
 from shipway_agent.front_door import FrontDoor
 from shipway_agent.journal import Journal, ProcessRow
 from shipway_agent.primitives import Context, generations
 from shipway_agent.root import Root
+from shipway_agent.wants import TAKES
 
 EVERY_SECONDS = 0.25
 NOTED_SECONDS = 1.0
+LOOK_SECONDS = 0.05
+TAKE_OVER_SECONDS = 15.0
+"""How long a running copy may take to get the name of the generation that takes it over."""
+
 LAST_LINES = 20
 
 Probe = Dict[str, Any]
@@ -30,6 +35,7 @@ def prove(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     page with this release from one of these addresses. For `watch_seconds`, every 0.25 s: every copy is healthy at its address, is
     alive and was not started anew, and the front door answers its first page. One look that finds otherwise fails the proof.
     `downtime_seconds` is what the visitor measured from right before the switch until now (visitor.py), null without a front door.
+    With `judge`, only copies of the processes that it names are looked at: what was taken over as it was is not judged.
     Raises AgentError with `probes`, `downtime_seconds` and the last lines of the process concerned: not-current, not-ours, died,
     unhealthy, front-door.
     """
@@ -58,8 +64,9 @@ def serves(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def _prove(context: Context, args: Mapping[str, Any]) -> List[Probe]:
-    number, document = _current(context)
-    rows = _rows(context.journal, number, document)
+    number, whole = _current(context)
+    document = _judged(whole, args.get("judge"))
+    rows = _taken_over(context, number, document) if document.get(TAKES) else _rows(context.journal, number, document)
     probes_made: List[Probe] = []
     proof = _Proof(context, number, document, rows, probes_made)
     pages = list(args.get("pages") or [])
@@ -93,7 +100,9 @@ class _Proof:
 
     def owned(self) -> None:
         """Every slot of every process that listens holds the address of a copy, and that copy itself listens there."""
-        slots = set(generations.read_slots(self.context.root, self.number).values())
+        names = [name for process in self.document["processes"] if process["instances"] for name in generations.slots_of(process["name"])]
+        written = generations.read_slots(self.context.root, self.number)
+        slots = {written[name] for name in names if name in written}
         families = group.members_of(_instance(self.context.root, row) for row in self.rows)
         for row in self.rows:
             if row.address is None:
@@ -181,6 +190,25 @@ def _current(context: Context, *, whichever: bool = False) -> Tuple[int, Mapping
     return number, document
 
 
+def _judged(document: Mapping[str, Any], names: Optional[Collection[str]]) -> Mapping[str, Any]:
+    """The document with only those processes that are looked at."""
+    if names is None:
+        return document
+    return {**document, "processes": [process for process in document["processes"] if process["name"] in names]}
+
+
+def _taken_over(context: Context, number: int, document: Mapping[str, Any]) -> Tuple[ProcessRow, ...]:
+    """The same, once the supervisor has given running copies the name of their new generation; it does at the switch, in its next turn."""
+    until = time.monotonic() + min(TAKE_OVER_SECONDS, context.left(time.monotonic()))
+    while True:
+        there = {(row.name, row.instance) for row in context.journal.processes(number)}
+        wanted = {(p["name"], i) for p in document["processes"] if p["name"] in document[TAKES] for i in range(1, int(p["instances"]) + 1)}
+        if wanted <= there or time.monotonic() >= until:
+            return _rows(context.journal, number, document)
+        poke(context.root)
+        time.sleep(LOOK_SECONDS)
+
+
 def _rows(journal: Journal, number: int, document: Mapping[str, Any]) -> Tuple[ProcessRow, ...]:
     """The rows of all copies that the generation asks for."""
     found = {(row.name, row.instance): row for row in journal.processes(number)}
@@ -198,7 +226,7 @@ def _rows(journal: Journal, number: int, document: Mapping[str, Any]) -> Tuple[P
 def _door(context: Context, document: Mapping[str, Any], addresses: List[str], wanted: Optional[Mapping[str, Any]]) -> Optional[FrontDoor]:
     if wanted is None:
         return None
-    routed = front.routed(document)
+    routed = front.routed(document)  # of those that are judged: where it is none of them, only a page for everybody is asked
     with Root(context.proxy) as proxy:
         secret = token.read(proxy)
     own = frozenset(addresses) if routed is not None else frozenset()

@@ -7,13 +7,16 @@ from typing import Any
 
 from shipway.model.intent import Intent
 from shipway.plan.proxy.files import ASKED, file_routes
-from shipway.plan.proxy.routes import SLOTS, routes
+from shipway.plan.proxy.routes import HOLD_SECONDS, SLOTS, routes
 
 ROOT = "{SHIPWAY_ROOT}"
 """Stands for the application's root, which nobody knows before the host has been asked."""
 
 PROBE = "{SHIPWAY_PROBE}"
 """Stands for the host's secret token: who sends it in Shipway-Probe is told what answered, and passes the maintenance page."""
+
+PUBLIC = "-public"
+"""Behind the token: who sends both is told what answered as well, and is otherwise treated as anybody."""
 
 Route = dict[str, Any]
 
@@ -24,7 +27,8 @@ def site(intent: Intent, document: Mapping[str, Any], root: str = ROOT, probe: s
     Raises WrongInput where it is not clear which process requests go to.
     """
     wanted = routes(intent, document)
-    inner = [_probe(root, probe), _maintenance(root, probe), *file_routes(root), _application(root), *_nothing(root)]
+    held = [_held(root, probe, seconds) for seconds in HOLD_SECONDS]
+    inner = [_probe(root, probe), _closed(root, probe), *file_routes(root), *held, _application(root), *_nothing(root)]
     handle = [{"handler": "subroute", "routes": inner, "errors": {"routes": _errors(root)}}]
     match = {"match": [{"host": list(wanted.domains)}]} if wanted.domains else {}
     return {"id": wanted.id, "routes": [{**match, "terminal": True, "handle": handle}]}
@@ -34,21 +38,53 @@ def _probe(root: str, probe: str) -> Route:
     """Our own probes learn who answered; the public learns nothing, and the application never sees the token."""
     said = {"Shipway-Release": [_content(f"{root}/current/release-id")], "Shipway-Upstream": ["{http.reverse_proxy.upstream.address}"]}
     return {
-        "match": [{"header": {"Shipway-Probe": [probe]}}],
+        "match": [{"header": {"Shipway-Probe": [probe, f"{probe}{PUBLIC}"]}}],
         "handle": [{"handler": "headers", "response": {"deferred": True, "set": said}}],
     }
 
 
-def _maintenance(root: str, probe: str) -> Route:
-    """A page that is there answers everybody but our own probes."""
+def _closed(root: str, probe: str) -> Route:
+    """Under maintenance everybody but our own probes gets the page; once the application is stopped, our probes as well.
+
+    The page is read as a placeholder and not served as a file: it may go with a switch between this look and its reading.
+    """
+    front = f"{root}/current/front"
     return {
-        "match": [{"file": {"root": root, "try_files": ["/maintenance.html"]}, "not": [{"header": {"Shipway-Probe": [probe]}}]}],
+        "match": [
+            {"file": {"root": front, "try_files": ["/closed"]}, "not": [{"header": {"Shipway-Probe": [probe]}}]},
+            {"file": {"root": front, "try_files": ["/stopped"]}},
+        ],
+        "terminal": True,
+        "handle": [_page(root)],
+    }
+
+
+def _held(root: str, probe: str, seconds: int) -> Route:
+    """Held requests wait for addresses under `open/`, at most `seconds`. While the hold lasts these lead nowhere; our own probes pass.
+
+    A route for each bound: so none of them is a new configuration, and nothing is reloaded.
+    """
+    front = f"{root}/current/front"
+    return {
+        "match": [{"file": {"root": front, "try_files": [f"/held.{seconds}"]}, "not": [{"header": {"Shipway-Probe": [probe]}}]}],
         "terminal": True,
         "handle": [
-            {"handler": "headers", "response": {"set": {"Cache-Control": ["no-store"], "Retry-After": ["30"]}}},
-            {"handler": "rewrite", "method": "GET", "uri": "/maintenance.html"},
-            {"handler": "file_server", "root": root, "status_code": 503},
+            {
+                "handler": "subroute",
+                "routes": [{"handle": [_upstreams(f"{front}/open", f"{seconds}s", "250ms")]}],
+                "errors": {"routes": [{"handle": [_page(root)]}]},
+            }
         ],
+    }
+
+
+def _page(root: str) -> Route:
+    """The page of the current generation, as the answer to any request."""
+    return {
+        "handler": "static_response",
+        "status_code": 503,
+        "headers": {"Content-Type": ["text/html; charset=utf-8"], "Cache-Control": ["no-store"], "Retry-After": ["30"]},
+        "body": _content(f"{root}/current/front/page.html"),
     }
 
 
@@ -57,18 +93,21 @@ def _application(root: str) -> Route:
     return {
         "match": [{"file": {"root": f"{root}/current/front", "try_files": ["/1"]}}],
         "terminal": True,
-        "handle": [
-            {
-                "handler": "reverse_proxy",
-                "upstreams": [{"dial": _content(f"{root}/current/front/{slot}")} for slot in range(1, SLOTS + 1)],
-                "load_balancing": {"selection_policy": {"policy": "random"}, "try_duration": "5s", "try_interval": "50ms"},
-                # Idle connections are let go before any application server lets go of them: gunicorn does after 2 s.
-                "transport": {"protocol": "http", "dial_timeout": "2s", "keep_alive": {"enabled": True, "idle_timeout": "1s"}},
-                "headers": {"request": {"delete": ["Shipway-Probe"]}},
-                "flush_interval": -1,
-                "stream_close_delay": "1h",
-            }
-        ],
+        "handle": [_upstreams(f"{root}/current/front", "5s", "50ms")],
+    }
+
+
+def _upstreams(folder: str, try_duration: str, try_interval: str) -> Route:
+    """A proxy to the addresses that stand in the files 1 to 12 of a folder, tried until one accepts."""
+    return {
+        "handler": "reverse_proxy",
+        "upstreams": [{"dial": _content(f"{folder}/{slot}")} for slot in range(1, SLOTS + 1)],
+        "load_balancing": {"selection_policy": {"policy": "random"}, "try_duration": try_duration, "try_interval": try_interval},
+        # Idle connections are let go before any application server lets go of them: gunicorn does after 2 s.
+        "transport": {"protocol": "http", "dial_timeout": "2s", "keep_alive": {"enabled": True, "idle_timeout": "1s"}},
+        "headers": {"request": {"delete": ["Shipway-Probe"]}},
+        "flush_interval": -1,
+        "stream_close_delay": "1h",
     }
 
 

@@ -1,0 +1,209 @@
+"""Restart, scale, stop, start and maintenance on two real hosts under load: nobody loses a request, and what is ordered holds."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from load import Load
+from tests.hosts import Hosts
+from tests.stories.project import FOUR, Project, eventually, sample
+from tests.stories.shop import QUICK
+from tests.stories.test_ssh import Fleet
+
+pytestmark = [pytest.mark.hosts, pytest.mark.alone, pytest.mark.timeout(600)]
+
+WORKER = """
+[process.worker]
+run = "exec sleep 600000"
+drain_seconds = 2
+
+"""
+PATIENCE_SECONDS = 120.0
+
+
+class Daily(Fleet):
+    """The sample application with a worker beside it."""
+
+    def __init__(self, place: Path, hosts: Hosts) -> None:
+        self.hosts = hosts
+        lines = "\n".join(f'  {{ name = "{name}", address = "deploy@{hosts.address(name)}" }},' for name in hosts.names)
+        settings = f"{WORKER}[environment.live]\n{QUICK}\nhosts = [\n{lines}\n]\n"
+        self.project = Project(sample(place / "shop", settings, versions={**FOUR, "v5": {}}), "live", hosts.env)
+
+    def order(self, *words: str, code: int = 0) -> str:
+        command, *rest = words
+        action = [rest.pop(0)] if command == "maintenance" and rest and rest[0] in ("on", "off") else []
+        return self.project.run(command, *action, "live", *rest, code=code).text
+
+    def running(self) -> dict[str, set[int]]:
+        """The pids of every copy on both hosts, by process; once nothing is on its way any more."""
+        self.project.calm()
+        found: dict[str, set[int]] = {"web": set(), "worker": set()}
+        for host in self.hosts.names:
+            for pid, command in self.hosts.pids(host).items():
+                if command == "python3 app.py":
+                    found["web"].add(pid)
+                elif command == "sleep 600000":
+                    found["worker"].add(pid)
+        return found
+
+    def front_page(self, host: str, page: str = "/version") -> tuple[int, str]:
+        connection = http.client.HTTPConnection(*self.hosts.front(host), timeout=PATIENCE_SECONDS)
+        try:
+            connection.request("GET", page)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def kill_supervisors(self) -> None:
+        for host in self.hosts.names:
+            for pid, command in self.hosts.pids(host).items():
+                if " supervise " in command and "/apps/" in command:
+                    os.kill(pid, signal.SIGKILL)
+
+
+class Visitors:
+    """They come to both front doors again and again, one after the other, and wait as long as it takes. `answers` counts what they got."""
+
+    def __init__(self, fleet: Daily) -> None:
+        self.answers: dict[int, int] = {}
+        self._fleet = fleet
+        self._over = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._visit, args=(host,)) for host in fleet.hosts.names for _ in range(4)]
+
+    def __enter__(self) -> Visitors:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join(PATIENCE_SECONDS)
+
+    def _visit(self, host: str) -> None:
+        while not self._over.is_set():
+            try:
+                status = self._fleet.front_page(host)[0]
+            except (OSError, http.client.HTTPException):
+                status = 0  # no answer at all
+            with self._lock:
+                self.answers[status] = self.answers.get(status, 0) + 1
+            self._over.wait(0.02)
+
+
+@pytest.fixture(scope="module")
+def fleet(common_place: Path) -> Iterator[Daily]:
+    with Hosts(2) as hosts:
+        fleet = Daily(common_place, hosts)
+        fleet.project.deploy("v1")
+        yield fleet
+
+
+def numbers(fleet: Daily) -> dict[str, int]:
+    return {name: len(pids) for name, pids in fleet.running().items()}
+
+
+def test_restart_and_scale_lose_no_request_and_touch_only_what_they_name(fleet: Daily) -> None:
+    first = fleet.running()
+    assert {name: len(pids) for name, pids in first.items()} == {"web": 2, "worker": 2}
+    with Load(*fleet.doors, scale=0.1) as load:
+        fleet.order("restart", "--process", "worker")
+        second = fleet.running()
+        assert second["web"] == first["web"] and not second["worker"] & first["worker"]
+
+        fleet.order("restart")
+        third = fleet.running()
+        assert not third["web"] & second["web"] and not third["worker"] & second["worker"]
+
+        assert "scale web 1 → 3, worker 1 → 2" in fleet.order("scale", "web=3", "worker=2")
+        fourth = fleet.running()
+        assert third["web"] < fourth["web"] and third["worker"] < fourth["worker"], "what ran goes on"
+        assert {name: len(pids) for name, pids in fourth.items()} == {"web": 6, "worker": 4}
+
+        assert "web is scaled to 3; shipway.toml says 1" in fleet.project.deploy("v2").text
+        assert numbers(fleet) == {"web": 6, "worker": 4}, "it holds for the next release"
+        fleet.project.rollback()
+        assert fleet.version() == "1" and numbers(fleet) == {"web": 6, "worker": 4}, "and for the way back"
+        before = fleet.running()
+        fleet.order("scale", "web=2", "worker=file")
+        after = fleet.running()
+        assert after["web"] < before["web"] and after["worker"] < before["worker"], "and what is too many has ended"
+        assert numbers(fleet) == {"web": 4, "worker": 2}
+        outcome = load.stop()
+    assert outcome.failures == (), str(outcome)
+    assert set(outcome.versions) == {"1", "2"}
+
+
+def test_what_is_stopped_stays_so_whatever_starts_on_the_host_and_comes_back_as_it_was(fleet: Daily) -> None:
+    web = fleet.running()["web"]
+    fleet.order("stop", "--process", "worker")
+    assert fleet.running() == {"web": web, "worker": set()}
+    with Visitors(fleet) as visitors:
+        fleet.order("stop")
+        assert fleet.running() == {"web": set(), "worker": set()}
+        assert fleet.front_page("a")[0] == 503
+        fleet.kill_supervisors()
+        fleet.project.run("doctor", "live", "--fix", code=None)
+        assert fleet.running() == {"web": set(), "worker": set()}
+    assert set(visitors.answers) == {200, 503}, f"one or the other, and nothing else: {visitors.answers}"
+    fleet.hosts.reboot("b")
+    eventually(lambda: state_of(fleet, "b") == "stopped", "the host is up again, and as ordered", 60)
+    assert fleet.running() == {"web": set(), "worker": set()}
+    said = fleet.project.run("status", "live").text
+    assert "stopped since" in said and "web × 2" in said and "worker × 1" in said, said
+    assert fleet.front_page("b")[0] == 503
+
+    with Visitors(fleet) as visitors:
+        fleet.order("start")
+        assert numbers(fleet) == {"web": 4, "worker": 2} and fleet.version() == "1"
+    assert set(visitors.answers) == {200, 503}, visitors.answers
+    fleet.order("stop")
+    assert "starts again what was stopped" in fleet.project.deploy("v2").text
+    assert numbers(fleet) == {"web": 4, "worker": 2} and fleet.version() == "2"
+
+
+def test_maintenance_shows_a_page_or_holds_and_loses_nobody(fleet: Daily) -> None:
+    was = fleet.running()
+    with Visitors(fleet) as visitors:
+        fleet.order("maintenance", "on", "--message", "back at nine")
+        assert "back at nine" in fleet.front_page("b", "/anything")[1]
+        fleet.project.deploy("v5")
+        assert fleet.front_page("a")[0] == 503, "a deployment leaves it on"
+        assert "back at nine" in fleet.project.run("maintenance", "live").text
+        fleet.order("maintenance", "off")
+        assert fleet.version() == "5" and not fleet.running()["web"] & was["web"]
+    assert set(visitors.answers) == {200, 503}, visitors.answers
+
+    was = fleet.running()
+    with Visitors(fleet) as visitors:
+        fleet.order("maintenance", "on", "--hold", "--hold-seconds", "300")
+        fleet.project.deploy("v1")
+        fleet.order("maintenance", "off")
+        assert fleet.version() == "1"
+    assert set(visitors.answers) == {200}, f"all of them were held, and served: {visitors.answers}"
+
+    kinds: list[str] = [record["what"] or record["kind"] for record in history(fleet)]
+    assert kinds[:3] == ["maintenance off", "deploy", "maintenance on, requests are held for at most 300 s"]
+    fleet.project.run("exec", "live", "--", "sh", "-c", "exit 3", code=3)
+    assert history(fleet)[0]["what"] == "sh on a, exit 3"
+
+
+def history(fleet: Daily) -> list[dict[str, Any]]:
+    records: list[dict[str, Any]] = fleet.project.run("history", "live", "--json").verdict["data"]["history"]
+    return records
+
+
+def state_of(fleet: Daily, host: str) -> str:
+    said = fleet.project.run("status", "live", "--json", code=None).lines[0]
+    return next(str(one["state"]) for one in said["hosts"] if one["host"] == host)
