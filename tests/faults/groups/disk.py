@@ -240,6 +240,7 @@ def _lost(host: str, stage: str, what: str) -> Callable[[Trial], None]:
                 untold = recording.untold(platter)
                 trial.expect(not untold, f"the recording lacks what was done to {untold}")
                 put_back(platter.left(platter.moments - 1, _kept(platter, what, stage)), recording.seen, UID)
+                trial.struck(anew=True)  # the power was away for as long as it took here to put the disk together
                 drive.send(signal.SIGCONT)
                 back(trial, host)
                 trial.wait(
