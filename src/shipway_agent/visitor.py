@@ -26,12 +26,12 @@ _lock = threading.Lock()
 
 
 def begin(root: Root, deployment: str, ended: threading.Event, args: Mapping[str, Any]) -> Optional[Visitor]:
-    """The visitor of a deployment, asking from now on until `ended`; None where there is no front door to ask at, or visitors are kept out.
+    """The visitor of a deployment, asking from now on until `ended`; None where there is no front door to ask at, or nobody is let in.
 
-    `args` are those of a step: {"front": {"listen", "host"} | null, "pages": [PAGE]}.
+    `args` are those of a step: {"front": {"listen", "host"} | null, "pages": [PAGE], "visit": false where visitors are kept out or held}.
     """
     front, pages = args.get("front"), args.get("pages")
-    if not front or not pages or pages[0].get("public"):
+    if not front or not pages or args.get("visit") is False:
         return None
     key = root.path, deployment
     with _lock:

@@ -142,6 +142,11 @@ def judging(step: Step, names: Sequence[str]) -> Step:
     return replace(step, args={**step.args, "judge": list(names)})
 
 
+def unvisited(step: Step) -> Step:
+    """The same without a visitor who measures downtime: nobody is let in at the front door."""
+    return replace(step, args={**step.args, "visit": False})
+
+
 def prove_again(watch_seconds: float, pages: Sequence[Mapping[str, Any]], front: Mapping[str, Any] | None) -> Step:
     """The same proof at the end of a rolling deployment, of a host that gave it in an earlier batch."""
     return replace(prove(watch_seconds, pages, front), key="prove:again", title=f"prove once more, and watch for {watch_seconds:g} s")

@@ -89,11 +89,12 @@ def _filled(plan: Plan, intent: Intent, order: Order, facts: Mapping[str, HostFa
             steps.member("ready", deployment, plan.number),
         )
         pages, front = _proof(intent, host, document, fact, order, change)
-        switch[host.name] = (steps.switch(*(([], None) if pages and pages[0].get("public") else (pages, front))),)
+        seen = steps.unvisited if document.get(CLOSED) or document.get(MAINTENANCE) else _as_it_is
+        switch[host.name] = (seen(steps.switch(pages, front)),)
         watch_seconds = 0.0 if order.shuts or not change.judged else intent.environment.watch_seconds
         workers = [p for p in change.processes if p["name"] in change.judged and p["instances"] and not p["listens"]]
         settled = steps.workers_settled(plan.number, drain_seconds({"processes": workers}, live))
-        proof = steps.judging(steps.prove(watch_seconds, pages, front), change.judged)
+        proof = seen(steps.judging(steps.prove(watch_seconds, pages, front), change.judged))
         verify[host.name] = (steps.judging(settled, change.judged), proof) if workers else (proof,)
     finish = (steps.retire_watch(), steps.member("finish", deployment, plan.number), steps.prune(intent.environment.keep_releases))
     return replace(
@@ -103,6 +104,10 @@ def _filled(plan: Plan, intent: Intent, order: Order, facts: Mapping[str, HostFa
         verify=verify,
         finish=dict.fromkeys(plan.members, finish),
     )
+
+
+def _as_it_is(step: Step) -> Step:
+    return step
 
 
 def _overrides(
