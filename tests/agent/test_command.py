@@ -191,10 +191,12 @@ def test_where_nothing_serves_nothing_runs(shop: Workshop) -> None:
     assert running.error is not None and running.error.code == "no-generation"
 
 
-def test_the_journal_has_who_and_which_program_and_no_argument(shop: Workshop) -> None:
-    assert Running(shop, ["true", "--password", "hunter2"], who="ann@laptop").ended() == 0
-    (event,) = shop.journal.events(kind="exec")
-    assert event["data"] == {"program": "true", "who": "ann@laptop", "generation": NUMBER}
+def test_the_journal_has_who_and_which_program_and_how_it_ended_and_no_argument(shop: Workshop) -> None:
+    assert Running(shop, ["sh", "-c", "exit 3", "hunter2"], who="ann@laptop").ended() == 3
+    (began,), (ended,) = shop.journal.events(kind="exec"), shop.journal.events(kind="exec ended")
+    token = began["data"]["id"]
+    assert began["data"] == {"id": token, "program": "sh", "who": "ann@laptop", "generation": NUMBER}
+    assert token and ended["data"] == {"id": token, "exit": 3}
 
 
 def test_a_process_that_is_not_there_is_named_with_those_that_are(shop: Workshop) -> None:

@@ -467,6 +467,15 @@ def commit(host: Host, number: int) -> Host:
     return host
 
 
+def test_an_order_about_what_serves_leaves_warm_what_was_warm() -> None:
+    host = warm_host()
+    host.say("finish", 2)
+    host.lease(3, document={"leaves_warm": True})
+    for do in ("vote", "start", "ready", "arm", "switched"):
+        assert host.say(do, 3)["ok"]
+    assert commit(host, 3).member.warm == Warm(1, host.now + 300.0)
+
+
 @pytest.mark.parametrize("lead", ["a", "b"])
 def test_what_a_commit_leaves_behind_stays_warm_for_as_long_as_its_deployment_says(lead: str) -> None:
     host = warm_host(lead=lead)

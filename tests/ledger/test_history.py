@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shipway.ledger.history import Journal, find, history, records_of_driver, records_of_hosts
+from shipway.ledger.history import Journal, find, history, records_of_commands, records_of_driver, records_of_hosts
 from shipway.model.event import Event
 from shipway.model.facts import Attempt
 from shipway_agent import decide
@@ -148,3 +148,27 @@ def test_work_that_belongs_to_a_release_and_refused_messages_are_no_deployments(
     a.events.append({"seq": 11, "at": START + 5, "deployment": "release:2ddd", "kind": "step", "data": {"key": "task", "state": "done"}})
     (record,) = records_of_hosts([a.journal])
     assert record.deployment == "7-abc123" and record.verdict == "interrupted"
+
+
+def ran(seq: int, kind: str, **data: Any) -> dict[str, Any]:
+    return {"seq": seq, "at": START + seq, "deployment": "", "kind": kind, "data": data}
+
+
+def test_commands_that_were_run_are_remembered_with_program_host_and_ending() -> None:
+    events = [
+        ran(1, "exec", id="0123456789abcdef", program="ls", who="bob@desk", generation=7),
+        ran(2, "exec ended", id="0123456789abcdef", exit=-9),
+        ran(3, "exec", id="fedcba9876543210", program="bash", who="ann@laptop", generation=7),
+    ]
+    ended, lasting = records_of_commands([Journal("a", events)], "production")
+    assert (ended.kind, ended.what, ended.who, ended.verdict, ended.exit_code) == ("exec", "ls on a, exit 137", "bob@desk", "ended", 137)
+    assert (lasting.what, lasting.verdict, lasting.ended) == ("bash on a", "interrupted", None)
+    all_of_them = history(live(), [Journal("a", events)], environment="production")
+    assert find(all_of_them, "@last")[0].deployment == "7-abc123", "a command is no deployment"
+    assert [record.kind for record in find(all_of_them, ended.deployment)] == ["exec"]
+
+
+def test_an_order_is_remembered_by_its_words() -> None:
+    order = {"kind": "scale", "what": "scale web 2 → 4"}
+    (record,) = records_of_hosts([host("a", **order).journal, host("b", **order).journal])
+    assert (record.kind, record.what) == ("scale", "scale web 2 → 4")

@@ -57,8 +57,8 @@ def command(
 
 def _meant(words: tuple[str, ...]) -> tuple[str | None, str | None]:
     """`on` or `off`, and the environment; None for what was left out."""
-    action = next((word for word in words[:1] if word in ACTIONS), None)
-    rest = words[1:] if action is not None else words
+    action = next((word for word in words if word in ACTIONS), None)
+    rest = [word for word in words if word != action]
     if len(rest) > 1:
         raise click.UsageError(f"one environment is meant, and there are {' and '.join(rest)}")
     return action, rest[0] if rest else None

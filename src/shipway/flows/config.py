@@ -27,6 +27,7 @@ from shipway.model.setting import Setting
 from shipway.model.verdict import Verdict
 from shipway.plan.settings import compared
 from shipway.reports.config import config_json, config_text
+from shipway.reports.standing import standing_words
 from shipway_agent import surroundings
 
 OF_THE_HOST: Mapping[str, tuple[str, str | None]] = {
@@ -62,7 +63,8 @@ async def config(words: ConfigWords, on_event: Callable[[Event], None]) -> Verdi
     versions = {host: str((fact.live or {}).get("version", "")) for host, fact in facts.items()}
     if words.name is not None:
         settings = _named(words.name, settings, intent)
-    data = {"config": config_json(name, settings, live, versions), "lines": config_text(settings, live, versions)}
+    ordered = [f"{host}: {said}" for host, fact in sorted(facts.items()) for said in standing_words(fact.live or {})]
+    data = {"config": config_json(name, settings, live, versions), "lines": [*config_text(settings, live, versions), *ordered]}
     faults = sum(1 for setting in settings if setting.fault)
     if faults:
         message = f"{faults} value{'s' if faults > 1 else ''} of {name} cannot be had"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from shipway_agent import decide
 from shipway_agent.decide import Member
 from shipway_agent.notifications.moments import (
@@ -66,6 +68,14 @@ def kinds(found: list[Moment]) -> list[tuple[str, str]]:
 def test_the_lead_speaks_of_a_commit_and_another_host_does_not() -> None:
     assert kinds(switched("a").say("commit", 5.0)) == [(LIVE, DRIVER)]
     assert switched("b").say("tell", 5.0, decision="committed") == []
+
+
+@pytest.mark.parametrize("kind", ["restart", "scale", "stop", "start", "maintenance"])
+def test_an_order_is_told_like_a_deployment(kind: str) -> None:
+    host = Told("a")
+    host.lease(kind=kind)
+    host.switch()
+    assert kinds(host.say("commit", 9.0)) == [(LIVE, DRIVER)]
 
 
 def test_a_commit_that_left_a_host_out_is_no_plain_success() -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from tests.faults.case import Family, Group
 from tests.faults.groups.operator.deaths import deaths_of
+from tests.faults.groups.operator.orders import ORDERS, orders_of
 from tests.faults.groups.operator.rivals import rivals
 from tests.faults.groups.operator.signals import interrupted, stopped
 
 ABOUT = {("deploy", 1): 50, ("deploy", 4): 218, ("rollback", 1): 42, ("rollback", 4): 186, ("resume", 1): 18, ("resume", 4): 60}
 """Moments at the last count; a run tells how many it found."""
+
+ABOUT_ORDERS = {1: 40, 4: 180}
+"""The same of an order, whichever; not counted yet."""
 
 GROUP = Group(
     "operator",
@@ -16,6 +20,11 @@ GROUP = Group(
         *(
             Family(f"{verb}-{size}", size, deaths_of(verb), looks=True, about=ABOUT[verb, size], variants=2)
             for verb in ("deploy", "rollback", "resume")
+            for size in (1, 4)
+        ),
+        *(
+            Family(f"{name}-{size}", size, orders_of(name), looks=True, about=ABOUT_ORDERS[size], slow=True)
+            for name in ORDERS
             for size in (1, 4)
         ),
         Family("signals-4", 4, interrupted, seconds=12.0),
