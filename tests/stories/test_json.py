@@ -96,6 +96,10 @@ def test_deploy_good_and_bad(shop: Shop) -> None:
         ("remove local", 2, "refused", ""),
         ("abort local", 0, "unchanged", ""),
         ("resume local", 0, "unchanged", ""),
+        ("start local", 0, "unchanged", ""),
+        ("maintenance off local", 0, "unchanged", ""),
+        ("scale local web=0 wbe=2", 2, "refused", "unfit-order"),
+        ("restart local --process nothing", 2, "refused", "unfit-order"),
         ("setup local", 0, "unchanged", ""),
         ("setup local --host c", 2, "refused", "no-host"),
         ("host add local local", 2, "refused", "config"),
@@ -109,7 +113,16 @@ def test_what_is_refused_and_what_has_nothing_to_do(shop: Shop, words: str, code
 
 @pytest.mark.parametrize(
     "words",
-    ["plan local --ref v2", "plan local --ref v2 --files", "history local", "show local", "verify local v1", "logs local", "doctor local"],
+    [
+        "plan local --ref v2",
+        "plan local --ref v2 --files",
+        "history local",
+        "show local",
+        "verify local v1",
+        "logs local",
+        "doctor local",
+        "maintenance local",
+    ],
 )
 def test_what_is_asked(shop: Shop, words: str) -> None:
     said = checked(shop.project.run(*words.split(), "--json"))
@@ -123,6 +136,15 @@ def test_status_is_one_object(shop: Shop) -> None:
     (status,) = said.lines
     assert list(STATUS.iter_errors(status)) == []
     assert status["agrees"] is True
+
+
+def test_an_order(shop: Shop) -> None:
+    assert checked(shop.project.run("scale", "local", "web=2", "--json"))["verdict"] == "live"
+    (status,) = shop.project.run("status", "local", "--json").lines
+    assert list(STATUS.iter_errors(status)) == []
+    assert {host["scaled"]["web"]["instances"] for host in status["hosts"]} == {2}
+    assert shop.project.report()["what"] == "scale web 1 → 2"
+    reports_are_right(shop)
 
 
 def test_prepare_then_deploy_then_rollback(shop: Shop) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from shipway.flows.order import at_lead, carry_out, person
+from shipway.flows.begin import who
+from shipway.flows.order import at_lead, carry_out
 from shipway.flows.words import MaintenanceOnWords
 from shipway.model.errors import WrongInput
 from shipway.model.event import Event
@@ -29,7 +30,7 @@ async def maintenance_on(words: MaintenanceOnWords, on_event: Callable[[Event], 
     return await carry_out(
         words,
         on_event,
-        lambda intent, facts: order_on(intent, facts, wanted, who=person(), at=at_lead(facts)),
+        lambda intent, facts: order_on(intent, facts, wanted, who=who(), at=at_lead(facts)),
         done=done,
         idle=idle,
     )

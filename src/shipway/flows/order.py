@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from shipway.flows.attempt import Attempt, attempt
-from shipway.flows.begin import who as person
 from shipway.flows.project import open_project
 from shipway.flows.transact import Transaction, transact
 from shipway.flows.want import intent_of_head
@@ -51,6 +50,3 @@ async def carry_out(
 def at_lead(facts: Mapping[str, HostFacts]) -> float:
     """Seconds since the epoch, as the lead counts them."""
     return facts[min(facts)].hello.clock
-
-
-__all__ = ["Make", "at_lead", "carry_out", "person"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from shipway.flows.order import at_lead, carry_out, person
+from shipway.flows.begin import who
+from shipway.flows.order import at_lead, carry_out
 from shipway.flows.words import StopWords
 from shipway.model.event import Event
 from shipway.model.plan import Plan
@@ -26,7 +27,7 @@ async def stop(words: StopWords, on_event: Callable[[Event], None]) -> Verdict:
     return await carry_out(
         words,
         on_event,
-        lambda intent, facts: order_stop(intent, facts, words.processes, who=person(), at=at_lead(facts)),
+        lambda intent, facts: order_stop(intent, facts, words.processes, who=who(), at=at_lead(facts)),
         done=done,
         idle=idle,
     )
