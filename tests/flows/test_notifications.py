@@ -23,14 +23,14 @@ from shipway.reports.notifications import trouble
 from shipway.reports.plan import plan_json, plan_text
 from shipway.transports import transport_for
 from shipway_agent.notifications import targets
-from tests.plan.fleet import CADDY, KEY, WHO, facts, host, intent, release, serving
+from tests.plan.fleet import CADDIES, KEY, WHO, facts, host, intent, release, serving
 
 CHAT = Notify(webhook=Secret(variable="CHAT_URL"))
 MAIL = Notify(email=Email(("ops@shop.example",), "shipway@shop.example", "smtp://shipway@mail.example", Secret(variable="MAIL_PASSWORD")))
 LITERAL = Notify(("always",), webhook=Secret(text="https://chat.example/x"))
 PAGER = Notify(command=("page", "on-call"))
 VALUES = {"CHAT_URL": "https://chat.example/T0/S3CRET", "MAIL_PASSWORD": "S3CRET"}
-ARGUMENTS: dict[str, Any] = {"deployment": "9-x", "who": WHO, "number": 9, "caddy_digest": CADDY, "peer_key": KEY}
+ARGUMENTS: dict[str, Any] = {"deployment": "9-x", "who": WHO, "number": 9, "caddies": CADDIES, "peer_key": KEY}
 
 
 def planned(*notify: Notify, known: int = 0) -> Plan:

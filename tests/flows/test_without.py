@@ -8,7 +8,7 @@ from shipway.flows.without import behind, leave_out, only_left_out, or_without
 from shipway.model.errors import HostError, Unreachable, WrongInput
 from shipway.model.intent import Intent
 from shipway.plan.deploy import plan_deploy
-from tests.plan.fleet import CADDY, KEY, WHO, facts, intent, release, serving
+from tests.plan.fleet import CADDIES, KEY, WHO, facts, intent, release, serving
 
 WANTED = intent(("a", "b", "c"))
 
@@ -61,7 +61,7 @@ def test_the_verdict_says_what_a_host_that_was_left_out_does_now(serves: int | N
         deployment="2-x",
         who=WHO,
         number=2,
-        caddy_digest=CADDY,
+        caddies=CADDIES,
         peer_key=KEY,
     )
     there = None if serves is None else facts(serving(WANTED, [release(n) for n in range(1, serves + 1)]))["c"]

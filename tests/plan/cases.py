@@ -34,7 +34,7 @@ from shipway.plan.rollback import plan_rollback
 from shipway.plan.standing import scaled
 from shipway.plan.successor import plan_successor
 from shipway.reports.plan import plan_text
-from tests.plan.fleet import CADDY, KEY, WHO, fresh
+from tests.plan.fleet import CADDIES, KEY, WHO, fresh
 
 CASES = Path(__file__).parent.parent / "plans"
 
@@ -68,15 +68,13 @@ def _plan(flow: str, arguments: Mapping[str, Any], intent: Intent, release: Rele
     if flow == "host remove":
         return plan_leave(intent, facts=facts, deployment=f"{number}-new", who=WHO, number=number, peer_key=KEY, **arguments)
     if flow == "rollback":
-        return plan_rollback(
-            intent, facts, deployment=f"{number}-new", who=WHO, number=number, caddy_digest=CADDY, peer_key=KEY, **arguments
-        )
+        return plan_rollback(intent, facts, deployment=f"{number}-new", who=WHO, number=number, caddies=CADDIES, peer_key=KEY, **arguments)
     if flow in ORDERS:
         order = ORDERS[flow](intent, facts, arguments)
         return plan_successor(intent, order, facts, deployment=f"{number}-new", who=WHO, number=number, peer_key=KEY)
     assert release is not None
     make = {"deploy": plan_deploy, "prepare": plan_prepare}[flow]
-    return make(intent, release, facts, deployment=f"{number}-new", who=WHO, number=number, caddy_digest=CADDY, peer_key=KEY, **arguments)
+    return make(intent, release, facts, deployment=f"{number}-new", who=WHO, number=number, caddies=CADDIES, peer_key=KEY, **arguments)
 
 
 ORDERS: Mapping[str, Callable[[Intent, Mapping[str, HostFacts], Mapping[str, Any]], Order]] = {

@@ -14,6 +14,7 @@ from shipway.plan.facts import read_facts
 
 WHO = "ann@laptop"
 CADDY = "c" * 64
+CADDIES = dict.fromkeys("abcdefgh", CADDY)
 KEY = "k" * 64
 WEB = Process("web", "serve --port $PORT", listens="port", health=Health(Page("/up"), 20.0))
 WORKER = Process("worker", ("work", "--for-ever"), overlap=False, drain_seconds=40.0, roles=("jobs",))

@@ -17,7 +17,7 @@ from shipway.model.plan import Plan
 from shipway.model.release import Release
 from shipway.plan.deploy import plan_deploy
 from shipway.reports.plan import plan_json
-from tests.plan.fleet import CADDY, KEY, WEB, WHO, WORKER, changed, facts, fresh, host, intent, release, serving
+from tests.plan.fleet import CADDIES, KEY, WEB, WHO, WORKER, changed, facts, fresh, host, intent, release, serving
 
 names = st.sets(st.sampled_from("abcdef"), min_size=1, max_size=5).map(sorted)
 
@@ -33,7 +33,7 @@ def tasks_of(draw: st.DrawFn) -> list[Task]:
 
 
 def plan(wanted: Intent, shipped: Release, said: dict[str, HostFacts], number: int = 7, **more: Any) -> Plan:
-    return plan_deploy(wanted, shipped, said, deployment=f"{number}-x", who=WHO, number=number, caddy_digest=CADDY, peer_key=KEY, **more)
+    return plan_deploy(wanted, shipped, said, deployment=f"{number}-x", who=WHO, number=number, caddies=CADDIES, peer_key=KEY, **more)
 
 
 @given(names, tasks_of(), st.booleans())

@@ -16,14 +16,14 @@ from shipway.plan.jobs import homeless, job_table
 from shipway.plan.leave import plan_leave
 from shipway.plan.rollback import plan_rollback
 from shipway.plan.settings import compared
-from tests.plan.fleet import CADDY, KEY, WHO, changed, facts, fresh, host, intent, release, serving
+from tests.plan.fleet import CADDIES, KEY, WHO, changed, facts, fresh, host, intent, release, serving
 
 NIGHTLY = Job("nightly", "backup --all", "0 3 * * *", "Europe/Berlin", env={"LEVEL": "9"})
 
 
 def deployed(wanted: Intent, said: Mapping[str, Any], number: int = 2) -> Plan:
     return plan_deploy(
-        wanted, release(number), facts(said), deployment=f"{number}-n", who=WHO, number=number, caddy_digest=CADDY, peer_key=KEY
+        wanted, release(number), facts(said), deployment=f"{number}-n", who=WHO, number=number, caddies=CADDIES, peer_key=KEY
     )
 
 
@@ -107,7 +107,7 @@ def test_a_job_whose_host_left_goes_to_another_with_the_next_deployment() -> Non
 
 
 def rolled_back(wanted: Intent, said: Mapping[str, Any], **more: Any) -> Plan:
-    return plan_rollback(wanted, facts(said), "1", deployment="3-n", who=WHO, number=3, caddy_digest=CADDY, peer_key=KEY, **more)
+    return plan_rollback(wanted, facts(said), "1", deployment="3-n", who=WHO, number=3, caddies=CADDIES, peer_key=KEY, **more)
 
 
 def test_a_rollback_brings_a_job_back_where_it_was() -> None:

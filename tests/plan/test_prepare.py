@@ -5,17 +5,17 @@ from __future__ import annotations
 from shipway.model.intent import Task
 from shipway.plan.deploy import plan_deploy
 from shipway.plan.prepare import plan_prepare
-from tests.plan.fleet import CADDY, KEY, WHO, facts, intent, release, serving
+from tests.plan.fleet import CADDIES, KEY, WHO, facts, intent, release, serving
 
 
 def test_a_preparation_is_the_beginning_of_the_deployment() -> None:
     tasks = [Task("install", "install"), Task("compile", "compile", once=True), Task("migrate", "migrate", phase="activate")]
     wanted = intent(("a", "b"), tasks=tasks)
     said = facts(serving(wanted, [release(1)]))
-    whole = plan_deploy(wanted, release(2), said, deployment="2-x", who=WHO, number=2, caddy_digest=CADDY, peer_key=KEY)
-    half = plan_prepare(wanted, release(2), said, deployment="2-x", who=WHO, number=2, caddy_digest=CADDY, peer_key=KEY)
+    whole = plan_deploy(wanted, release(2), said, deployment="2-x", who=WHO, number=2, caddies=CADDIES, peer_key=KEY)
+    half = plan_prepare(wanted, release(2), said, deployment="2-x", who=WHO, number=2, caddies=CADDIES, peer_key=KEY)
     assert half.waves == tuple(wave for wave in whole.waves if wave.phase == "prepare") and half.waves
     assert not half.switch and not half.verify and not half.undo and half.kind == half.document["kind"] == "prepare"
     assert [step.args["do"] for step in half.finish["a"]] == ["finish"]
-    live = plan_prepare(wanted, release(1), said, deployment="2-x", who=WHO, number=2, caddy_digest=CADDY, peer_key=KEY)
+    live = plan_prepare(wanted, release(1), said, deployment="2-x", who=WHO, number=2, caddies=CADDIES, peer_key=KEY)
     assert live.nothing_to_do

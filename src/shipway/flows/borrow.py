@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shipway.execute.fleet import Fleet
+from shipway.flows.cargo import caddy_blob, caddy_path
 from shipway.model.errors import HostError
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
@@ -84,18 +85,17 @@ async def _fetch(fleet: Fleet, lender: str, digest: str, executable: bool, folde
 
 @dataclass
 class Borrowed:
-    """What travels to members that borrow: what they lack of the release, and Caddy (digest, path). `folder` holds files by digest."""
+    """What travels to members that borrow: what they lack of the release, and Caddy (digest, path) by host. `folder` holds files."""
 
     folder: Path
     loans: Mapping[str, Loan] = field(default_factory=dict)
-    caddy: tuple[str, Path] | None = None
+    caddies: Mapping[str, tuple[str, Path]] = field(default_factory=dict)
 
     def wanted(self, host: str) -> Sequence[tuple[str, bool, int]]:
         """Digest, executable, size of every blob that host needs; none for hosts that have the target."""
         if host not in self.loans:
             return []
-        binary = [] if self.caddy is None else [(self.caddy[0], True, self.caddy[1].stat().st_size)]
-        return [*self.loans[host].blobs, *binary]
+        return [*self.loans[host].blobs, *caddy_blob(self.caddies, host)]
 
     def read(self, digests: Iterable[str]) -> Iterator[bytes]:
         """Their contents, in order."""
@@ -104,6 +104,4 @@ class Borrowed:
 
     def path(self, digest: str) -> str:
         """The file on this machine that holds exactly this content."""
-        if self.caddy is not None and digest == self.caddy[0]:
-            return str(self.caddy[1])
-        return str(self.folder / digest)
+        return caddy_path(self.caddies, digest) or str(self.folder / digest)

@@ -1,28 +1,24 @@
-"""A release's blobs and the proxy's binary in, what each host may lack out."""
+"""A release's blobs and the proxy's binaries in, what each host may lack out."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from shipway.release.release import Made
 
 
 class Cargo:
-    """What travels in one deployment: every file of the release, its manifest, and Caddy to hosts that serve."""
+    """What travels in one deployment: every file of the release, its manifest, and Caddy (digest, path) to hosts that serve."""
 
-    def __init__(self, made: Made | None, caddy: tuple[str, Path] | None, serving: Collection[str]) -> None:
+    def __init__(self, made: Made | None, caddies: Mapping[str, tuple[str, Path]]) -> None:
         self._made = made
-        self._caddy = caddy
-        self._serving = frozenset(serving)
+        self._caddies = caddies
         self._release = list(made.blobs.wanted()) if made is not None else []
 
     def wanted(self, host: str) -> Sequence[tuple[str, bool, int]]:
         """Digest, executable, size of every blob that host needs."""
-        if self._caddy is None or host not in self._serving:
-            return self._release
-        digest, path = self._caddy
-        return [*self._release, (digest, True, path.stat().st_size)]
+        return [*self._release, *caddy_blob(self._caddies, host)]
 
     def read(self, digests: Iterable[str]) -> Iterator[bytes]:
         """Their contents, in order."""
@@ -35,6 +31,14 @@ class Cargo:
 
     def path(self, digest: str) -> str | None:
         """A file on this machine that holds exactly this content."""
-        if self._caddy is not None and digest == self._caddy[0]:
-            return str(self._caddy[1])
-        return None
+        return caddy_path(self._caddies, digest)
+
+
+def caddy_blob(caddies: Mapping[str, tuple[str, Path]], host: str) -> list[tuple[str, bool, int]]:
+    """Caddy as a blob, for a host that gets it."""
+    return [(digest, True, path.stat().st_size) for digest, path in [caddies[host]]] if host in caddies else []
+
+
+def caddy_path(caddies: Mapping[str, tuple[str, Path]], digest: str) -> str | None:
+    """The file that is the Caddy of that digest; None for all other content."""
+    return next((str(path) for name, path in caddies.values() if name == digest), None)

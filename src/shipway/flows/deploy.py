@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
 from shipway.flows.attempt import Attempt, attempt
 from shipway.flows.cargo import Cargo
 from shipway.flows.changes import setting_changes
-from shipway.flows.front import caddy_for, serving
+from shipway.flows.front import Caddies
 from shipway.flows.project import Project, open_project
 from shipway.flows.transact import Transaction, transact
 from shipway.flows.want import filled, make, want
 from shipway.flows.without import leave_out
 from shipway.flows.words import DeployWords
 from shipway.model.event import Event
+from shipway.model.facts import HostFacts
 from shipway.model.plan import Plan
 from shipway.model.verdict import Verdict
 from shipway.plan.deploy import plan_deploy
@@ -33,14 +34,19 @@ async def deployed(project: Project, words: DeployWords, trying: Attempt) -> Ver
     wanted = await filled(project, want(project, words.environment, words.ref), trying.tell)
     wanted = replace(wanted, intent=leave_out(wanted.intent, words.without))
     made = await make(project, wanted, trying.tell)
-    caddy = caddy_for(wanted.intent)
-    planner = partial(plan_deploy, wanted.intent, made.release, caddy_digest=caddy and caddy[0])
+    caddies = Caddies(wanted.intent, trying.tell)
+
+    def planner(facts: Mapping[str, HostFacts], *, deployment: str, who: str, number: int, peer_key: str) -> Plan:
+        of_this_one = {"deployment": deployment, "who": who, "peer_key": peer_key}
+        return plan_deploy(wanted.intent, made.release, facts, number=number, caddies=caddies.digests, **of_this_one)
+
     transaction = Transaction(
         wanted.intent,
         planner,
-        lambda plan: Cargo(made, caddy, serving(wanted.intent)),
+        lambda plan: Cargo(made, caddies.by_host),
         live_words,
         may_leave_out=True,
+        first=caddies.learn,
         changes=partial(setting_changes, wanted.intent, made.release),
     )
     return await transact(trying, transaction)

@@ -1,9 +1,14 @@
-"""An intent in, what its front doors need out: which hosts serve, and the Caddy binary that travels to them."""
+"""An intent and the platforms of hosts in, what their front doors need out: which serve, and the Caddy binary that travels to each."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
+from shipway.execute.fleet import Fleet
+from shipway.execute.telling import Tell
+from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
 from shipway.plan.runtimes.process import fits
 from shipway.release.checkout import cache_directory
@@ -19,9 +24,30 @@ def serving(intent: Intent) -> frozenset[str]:
     return frozenset(host.name for host in hosts if any(p.listens is not None and fits(p.roles, host) for p in shipment.processes))
 
 
-def caddy_for(intent: Intent) -> tuple[str, Path] | None:
-    """Digest and path of the Caddy that came with this installation; None where nothing serves. Raises Refused when it is missing."""
-    if not serving(intent):
-        return None
-    path = caddy.binary()
-    return caddy.digest(path, cache_directory() / "caddy.json"), path
+def caddy_here(intent: Intent) -> Path | None:
+    """The Caddy that came with this installation; None where nothing serves. Raises Refused when it is missing."""
+    return caddy.binary() if serving(intent) else None
+
+
+class Caddies:
+    """Caddy for each host that serves, of the platform that the host itself names: known once the hosts have been read."""
+
+    def __init__(self, intent: Intent, tell: Tell) -> None:
+        self._serving = serving(intent)
+        self._tell = tell
+        self.by_host: dict[str, tuple[str, Path]] = {}
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """What the planner is told, by host."""
+        return {host: digest for host, (digest, _) in self.by_host.items()}
+
+    async def learn(self, fleet: Fleet, facts: Mapping[str, HostFacts]) -> None:
+        """Have one for every platform. Raises Refused (caddy-missing, caddy-platform) where none can be had."""
+        place = cache_directory()
+        for name in sorted(self._serving & set(facts)):
+            platform = facts[name].hello.platform
+            if caddy.must_be_fetched(platform, place):
+                self._tell("waiting", host=name, what=f"Caddy for {platform} to be fetched", bound_seconds=caddy.FETCH_SECONDS)
+            path = await asyncio.to_thread(caddy.binary, platform, place)
+            self.by_host[name] = await asyncio.to_thread(caddy.digest, path, place / f"caddy-{platform}.json"), path

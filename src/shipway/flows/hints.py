@@ -64,7 +64,9 @@ HOSTS: Mapping[str, Advice] = {
     "name": Advice("its root belongs to another host", "give {host} a root of its own in shipway.toml, commit, then {again}"),
     "disk-full": Advice("a file system of it is full", "free space on {host} (df shows where), then {again}"),
     "read-only": Advice("a file system of it is read-only", "make it writable again on {host} (mount shows it), then {again}"),
-    "denied": Advice("its user may not do that there", "give the deploying user of {host} the right to, then {again}"),
+    "denied": Advice(
+        "its user may not do that there", "give the deploying user of {host} the right to ({setup} does for ports 80 and 443), then {again}"
+    ),
     "io": Advice("its disk reported an error", "look at the disk of {host} (dmesg shows the error), then {again}"),
     "foreign": Advice("something at a path of ours is not ours", "look at it on {host}, move it away if nobody needs it, then {again}"),
     "missing": Advice("a file that should be there is not", "{status} tells what is not as recorded; then {again}"),

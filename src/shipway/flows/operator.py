@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from shipway.execute.telling import Tell
 from shipway.flows import programs
 from shipway.flows.domains import resolved
-from shipway.flows.front import caddy_for
+from shipway.flows.front import caddy_here
 from shipway.flows.notifications import check_variables
 from shipway.flows.project import Project
 from shipway.flows.values import environments
@@ -91,10 +91,10 @@ async def _values(project: Project, wanted: Wanted, tell: Tell, again: str) -> l
 
 def _caddy(intent: Intent, again: str) -> Finding | None:
     try:
-        have = caddy_for(intent)
+        have = caddy_here(intent)
     except ShipwayError as error:
         return found("caddy", error, again)
-    return Finding("caddy", "ok", f"Caddy for the hosts is {have[1]}") if have is not None else None
+    return Finding("caddy", "ok", f"Caddy is installed: {have}") if have is not None else None
 
 
 def _release(project: Project, intent: Intent, source: Source, again: str) -> tuple[Release | None, Finding]:

@@ -10,7 +10,7 @@ from shipway.execute.ask import next_number
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
 from shipway.flows.begin import read, who
-from shipway.flows.front import caddy_for
+from shipway.flows.front import Caddies
 from shipway.flows.project import open_project
 from shipway.flows.transact import reach, typed
 from shipway.flows.want import filled, make, want
@@ -35,10 +35,11 @@ async def plan(words: PlanWords, on_event: Callable[[Event], None]) -> Verdict:
     wanted = await filled(project, want(project, words.environment, words.ref), tell)
     wanted = replace(wanted, intent=leave_out(wanted.intent, words.without))
     made = await make(project, wanted, tell)
-    caddy = caddy_for(wanted.intent)
+    caddies = Caddies(wanted.intent, tell)
     async with reach(wanted.intent, tell) as fleet:
         raw = await read(fleet, may_leave_out=True)
         facts = typed(raw)
+        await caddies.learn(fleet, facts)
         made_plan = plan_deploy(
             wanted.intent,
             made.release,
@@ -46,7 +47,7 @@ async def plan(words: PlanWords, on_event: Callable[[Event], None]) -> Verdict:
             deployment="plan",
             who=who(),
             number=next_number(raw),
-            caddy_digest=caddy and caddy[0],
+            caddies=caddies.digests,
             peer_key="",
         )
         first = min(wanted.intent.environment.hosts, key=lambda host: host.name)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 
 from shipway.flows.attempt import Attempt, attempt
 from shipway.flows.cargo import Cargo
-from shipway.flows.front import caddy_for, serving
+from shipway.flows.front import Caddies
 from shipway.flows.project import open_project
 from shipway.flows.transact import Transaction, transact
 from shipway.flows.want import filled, make, want
 from shipway.flows.without import leave_out
 from shipway.flows.words import PrepareWords
 from shipway.model.event import Event
+from shipway.model.facts import HostFacts
 from shipway.model.plan import Plan
 from shipway.model.verdict import Verdict
 from shipway.plan.prepare import plan_prepare
@@ -27,12 +27,16 @@ async def prepare(words: PrepareWords, on_event: Callable[[Event], None]) -> Ver
         wanted = await filled(project, want(project, words.environment, words.ref), trying.tell)
         wanted = replace(wanted, intent=leave_out(wanted.intent, words.without))
         made = await make(project, wanted, trying.tell)
-        caddy = caddy_for(wanted.intent)
-        planner = partial(plan_prepare, wanted.intent, made.release, caddy_digest=caddy and caddy[0])
-        verdict = await transact(
-            trying, Transaction(wanted.intent, planner, lambda plan: Cargo(made, caddy, serving(wanted.intent)), _prepared, True)
-        )
-        return trying.ended(verdict)
+        caddies = Caddies(wanted.intent, trying.tell)
+
+        def planner(facts: Mapping[str, HostFacts], *, deployment: str, who: str, number: int, peer_key: str) -> Plan:
+            of_this_one = {"deployment": deployment, "who": who, "peer_key": peer_key}
+            return plan_prepare(wanted.intent, made.release, facts, number=number, caddies=caddies.digests, **of_this_one)
+
+        def cargo(plan: Plan) -> Cargo:
+            return Cargo(made, caddies.by_host)
+
+        return trying.ended(await transact(trying, Transaction(wanted.intent, planner, cargo, _prepared, True, caddies.learn)))
 
 
 def _prepared(plan: Plan, trying: Attempt) -> str:

@@ -10,7 +10,7 @@ from shipway.execute.fleet import Fleet
 from shipway.flows.attempt import Attempt, attempt
 from shipway.flows.borrow import Borrowed, borrow
 from shipway.flows.deploy import warm_words
-from shipway.flows.front import caddy_for
+from shipway.flows.front import Caddies
 from shipway.flows.project import open_project, release_meant
 from shipway.flows.transact import Transaction, transact
 from shipway.flows.want import intent_of_head
@@ -31,10 +31,13 @@ async def rollback(words: RollbackWords, on_event: Callable[[Event], None]) -> V
         target = release_meant(project, words.target)
 
         borrowed = Borrowed(Path(folder))
+        caddies = Caddies(intent, trying.tell)
 
         async def lend(fleet: Fleet, facts: Mapping[str, HostFacts]) -> None:
             borrowed.loans = await borrow(fleet, intent, facts, target, borrowed.folder)
-            borrowed.caddy = caddy_for(intent) if borrowed.loans else None
+            if borrowed.loans:
+                await caddies.learn(fleet, {name: fact for name, fact in facts.items() if name in borrowed.loans})
+                borrowed.caddies = caddies.by_host
 
         def planner(facts: Mapping[str, HostFacts], *, deployment: str, who: str, number: int, peer_key: str) -> Plan:
             return plan_rollback(
@@ -44,7 +47,7 @@ async def rollback(words: RollbackWords, on_event: Callable[[Event], None]) -> V
                 deployment=deployment,
                 who=who,
                 number=number,
-                caddy_digest=borrowed.caddy and borrowed.caddy[0],
+                caddies=caddies.digests,
                 peer_key=peer_key,
                 loans=borrowed.loans,
             )

@@ -33,7 +33,7 @@ def plan_deploy(
     deployment: str,
     who: str,
     number: int,
-    caddy_digest: str | None,
+    caddies: Mapping[str, str],
     peer_key: str,
     repair: Sequence[str] = (),
 ) -> Plan:
@@ -92,7 +92,7 @@ def plan_deploy(
     )
     if state.same == set(plan.members) and not wrong:
         return plan
-    return _filled(plan, intent, release, wanted, facts, deployment=deployment, caddy_digest=caddy_digest)
+    return _filled(plan, intent, release, wanted, facts, deployment=deployment, caddies=caddies)
 
 
 def _filled(
@@ -103,9 +103,9 @@ def _filled(
     facts: Mapping[str, HostFacts],
     *,
     deployment: str,
-    caddy_digest: str | None,
+    caddies: Mapping[str, str],
 ) -> Plan:
-    prepare = _prepare(plan, intent, release, wanted, facts, deployment=deployment, caddy_digest=caddy_digest)
+    prepare = _prepare(plan, intent, release, wanted, facts, deployment=deployment, caddies=caddies)
     hosts = intent.environment.hosts
     number = plan.number
     activate = waves("activate", "activated", hosts, _of("activate", intent), lambda task: steps.task_run(task, number))
@@ -130,7 +130,7 @@ def _prepare(
     facts: Mapping[str, HostFacts],
     *,
     deployment: str,
-    caddy_digest: str | None,
+    caddies: Mapping[str, str],
 ) -> tuple[Wave, ...]:
     first: dict[str, list[Step]] = {}
     for host in intent.environment.hosts:
@@ -141,7 +141,7 @@ def _prepare(
             steps.generation_make(plan.number, document, env_document(intent, host), **page_of(document, facts[host.name])),
         ]
         if serves(document):
-            first[host.name].append(proxy_step(intent, host, facts[host.name], document, caddy_digest))
+            first[host.name].append(proxy_step(intent, host, facts[host.name], document, caddies.get(host.name)))
         first[host.name] += reboot_steps(intent, host)
     return waves(
         "prepare",

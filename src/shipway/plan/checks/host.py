@@ -24,6 +24,10 @@ WRONG_SKEW_SECONDS = 60.0
 """Beyond it certificates, tokens and times in logs are wrong on that host."""
 
 
+RESERVED = "are reserved"
+"""In what an agent says of a port that only root may listen at."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One host of an environment, what it said, and what it was asked beside that. `release` is what HEAD would ship, None if unknown."""
@@ -115,12 +119,18 @@ def _door(asked: Asked) -> Iterator[Finding]:
             "wrong",
             f"requests cannot come in at {examined.listen}",
             examined.listen_fault,
-            next=f"end what holds it, or set another `listen` for {asked.host.name} in shipway.toml and commit; "
-            f"then shipway deploy {asked.environment}",
+            next=_free(asked, examined.listen_fault),
         )
     elif examined.listen and (asked.facts.proxy.running or asked.facts.live is None):
         says = "its proxy listens" if asked.facts.proxy.running else "nothing listens yet, and its proxy may"
         yield asked.finding("listen", "ok", f"{says} at {examined.listen}")
+
+
+def _free(asked: Asked, fault: str) -> str:
+    if RESERVED in fault:
+        return f"shipway setup {asked.environment} lets its user listen at the ports of the web"
+    other = f"end what holds it, or set another `listen` for {asked.host.name} in shipway.toml and commit"
+    return f"{other}; then shipway deploy {asked.environment}"
 
 
 def _reboot(asked: Asked) -> Iterator[Finding]:
@@ -142,7 +152,8 @@ def _reboot(asked: Asked) -> Iterator[Finding]:
             "wrong",
             "nothing starts this application after a reboot",
             f"{hello.reboot_means} could; what each deployment writes for it is not there",
-            next=f"shipway doctor {asked.environment} --fix writes it again",
+            next=f"shipway doctor {asked.environment} --fix writes it again; "
+            f"where its user may not linger, shipway setup {asked.environment} lets it",
         )
     else:
         command = hello.reboot_line.removeprefix("@reboot ").removesuffix(" >/dev/null 2>&1")
