@@ -52,7 +52,7 @@ class _Sender:
         pattern = re.compile(self.wanted.version_pattern) if self.wanted.version_pattern else None
         tasks = []
         for text in self.wanted.addresses:
-            address = Address.parse(text, self.wanted.host)
+            address = Address.parse(text, self.wanted.host, self.wanted.authority or "")
             for kind in self.wanted.kinds:
                 for _ in range(max(1, round(ALL[kind].clients * self.wanted.scale))):
                     client = Client(address, self.wanted.page, self.wanted.version_header.lower(), pattern)
@@ -106,6 +106,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--kinds", type=lambda text: text.split(","), default=list(KINDS), help=f"some of {','.join(ALL)}")
     parser.add_argument("--page", default="/", help="what the quick kinds ask for")
     parser.add_argument("--host", help="the name to ask for in Host")
+    parser.add_argument("--authority", help="a file of certificates: ask over TLS, and trust them for the name in Host")
     parser.add_argument("--scale", type=float, default=1.0, help="times as many clients")
     parser.add_argument("--pauses", type=float, default=1.0, help="times as long between the requests of a client")
     parser.add_argument("--version-header", default="X-Version", help="the header that says which version answered")

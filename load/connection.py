@@ -6,9 +6,11 @@ import asyncio
 import base64
 import hashlib
 import os
+import ssl
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
-from typing import NoReturn
+from functools import cache
+from typing import Any, NoReturn
 
 WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -19,17 +21,18 @@ class Lost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where to connect, and the name to ask for in `Host`."""
+    """Where to connect, and the name to ask for in `Host`; over TLS where `authority` is the file of whom to trust for that name."""
 
     host: str
     port: int
     name: str
+    authority: str = ""
 
     @classmethod
-    def parse(cls, text: str, name: str | None = None) -> Address:
+    def parse(cls, text: str, name: str | None = None, authority: str = "") -> Address:
         """From `host:port` or `http://host:port`. Raises ValueError."""
         host, _, port = text.removeprefix("http://").rstrip("/").rpartition(":")
-        return cls(host.strip("[]"), int(port), name or f"{host}:{port}")
+        return cls(host.strip("[]"), int(port), name or f"{host}:{port}", authority)
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -57,7 +60,8 @@ class Connection:
     async def connect(cls, address: Address) -> Connection:
         """Raises Lost when the connection is refused."""
         try:
-            reader, writer = await asyncio.open_connection(address.host, address.port)
+            secure: dict[str, Any] = {"ssl": _trusting(address.authority), "server_hostname": address.name} if address.authority else {}
+            reader, writer = await asyncio.open_connection(address.host, address.port, **secure)
         except OSError as error:
             raise Lost(f"connect: {_said(error)}") from None
         return cls(reader, writer, address)
@@ -140,6 +144,11 @@ class Connection:
                 yield await self._reader.read()
         except (OSError, EOFError, ValueError) as error:
             _lost("body", error)
+
+
+@cache
+def _trusting(authority: str) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=authority)
 
 
 def _lost(where: str, error: Exception) -> NoReturn:

@@ -23,6 +23,7 @@ class Load:
     """Clients that do not retry, in a process of their own.
 
     `kinds` are names of KINDS and MORE; all but the quick two need the pages of demo/shop. `page` is what the quick kinds ask for.
+    With `authority`, a file of certificates, they ask over TLS for the name `host`.
     `scale` is times as many clients, `pauses` times as long between the requests of each.
     A program that dies takes its load with it.
     """
@@ -33,6 +34,7 @@ class Load:
         kinds: Sequence[str] = tuple(KINDS),
         page: str = "/",
         host: str | None = None,
+        authority: str | None = None,
         scale: float = 1.0,
         pauses: float = 1.0,
         version_header: str = "X-Version",
@@ -41,6 +43,7 @@ class Load:
         self._command = [sys.executable, "-m", "load", *addresses, "--kinds", ",".join(kinds), "--page", page]
         self._command += ["--scale", str(scale), "--pauses", str(pauses), "--version-header", version_header]
         self._command += ["--host", host] if host else []
+        self._command += ["--authority", authority] if authority else []
         self._command += ["--version-pattern", version_pattern] if version_pattern else []
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[str] | None = None

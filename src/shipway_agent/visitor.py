@@ -28,7 +28,8 @@ _lock = threading.Lock()
 def begin(root: Root, deployment: str, ended: threading.Event, args: Mapping[str, Any]) -> Optional[Visitor]:
     """The visitor of a deployment, asking from now on until `ended`; None where there is no front door to ask at, or nobody is let in.
 
-    `args` are those of a step: {"front": {"listen", "host"} | null, "pages": [PAGE], "visit": false where visitors are kept out or held}.
+    `args` are those of a step: {"front": {"listen", "host", "tls": where https is, if it is} | null, "pages": [PAGE], "visit": false where
+    visitors are kept out or held}.
     """
     front, pages = args.get("front"), args.get("pages")
     if not front or not pages or args.get("visit") is False:
@@ -89,9 +90,10 @@ class Visitor:
             self._visit(float(self._page.get("timeout_seconds", 5.0)))
 
     def _visit(self, timeout_seconds: float) -> bool:
-        listen = str(self._front["listen"])
+        secure = self._front.get("tls")
+        listen = str(secure or self._front["listen"])
         host = str(self._front.get("host") or listen)
-        answer = probes.ask(reachable(listen), self._page["path"], timeout_seconds, host=host)
+        answer = probes.ask(reachable(listen), self._page["path"], timeout_seconds, host=host, tls=bool(secure))
         good = probes.fault(answer, self._page) is None
         now = time.monotonic()
         with self._lock:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import re
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from load.connection import WEBSOCKET_GUID, Address, Lost
-from load.kinds import KINDS, STREAM_CHUNKS, Client, Said, Wrong
+from load.kinds import KINDS, MORE, STREAM_CHUNKS, Client, Said, Wrong
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -33,7 +34,7 @@ def visit(kind: str, serve: Serve, visits: int = 1) -> list[Said | Exception]:
         found: list[Said | Exception] = []
         for _ in range(visits):
             try:
-                found.append(await asyncio.wait_for(KINDS[kind].visit(client), 20))
+                found.append(await asyncio.wait_for({**KINDS, **MORE}[kind].visit(client), 20))
             except (Lost, Wrong) as error:
                 found.append(error)
         if client.connection is not None:
@@ -197,3 +198,36 @@ def test_a_websocket_whose_server_says_goodbye_with_a_message_unanswered() -> No
 def test_a_websocket_that_is_refused() -> None:
     error = lost(visit("websocket", answering("HTTP/1.1 502 Bad\r\nContent-Length: 0\r\n\r\n")))
     assert error == "status 502"
+
+
+# ----------------------------------------------------------------------- page
+
+
+def pages(files: dict[str, tuple[int, str]]) -> Serve:
+    """A server of these, each a status and a body that says its version."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1].decode()
+        status, body = files[path]
+        said = re.search(r"v\d", body)
+        head = (
+            f"HTTP/1.1 {status} X\r\nX-Version: {said.group() if said else ''}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
+        writer.write(head.encode() + body.encode())
+        await writer.drain()
+
+    return serve
+
+
+PAGE = 'v1 <link href="/a.css"><script src="/b.js"></script>'
+
+
+def test_a_page_is_whole_when_each_file_that_it_names_is_there_and_of_its_version() -> None:
+    assert visit("page", pages({"/": (200, PAGE), "/a.css": (200, "v1"), "/b.js": (200, "v1")})) == [(200, "v1")]
+
+
+@pytest.mark.parametrize(("answer", "said"), [((404, "v1"), "status 404"), ((200, "v2"), "/b.js of version v1 came from version v2")])
+def test_a_file_that_is_gone_or_of_another_version_is_a_loss(answer: tuple[int, str], said: str) -> None:
+    (found,) = visit("page", pages({"/": (200, PAGE), "/a.css": (200, "v1"), "/b.js": answer}))
+    assert isinstance(found, Wrong)
+    assert said in str(found)

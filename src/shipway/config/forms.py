@@ -353,6 +353,9 @@ Address: TypeAlias = Annotated[
         {"type": "string", "pattern": r"^[A-Za-z0-9._@:/\[\]+][A-Za-z0-9._@:/\[\]+-]*$"},
     ),
 ]
+AcmeUrl: TypeAlias = Annotated[
+    str, _pattern("the https:// URL of an ACME directory", r"https://[A-Za-z0-9.\[\]:-]{1,255}(/[!#-'*-;=?-Z_a-z~]{0,1000})?")
+]
 Listen: TypeAlias = Annotated[
     str, Form("an address and a port, such as 127.0.0.1:8081 or :8080", _read_listen, {"type": "string", "pattern": ":[0-9]{1,5}$"})
 ]
@@ -492,6 +495,7 @@ def _only(value: Any, works: str) -> Form:
     return Form(works, read, {"const": value})
 
 
+Issuer: TypeAlias = Annotated[Literal["acme", "internal", "off"], _one_of("acme", "internal", "off")]
 Phase: TypeAlias = Annotated[Literal["prepare", "activate"], _one_of("prepare", "activate")]
 BuildPlace: TypeAlias = Annotated[Literal["local"], _only("local", '"local" (the machine where you type)')]
 Strategy: TypeAlias = Annotated[Literal["together", "rolling"], _one_of("together", "rolling")]

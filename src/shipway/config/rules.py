@@ -32,6 +32,7 @@ def clashes(document: Document) -> list[Broken]:
         found += [*_hosts(environment, ("environment", name, "hosts")), *_domains(environment, ("environment", name, "domains"))]
         found += _notify(environment, ("environment", name, "notify"))
         found += _batches(environment, ("environment", name))
+        found += _tls(environment, ("environment", name))
     return found
 
 
@@ -139,6 +140,25 @@ def _local_roots(document: Document) -> Iterator[Broken]:
 
 def _domains(environment: Environment, at: Path) -> Iterator[Broken]:
     yield from _repeats(((*at, index), domain) for index, domain in enumerate(environment.domains))
+
+
+def _tls(environment: Environment, at: Path) -> Iterator[Broken]:
+    """Settings that nothing would read, and names for which no certificate can be had."""
+    tls = environment.tls
+    for key in ("acme", "ca", "email"):
+        if tls.issuer != "acme" and getattr(tls, key) is not None:
+            yield Broken((*at, "tls", key), f'may only be given with issuer = "acme", found issuer = "{tls.issuer}"')
+    given = "tls" in environment.model_fields_set and tls.issuer != "off"
+    for index, host in enumerate(environment.hosts):
+        if given and host.listen is not None and not host.listen.endswith(":443"):
+            yield Broken(
+                (*at, "hosts", index, "listen"), f"should have port 443 where there is {{other}}, found {shown(host.listen)}", (*at, "tls")
+            )
+    secure = any(host.listen is None or host.listen.endswith(":443") for host in environment.hosts)
+    for index, domain in enumerate(environment.domains):
+        if tls.issuer == "acme" and secure and domain.startswith("*."):
+            sentence = 'is a wildcard, and no authority is asked for those: write each name, or tls = "internal" or "off"'
+            yield Broken((*at, "domains", index), f"{sentence}, found {shown(domain)}")
 
 
 def _notify(environment: Environment, at: Path) -> Iterator[Broken]:

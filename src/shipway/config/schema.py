@@ -232,6 +232,34 @@ class Notify(Table):
     )
 
 
+class Tls(Table):
+    """Who gives the certificates of the domains. A string is the issuer."""
+
+    issuer: forms.Issuer = Field(
+        default="acme",
+        description='"acme": Let\'s Encrypt, or the authority at `acme`; the domains must reach ports 80 and 443 of the hosts. "internal": '
+        'an authority of each host\'s own, which nobody trusts by itself. "off": none, for hosts behind what has them.',
+        examples=["internal"],
+    )
+    acme: forms.AcmeUrl | None = Field(
+        default=None,
+        description="The directory of another authority than Let's Encrypt.",
+        examples=["https://ca.example.org/acme/local/directory"],
+    )
+    ca: forms.RelativePath | None = Field(
+        default=None,
+        description="A file of the repository, beside shipway.toml, with the certificates by which the hosts know that authority (PEM). "
+        "Default: whom they trust anyway.",
+        examples=["deploy/ca.pem"],
+    )
+    email: forms.Mailbox | None = Field(
+        default=None, description="Where the authority writes to when something is wrong.", examples=["ops@example.org"]
+    )
+
+
+TlsText: TypeAlias = Annotated[Tls, BeforeValidator(_table_of("issuer"), json_schema_input_type=forms.Issuer | Tls)]
+
+
 class Environment(Table):
     """A named set of hosts and settings. It is read from HEAD, whichever commit is shipped."""
 
@@ -239,7 +267,13 @@ class Environment(Table):
         description="Its hosts: tables, or addresses.", examples=[["deploy@10.0.0.1", "deploy@10.0.0.2"]], min_length=1
     )
     domains: list[forms.Domain] = Field(
-        default=[], description="The names that the proxy answers to; none means any name.", examples=[["shop.example.org"]]
+        default=[],
+        description="The names that the proxy answers to; none means any name. Where they are given, the proxy takes requests at :443 with "
+        "certificates that it gets and renews by itself, and sends who comes to :80 there; unless a host says `listen`, or `tls` is off.",
+        examples=[["shop.example.org"]],
+    )
+    tls: TlsText = Field(
+        default=Tls(), description="Who gives the certificates of the domains. A string is the issuer.", examples=["internal", "off"]
     )
     requires: Requires = Field(default=Requires(), description="What must hold before a deployment begins.", examples=[{"branch": "main"}])
     env: Env = Field(

@@ -31,6 +31,7 @@ OPERATOR: Mapping[str, Line] = {
     "secret-name": Line("a secret cannot have this name, or there is none of it", "shipway secrets list ENV has the names"),
     "secret-value": Line("a value cannot be a secret, or was typed where others can see it", "pipe it, or type it when asked"),
     "secret-file": Line("a file of .shipway-secrets cannot be used", "do what each line says and commit"),
+    "authority": Line("the file that `ca` names holds no certificates", "put them there as PEM, and commit"),
     "secret-key": Line("you have no key of your own for secrets", "shipway secrets keygen"),
     "recipient": Line("what was typed is nobody whom one can encrypt to", "shipway secrets recipients list ENV; age1… or ssh-ed25519 …"),
     "setting": Line("the application gets no variable of that name", "shipway config ENV lists them"),

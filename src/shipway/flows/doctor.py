@@ -10,7 +10,7 @@ from shipway.execute import ask
 from shipway.execute.examine import examine, mend
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
-from shipway.flows.certificates import HTTPS, certificates
+from shipway.flows.certificates import certificates
 from shipway.flows.front import serving
 from shipway.flows.hints import hint
 from shipway.flows.operator import Operator, look_here
@@ -31,7 +31,7 @@ from shipway.plan.checks.errors import of_host
 from shipway.plan.checks.fleet import fleet_findings
 from shipway.plan.checks.host import Asked, host_findings
 from shipway.plan.facts import read_facts
-from shipway.plan.front import listen
+from shipway.plan.front import listen, secure
 from shipway.reports.doctor import doctor_json, doctor_text
 
 MENDED_ON_A_HOST = frozenset({"supervisor", "reboot"})
@@ -78,7 +78,7 @@ async def _look(intent: Intent, here: Operator, tell: Tell) -> tuple[tuple[Findi
         found = [of_host(e.code, e, hint(e.code, environment=name, host=h, address=hosts[h].address), again) for h, e in errors.items()]
         silent = tuple(host for host, error in errors.items() if not isinstance(error, HostRefused))
         way_out = waits(looked.answers, name, {host: error.message for host, error in errors.items()})
-    if any(fact.proxy.running and (fact.proxy.listen or "").endswith(f":{HTTPS}") for fact in facts.values()):
+    if any(fact.proxy.running and secure(intent, listen(intent, hosts[host], fact)) for host, fact in facts.items()):
         found += certificate_findings(await certificates(intent.environment.domains), name)
     found += fleet_findings(intent, here.release, facts, silent=bool(errors), way_out=way_out)
     for host, fact in facts.items():
@@ -90,7 +90,9 @@ def _listens(intent: Intent, facts: dict[str, HostFacts]) -> dict[str, str]:
     """Where requests should come in on each host, "" where none should."""
     doors = serving(intent)
     return {
-        host.name: listen(host, facts[host.name]) if host.name in doors else "" for host in intent.environment.hosts if host.name in facts
+        host.name: listen(intent, host, facts[host.name]) if host.name in doors else ""
+        for host in intent.environment.hosts
+        if host.name in facts
     }
 
 

@@ -135,6 +135,10 @@ HOSTS: Mapping[str, Advice] = {
     "port-taken": Advice(
         "another program holds the proxy's address", "end it, or set another `listen` for {host} in shipway.toml and commit; then {again}"
     ),
+    "port-reserved": Advice(
+        "ports 80 and 443 are reserved there",
+        "{setup} opens them to its user; or set `listen` of {host} to a port above 1023 and commit; then {again}",
+    ),
     "site": Advice("the site cannot have that name", "correct `app` in shipway.toml, commit, then {deploy}"),
     "site-taken": Advice("another application has that domain or address", "give one of the two another domain or `listen`, then {deploy}"),
     "no-blob": Advice("Caddy has not arrived there", "{again}"),

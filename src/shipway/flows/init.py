@@ -72,7 +72,7 @@ async def init(words: InitWords, on_event: Callable[[Event], None]) -> Verdict:
         *(f"  {one.sentence}" for one in found.assumptions),
         *([f"  what was there is kept as {kept}"] if kept else []),
     ]
-    message = f"{FILE} is written and valid; once deployed, {app} answers at http://{_address(wanted)}/"
+    message = f"{FILE} is written and valid; once deployed, {app} answers at {_address(wanted)}/"
     return Verdict("answer", 0, message, _next(seen, environment), "", {**data, "kept": kept, "lines": lines})
 
 
@@ -87,10 +87,12 @@ def look(words: InitWords) -> Seen:
 
 
 def _address(environment: Environment) -> str:
-    """Where the front door of the first host will be, by the name that it answers to."""
+    """The URL of the front door of the first host, by the name that it answers to."""
     first = environment.hosts[0]
+    if environment.domains and first.listen is None:
+        return f"https://{environment.domains[0]}"
     host, _, port = (first.listen or f"{first.name}:{FIRST_PORT}").rpartition(":")
-    return f"{environment.domains[0] if environment.domains else host}:{port}"
+    return f"http://{environment.domains[0] if environment.domains else host}:{port}"
 
 
 def _environment_name(words: InitWords) -> str:

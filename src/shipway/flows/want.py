@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from shipway.config.resolve import resolve
 from shipway.config.secrets.folder import place_of
 from shipway.execute.telling import Tell
+from shipway.flows.authority import with_authority
 from shipway.flows.project import Project
 from shipway.flows.sealed import sealed_at, variables
 from shipway.flows.values import with_values
@@ -49,13 +50,14 @@ def want(project: Project, environment: str | None, ref: str | None) -> Wanted:
         commit=source.commit if ref else "",
         sealed=variables(sealed),
     )
-    return Wanted(intent, source, ref is not None, sealed)
+    return Wanted(with_authority(project, intent), source, ref is not None, sealed)
 
 
 def intent_of_head(project: Project, environment: str | None) -> Intent:
     """What HEAD wants, for commands that ship nothing."""
     name = project.environment(environment)
-    return resolve(project.head, project.head, name, directory=project.place.directory, name=project.place.file)
+    intent = resolve(project.head, project.head, name, directory=project.place.directory, name=project.place.file)
+    return with_authority(project, intent)
 
 
 async def filled(project: Project, wanted: Wanted, tell: Tell) -> Wanted:

@@ -168,6 +168,19 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """Who gives the certificates of the domains. `directory` is the ACME URL, "" for Let's Encrypt; `authority` who is trusted there: in
+
+    what config makes the path of a file of the repository, in what is planned its text.
+    """
+
+    issuer: Literal["acme", "internal", "off"] = "acme"
+    directory: str = ""
+    authority: str = ""
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     """A named set of hosts and settings. All times are seconds. `without` are members that one deployment leaves out: not in `hosts`."""
 
@@ -187,6 +200,7 @@ class Environment:
     batch_hosts: int = 1
     floor_hosts: int = 1
     without: tuple[Host, ...] = ()
+    tls: Tls = Tls()
 
 
 @dataclass(frozen=True, slots=True)

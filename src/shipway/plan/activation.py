@@ -9,7 +9,7 @@ from shipway.model.facts import HostFacts, Json, serves
 from shipway.model.intent import Host, Intent
 from shipway.model.plan import Step, Wave
 from shipway.plan import steps
-from shipway.plan.front import closing_step, front_door
+from shipway.plan.front import certificates_step, closing_step, front_door
 
 ANY_ANSWER = list(range(200, 500))
 """Status codes that show an application at work where nobody said what a good page is."""
@@ -70,7 +70,8 @@ def finishes(
     for host in intent.environment.hosts:
         close = closing_step(intent, host, facts[host.name], documents[host.name])
         last = (steps.retire_watch(), steps.member("finish", deployment, number), steps.prune(intent.environment.keep_releases))
-        found[host.name] = last if close is None else (close, *last)
+        see = certificates_step(intent, host, facts[host.name], documents[host.name])
+        found[host.name] = tuple(step for step in (close, *last, see) if step is not None)
     return found
 
 

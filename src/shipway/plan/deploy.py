@@ -15,7 +15,7 @@ from shipway.plan.activation import finishes, lead_of, start_wave, switches, ver
 from shipway.plan.batches import batches, once_more
 from shipway.plan.documents import deployment_document, env_document, generation_document, same_generation
 from shipway.plan.facts import left_out_notes, open_notes, peer_notes
-from shipway.plan.front import proxy_step
+from shipway.plan.front import certificate_notes, proxy_step
 from shipway.plan.gates import pass_gates
 from shipway.plan.jobs import job_notes, job_table
 from shipway.plan.notifications import keep_steps
@@ -218,6 +218,7 @@ def _notes(intent: Intent, hosts: Sequence[Host], facts: Mapping[str, HostFacts]
     notes += peer_notes(facts)
     notes += reboot_notes(intent, facts)
     notes += job_notes(job_table(intent), intent.environment, facts)
+    notes += certificate_notes(intent, facts)
     for task in intent.shipment.tasks:
         if not runners(task, hosts):
             notes.append(f"{task.name} runs nowhere: no host has its roles ({', '.join(task.roles)})")

@@ -87,6 +87,12 @@ def proxy_close(listen: str, site: Mapping[str, Any]) -> Step:
     return Step("proxy:close", "proxy.ensure", args, "close what the site no longer has", 60.0)
 
 
+def certificates_see(domains: Sequence[str], listen: str, wait_seconds: float) -> Step:
+    """Whether the proxy has certificates, waited for: told, and nothing depends on it."""
+    args = {"domains": list(domains), "listen": listen, "wait_seconds": wait_seconds}
+    return Step("certificates", "certificates.see", args, f"see the certificates of {', '.join(domains)}", wait_seconds + 2 * GRACE_SECONDS)
+
+
 def task_run(task: Task, number: int) -> Step:
     args = {
         "generation": number,

@@ -16,7 +16,7 @@ EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  # compared and tried, never se
 
 
 def check_bindable(listen: str) -> None:
-    """Raises AgentError: `port-taken` with who has it, as far as this user may know; `denied` for a reserved port; `listen`.
+    """Raises AgentError: `port-taken` with who has it, as far as this user may know; `port-reserved`; `listen`.
 
     Caddy itself would not notice: it shares a port with whoever allows it to, and each of the two gets some of the requests.
     """
@@ -57,7 +57,7 @@ def _refusal(error: OSError, listen: str, port: int) -> AgentError:
         pid = ownership.holder_of(f"127.0.0.1:{port}")
         return AgentError("port-taken", f"the proxy cannot listen at {listen}: {_who(port, pid)}", listen=listen, pid=pid)
     if error.errno in (errno.EACCES, errno.EPERM):
-        return AgentError("denied", f"this user may not listen at {listen}: ports below {_first_free()} are reserved", listen=listen)
+        return AgentError("port-reserved", f"this user may not listen at {listen}: ports below {_first_free()} are reserved", listen=listen)
     if error.errno == errno.EADDRNOTAVAIL:
         return AgentError("listen", f"{listen} is no address of this host", listen=listen)
     return AgentError("listen", f"the proxy cannot listen at {listen}: {os.strerror(error.errno or 0)}", listen=listen)

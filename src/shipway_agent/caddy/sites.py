@@ -13,6 +13,7 @@ import re
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Set, Tuple
 
+from shipway_agent.caddy.certificates import ACME, Tls
 from shipway_agent.errors import AgentError
 from shipway_agent.root import Root
 
@@ -22,6 +23,8 @@ SUFFIX = ".json"
 ROOT = "{SHIPWAY_ROOT}"
 PROBE = "{SHIPWAY_PROBE}"
 """Placeholders of the operator's routes, filled in here."""
+
+HTTPS = 443
 
 EVERYBODY = ""
 """Stands for the domain of a route that takes every request."""
@@ -33,10 +36,14 @@ _UNFIT = re.compile(r"[\x00-\x1f\x7f{}*?\[\]\\\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class Door:
-    """Where requests come in ("127.0.0.1:8081", ":8080"), and the routes they take there, in Caddy's JSON with nothing left to fill in."""
+    """Where requests come in ("127.0.0.1:8081", ":8080"), and the routes they take there, in Caddy's JSON with nothing left to fill in.
+
+    `tls` says who gives the certificates of its names; None for a door of plain HTTP.
+    """
 
     listen: str
     routes: Sequence[Mapping[str, Any]]
+    tls: Optional[Tls] = None
 
     def domains(self) -> FrozenSet[str]:
         """The names it answers to, EVERYBODY among them where a route asks for none."""
@@ -68,8 +75,13 @@ def wanted(sent: Mapping[str, Any], listen: str, root: str, token: str) -> Site:
         raise AgentError("site", f"{name!r} cannot be the name of a site")
     check_listen(listen)
     check_path(root)
-    routes = _fill(list(sent["routes"]), {ROOT: root, PROBE: token})
-    return Site(name, root, digest_of(sent["routes"]), (Door(listen, routes),))
+    texts = {ROOT: root, PROBE: token}
+    tls, plain = sent.get("tls"), sent.get("plain")
+    doors = [Door(listen, _fill(list(sent["routes"]), texts), tls)]
+    if plain is not None:
+        check_listen(str(plain["listen"]))
+        doors.append(Door(str(plain["listen"]), _fill(list(plain["routes"]), texts)))
+    return Site(name, root, digest_of(sent["routes"] if tls is None else [sent["routes"], tls, plain]), tuple(doors))
 
 
 def beside(before: Optional[Site], after: Site, decided: bool) -> Site:
@@ -139,7 +151,7 @@ def _read(proxy: Root, name: str) -> Site:
     data = proxy.read(f"{FOLDER}/{name}")
     try:
         value = json.loads(data)
-        doors = tuple(Door(str(door["listen"]), list(door["routes"])) for door in value["doors"])
+        doors = tuple(_door(door) for door in value["doors"])
         site = Site(str(value["id"]), str(value["root"]), str(value["digest"]), doors)
         if not doors or f"{site.id}{SUFFIX}" != name:
             raise ValueError("no doors, or another name")
@@ -147,6 +159,13 @@ def _read(proxy: Root, name: str) -> Site:
         path = proxy.full(f"{FOLDER}/{name}")
         raise AgentError("damaged", f"{path} does not hold what was written there: {error}", path=path) from None
     return site
+
+
+def _door(value: Mapping[str, Any]) -> Door:
+    door = Door(str(value["listen"]), list(value["routes"]), value.get("tls"))
+    # Written before a site could say: names at port 443 had certificates of Let's Encrypt.
+    legacy = "tls" not in value and check_listen(door.listen)[1] == HTTPS and bool(door.domains() - {EVERYBODY})
+    return replace(door, tls=ACME) if legacy else door
 
 
 def _fill(value: Any, texts: Mapping[str, str]) -> Any:

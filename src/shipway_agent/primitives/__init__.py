@@ -70,6 +70,7 @@ WHERE: Dict[str, str] = {
     "switch": "shipway_agent.primitives.switch:switch",
     "prove": "shipway_agent.primitives.prove:prove",
     "serves": "shipway_agent.primitives.prove:serves",
+    "certificates.see": "shipway_agent.primitives.certificates:see",
     "prune": "shipway_agent.primitives.prune:prune",
     "reboot.ensure": "shipway_agent.primitives.reboot:ensure",
 }

@@ -15,6 +15,7 @@ from typing import Any, Dict, List, Mapping, Optional
 from shipway_agent import daemon, probes
 from shipway_agent.apply import poke
 from shipway_agent.caddy import admin, config, ports, process, sites, token
+from shipway_agent.caddy.certificates import ROOTS, roots_of
 from shipway_agent.caddy.sites import Site
 from shipway_agent.errors import AgentError, Missing
 from shipway_agent.journal import Journal
@@ -32,7 +33,7 @@ def ensure(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     `binary` is the digest of the Caddy to run where none runs yet; a running one is not replaced, for that would lose requests, unless
     `replace` is true. `decided` is true behind the decision: only then domains and addresses that the site no longer has are closed;
     until then they stay open and are named in `kept`. `reloaded` says that a running Caddy took over another topology.
-    Raises AgentError: port-taken, site-taken, root, listen, denied, no-blob, no-binary, proxy-refused, proxy-died.
+    Raises AgentError: port-taken, site-taken, root, listen, port-reserved, no-blob, no-binary, proxy-refused, proxy-died.
     """
     with Root(context.proxy, create=True) as proxy, proxy.proxy_lock(), Journal(proxy) as journal:
         sites.check_path(proxy.path)
@@ -105,7 +106,8 @@ def _binary(context: Context, proxy: Root, journal: Journal, args: Mapping[str, 
 def _serve(context: Context, journal: Journal, all_sites: List[Site], binary: str) -> Dict[str, Any]:
     """Have Caddy serve exactly these sites. `context` is of the proxy's root."""
     proxy = context.root
-    wanted = config.assemble(all_sites, admin.path_of(proxy), proxy.full(process.STORAGE))
+    wanted = config.assemble(all_sites, admin.path_of(proxy), proxy.full(process.STORAGE), proxy.path)
+    _keep_roots(proxy, all_sites)
     text = json.dumps(wanted, sort_keys=True, indent=1).encode() + b"\n"
     running = admin.config_of(proxy)
     right = process.binary_of(proxy, journal) == binary
@@ -137,6 +139,16 @@ def _keep_running(context: Context, journal: Journal, wanted: Mapping[str, Any],
         if context.left(time.monotonic()) <= 0:
             raise AgentError("proxy-died", "Caddy does not run with its sites; this is what it said last", process.last_words(proxy, 20))
         time.sleep(LOOK_SECONDS)
+
+
+def _keep_roots(proxy: Root, all_sites: List[Site]) -> None:
+    """The certificates of authorities that the configuration names."""
+    files = roots_of([door.tls for site in all_sites for door in site.doors if door.tls is not None])
+    if files:
+        proxy.at(ROOTS, create=True, mode=0o700).close()
+    for name, content in files.items():
+        if _content(proxy, f"{ROOTS}/{name}") != content:
+            proxy.write(f"{ROOTS}/{name}", content)
 
 
 def _end(proxy: Root, until: float) -> None:

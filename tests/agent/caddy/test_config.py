@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shipway_agent.caddy.certificates import ACME, ROOTS, name_of, roots_of
 from shipway_agent.caddy.config import NOBODY, assemble, listens_of
 from shipway_agent.caddy.sites import Door, Site
 
@@ -33,15 +35,32 @@ def test_sites_with_domains_come_before_those_that_take_every_request_and_nobody
     assert routes[2] == NOBODY
 
 
-def test_no_certificate_is_asked_for_but_for_domains_on_port_443() -> None:
-    config = assemble(
-        [site("a", "a.example"), site("b", "b.example", listen=":443"), site("c", listen="127.0.0.1:443")],
-        "/a",
-        "/d",
-    )
-    assert server(config)["automatic_https"] == {"disable": True}
-    assert "automatic_https" not in server(config, ":443")
-    assert server(config, "127.0.0.1:443")["automatic_https"] == {"disable": True}
+def secured(name: str, tls: dict[str, str], *domains: str) -> Site:
+    return Site(name, "/srv", "d" * 64, (replace(site(name, *domains, listen=":443").doors[0], tls={**ACME, **tls}),))
+
+
+def test_certificates_are_got_for_the_names_of_secure_doors_and_caddy_decides_nothing_by_itself() -> None:
+    config = assemble([site("a", "a.example"), secured("b", {}, "b.example")], "/a", "/d", "/proxy")
+    assert [server(config, listen)["automatic_https"] for listen in (":8080", ":443")] == [{"disable": True}] * 2
+    assert ("tls_connection_policies" in server(config), server(config, ":443")["tls_connection_policies"]) == (False, [{}])
+    assert config["apps"]["tls"]["certificates"] == {"automate": ["b.example"]}
+    assert config["apps"]["tls"]["automation"]["policies"] == [{"subjects": ["b.example"], "issuers": [{"module": "acme"}]}]
+
+
+def test_each_issuer_has_its_names() -> None:
+    own = {"directory": "https://ca.example/dir", "authority": "PEM", "email": "ops@example.org"}
+    all_sites = [secured("a", {"issuer": "internal"}, "a.example"), secured("b", own, "b.example"), secured("c", own, "c.example")]
+    config = assemble(all_sites, "/a", "/d", "/proxy")
+    by_name = {tuple(policy["subjects"]): policy["issuers"] for policy in config["apps"]["tls"]["automation"]["policies"]}
+    acme = {"module": "acme", "ca": "https://ca.example/dir", "email": "ops@example.org"}
+    file = f"/proxy/{ROOTS}/{name_of(own)}"
+    assert by_name == {("a.example",): [{"module": "internal"}], ("b.example", "c.example"): [{**acme, "trusted_roots_pem_files": [file]}]}
+    assert config["apps"]["pki"]["certificate_authorities"]["local"] == {"install_trust": False}
+    assert roots_of([door.tls for one in all_sites for door in one.doors if door.tls]) == {name_of(own): b"PEM"}
+
+
+def test_without_secure_doors_there_is_nothing_to_get() -> None:
+    assert set(assemble([site("a", "a.example")], "/a", "/d")["apps"]) == {"http"}
 
 
 sites = st.lists(

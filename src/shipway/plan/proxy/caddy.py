@@ -21,8 +21,11 @@ PUBLIC = "-public"
 Route = dict[str, Any]
 
 
-def site(intent: Intent, document: Mapping[str, Any], root: str = ROOT, probe: str = PROBE) -> dict[str, Any]:
+def site(intent: Intent, document: Mapping[str, Any], root: str = ROOT, probe: str = PROBE, *, plain: str | None = None) -> dict[str, Any]:
     """What `proxy.ensure` takes as its site: {"id", "routes"}. `root` and `probe` are texts that go into the routes as they are.
+
+    `plain` is the address beside a secure one that sends visitors there; then "tls" says who gives certificates, and "plain" what is
+    answered there.
 
     Raises WrongInput where it is not clear which process requests go to.
     """
@@ -31,7 +34,25 @@ def site(intent: Intent, document: Mapping[str, Any], root: str = ROOT, probe: s
     inner = [_probe(root, probe), _closed(root, probe), *file_routes(root), *held, _application(root), *_nothing(root)]
     handle = [{"handler": "subroute", "routes": inner, "errors": {"routes": _errors(root)}}]
     match = {"match": [{"host": list(wanted.domains)}]} if wanted.domains else {}
-    return {"id": wanted.id, "routes": [{**match, "terminal": True, "handle": handle}]}
+    made = {"id": wanted.id, "routes": [{**match, "terminal": True, "handle": handle}]}
+    if plain is None:
+        return made
+    tls = intent.environment.tls
+    said = {"issuer": tls.issuer, "directory": tls.directory, "authority": tls.authority, "email": tls.email}
+    return {**made, "tls": said, "plain": {"listen": plain, "routes": _plain(list(wanted.domains), probe, handle)}}
+
+
+def _plain(domains: list[str], probe: str, handle: list[Route]) -> list[Route]:
+    """Our own probes are answered as at the secure door; everybody else is sent there. Challenges of an authority Caddy answers itself."""
+    to = {"Location": ["https://{http.request.host}{http.request.uri}"], "Cache-Control": [ASKED]}
+    return [
+        {"match": [{"host": domains, "header": {"Shipway-Probe": [probe, probe + PUBLIC]}}], "terminal": True, "handle": handle},
+        {
+            "match": [{"host": domains}],
+            "terminal": True,
+            "handle": [{"handler": "static_response", "status_code": 308, "headers": to}],
+        },
+    ]
 
 
 def _probe(root: str, probe: str) -> Route:
