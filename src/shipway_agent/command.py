@@ -27,7 +27,7 @@ from shipway_agent.call import Call
 from shipway_agent.errors import AgentError
 from shipway_agent.group import MARKER, Instance, kill_whole, known
 from shipway_agent.primitives import generations
-from shipway_agent.surroundings import defaults, identity
+from shipway_agent.surroundings import defaults, identity, with_tools
 
 WINDOW_BYTES = 256 * 1024
 READ_BYTES = 32 * 1024
@@ -159,7 +159,7 @@ def _environment(call: Call, document: Mapping[str, Any], number: int) -> Dict[s
     if process is not None and process not in names:
         raise AgentError("no-process", f"no process {process!r} is on this host; there is {', '.join(names) or 'none'}", process=process)
     own = env.get("process", {}).get(process, {}) if process is not None else {}
-    return {**defaults(), **env.get("common", {}), **own, **identity(document)}
+    return with_tools({**defaults(), **env.get("common", {}), **own, **identity(document)}, call.root.path, document)
 
 
 def _on_pipes(argv: List[str], directory: str, environment: Mapping[str, str]) -> _Running:

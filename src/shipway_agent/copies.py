@@ -25,6 +25,7 @@ from shipway_agent.pulse import Pulse, Target
 from shipway_agent.reconcile import Key, Memory, Rule, Seen
 from shipway_agent.root import Root
 from shipway_agent.states import COMMITTED
+from shipway_agent.surroundings import with_tools
 from shipway_agent.wants import Document, goes_first, hands_over
 from shipway_agent.wants import Instance as Copy
 
@@ -316,9 +317,9 @@ class Copies:
         port = str(port_of(address)) if address and not path else ""
         if path:
             _unlink_socket(path)
-        environment = spawn.environment_of(
-            document, generations.env_of(self._root, row.generation), row.name, row.address, self._marker(row)
-        )
+        env = generations.env_of(self._root, row.generation)
+        environment = spawn.environment_of(document, env, row.name, row.address, self._marker(row))
+        environment = with_tools(environment, self._root.path, document)
         with self._root.at(logs.FOLDER, create=True, mode=0o700) as folder:
             log_fd = logs.open_log(folder, logs.log_of(row.name, row.instance, row.generation))
         return spawn.Launch(spawn.argv_of(process["run"], port, path), directory, environment, log_fd)

@@ -22,6 +22,7 @@ from shipway_agent.primitives import generations
 from shipway_agent.root import Root
 from shipway_agent.schedule import Schedule
 from shipway_agent.states import COMMITTED
+from shipway_agent.surroundings import with_tools
 from shipway_agent.timetable import BAD, DONE, ENDED, FAILED, LOST, RUNNING, TIMEOUT, JobRow, Run
 from shipway_agent.wants import Document
 
@@ -247,6 +248,7 @@ class Jobs:
 
         directory = spawn.directory_in(self._root.full(f"releases/{document['release']}"), str(job.get("directory") or "."))
         environment = environment_of(document, generations.env_of(self._root, run.generation), run.name, run.marker(self._root.digest))
+        environment = with_tools(environment, self._root.path, document)
         result = keeper.open_result(self._root, run.token)
         try:
             argv = keeper.argv_under_keeper(spawn.argv_of(job["run"], "", ""), result)

@@ -41,6 +41,14 @@ def defaults() -> Dict[str, str]:
     }
 
 
+def with_tools(environment: Mapping[str, str], root: str, document: Mapping[str, Any]) -> Dict[str, str]:
+    """The same, with the programs of the generation's toolchain in front of all others. `root` is the path of the root."""
+    folders = [f"{root}/toolchains/{tool['place']}/bin" for tool in document.get("toolchains", ())]
+    if not folders:
+        return dict(environment)
+    return {**environment, "PATH": ":".join([*folders, *([path] if (path := environment.get("PATH")) else [])])}
+
+
 def identity(document: Mapping[str, Any]) -> Dict[str, str]:
     """What tells a command which release it is of, and where."""
     return {

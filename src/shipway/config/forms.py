@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, TypeAlias
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -393,6 +394,23 @@ Schedule: TypeAlias = Annotated[
 TimeZone: TypeAlias = Annotated[
     str, Form("a time zone such as Europe/Berlin", _read_time_zone, {"type": "string", "pattern": "^[A-Za-z0-9_+/-]+$"})
 ]
+
+
+# ------------------------------------------------------------------ toolchain
+
+
+def _read_mirror(value: Any) -> str:
+    url = matches(value, r"https?://[!-~]{1,1000}").rstrip("/")
+    host = urlsplit(url).hostname
+    if not host or (url.startswith("http://") and host not in ("127.0.0.1", "localhost", "::1")):
+        raise ValueError("should begin with https://: whoever answers in its place would choose what runs")
+    return url
+
+
+ToolVersion: TypeAlias = Annotated[
+    str, _pattern('a version in quotes, such as "22" for the newest 22, or "22.11.0" for exactly that', r"[0-9]{1,4}(\.[0-9]{1,6}){0,2}")
+]
+Mirror: TypeAlias = Annotated[str, Form("an https:// URL", _read_mirror, {"type": "string", "pattern": "^https?://"})]
 
 
 # -------------------------------------------------------------- notifications

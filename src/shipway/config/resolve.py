@@ -133,6 +133,11 @@ def _shipment(document: schema.Document) -> intent.Shipment:
         app=document.app,
         processes=tuple(_process(name, process) for name, process in document.process.items()),
         tasks=tuple(_task(task) for task in document.task if task.schedule is None),
+        toolchain=tuple(
+            intent.Tool(name, tool.version, tool.mirror)
+            for name, tool in (("node", document.toolchain.node), ("python", document.toolchain.python))
+            if tool is not None
+        ),
         jobs=tuple(_job(task, task.schedule) for task in document.task if task.schedule is not None),
         build=intent.Build(
             tuple(document.build.run), tuple(document.build.outputs), dict(document.build.env), document.build.timeout_seconds

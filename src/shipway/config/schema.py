@@ -69,6 +69,32 @@ class Build(Table):
     )
 
 
+class Tool(Table):
+    """A language's programs. A string is the version."""
+
+    version: forms.ToolVersion = Field(
+        description="The version: all of it, or its first numbers for the newest of those, as it is when it is deployed.", examples=["22"]
+    )
+    mirror: forms.Mirror | None = Field(
+        default=None,
+        description="Where its archives are, as at nodejs.org/dist for node, and at the releases of python-build-standalone for python.",
+        examples=["https://mirror.example.org/dist"],
+    )
+
+
+ToolText: TypeAlias = Annotated[Tool, BeforeValidator(_table_of("version"), json_schema_input_type=forms.ToolVersion | Tool)]
+
+
+class Toolchain(Table):
+    """Programs that travel with the application: hosts need not have them, and it is the same ones everywhere.
+
+    Your machine fetches them, verifies them, and sends each host what it lacks. They come first in the PATH of processes, tasks and builds.
+    """
+
+    node: ToolText | None = Field(default=None, description="Node.js, with npm.", examples=["22"])
+    python: ToolText | None = Field(default=None, description="CPython, with pip.", examples=["3.12"])
+
+
 class Process(Table):
     """A long-running command of the app.
 
@@ -343,6 +369,9 @@ class Document(Table):
     )
     build: Build = Field(
         default=Build(), description="What runs once, before anything is sent.", examples=[{"run": ["make"], "outputs": ["dist"]}]
+    )
+    toolchain: Toolchain = Field(
+        default=Toolchain(), description="Programs that travel with the application, by name.", examples=[{"node": "22"}]
     )
     process: dict[forms.Name, Process] = Field(
         default={},

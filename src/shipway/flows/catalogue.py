@@ -57,6 +57,9 @@ OPERATOR: Mapping[str, Line] = {
     "subdirectory": Line("`subdirectory` is no directory of the commit", "correct it in shipway.toml and commit"),
     "empty": Line("what would be shipped has no file", "commit something, or correct `subdirectory`"),
     "content-changed": Line("a file changed while it was read", "the same command again"),
+    "toolchain": Line(
+        "a tool of [toolchain] cannot be had, or is not what its checksum says", "do what is said; then the same command again"
+    ),
     "cache": Line("the cache of builds cannot be written", "make it writable, or set XDG_CACHE_HOME"),
     "build": Line("a command of the build failed", "mend it and commit; then the same command again"),
     "dropped": Line("the release no longer shares a path that has content", "put it back into `shared`, or move the content away"),

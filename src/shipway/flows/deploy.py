@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
+from shipway.execute.fleet import Fleet
 from shipway.flows.attempt import Attempt, attempt
 from shipway.flows.cargo import Cargo
 from shipway.flows.changes import setting_changes
 from shipway.flows.front import Caddies
 from shipway.flows.project import Project, open_project
+from shipway.flows.tools import Tools
 from shipway.flows.transact import Transaction, transact
 from shipway.flows.want import filled, make, want
 from shipway.flows.without import leave_out
@@ -33,20 +35,25 @@ async def deployed(project: Project, words: DeployWords, trying: Attempt) -> Ver
     """What `deploy` does, for a project that is open: its `head` may be a configuration that is not committed yet (`host add`)."""
     wanted = await filled(project, want(project, words.environment, words.ref), trying.tell)
     wanted = replace(wanted, intent=leave_out(wanted.intent, words.without))
-    made = await make(project, wanted, trying.tell)
+    tools = Tools(wanted.intent.shipment, trying.tell)
+    made = await make(project, wanted, trying.tell, tools)
     caddies = Caddies(wanted.intent, trying.tell)
 
     def planner(facts: Mapping[str, HostFacts], *, deployment: str, who: str, number: int, peer_key: str) -> Plan:
         of_this_one = {"deployment": deployment, "who": who, "peer_key": peer_key}
-        return plan_deploy(wanted.intent, made.release, facts, number=number, caddies=caddies.digests, **of_this_one)
+        return plan_deploy(wanted.intent, tools.equipped(made.release), facts, number=number, caddies=caddies.digests, **of_this_one)
+
+    async def learn(fleet: Fleet, facts: Mapping[str, HostFacts]) -> None:
+        await caddies.learn(fleet, facts)
+        await tools.for_hosts(fleet, facts)
 
     transaction = Transaction(
         wanted.intent,
         planner,
-        lambda plan: Cargo(made, caddies.by_host),
+        lambda plan: Cargo(made, caddies.by_host, tools.of),
         live_words,
         may_leave_out=True,
-        first=caddies.learn,
+        first=learn,
         changes=partial(setting_changes, wanted.intent, made.release),
     )
     return await transact(trying, transaction)

@@ -99,6 +99,7 @@ HOSTS: Mapping[str, Advice] = {
         "the release would hide a shared path", "remove what is named from the commit (git rm --cached), commit, then {deploy}"
     ),
     "no-release": Advice("the release is not complete there", "{deploy} brings it"),
+    "tool": Advice("a tool of [toolchain] is not what was sent", "{again}; if it stays, " + REPORT),
     "timezone": Advice(
         "it does not know the time zone of a job",
         "install tzdata on {host}, or set another `timezone` in shipway.toml and commit; then {again}",

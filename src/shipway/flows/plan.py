@@ -12,6 +12,7 @@ from shipway.execute.telling import Tell
 from shipway.flows.begin import read, who
 from shipway.flows.front import Caddies
 from shipway.flows.project import open_project
+from shipway.flows.tools import Tools
 from shipway.flows.transact import reach, typed
 from shipway.flows.want import filled, make, want
 from shipway.flows.without import leave_out
@@ -34,15 +35,17 @@ async def plan(words: PlanWords, on_event: Callable[[Event], None]) -> Verdict:
     tell = Tell(on_event, time.time)
     wanted = await filled(project, want(project, words.environment, words.ref), tell)
     wanted = replace(wanted, intent=leave_out(wanted.intent, words.without))
-    made = await make(project, wanted, tell)
+    tools = Tools(wanted.intent.shipment, tell)
+    made = await make(project, wanted, tell, tools)
     caddies = Caddies(wanted.intent, tell)
     async with reach(wanted.intent, tell) as fleet:
         raw = await read(fleet, may_leave_out=True)
         facts = typed(raw)
         await caddies.learn(fleet, facts)
+        await tools.for_hosts(fleet, facts)
         made_plan = plan_deploy(
             wanted.intent,
-            made.release,
+            tools.equipped(made.release),
             facts,
             deployment="plan",
             who=who(),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from shipway.execute.fleet import Fleet
 from shipway.flows.attempt import Attempt, attempt
 from shipway.flows.cargo import Cargo
 from shipway.flows.front import Caddies
 from shipway.flows.project import open_project
+from shipway.flows.tools import Tools
 from shipway.flows.transact import Transaction, transact
 from shipway.flows.want import filled, make, want
 from shipway.flows.without import leave_out
@@ -26,17 +28,22 @@ async def prepare(words: PrepareWords, on_event: Callable[[Event], None]) -> Ver
     with attempt(project.directory, on_event) as trying:
         wanted = await filled(project, want(project, words.environment, words.ref), trying.tell)
         wanted = replace(wanted, intent=leave_out(wanted.intent, words.without))
-        made = await make(project, wanted, trying.tell)
+        tools = Tools(wanted.intent.shipment, trying.tell)
+        made = await make(project, wanted, trying.tell, tools)
         caddies = Caddies(wanted.intent, trying.tell)
 
         def planner(facts: Mapping[str, HostFacts], *, deployment: str, who: str, number: int, peer_key: str) -> Plan:
             of_this_one = {"deployment": deployment, "who": who, "peer_key": peer_key}
-            return plan_prepare(wanted.intent, made.release, facts, number=number, caddies=caddies.digests, **of_this_one)
+            return plan_prepare(wanted.intent, tools.equipped(made.release), facts, number=number, caddies=caddies.digests, **of_this_one)
 
         def cargo(plan: Plan) -> Cargo:
-            return Cargo(made, caddies.by_host)
+            return Cargo(made, caddies.by_host, tools.of)
 
-        return trying.ended(await transact(trying, Transaction(wanted.intent, planner, cargo, _prepared, True, caddies.learn)))
+        async def learn(fleet: Fleet, facts: Mapping[str, HostFacts]) -> None:
+            await caddies.learn(fleet, facts)
+            await tools.for_hosts(fleet, facts)
+
+        return trying.ended(await transact(trying, Transaction(wanted.intent, planner, cargo, _prepared, True, learn)))
 
 
 def _prepared(plan: Plan, trying: Attempt) -> str:

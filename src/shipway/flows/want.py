@@ -13,6 +13,7 @@ from shipway.execute.telling import Tell
 from shipway.flows.authority import with_authority
 from shipway.flows.project import Project
 from shipway.flows.sealed import sealed_at, variables
+from shipway.flows.tools import Tools, programs
 from shipway.flows.values import with_values
 from shipway.model.intent import Intent
 from shipway.model.release import Source
@@ -65,8 +66,12 @@ async def filled(project: Project, wanted: Wanted, tell: Tell) -> Wanted:
     return replace(wanted, intent=await with_values(wanted.intent, project.directory, tell, wanted.sealed))
 
 
-async def make(project: Project, wanted: Wanted, tell: Tell) -> Made:
-    """Pass the requirements of the environment, then read and build the commit. An interruption ends a running build."""
+async def make(project: Project, wanted: Wanted, tell: Tell, tools: Tools | None = None) -> Made:
+    """Pass the requirements of the environment, then read and build the commit, with the tools that hosts get.
+
+    An interruption ends a running build.
+    """
+    own = await tools.here() if tools is not None and wanted.intent.shipment.build.run else ()
     loop = asyncio.get_running_loop()
     stop = threading.Event()
 
@@ -87,7 +92,7 @@ async def make(project: Project, wanted: Wanted, tell: Tell) -> Made:
             chosen=wanted.named,
             stop=stop,
         )
-        return make_release(project.repository, wanted.source, wanted.intent, on_line, stop=stop)
+        return make_release(project.repository, wanted.source, wanted.intent, on_line, stop=stop, tools=programs(own))
 
     running = loop.run_in_executor(None, work)
     try:

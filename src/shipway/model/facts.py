@@ -16,13 +16,15 @@ class Hello:
     """Who answers. `clock` is seconds since the epoch on the host, `boot_now` seconds of its boot clock.
 
     `why_not` says why it cannot take a release, None when it can. `after_reboot`: something starts its supervisor then; `reboot_means`
-    is what could ("systemd", "cron", "" for neither), `reboot_line` what a crontab needs for it.
+    is what could ("systemd", "cron", "" for neither), `reboot_line` what a crontab needs for it. `libc` is the C library, such as
+    "glibc 2.36", where it says.
     """
 
     host: str
     agent: str = ""
     python: str = ""
     platform: str = ""
+    libc: str = ""
     user: str = ""
     uid: int = 0
     home: str = ""

@@ -119,6 +119,15 @@ class Build:
 
 
 @dataclass(frozen=True, slots=True)
+class Tool:
+    """Programs that travel with the application. `name` is node or python; `version` is whole, or the first numbers of one."""
+
+    name: str
+    version: str
+    mirror: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """A machine, or a root on this one (`address` = "local"). `listen` is where its proxy takes requests."""
 
@@ -216,6 +225,7 @@ class Shipment:
     assets: tuple[str, ...] = ()
     env: Env = field(default_factory=dict)
     jobs: tuple[Job, ...] = ()
+    toolchain: tuple[Tool, ...] = ()
 
     @property
     def ending(self) -> tuple[Task | Job, ...]:

@@ -23,6 +23,26 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolTree:
+    """A tool as it lies on a host of `platform`: its exact version, and a tree named by the digest of its manifest.
+
+    `blobs` maps digest to a path on the operator's disk.
+    """
+
+    name: str
+    version: str
+    platform: str
+    digest: str
+    entries: tuple[Entry, ...] = ()
+    blobs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """Its directory below `toolchains/` of a root."""
+        return f"{self.name}-{self.version}-{self.digest[:16]}"
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Where a release came from. `at` is the commit's time, ISO 8601."""
 
@@ -39,7 +59,7 @@ class Release:
     """The digest names the manifest blob: the same commit and build give the same digest on every machine.
 
     `blobs` maps digest to where the operator can read it: a path on disk, or a git object ("git:OID" of the
-    release's own repository, "git:OID:DIRECTORY" of a submodule's).
+    release's own repository, "git:OID:DIRECTORY" of a submodule's). `tools` are those of every platform that it goes to.
     """
 
     digest: str
@@ -49,3 +69,4 @@ class Release:
     blobs: Mapping[str, str] = field(default_factory=dict)
     builder: str = ""
     size_bytes: int = 0
+    tools: tuple[ToolTree, ...] = ()

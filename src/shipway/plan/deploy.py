@@ -50,7 +50,16 @@ def plan_deploy(
     made = facts[lead.name].hello.clock
     wanted = {
         h.name: generation_document(
-            intent, release, h, number=number, deployment=deployment, kind="deploy", who=who, made=made, kept=kept(facts)
+            intent,
+            release,
+            h,
+            number=number,
+            deployment=deployment,
+            kind="deploy",
+            who=who,
+            made=made,
+            platform=facts[h.name].hello.platform,
+            kept=kept(facts),
         )
         for h in hosts
     }
@@ -88,7 +97,7 @@ def plan_deploy(
         lease_seconds=intent.environment.lease_seconds,
         confirm_seconds=intent.environment.confirm_seconds,
         watch_seconds=intent.environment.watch_seconds,
-        notes=(*wrong, *_notes(intent, hosts, facts)),
+        notes=(*wrong, *_notes(intent, release, hosts, facts)),
     )
     if state.same == set(plan.members) and not wrong:
         return plan
@@ -138,6 +147,7 @@ def _prepare(
         first[host.name] = [
             *keep_steps(intent.environment, facts[host.name]),
             steps.tree_make(release, document["static"]),
+            *(steps.toolchain_make(tool["place"], tool["manifest"]) for tool in document.get("toolchains", ())),
             steps.generation_make(plan.number, document, env_document(intent, host), **page_of(document, facts[host.name])),
         ]
         if serves(document):
@@ -208,7 +218,7 @@ def _otherwise(live: Json, wanted: Json) -> str:
     return f"serves this release with another configuration, as generation {live['number']}"
 
 
-def _notes(intent: Intent, hosts: Sequence[Host], facts: Mapping[str, HostFacts]) -> list[str]:
+def _notes(intent: Intent, release: Release, hosts: Sequence[Host], facts: Mapping[str, HostFacts]) -> list[str]:
     notes = [
         f"{h.name}: nothing is current here yet; an undo leaves nothing current" for h in hosts if facts[h.name].member.current is None
     ]
@@ -217,6 +227,7 @@ def _notes(intent: Intent, hosts: Sequence[Host], facts: Mapping[str, HostFacts]
     notes += open_notes(facts)
     notes += peer_notes(facts)
     notes += reboot_notes(intent, facts)
+    notes += [f"{name} {version} travels with it" for name, version in dict.fromkeys((t.name, t.version) for t in release.tools)]
     notes += job_notes(job_table(intent), intent.environment, facts)
     notes += certificate_notes(intent, facts)
     for task in intent.shipment.tasks:

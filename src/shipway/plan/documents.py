@@ -25,6 +25,7 @@ SAME: tuple[str, ...] = (
     "key_pages",
     "domains",
     "jobs",
+    "toolchains",
 )
 """Keys of a generation document that make it another generation when they differ; values of the environment count as well."""
 
@@ -39,12 +40,13 @@ def generation_document(
     kind: str,
     who: str,
     made: float,
+    platform: str = "",
     kept: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What `host` keeps of its generation `number`. `made` is seconds since the epoch. Values of the environment are never in it:
 
-    `env_digests` holds a salted digest of each, so that a later plan can tell which one changed. `kept` are keys of the generation
-    before that hold on (plan/standing.py).
+    `env_digests` holds a salted digest of each, so that a later plan can tell which one changed. `platform` is the host's, `kept`
+    are keys of the generation before that hold on (plan/standing.py).
     """
     scaled = {
         process.name: {"instances": process.instances, "file": process.scaled_from}
@@ -75,10 +77,20 @@ def generation_document(
         "env_salt": deployment,
         "env_digests": env_digests(env_document(intent, host), deployment),
         "members": member_addresses(intent),
+        **({"toolchains": tools} if (tools := tool_table(release, platform)) else {}),
         **({"jobs": jobs} if (jobs := job_table(intent)) else {}),
         **({"scaled": scaled} if scaled else {}),
         **(kept or {}),
     }
+
+
+def tool_table(release: Release, platform: str) -> list[dict[str, Any]]:
+    """The tools of a release for hosts of one platform, in the order of their names in PATH."""
+    return [
+        {"name": tool.name, "version": tool.version, "place": tool.place, "manifest": tool.digest}
+        for tool in release.tools
+        if tool.platform == platform
+    ]
 
 
 def member_addresses(intent: Intent) -> dict[str, dict[str, Any]]:

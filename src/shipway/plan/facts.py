@@ -138,6 +138,7 @@ def _hello(hello: _Reading) -> Hello:
         agent=hello.text("agent"),
         python=hello.text("python"),
         platform=hello.maybe("platform", _Reading.text) or "",
+        libc=hello.maybe("libc", _Reading.text) or "",
         user=hello.maybe("user", _Reading.text) or "",
         uid=hello.maybe("uid", _Reading.integer) or 0,
         home=hello.maybe("home", _Reading.text) or "",

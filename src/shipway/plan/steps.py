@@ -43,6 +43,11 @@ def tree_make(release: Release, static: str | None = None) -> Step:
     return Step("tree", "tree.make", args, "build and verify the tree", round(bound, 1))
 
 
+def toolchain_make(place: str, manifest: str) -> Step:
+    args = {"place": place, "manifest": manifest}
+    return Step(f"tool:{place.partition('-')[0]}", "toolchain.make", args, f"have {place.rpartition('-')[0].replace('-', ' ')}", 600.0)
+
+
 def tree_again(release: str, *, static: str | None = None, sealed: bool = False) -> Step:
     """The tree of a release that is there: read byte by byte, and built anew from blobs where it was changed.
 

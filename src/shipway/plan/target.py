@@ -52,14 +52,17 @@ def lacking(facts: Mapping[str, HostFacts], number: int) -> tuple[str, ...]:
 def lenders(intent: Intent, facts: Mapping[str, HostFacts], number: int, borrower: str) -> tuple[str, ...]:
     """Members that can lend a generation to one that lacks it: they have it, and it means the same there, for their roles are the same.
 
-    Nobody can where tasks of its prepare phase ran: what those made of it is no content that travels.
+    Nobody can where tasks of its prepare phase ran, or a toolchain belongs to it: those are no content that travels from host to host.
     """
     roles = {host.name: set(host.roles) for host in intent.environment.hosts}
     short = lacking(facts, number)
     return tuple(
         name
         for name, fact in sorted(facts.items())
-        if name not in short and roles[name] == roles[borrower] and not prepare_tasks(fact.generations[number])
+        if name not in short
+        and roles[name] == roles[borrower]
+        and not prepare_tasks(fact.generations[number])
+        and not fact.generations[number].get("toolchains")
     )
 
 

@@ -71,10 +71,11 @@ def build(
     *,
     cache: Path | None = None,
     stop: Event | None = None,
+    tools: tuple[Path, ...] = (),
 ) -> Built:
     """The outputs, from an earlier build of the same inputs where there is one. Raises Failed with the last lines, Refused."""
     store = (cache or cache_directory()) / "builds"
-    kept = store / inputs_digest(tree, declared)
+    kept = store / inputs_digest(tree, declared, tools)
     found = _read(kept)
     if found is not None:
         os.utime(kept)
@@ -82,7 +83,7 @@ def build(
     with working_directory(store) as work:
         (work / "tree").mkdir()
         check_out(checkout, work / "tree")
-        _run_all(repository, declared, work, on_line, stop)
+        _run_all(repository, declared, work, on_line, stop, tools)
         made = _collect(declared, work)
         _forget_unused(store, work)
         _keep(made, declared, work, kept)
@@ -99,15 +100,19 @@ def platform_name() -> str:
     return f"{sys.platform}-{platform.machine()}"
 
 
-def inputs_digest(tree: str, declared: Build) -> str:
-    """The name of everything that a build depends on: the tree of the commit, how it is built, and for which platform."""
+def inputs_digest(tree: str, declared: Build, tools: tuple[Path, ...] = ()) -> str:
+    """The name of everything that a build depends on: the tree of the commit, how it is built, with which tools, where it runs."""
     inputs = [FORMAT, tree, declared.run, declared.outputs, dict(declared.env), platform_name()]
+    inputs += [[str(path) for path in tools]] if tools else []
     return manifest.digest(json.dumps(inputs, sort_keys=True).encode())
 
 
-def _run_all(repository: Repository, declared: Build, work: Path, on_line: Callable[[str], None], stop: Event | None) -> None:
+def _run_all(
+    repository: Repository, declared: Build, work: Path, on_line: Callable[[str], None], stop: Event | None, tools: tuple[Path, ...]
+) -> None:
     environment = {name: value for name, value in os.environ.items() if name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)}
     environment |= {"SOURCE_DATE_EPOCH": str(FIXED_TIME), "GIT_CEILING_DIRECTORIES": str(work), **declared.env}
+    environment["PATH"] = os.pathsep.join([*map(str, tools), *([environment["PATH"]] if environment.get("PATH") else [])])
     for command in declared.run:
         on_line(f"$ {text_of(command)}")
         ending = run(

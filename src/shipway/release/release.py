@@ -36,15 +36,16 @@ def make_release(
     *,
     cache: Path | None = None,
     stop: Event | None = None,
+    tools: tuple[Path, ...] = (),
 ) -> Made:
     """Read the commit, build it where it is to be built, and name the result. `on_line` gets the build's output.
 
     Nothing in the operator's checkout, index or refs changes. Raises Refused for what cannot be shipped, Failed for a build
-    that fails, each naming everything at once. Setting `stop` ends a running build.
+    that fails, each naming everything at once. Setting `stop` ends a running build. `tools` come first in the build's PATH.
     """
     tree = read_tree(repository, commit.commit, intent.subdirectory)
     source = replace(commit, tree=tree.oid)
-    built = _built(repository, source, tree, intent.shipment, on_line, cache, stop)
+    built = _built(repository, source, tree, intent.shipment, on_line, cache, stop, tools)
     entries = _joined(tree, built, intent.shipment)
     _check(entries, intent.shipment, source)
     release = _release(source, entries, {**tree.blobs, **built.places})
@@ -60,11 +61,12 @@ def _built(
     on_line: Callable[[str], None],
     cache: Path | None,
     stop: Event | None,
+    tools: tuple[Path, ...],
 ) -> Built:
     if not shipment.build.run:
         return Built((), {}, reused=False)
     checkout = BlobSource(repository, _release(source, tree.entries, tree.blobs))
-    return build(repository, checkout, tree.inputs, shipment.build, on_line, cache=cache, stop=stop)
+    return build(repository, checkout, tree.inputs, shipment.build, on_line, cache=cache, stop=stop, tools=tools)
 
 
 def _joined(tree: Tree, built: Built, shipment: Shipment) -> tuple[Entry, ...]:

@@ -54,6 +54,7 @@ WHERE: Dict[str, str] = {
     "member": "shipway_agent.primitives.member:tell",
     "tree.make": "shipway_agent.primitives.trees:make",
     "tree.verify": "shipway_agent.primitives.trees:verify",
+    "toolchain.make": "shipway_agent.primitives.toolchains:make",
     "generation.make": "shipway_agent.primitives.generations:make",
     "files.lay": "shipway_agent.primitives.files:lay",
     "generation.copy": "shipway_agent.primitives.generations:copy",

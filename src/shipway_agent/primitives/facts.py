@@ -33,6 +33,7 @@ def hello(place: Place) -> Dict[str, Any]:
         "agent": place.agent,
         "python": platform.python_version(),
         "platform": f"{sys.platform}-{platform.machine()}",
+        "libc": _libc(),
         "user": ours.name,
         "uid": os.geteuid(),
         "home": ours.home,
@@ -105,6 +106,14 @@ def bytes_below(folder: Folder) -> int:
         except OSError:
             continue  # removed while we looked, or an app's own closed directory
     return total
+
+
+def _libc() -> str:
+    """The C library, such as "glibc 2.36"; empty for one that does not say, as musl."""
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION") or ""
+    except (OSError, ValueError):
+        return ""
 
 
 def _why_not() -> Optional[str]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Set, Tuple
+from typing import AbstractSet, Any, Dict, FrozenSet, List, Mapping, Optional, Set, Tuple
 
 from shipway_agent import agents, assets, logs, runs
 from shipway_agent.decide import Member
 from shipway_agent.errors import naming
 from shipway_agent.journal import Journal
 from shipway_agent.previous import previous
-from shipway_agent.primitives import Context, blobs, files, generations, trees
+from shipway_agent.primitives import Context, blobs, files, generations, toolchains, trees
 from shipway_agent.root import Root
 from shipway_agent.shortening import shorten
 from shipway_agent.states import COMMITTED, DISCARDED, INTENT, TENTATIVE
@@ -48,9 +48,10 @@ def prune(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
             place.sweep()
     with root.at(logs.FOLDER, create=True, mode=0o700) as place:
         removed += [f"{logs.FOLDER}/{name}" for name in logs.forget(place, kept | frozenset(generations.numbers(root)))]
+    removed += toolchains.prune(root, journal, list(generations.documents(root).values()))
     removed += agents.prune(root)
     shorten(journal, frozenset(trees.complete(root)))
-    count, size = _remove_blobs(root)
+    count, size = _remove_blobs(root, toolchains.manifests(root, journal))
     return {"removed": removed, "blobs": count, "bytes": size}
 
 
@@ -88,9 +89,9 @@ def _running(journal: Journal) -> FrozenSet[int]:
     return frozenset(copies | {run.generation for run in runs.going(journal)})
 
 
-def _remove_blobs(root: Root) -> Tuple[int, int]:
-    """Remove blobs that no tree links to: their count and bytes. Manifests of the releases that stand are kept."""
-    manifests = set(trees.complete(root))
+def _remove_blobs(root: Root, tools: AbstractSet[str]) -> Tuple[int, int]:
+    """Remove blobs that no tree links to: their count and bytes. Manifests of the releases and tools that stand are kept."""
+    manifests = {*trees.complete(root), *tools}
     count = size = 0
     with root.at(blobs.FOLDER, create=True) as store:
         store.sweep()

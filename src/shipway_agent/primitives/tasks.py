@@ -23,7 +23,7 @@ from shipway_agent.output import Output
 from shipway_agent.primitives import Context, generations
 from shipway_agent.root import Root
 from shipway_agent.spawn import argv_of
-from shipway_agent.surroundings import defaults, identity
+from shipway_agent.surroundings import defaults, identity, with_tools
 
 LOG = "tasks.log"
 LAST_LINES = 20
@@ -94,7 +94,7 @@ def wait_for_orphans(context: Context, key: str) -> None:
 
 def remembered_as(root: Root, salt: str, args: Mapping[str, Any]) -> Tuple[str, str]:
     """Under which deployment and key a task is remembered that is done once per release: `release:<digest>`, and a key that changes
-    with its command and its environment. `salt` keeps values of the environment from being guessed from the key.
+    with its command, its environment and the toolchain. `salt` keeps values of the environment from being guessed from the key.
     """
     number = int(args["generation"])
     document, env = generations.read(root, number), generations.env_of(root, number)
@@ -105,6 +105,7 @@ def remembered_as(root: Root, salt: str, args: Mapping[str, Any]) -> Tuple[str, 
         {what: args.get(what) for what in ("run", "directory", "check", "outputs")},
         env.get("common", {}),
         env.get("task", {}).get(name, {}),
+        *([document["toolchains"]] if document.get("toolchains") else []),
     ]
     digest = hashlib.blake2b(json.dumps(depends_on, sort_keys=True).encode(), key=salt.encode(), digest_size=8).hexdigest()
     return f"release:{document['release']}", f"task:{name}:{digest}"
@@ -181,7 +182,8 @@ def _runner(context: Context, args: Mapping[str, Any]) -> Runner:
     until = clock.boot_now() + timeout_seconds
     marked = marker_for(context.root, context.deployment, context.key, until)
     env = generations.env_of(context.root, number)
-    return Runner(directory, environment_of(document, env, str(args["name"]), marked), timeout_seconds)
+    environment = with_tools(environment_of(document, env, str(args["name"]), marked), context.root.path, document)
+    return Runner(directory, environment, timeout_seconds)
 
 
 def environment_of(document: Mapping[str, Any], env: Mapping[str, Any], task: str, marked: str) -> Dict[str, str]:

@@ -43,7 +43,7 @@ def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     did not stand there before.
     """
     release, root = digest_of(args["release"]), context.root
-    entries = _entries(root, release, digest_of(args["manifest"]))
+    entries = entries_of(root, release, digest_of(args["manifest"]))
     refuse_shadows(root, entries)
     files = [entry for entry in entries if entry.is_file]
     answer = {"files": len(files), "bytes": sum(entry.size for entry in files)}
@@ -59,7 +59,7 @@ def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
             _make_targets(root, release, entries)
             return {**answer, "reused": True}
         with folder.workshop() as tree:
-            _fill(root, tree, release, entries)
+            fill(root, tree, release, entries)
             if standing:
                 # Somebody changed it. What runs from it keeps the old one, as it is, until the next sweep.
                 folder.exchange(tree.name, release)
@@ -78,7 +78,7 @@ def verify(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     and the next deployment of this release brings it anew and repairs the tree.
     """
     release = digest_of(args["release"])
-    entries = _entries(context.root, release, release)
+    entries = entries_of(context.root, release, release)
     try:
         with context.root.at(FOLDER) as folder:
             found = differences(folder, release, entries)
@@ -174,7 +174,8 @@ def shared_of(root: Root) -> Set[bytes]:
     return {os.fsencode(path) for document in generations.documents(root).values() for path in document.get("shared", ())}
 
 
-def _entries(root: Root, release: str, digest: str) -> Tuple[Entry, ...]:
+def entries_of(root: Root, release: str, digest: str) -> Tuple[Entry, ...]:
+    """What the manifest says, which is a blob of this host. Raises AgentError `manifest`, `lacking`."""
     if digest != release:
         raise AgentError("manifest", f"manifest {digest[:12]} does not describe release {release[:12]}", release=release)
     try:
@@ -194,7 +195,7 @@ def _directories(entries: Sequence[Entry]) -> Set[bytes]:
     return found
 
 
-def _fill(root: Root, tree: Folder, release: str, entries: Sequence[Entry]) -> None:
+def fill(root: Root, tree: Folder, release: str, entries: Sequence[Entry]) -> None:
     """Make every entry, then take the right to write from every directory and sync each.
 
     The contents are on disk since they were put. What a tree adds are names, and the fsync of a directory makes all names in
