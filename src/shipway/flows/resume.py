@@ -7,7 +7,7 @@ from collections.abc import Callable
 from shipway.flows.attempt import attempt
 from shipway.flows.project import open_project
 from shipway.flows.serving import serving
-from shipway.flows.settle import commit_of, settle
+from shipway.flows.settle import again_of, settle, shipping_of
 from shipway.flows.want import intent_of_head
 from shipway.flows.words import ResumeWords
 from shipway.model.errors import Failed, Unsettled
@@ -25,14 +25,13 @@ async def resume(words: ResumeWords, on_event: Callable[[Event], None]) -> Verdi
         if not done.decisions:
             return trying.ended(Verdict("unchanged", 0, f"nothing is open in {intent.environment.name}: {serving(done.facts)}"))
         deployment, decision = list(done.decisions.items())[-1]
-        commit = commit_of(done.facts, deployment)
-        again = f"shipway deploy {intent.environment.name}" + (f" --ref {commit[:12]}" if commit else "")
+        again = again_of(done.facts, deployment, intent.environment.name)
         late = behind(done.facts)
         if decision == "committed" and late:
             raise Unsettled(
                 f"{deployment} is committed, and {' and '.join(late)} {'does' if len(late) == 1 else 'do'} not serve it",
                 state=serving(done.facts),
-                hint=f"{again} brings {' and '.join(late)} up to date",
+                hint=f"{shipping_of(done.facts, deployment, intent.environment.name)} brings {' and '.join(late)} up to date",
                 code="behind",
             )
         if decision == "committed":
@@ -40,6 +39,6 @@ async def resume(words: ResumeWords, on_event: Callable[[Event], None]) -> Verdi
         raise Failed(
             f"{deployment} was never decided and is undone on every host",
             state=serving(done.facts),
-            hint=f"{again} ships it again; what was prepared is still there",
+            hint=f"{again} {'ships it again; what was prepared is still there' if again.startswith('shipway deploy') else 'does it again'}",
             code="undone",
         )

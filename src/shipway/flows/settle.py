@@ -56,10 +56,15 @@ async def settle(
             return Settled(decisions, typed(held.facts), held.claim.deployment)
 
 
-def commit_of(facts: Mapping[str, HostFacts], deployment: str) -> str:
-    """The commit that a deployment was about, as the hosts journalled it; empty when none did."""
-    for fact in facts.values():
-        found = fact.member.attempt(deployment)
-        if found is not None and found.document.get("commit"):
-            return str(found.document["commit"])
-    return ""
+def again_of(facts: Mapping[str, HostFacts], deployment: str, environment: str) -> str:
+    """What to type to have it once more, as the hosts journalled it: the order that it was, or the deployment of its commit."""
+    documents = [found.document for fact in facts.values() if (found := fact.member.attempt(deployment)) is not None]
+    ordered = next((str(document["command"]) for document in documents if document.get("command")), "")
+    return ordered or shipping_of(facts, deployment, environment)
+
+
+def shipping_of(facts: Mapping[str, HostFacts], deployment: str, environment: str) -> str:
+    """What to type to have its commit on every host."""
+    documents = [found.document for fact in facts.values() if (found := fact.member.attempt(deployment)) is not None]
+    commit = next((str(document["commit"]) for document in documents if document.get("commit")), "")
+    return f"shipway deploy {environment}" + (f" --ref {commit[:12]}" if commit else "")

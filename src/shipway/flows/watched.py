@@ -154,10 +154,13 @@ class Watched:
 
     def _next(self) -> str:
         failure = self.telling.failure
+        command = str(self.attempt.document.get("command") or "")
         if failure is not None:
-            return hint(failure.code, environment=self.environment, host=failure.host).replace(AGAIN, f"shipway deploy {self.environment}")
+            typed = command or f"shipway deploy {self.environment}"
+            return hint(failure.code, environment=self.environment, host=failure.host).replace(AGAIN, typed)
         commit = str(self.attempt.document.get("commit") or "")
-        return f"shipway deploy {self.environment}{f' --ref {commit[:12]}' if commit else ''} ships it again"
+        ref = f" --ref {commit[:12]}" if commit else ""
+        return f"{command} does it again" if command else f"shipway deploy {self.environment}{ref} ships it again"
 
     def _all(self) -> str:
         return ", ".join(self.members)
