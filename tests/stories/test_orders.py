@@ -26,6 +26,7 @@ run = "exec sleep 600000"
 drain_seconds = 2
 
 """
+COMMANDS = {"python3 app.py": "web", "sleep 600000": "worker"}
 PATIENCE_SECONDS = 120.0
 
 
@@ -44,15 +45,23 @@ class Daily(Fleet):
         return self.project.run(command, *action, "live", *rest, code=code).text
 
     def running(self) -> dict[str, set[int]]:
-        """The pids of every copy on both hosts, by process; once nothing is on its way any more."""
-        self.project.calm()
+        """The pids of every copy on both hosts, by process."""
         found: dict[str, set[int]] = {"web": set(), "worker": set()}
         for host in self.hosts.names:
             for pid, command in self.hosts.pids(host).items():
-                if command == "python3 app.py":
-                    found["web"].add(pid)
-                elif command == "sleep 600000":
-                    found["worker"].add(pid)
+                if command in COMMANDS:
+                    found[COMMANDS[command]].add(pid)
+        return found
+
+    def come_to(self, *, web: int, worker: int) -> dict[str, set[int]]:
+        """The same, once what is too many has ended."""
+        found: dict[str, set[int]] = {}
+
+        def as_many() -> bool:
+            found.update(self.running())
+            return (len(found["web"]), len(found["worker"])) == (web, worker)
+
+        eventually(as_many, f"{web} of web and {worker} of worker run on both hosts together", 60)
         return found
 
     def front_page(self, host: str, page: str = "/version") -> tuple[int, str]:
@@ -110,36 +119,30 @@ def fleet(common_place: Path) -> Iterator[Daily]:
         yield fleet
 
 
-def numbers(fleet: Daily) -> dict[str, int]:
-    return {name: len(pids) for name, pids in fleet.running().items()}
-
-
 def test_restart_and_scale_lose_no_request_and_touch_only_what_they_name(fleet: Daily) -> None:
-    first = fleet.running()
-    assert {name: len(pids) for name, pids in first.items()} == {"web": 2, "worker": 2}
+    first = fleet.come_to(web=2, worker=2)
     with Load(*fleet.doors, scale=0.1) as load:
         fleet.order("restart", "--process", "worker")
-        second = fleet.running()
+        second = fleet.come_to(web=2, worker=2)
         assert second["web"] == first["web"] and not second["worker"] & first["worker"]
 
         fleet.order("restart")
-        third = fleet.running()
+        third = fleet.come_to(web=2, worker=2)
         assert not third["web"] & second["web"] and not third["worker"] & second["worker"]
 
         assert "scale web 1 → 3, worker 1 → 2" in fleet.order("scale", "web=3", "worker=2")
-        fourth = fleet.running()
+        fourth = fleet.come_to(web=6, worker=4)
         assert third["web"] < fourth["web"] and third["worker"] < fourth["worker"], "what ran goes on"
-        assert {name: len(pids) for name, pids in fourth.items()} == {"web": 6, "worker": 4}
 
         assert "web is scaled to 3; shipway.toml says 1" in fleet.project.deploy("v2").text
-        assert numbers(fleet) == {"web": 6, "worker": 4}, "it holds for the next release"
+        fifth = fleet.come_to(web=6, worker=4)
+        assert not fifth["web"] & fourth["web"], "it holds for the next release"
         fleet.project.rollback()
-        assert fleet.version() == "1" and numbers(fleet) == {"web": 6, "worker": 4}, "and for the way back"
-        before = fleet.running()
+        before = fleet.come_to(web=6, worker=4)
+        assert fleet.version() == "1" and not before["web"] & fifth["web"], "and for the way back"
         fleet.order("scale", "web=2", "worker=file")
-        after = fleet.running()
+        after = fleet.come_to(web=4, worker=2)
         assert after["web"] < before["web"] and after["worker"] < before["worker"], "and what is too many has ended"
-        assert numbers(fleet) == {"web": 4, "worker": 2}
         outcome = load.stop()
     assert outcome.failures == (), str(outcome)
     assert set(outcome.versions) == {"1", "2"}
@@ -147,11 +150,11 @@ def test_restart_and_scale_lose_no_request_and_touch_only_what_they_name(fleet: 
 
 def test_what_is_stopped_stays_so_whatever_starts_on_the_host_and_comes_back_as_it_was(fleet: Daily) -> None:
     web = fleet.running()["web"]
-    fleet.order("stop", "--process", "worker")
-    assert fleet.running() == {"web": web, "worker": set()}
     with Visitors(fleet) as visitors:
+        fleet.order("stop", "--process", "worker")
+        assert fleet.come_to(web=len(web), worker=0)["web"] == web
         fleet.order("stop")
-        assert fleet.running() == {"web": set(), "worker": set()}
+        fleet.come_to(web=0, worker=0)
         assert fleet.front_page("a")[0] == 503
         fleet.kill_supervisors()
         fleet.project.run("doctor", "live", "--fix", code=None)
@@ -159,18 +162,23 @@ def test_what_is_stopped_stays_so_whatever_starts_on_the_host_and_comes_back_as_
     assert set(visitors.answers) == {200, 503}, f"one or the other, and nothing else: {visitors.answers}"
     fleet.hosts.reboot("b")
     eventually(lambda: state_of(fleet, "b") == "stopped", "the host is up again, and as ordered", 60)
-    assert fleet.running() == {"web": set(), "worker": set()}
     said = fleet.project.run("status", "live").text
     assert "stopped since" in said and "web × 2" in said and "worker × 1" in said, said
-    assert fleet.front_page("b")[0] == 503
+    eventually(lambda: serves_a_page(fleet, "b"), "its proxy is up again", 60)
+    assert fleet.running() == {"web": set(), "worker": set()}
 
     with Visitors(fleet) as visitors:
         fleet.order("start")
-        assert numbers(fleet) == {"web": 4, "worker": 2} and fleet.version() == "1"
+        fleet.come_to(web=4, worker=2)
+        assert fleet.version() == "1"
     assert set(visitors.answers) == {200, 503}, visitors.answers
+
+
+def test_a_deployment_starts_what_was_stopped(fleet: Daily) -> None:
     fleet.order("stop")
     assert "starts again what was stopped" in fleet.project.deploy("v2").text
-    assert numbers(fleet) == {"web": 4, "worker": 2} and fleet.version() == "2"
+    fleet.come_to(web=4, worker=2)
+    assert fleet.version() == "2"
 
 
 def test_maintenance_shows_a_page_or_holds_and_loses_nobody(fleet: Daily) -> None:
@@ -185,18 +193,15 @@ def test_maintenance_shows_a_page_or_holds_and_loses_nobody(fleet: Daily) -> Non
         assert fleet.version() == "5" and not fleet.running()["web"] & was["web"]
     assert set(visitors.answers) == {200, 503}, visitors.answers
 
-    was = fleet.running()
     with Visitors(fleet) as visitors:
         fleet.order("maintenance", "on", "--hold", "--hold-seconds", "300")
-        fleet.project.deploy("v1")
         fleet.order("maintenance", "off")
-        assert fleet.version() == "1"
+        assert fleet.version() == "5"
     assert set(visitors.answers) == {200}, f"all of them were held, and served: {visitors.answers}"
 
-    kinds: list[str] = [record["what"] or record["kind"] for record in history(fleet)]
-    assert kinds[:3] == ["maintenance off", "deploy", "maintenance on, requests are held for at most 300 s"]
     fleet.project.run("exec", "live", "--", "sh", "-c", "exit 3", code=3)
-    assert history(fleet)[0]["what"] == "sh on a, exit 3"
+    told = [record["what"] or record["kind"] for record in history(fleet)]
+    assert told[:3] == ["sh on a, exit 3", "maintenance off", "maintenance on, requests are held for at most 300 s"]
 
 
 def history(fleet: Daily) -> list[dict[str, Any]]:
@@ -207,3 +212,10 @@ def history(fleet: Daily) -> list[dict[str, Any]]:
 def state_of(fleet: Daily, host: str) -> str:
     said = fleet.project.run("status", "live", "--json", code=None).lines[0]
     return next(str(one["state"]) for one in said["hosts"] if one["host"] == host)
+
+
+def serves_a_page(fleet: Daily, host: str) -> bool:
+    try:
+        return fleet.front_page(host)[0] == 503
+    except (OSError, http.client.HTTPException):
+        return False  # it has just been started
