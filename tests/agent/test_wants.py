@@ -236,3 +236,26 @@ def test_whatever_happens_what_serves_runs_and_nothing_that_is_needed_to_go_back
             if attempt.base in documents:
                 assert Instance(attempt.base, "web", 1) in wanted.run
         assert wanted.link is KEEP or wanted.link == member.current
+
+
+ORDERS = {OLD: generation(), NEW: {**generation(), "source": OLD, "takes": ["web", "worker"]}, 3: {**TAKER, "source": NEW}}
+"""One after the other: what 1 started goes on as 2, and that as 3."""
+
+
+@given(st.lists(st.tuples(messages, st.integers(1, 3), st.booleans(), st.floats(0, 100)), max_size=60))
+def test_whatever_happens_nothing_that_is_taken_over_runs_twice_and_what_serves_has_all_its_copies(
+    sent: list[tuple[str, int, bool, float]],
+) -> None:
+    member, now = Member("a"), 0.0
+    for do, number, lead, seconds in sent:
+        now += seconds
+        message = {"do": do, "deployment": f"d{number}", "fence": number, "owner": "x", "seconds": 30.0, "members": ["a", "b"]}
+        more = {"lead": "a" if lead else "b", "confirm_seconds": 60.0, "decision": COMMITTED if lead else REVERTED}
+        member, _ = decide.handle(member, {**message, **more}, now)
+        run = wants(member, ORDERS).run
+        for copy in run:
+            giver = giver_of(copy, ORDERS)
+            assert giver is None or giver not in run, f"{copy} runs by the name of {giver} as well"
+        rows = ORDERS[member.current]["processes"] if member.current is not None else []
+        own = {Instance(member.current or 0, row["name"], i) for row in rows for i in range(1, row["instances"] + 1)}
+        assert own <= run

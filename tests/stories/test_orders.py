@@ -18,7 +18,7 @@ from tests.stories.project import FOUR, Project, eventually, sample
 from tests.stories.shop import QUICK
 from tests.stories.test_ssh import Fleet
 
-pytestmark = [pytest.mark.hosts, pytest.mark.alone, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.hosts, pytest.mark.timeout(600)]
 
 WORKER = """
 [process.worker]
@@ -172,13 +172,6 @@ def test_what_is_stopped_stays_so_whatever_starts_on_the_host_and_comes_back_as_
         fleet.come_to(web=4, worker=2)
         assert fleet.version() == "1"
     assert set(visitors.answers) == {200, 503}, visitors.answers
-
-
-def test_a_deployment_starts_what_was_stopped(fleet: Daily) -> None:
-    fleet.order("stop")
-    assert "starts again what was stopped" in fleet.project.deploy("v2").text
-    fleet.come_to(web=4, worker=2)
-    assert fleet.version() == "2"
 
 
 def test_maintenance_shows_a_page_or_holds_and_loses_nobody(fleet: Daily) -> None:
