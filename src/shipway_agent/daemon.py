@@ -17,7 +17,7 @@ import sys
 import time
 from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 
-from shipway_agent import clock, drain, logs, peers
+from shipway_agent import clock, drain, journald, logs, peers
 from shipway_agent.address import LOOPBACK
 from shipway_agent.apply import SOCKET, apply_locked, pointed, poke
 from shipway_agent.caddy.admin import address_of
@@ -64,6 +64,9 @@ IMPATIENT_SECONDS = 0.5
 """Until the question is repeated: the daemon that got it may just have been killed."""
 
 MESSAGE_BYTES = 65536
+PASSED_ON = ("SHIPWAY_BOOT_ID", journald.STARTED_BY_SYSTEMD)
+"""What another agent in our place, and the proxy's daemon, must know as well."""
+
 LOG = "supervisor.log"
 AGENT = "supervisor_agent"
 """Row of the journal's meta: the hash of the agent that supervises."""
@@ -152,6 +155,7 @@ class Daemon:
         self._jobs = Jobs(root, journal, say)
         self._watchdog = Watchdog(journal, self._wake)
         self._sender = Sender(root, journal, _environment(), say)
+        self._journald = journald.Copy(root, self._app_of) if journald.is_there() else None
         self._known: Optional[Member] = None
         self._awaited = False
         self._version = -1
@@ -242,6 +246,8 @@ class Daemon:
         self._listen()
         self._tend_proxy()
         self._sender.turn(now())
+        if self._journald is not None:
+            self._journald.turn(now())
         self._rotate()
         until = self._watchdog.next_turn(member, clock.boot_now())
         if busy or self._flooded:
@@ -262,6 +268,10 @@ class Daemon:
         known = {number: document for number, document in self._documents.items() if number in needed}
         self._documents = {**generations.documents(self._root, needed - set(known)), **known}
         return wants(member, self._documents)
+
+    def _app_of(self, generation: int) -> str:
+        """Whose generation it is, "" where its document is not looked at any more."""
+        return str(self._documents.get(generation, {}).get("app", ""))
 
     def _align(self, wanted: Wants) -> Optional[int]:
         """Make the link right, when nobody is at it; where it points."""
@@ -479,7 +489,7 @@ def _environment() -> Dict[str, str]:
     """Nothing of the login, and above all no marker of an app whose process may have called us."""
     ours = account()
     found = {"PATH": PATH, "HOME": ours.home, "USER": ours.name, "LANG": "C.UTF-8"}
-    return {**found, **{name: os.environ[name] for name in ("SHIPWAY_BOOT_ID",) if name in os.environ}}
+    return {**found, **{name: os.environ[name] for name in PASSED_ON if name in os.environ}}
 
 
 def _silent(root: Root, answer: Optional[Mapping[str, Any]], wanted: str) -> AgentError:

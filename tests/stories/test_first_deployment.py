@@ -1,15 +1,18 @@
 """From a bare Debian to an application that survives a reboot, with nothing but the steps of README: how many commands, how many seconds.
 
 The server is as its owner rents it: minbase with systemd and sshd, root logs in with a key, no python3, no other user. What stands in for
-the internet is a server of packages for its apt.
+the internet is a server of packages for its apt. Then, on the same server, what systemd does for an application and what it keeps from it.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 import time
 import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,64 +23,139 @@ from tests.stories.project import Project, eventually
 from tests.stories.test_readme import README, step
 
 MOST_COMMANDS = 5
+UNIT = "shipway-shop-production.service"
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(600)]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _possible() -> None:
+@dataclass
+class Server:
+    """`commands` and `seconds` are what README's steps took, from a bare machine to an application that answers."""
+
+    hosts: Hosts
+    project: Project
+    commands: int = 1  # the first step installs Shipway
+    seconds: float = 0.0
+
+    @property
+    def address(self) -> str:
+        return self.hosts.address("a")
+
+    def page(self) -> str:
+        """What a visitor is shown, "" while nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://{self.address}:8080/hello.txt", timeout=10) as answer:
+                return str(answer.read().decode())
+        except OSError:
+            return ""
+
+    def ours(self) -> dict[int, str]:
+        """Everything of ours and of the application that runs there: this machine's pids and the command lines."""
+        words = (".shipway/", "http.server", "sleep 86400")
+        return {pid: command for pid, command in self.hosts.pids("a").items() if any(word in command for word in words)}
+
+    def ssh(self, command: str) -> str:
+        """What a command says that `deploy` types there."""
+        argv = ["ssh", "-F", str(self.hosts.ssh_config), "-o", "BatchMode=yes", "deploy@10.0.0.1", command]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False).stdout
+
+
+@pytest.fixture(scope="module")
+def server(common_place: Path) -> Iterator[Server]:
     reason = systemd.why_not() or bare.why_not()
     if reason:
         pytest.skip(reason)
     bare.bare()
-
-
-def test_the_steps_of_readme_take_an_application_live_on_a_bare_server(place: Path) -> None:
-    repository = Repository(place / "shop")
-    repository.write("Procfile", "web: python3 -m http.server $PORT --bind 127.0.0.1\n")
+    repository = Repository(common_place / "shop")
+    repository.write("Procfile", "web: python3 -m http.server $PORT --bind 127.0.0.1\nworker: sleep 86400\n")
     repository.write("hello.txt", "hello\n")
     repository.commit("An application that knows nothing of Shipway")
     with Hosts(1, bare=True) as hosts:
         alias = hosts.address("a")
         config = hosts.ssh_config.read_text().replace("Host ", "Host 10.0.0.1 ", 1)
         hosts.ssh_config.write_text(f"Host 10.0.0.1\n    HostName {alias}\n    HostKeyAlias {alias}\n{config}")
-        project = Project(repository, "production", hosts.env)
-        commit = re.search(r"Commit it: `(git add [^`]*)`", README)
-        assert commit is not None
-        began, commands = time.monotonic(), 1  # the first step installs Shipway
-        for command in (step("init"), commit[1], step("setup"), step("deploy")):
-            commands += 1
-            if command.startswith("git"):
-                for part in command.split(" && "):
-                    repository.git(*shlex.split(part)[1:])
-            else:
-                said = project.run(*shlex.split(command)[1:])
-                print(said.text)
-        seconds = time.monotonic() - began
-        assert page(alias) == "hello\n"
-        print(f"{commands} commands, {seconds:.1f} s from a bare server to an application that answers")
-        assert commands <= MOST_COMMANDS
-        assert set(owners(hosts)) == {"deploy"}, "nothing of the application runs as root"
-
-        again = project.run("setup", "production", "--json")
-        assert again.verdict["verdict"] == "unchanged", again.text
-        states = {one["thing"]: one["state"] for one in again.verdict["data"]["hosts"]["10.0.0.1"]}
-        assert set(states.values()) == {"there"}, again.text
-
-        hosts.reboot("a")
-        eventually(lambda: page(alias) == "hello\n", "the application is back by itself after a reboot", 60)
-        assert project.calm()["agrees"] is True
+        server = Server(hosts, Project(repository, "production", hosts.env))
+        follow_readme(server)
+        yield server
 
 
-def owners(hosts: Hosts) -> list[str]:
-    said = hosts.run("a", ["ps", "-eo", "user,args"], user="root").stdout.decode().splitlines()
-    return [line.split()[0] for line in said if ".shipway/apps" in line or ".shipway/proxy" in line or "http.server" in line]
+def follow_readme(server: Server) -> None:
+    commit = re.search(r"Commit it: `(git add [^`]*)`", README)
+    assert commit is not None
+    began = time.monotonic()
+    for command in (step("init"), commit[1], step("setup"), step("deploy")):
+        server.commands += 1
+        if command.startswith("git"):
+            for part in command.split(" && "):
+                server.project.repository.git(*shlex.split(part)[1:])
+        else:
+            print(server.project.run(*shlex.split(command)[1:], limit_seconds=300).text)
+    server.seconds = time.monotonic() - began
 
 
-def page(address: str) -> str:
-    """What a visitor is shown, "" while nobody answers."""
-    try:
-        with urllib.request.urlopen(f"http://{address}:8080/hello.txt", timeout=10) as answer:
-            return str(answer.read().decode())
-    except OSError:
-        return ""
+def test_the_steps_of_readme_take_an_application_live_on_a_bare_server(server: Server) -> None:
+    print(f"{server.commands} commands, {server.seconds:.1f} s from a bare server to an application that answers")
+    assert server.page() == "hello\n"
+    assert server.commands <= MOST_COMMANDS
+    said = server.hosts.run("a", ["ps", "-eo", "user,args"], user="root").stdout.decode().splitlines()
+    owners = {line.split()[0] for line in said if ".shipway/" in line or "http.server" in line}
+    assert owners == {"deploy"}, "nothing of the application runs as root"
+
+
+def test_setup_finds_everything_as_it_made_it(server: Server) -> None:
+    again = server.project.run("setup", "production", "--json")
+    assert again.verdict["verdict"] == "unchanged", again.text
+    assert {one["state"] for one in again.verdict["data"]["hosts"]["10.0.0.1"]} == {"there"}, again.text
+
+
+def test_the_supervisor_and_what_it_starts_are_the_units_with_its_limits(server: Server) -> None:
+    assert server.ssh(f"systemctl --user is-active {UNIT}; systemctl --user is-enabled {UNIT}").split() == ["active", "enabled"]
+    names = {"http.server", "sleep 86400", "supervise --root /home/deploy/.shipway/apps"}
+    mine = {pid: command for pid, command in server.ours().items() if any(name in command for name in names)}
+    assert {name for name in names if any(name in command for command in mine.values())} == names
+    for pid, command in mine.items():
+        assert f"/{UNIT}" in Path(f"/proc/{pid}/cgroup").read_text(), f"{command} is of a login, and may end with it"
+        status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+        assert status["NoNewPrivs"] == "1", command
+        limit = re.search(r"^Max open files\s+(\d+)\s+(\d+)", Path(f"/proc/{pid}/limits").read_text(), re.MULTILINE)
+        assert limit is not None and int(limit[1]) == min(65536, int(limit[2])), "the soft one; a lower hard one of the machine counts"
+
+
+def test_the_journal_has_a_copy_of_what_processes_write(server: Server) -> None:
+    server.page()
+    eventually(lambda: "GET /hello.txt" in journal(server), "the line of a request is in the journal")
+    log = server.project.run("logs", "production", "--process", "web").out
+    assert "GET /hello.txt" in log, "the file is the truth"
+
+
+def journal(server: Server) -> str:
+    return server.ssh("journalctl --user -t shop.web -o cat")
+
+
+def test_a_reboot_brings_back_what_served_and_nothing_that_was_retired(server: Server) -> None:
+    repository = server.project.repository
+    settings = (repository.directory / "shipway.toml").read_text()
+    repository.write("shipway.toml", re.sub(r"\[process\.worker\]\n(?:(?!\[).*\n)*", "", settings))
+    repository.write("hello.txt", "hello again\n")
+    repository.commit("Without a worker")
+    server.project.run("deploy", "production")
+    before = sorted(words(command) for command in server.ours().values())
+    assert not any("sleep 86400" in command for command in before), "the worker has retired"
+    server.hosts.reboot("a")
+    eventually(lambda: server.page() == "hello again\n", "the application is back by itself", 60)
+    eventually(lambda: sorted(words(command) for command in server.ours().values()) == before, "exactly what ran before runs", 60)
+    assert server.project.calm()["agrees"] is True
+
+
+def words(command: str) -> str:
+    """A command line without what is another one at each start: its port."""
+    return re.sub(r"http\.server \d+", "http.server PORT", command)
+
+
+def test_what_was_removed_stays_away(server: Server) -> None:
+    server.project.run("remove", "production", "--yes")
+    server.hosts.reboot("a")
+    assert server.ssh(f"systemctl --user is-enabled {UNIT}").strip() in ("", "not-found")
+    eventually(lambda: "active" in server.ssh("systemctl --user is-active default.target"), "its own systemd has started all there is")
+    assert server.ours() == {}
+    assert server.page() == ""

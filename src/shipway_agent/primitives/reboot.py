@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
+import time
 from functools import cache
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
-from shipway_agent import crontab, units
+from shipway_agent import crontab, daemon, units
 from shipway_agent.errors import AgentError
 from shipway_agent.itself import CURRENT, own_file
 from shipway_agent.primitives import Context
@@ -16,6 +18,10 @@ from shipway_agent.root import Root
 from shipway_agent.surroundings import account
 
 UNIT, CRON = "systemd", "cron"
+
+ASK_SECONDS = 1.0
+HAND_OVER_SECONDS = 10.0
+"""Bound of having the supervisor in its unit; past it the deployment goes on with whichever there is."""
 
 
 def ensure(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
@@ -93,10 +99,38 @@ def _by_unit(context: Context, app: str, environment: str) -> bool:
     units.have_linger()
     name = units.name_for(app, environment, root.path, root.digest)
     changed = units.install(name, [*_command(root, context.proxy), "--foreground"], root.path)
+    _hand_over(root, name)
     table.cache_clear()
     if _own_lines(root.path):
         crontab.put(_marker(root.path), [])  # one of the two is enough
     return changed
+
+
+def _hand_over(root: Root, name: str) -> None:
+    """A supervisor that a login started becomes the unit's: it goes, its processes go on, and the unit's own finds them again.
+
+    So what it starts from now on is systemd's to count, to limit and to keep when the login's session is ended. Where the unit does not
+    come up the next one who needs a supervisor starts it, as ever. Raises AgentError `unit`.
+    """
+    found = daemon.ask(root, {"hello": True}, ASK_SECONDS)
+    if found is None or units.holds(name, int(found["pid"])):
+        return
+    try:
+        os.kill(int(found["pid"]), signal.SIGTERM)
+    except ProcessLookupError:
+        pass  # it has just ended
+    until = time.monotonic() + HAND_OVER_SECONDS
+    while root.supervised() and time.monotonic() < until:
+        now = daemon.ask(root, {"hello": True}, ASK_SECONDS)
+        if now is not None and units.holds(name, int(now["pid"])):
+            return
+        time.sleep(0.02)
+    units.restart(name)  # it waits a second by itself
+    while time.monotonic() < until:
+        now = daemon.ask(root, {"hello": True}, ASK_SECONDS)
+        if now is not None:
+            return
+        time.sleep(0.02)
 
 
 def _command(root: Root, proxy: str) -> List[str]:
