@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.hosts import Hosts, systemd
+from tests.stories.project import eventually
 from tests.stories.shop import QUICK
 from tests.stories.test_ssh import Fleet
 
@@ -100,6 +101,7 @@ def test_one_more_host_serves_what_the_others_serve_or_the_file_is_as_it_was(fle
     project.deploy("v1")
     holder = hosts.run("b", ["sh", "-c", f"setsid python3 -c '{HOLDS}' > /tmp/holds 2>&1 & echo $!"]).stdout.decode().strip()
     try:
+        eventually(lambda: hosts.run("b", ["cat", "/tmp/holds"], check=False).stdout == b"holds\n", "another program has the port")
         refused = project.run(*words, code=1)
         assert "8080" in refused.text and "shipway.toml is as it was" in refused.text
         assert file.read_bytes() == before

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from shipway.config.answers import host_name
+from shipway.config.answers import LOCAL, host_name
 from shipway.config.insert import with_host
 from shipway.config.resolve import resolve
 from shipway.flows.attempt import Attempt, attempt
@@ -126,7 +126,7 @@ def _item(words: HostAddWords) -> dict[str, str | list[str]]:
 def _refuse_known(intent: Intent, words: HostAddWords) -> None:
     known = {host.name: host.address for host in intent.environment.hosts}
     name = words.name or host_name(words.address)
-    same = next((host for host, address in known.items() if address == words.address), name)
+    same = next((host for host, address in known.items() if address == words.address != LOCAL), name)
     if same in known:
         raise WrongInput(
             f"{same} is a host of {intent.environment.name} already",
