@@ -19,9 +19,17 @@ SCALED, STOPPED, CLOSED, MAINTENANCE = "scaled", "stopped", "closed", "maintenan
 
 
 def newest_live(facts: Mapping[str, HostFacts]) -> Json:
-    """The document of the newest generation that serves anywhere, by whose word the fleet goes; empty where nothing serves."""
-    documents = [live for fact in facts.values() if (live := fact.live) is not None]
-    return max(documents, key=lambda document: int(document["number"]), default={})
+    """The document of the newest generation that serves anywhere, by whose word the fleet goes; empty where nothing serves.
+
+    Hosts have different processes: what was ordered of them is that of all hosts together.
+    """
+    documents = [live for _, fact in sorted(facts.items()) if (live := fact.live) is not None]
+    number = max((int(document["number"]) for document in documents), default=0)
+    newest = [document for document in documents if int(document["number"]) == number]
+    if not newest:
+        return {}
+    orders = {key: {name: order for document in newest for name, order in (document.get(key) or {}).items()} for key in (SCALED, STOPPED)}
+    return {**newest[0], **{key: order for key, order in orders.items() if order}}
 
 
 def scaled(intent: Intent, facts: Mapping[str, HostFacts]) -> Intent:
