@@ -18,6 +18,12 @@ def test_good_news_with_its_measures() -> None:
     ]
 
 
+def test_an_order_is_done_and_not_live() -> None:
+    state = fold(live())
+    state.began = {**state.began, "what": "stop worker"}
+    assert verdict_text(Verdict("live", 0, "worker is stopped"), state)[0] == "DONE: worker is stopped"
+
+
 def test_bad_news_name_the_host_the_last_output_the_state_and_the_next_command() -> None:
     verdict = Verdict("undone", 1, "b: web.1 ended with 3", "shipway deploy production")
     assert verdict_text(verdict, fold(undone()), situation="undone on every host: 1.1 serves everywhere") == [

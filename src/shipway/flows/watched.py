@@ -127,10 +127,10 @@ class Watched:
         if later:
             message = f"{deployment} was committed on {self._all()}; generation {max(later)} has followed it"
             return self._verdict("live", 0, message, f"shipway status {self.environment}")
+        ordered = str(self.attempt.document.get("what") or "")
         version = str(self.attempt.document.get("version") or deployment)
-        return self._verdict(
-            "live", 0, f"{version} is live in {self.environment}: {deployment} is committed and serves on {self._all()}", ""
-        )
+        done = f"{ordered} in {self.environment}" if ordered else f"{version} is live in {self.environment}"
+        return self._verdict("live", 0, f"{done}: {deployment} is committed and serves on {self._all()}", "")
 
     def _undecided(self) -> Verdict:
         deployment, kind = self.attempt.deployment, str(self.attempt.document.get("kind") or "")

@@ -28,7 +28,8 @@ HEADS: Mapping[str, str] = {
 
 def verdict_text(verdict: Verdict, state: State, *, situation: str = "", details: Sequence[str] = (), report: str = "") -> list[str]:
     """`situation` is the state things are in, `details` more lines of an error, `report` where the whole story is."""
-    head = HEADS.get(verdict.verdict, "")
+    ordered = verdict.verdict == "live" and bool(state.began.get("what"))  # a stop was carried out, and is nothing that is live
+    head = "DONE" if ordered else HEADS.get(verdict.verdict, "")
     lines = [f"{head}: {clean(verdict.message)}" if head else clean(verdict.message)]
     if situation:
         lines.append(f"  {clean(situation)}")
