@@ -74,6 +74,7 @@ tasks = st.fixed_dictionaries(
         directory=paths,
     ),
 )
+versions = st.sampled_from(["22", "3.12", "20.11.1"])
 jobs = st.fixed_dictionaries(
     {"name": names, "run": commands, "schedule": st.sampled_from(["@daily", "0 3 * * *", "*/5 8-18 1,15 JAN-jun mon-fri"])},
     optional=optional(
@@ -147,6 +148,9 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     """A valid document, as the data that its TOML says."""
     document: dict[str, Any] = {"app": draw(names), "process": {"web": draw(processes)}}
     document["process"] |= draw(st.dictionaries(names.filter(lambda name: name != "web"), processes, max_size=2))
+    if draw(st.booleans()):
+        tool = st.one_of(versions, st.fixed_dictionaries({"version": versions, "mirror": st.just("https://mirror.example.org/dist")}))
+        document["toolchain"] = draw(st.dictionaries(st.sampled_from(["node", "python"]), tool, min_size=1))
     document["task"] = draw(st.lists(st.one_of(tasks, jobs), max_size=3, unique_by=lambda task: task["name"]))
     document["environment"] = {name: draw(environments(index)) for index, name in enumerate(draw(st.lists(names, max_size=2, unique=True)))}
     document |= draw(st.fixed_dictionaries({}, optional=optional(subdirectory=paths, static=paths, env=env)))

@@ -203,6 +203,21 @@ CASES: list[tuple[str, str]] = [
         f"{APP}{WEB}[[task]]\nname = 'x'\nrun = 'x'\nonce = true\noutputs = ['o']",
         "8: task[0].outputs: may not be given with once = true: only one host would have them",
     ),
+    # ------------------------------------------------------------------ toolchain
+    (
+        f"{APP}{WEB}[toolchain]\nnode = 22",
+        '5: toolchain.node.version: should be a version in quotes, such as "22" for the newest 22, or "22.11.0" for exactly that, found 22',
+    ),
+    (
+        f"{APP}{WEB}[toolchain]\nnode = 'lts'",
+        '5: toolchain.node.version: should be a version in quotes, such as "22" for the newest 22, or "22.11.0" for exactly that, '
+        'found "lts"',
+    ),
+    (f"{APP}{WEB}[toolchain]\nrubi = '3'", "5: toolchain.rubi: is not a known key; known here: node, python"),
+    (
+        f"{APP}{WEB}[toolchain]\nnode = {{ version = '22', mirror = 'http://mirror.example.org' }}",
+        "5: toolchain.node.mirror: should begin with https://: whoever answers in its place would choose what runs",
+    ),
     # ----------------------------------------------------------------------- jobs
     (job("schedule = 3"), "7: task[0].schedule: should be five fields as in a crontab, such as 0 3 * * *, or @daily, found 3"),
     (job("schedule = '0 3 * *'"), "7: task[0].schedule: should have five fields (minute, hour, day, month, weekday), found 4"),

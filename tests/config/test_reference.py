@@ -60,6 +60,8 @@ def _around(place: str, example: str) -> str:
     needed = {
         "": {"app": '"a"', "static": '"public"'},
         "[build]": {"run": '["x"]', "outputs": '["y"]'},
+        "[toolchain]": {},
+        "toolchain.NAME": {"version": '"22"'},
         "[process.NAME]": {"run": '"x"'},
         "process.NAME.health": {"path": '"/"'},
         "[[task]]": {"name": '"t"', "run": '"x"', **({"schedule": '"@daily"'} if key in ("timezone", "catch_up") else {})},
@@ -82,6 +84,8 @@ def _around(place: str, example: str) -> str:
     return {
         "": lines,
         "[build]": f"{top}[build]\n{lines}",
+        "[toolchain]": f"{top}[toolchain]\n{lines}",
+        "toolchain.NAME": f"{top}[toolchain]\nnode = {{ {inline} }}",
         "[process.NAME]": f"app = 'a'\n[process.x]\n{lines}",
         "process.NAME.health": f"{top}health = {{ {inline} }}",
         "[[task]]": f"{top}[[task]]\n{lines}",

@@ -16,6 +16,8 @@ from shipway.config import known, schema
 _TABLES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("The top of the file", "", schema.Document),
     ("Build", "[build]", schema.Build),
+    ("Toolchain", "[toolchain]", schema.Toolchain),
+    ("Tools", "toolchain.NAME", schema.Tool),
     ("Processes", "[process.NAME]", schema.Process),
     ("Health", "process.NAME.health", schema.Health),
     ("Tasks", "[[task]]", schema.Task),

@@ -82,7 +82,12 @@ class Tool(Table):
     )
 
 
-ToolText: TypeAlias = Annotated[Tool, BeforeValidator(_table_of("version"), json_schema_input_type=forms.ToolVersion | Tool)]
+def _tool(value: Any) -> Any:
+    """A number too is meant as a version: the fault is that it has no quotes, for 3.10 is no number."""
+    return {"version": value} if isinstance(value, str | int | float) else value
+
+
+ToolText: TypeAlias = Annotated[Tool, BeforeValidator(_tool, json_schema_input_type=forms.ToolVersion | Tool)]
 
 
 class Toolchain(Table):

@@ -9,7 +9,7 @@ from typing import Any
 
 from shipway.config import answers, derive, schema
 from shipway.model.found import Assumption
-from shipway.model.intent import Command, Environment, Health, Host, Process, Reference, Shipment, Task
+from shipway.model.intent import Command, Environment, Health, Host, Job, Process, Reference, Shipment, Task
 
 WIDTH = 118
 
@@ -21,7 +21,9 @@ def template(shipment: Shipment, environment: Environment, kind: str = "", assum
     parts = [
         _head(shipment, kind, [one for one in assumptions if one.about not in _tables(shipment)]),
         *_build(shipment, assumptions),
+        *_toolchain(shipment),
         *(_task(task, assumptions) for task in shipment.tasks),
+        *(_job(job) for job in shipment.jobs),
         *(_process(process, assumptions) for process in shipment.processes),
         _environment(environment),
         *_next_environment(environment),
@@ -117,6 +119,19 @@ def _task(task: Task, assumptions: Sequence[Assumption]) -> list[str]:
     return [*_why(_about(assumptions, f"task.{task.name}")), "[[task]]", *_pairs(pairs)]
 
 
+def _job(job: Job) -> list[str]:
+    pairs: list[tuple[str, Any]] = [("name", job.name), ("schedule", job.schedule)]
+    pairs += _changed(schema.Task, job, ("timezone", "catch_up"))
+    pairs += [("run", _command(job.run))]
+    return ["[[task]]", *_pairs([*pairs, *_changed(schema.Task, job, ("roles", "directory", "env", "timeout_seconds"))])]
+
+
+def _toolchain(shipment: Shipment) -> Iterator[list[str]]:
+    if shipment.toolchain:
+        tools = [(t.name, t.version if t.mirror is None else {"version": t.version, "mirror": t.mirror}) for t in shipment.toolchain]
+        yield ["[toolchain]", *_pairs(tools)]
+
+
 def _process(process: Process, assumptions: Sequence[Assumption]) -> list[str]:
     pairs: list[tuple[str, Any]] = [("run", _command(process.run))]
     pairs += [("health", _health(process.health))] if process.health else []
@@ -175,7 +190,7 @@ def _host(host: Host) -> Any:
     return host.address if list(kept) == ["address"] else kept
 
 
-def _changed(of: type[schema.Table], table: Process | Task, names: Iterable[str]) -> list[tuple[str, Any]]:
+def _changed(of: type[schema.Table], table: Process | Task | Job, names: Iterable[str]) -> list[tuple[str, Any]]:
     """What is not as it would be without saying."""
     pairs = [(name, getattr(table, name)) for name in names]
     return [(name, _command(one) if name in ("check", "undo") else one) for name, one in pairs if one != _default(of, name) and one != ()]
