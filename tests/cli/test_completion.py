@@ -63,7 +63,7 @@ def answered(line: str, directory: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("shipway re", ["resume", "remove"]),
+        ("shipway re", ["restart", "resume", "remove"]),
         ("shipway deploy ", ["production", "staging"]),
         ("shipway deploy --wi", ["--without"]),
         ("shipway deploy production --without ", ["alpha", "beta"]),
@@ -119,7 +119,7 @@ def test_the_script_can_be_read_as_json_too(name: str, capsys: pytest.CaptureFix
 def test_the_tab_key_of_bash(project: Path) -> None:
     with shell(["bash", "--norc", "--noprofile", "-i"], project, environment()) as bash:
         bash.runs('eval "$(shipway completion bash)"')
-        assert bash.completed("shipway sta") == "shipway status"
+        assert bash.completed("shipway stat") == "shipway status"
         assert bash.completed("shipway deploy pro") == "shipway deploy production"
         assert bash.completed("shipway show production 7") == "shipway show production 7-abc123"
 
