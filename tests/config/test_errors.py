@@ -424,6 +424,24 @@ CASES: list[tuple[str, str]] = [
     ),
     (f"{APP}static = 'p'\nassets = ['p/a', 'p/a']\n{WEB}", '3: assets[1]: is the same as assets[0], "p/a"'),
     (f"{APP}static = 'p'\nassets = ['p', 'p/a']\n{WEB}", '3: assets[1]: may not nest with assets[0]: "p/a" and "p"'),
+    # ------------------------------------------------------------------------ tls
+    (
+        environment("tls = 'lets-encrypt'"),
+        '5: environment.production.tls.issuer: should be "acme" or "internal" or "off", found "lets-encrypt"',
+    ),
+    (
+        environment("tls = { issuer = 'off', email = 'a@example.org' }"),
+        '5: environment.production.tls.email: may only be given with issuer = "acme", found issuer = "off"',
+    ),
+    (
+        environment("tls = { acme = 'http://ca.example.org/directory' }"),
+        '5: environment.production.tls.acme: should be the https:// URL of an ACME directory, found "http://ca.example.org/directory"',
+    ),
+    (
+        environment("domains = ['*.example.org']"),
+        "5: environment.production.domains[0]: is a wildcard, and no authority is asked for those: write each name, or "
+        'tls = "internal" or "off", found "*.example.org"',
+    ),
     # ---------------------------------------------------------------------- roles
     (
         f"{APP}{WEB}roles = ['wbe']\n[environment.p]\nhosts = [{{ address = 'a', roles = ['web', 'db'] }}]",

@@ -163,7 +163,10 @@ _WHERE = (
     "This machine: the application with a proxy of its own below `root`, to try everything in earnest before it goes to a server. "
     "`shipway remove` takes it away again."
 )
-_SERVER = "Each host needs sshd and python3 (3.9 or newer), and you its key; no root. The proxy takes requests on port 8080."
+_SERVER = (
+    "Each host needs sshd and python3 (3.9 or newer), and you its key; no root. The proxy takes requests on port 8080, or for `domains` at "
+    "443 with certificates, once `shipway setup` has opened it."
+)
 
 
 def _next_environment(environment: Environment) -> Iterator[list[str]]:

@@ -36,6 +36,8 @@ def _fault(content: bytes) -> str:
         return f"it has {len(content):,} bytes"
     if b"PRIVATE KEY" in content:
         return "it holds a private key, which must not travel"
+    if b"-----BEGIN CERTIFICATE-----" not in content:
+        return "there is none in it"
     try:
         ssl.create_default_context(cadata=content.decode("ascii"))
     except (ssl.SSLError, ValueError) as error:
