@@ -76,6 +76,8 @@ def test_a_file_that_somebody_edited_is_named_and_left_as_it_is(fleet: Fleet) ->
 def test_who_is_not_root_uses_sudo_and_without_a_right_to_it_nothing_is_touched(fleet: Fleet) -> None:
     if fleet.hosts.run("a", ["sh", "-c", "command -v sudo"], check=False).returncode:
         pytest.skip("not installed: sudo (bin/test installs it)")
+    unknown = fleet.project.run("setup", "live", "--login", "ubuntu", code=3)
+    assert f"ssh ubuntu@{fleet.hosts.address('a')} true" in unknown.text and "--login USER" in unknown.text
     key = (fleet.hosts.directory / "id.pub").read_bytes()
     fleet.hosts.run("a", ["/usr/sbin/useradd", "--create-home", "--password", "*", "--shell", "/bin/sh", "ubuntu"], user="root")
     fleet.hosts.run("a", ["tee", "/etc/ssh/keys.ubuntu"], input=key, user="root")

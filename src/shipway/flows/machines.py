@@ -177,12 +177,14 @@ def _proof(name: str, fleet: Fleet, errors: Mapping[str, HostError], examined: M
 def _no_root(errors: Mapping[str, HostError], fleet: Fleet, order: Order) -> ShipwayError:
     first = worst(errors)
     root = f"{order.login}@ADDRESS"
-    said = hint(first.code, environment=fleet.environment, host=first.host, address=_as_typed(fleet.hosts[first.host], order.login))
-    other = f"; setup logs in as {order.login} here: --login USER names another who may use sudo without a password"
+    address = _as_typed(fleet.hosts[first.host], order.login)
+    said = hint(first.code, environment=fleet.environment, host=first.host, address=address)
+    if first.code == "login":
+        said = f"check that `ssh {address} true` works, or name another who may use sudo without a password (--login USER); then {AGAIN}"
     return Refused(
         f"cannot log in as {root} on {', '.join(sorted(errors))}: {first.message}",
         state="nothing was touched",
-        hint=said + (other if first.code in ("login", "sudo") else ""),
+        hint=said,
         code=first.code,
         details=[*(f"{name}: {error.message}" for name, error in sorted(errors.items()) if len(errors) > 1), *first.lines],
     )
