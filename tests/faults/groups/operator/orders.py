@@ -30,6 +30,7 @@ def orders_of(name: str) -> Callable[[Ground], Iterable[Case]]:
 
     def cases(ground: Ground) -> Iterable[Case]:
         command, *rest = ORDERS[name]
+        ground.author.commit(ground.settings(ground.times))  # an order goes by the times of HEAD, and ships nothing of it
         came = ground.rehearse(command, ENVIRONMENT, *rest)
         if name in BACK:
             back, *words = BACK[name]
