@@ -37,12 +37,13 @@ def home(tmp_path: Path) -> Iterator[Lodge]:
 
 
 class Host:
-    """Jobs of one root and their time, without a daemon: `now` is the wall clock, which tests move."""
+    """Jobs of one root and their time, without a daemon: `now` is the wall clock, which tests move, and the boot clock stands still."""
 
     def __init__(self, home: Lodge) -> None:
         self.home = home
         self.said: list[str] = []
         self.now = NOON - 1
+        self.boot = clock.boot_now()
         self.jobs = Jobs(home.root, home.journal, self.said.append)
 
     def begin_again(self) -> None:
@@ -52,7 +53,7 @@ class Host:
 
     def turn(self, number: int | None = 1, *, decided: bool = True, boot_later: float = 0.0, ending: bool = False) -> None:
         document = None if number is None else generations.read(self.home.root, number)
-        self.jobs.turn(Turn("a", document, decided, self.now, clock.boot_now() + boot_later, ending))
+        self.jobs.turn(Turn("a", document, decided, self.now, self.boot + boot_later, ending))
         reap()
 
     def take(self, number: int = 1) -> None:
