@@ -8,6 +8,7 @@ import pytest
 
 from shipway.model.errors import Refused
 from shipway.model.finding import Examined, Finding
+from shipway.model.intent import Job
 from shipway.plan.checks.fleet import fleet_findings
 from shipway.plan.checks.host import Asked, host_findings
 from shipway.plan.gates import pass_gates
@@ -34,6 +35,15 @@ def found(said: dict[str, Any], wanted: Any = BOTH, *, silent: bool = False, way
 
 def opened(said: dict[str, Any], **more: Any) -> dict[str, Any]:
     return changed(said, member={"fence": 2, "attempts": [*said["member"]["attempts"], OPEN]}, **more)
+
+
+def test_a_job_whose_host_has_left_runs_nowhere() -> None:
+    said = serving(intent(("a", "b"), jobs=(Job("nightly", "backup", "@daily"),)), [release(1)])
+    assert not [finding for finding in found(said) if finding.check == "job"]
+    left = {"b": changed(said["b"], member={"left": {"a": 2}})}
+    (finding,) = [one for one in found(left, intent(("b",))) if one.check == "job"]
+    assert (finding.severity, finding.what) == ("wrong", "job nightly runs nowhere: its host has left")
+    assert finding.next == "shipway deploy production gives it to another"
 
 
 def test_a_fleet_that_agrees() -> None:
