@@ -60,6 +60,7 @@ def test_what_happens_to_one_is_nothing_to_the_other(place: Path) -> None:
         with Load(f"{host}:{port}", host="shop.example.test", kinds=("keep-alive", "fresh", "websocket"), scale=0.2) as load:
             blog.deploy("v2")
             assert answer(hosts, "blog.example.test") == (200, "2")
+            assert blog.report()["bytes_moved"]["sent"] < 1_000_000, "Caddy is there: it is not sent to everybody"
             blog.rollback()
             outcome = load.stop()
         assert outcome.failures == (), str(outcome)

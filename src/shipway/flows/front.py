@@ -30,7 +30,10 @@ def caddy_here(intent: Intent) -> Path | None:
 
 
 class Caddies:
-    """Caddy for each host that serves, of the platform that the host itself names: known once the hosts have been read."""
+    """Caddy for each host that serves and has none yet, of the platform that the host itself names: known once the hosts have been read.
+
+    A proxy that is there keeps the binary that it has, whoever's application brought it.
+    """
 
     def __init__(self, intent: Intent, tell: Tell) -> None:
         self._serving = serving(intent)
@@ -45,7 +48,7 @@ class Caddies:
     async def learn(self, fleet: Fleet, facts: Mapping[str, HostFacts]) -> None:
         """Have one for every platform. Raises Refused (caddy-missing, caddy-platform) where none can be had."""
         place = cache_directory()
-        for name in sorted(self._serving & set(facts)):
+        for name in sorted(name for name in self._serving & set(facts) if facts[name].proxy.binary is None):
             platform = facts[name].hello.platform
             if caddy.must_be_fetched(platform, place):
                 self._tell("waiting", host=name, what=f"Caddy for {platform} to be fetched", bound_seconds=caddy.FETCH_SECONDS)
