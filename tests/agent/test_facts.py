@@ -25,7 +25,21 @@ def look(shop: Workshop, *, verify: bool = False) -> dict[str, object]:
 
 def test_everything_of_the_contract_is_there(shop: Workshop) -> None:
     assert list(look(shop)) == [
-        *("hello", "disk", "member", "link", "generations", "good", "releases", "processes", "proxy", "shared", "doing", "draining"),
+        *(
+            "hello",
+            "disk",
+            "member",
+            "link",
+            "generations",
+            "good",
+            "releases",
+            "processes",
+            "proxy",
+            "jobs",
+            "shared",
+            "doing",
+            "draining",
+        ),
         *("drift", "unsound", "busy", "left", "supervisor", "root_bytes", "notifications", "peer_port", "cannot_ask"),
     ]
 

@@ -75,10 +75,12 @@ def _around(place: str, example: str) -> str:
             "server": '"smtp://u@h"',
             "password": '{ env = "P" }',
         },
+        "environment.NAME.tls": {"acme": '"https://h/d"'} if key == "ca" else {},
         "environment.NAME.key_pages": {"path": '"/"'},
     }[place]
     inside = [f"{name} = {value}" for name, value in needed.items() if name != key] + [example]
     top = 'app = "a"\n[process.job]\nrun = "x"\n'
+    web = top.replace("job", "web")
     lines = "\n".join(inside)
     inline = ", ".join(inside)
     return {
@@ -94,6 +96,7 @@ def _around(place: str, example: str) -> str:
         "[[environment.NAME.notify]]": f"{top}[environment.p]\nhosts = ['h']\n[[environment.p.notify]]\n{lines}",
         "environment.NAME.notify.email": f"{top}[environment.p]\nhosts = ['h']\n[[environment.p.notify]]\nemail = {{ {inline} }}",
         "environment.NAME.requires": f"{top}[environment.p]\nhosts = ['h']\nrequires = {{ {inline} }}",
+        "environment.NAME.tls": f"{web}[environment.p]\nhosts = ['h']\ndomains = ['h.example']\ntls = {{ {inline} }}",
         "environment.NAME.key_pages": f"{top}[environment.p]\nhosts = ['h']\nkey_pages = [{{ {inline} }}]",
     }[place]
 

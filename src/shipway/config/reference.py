@@ -23,6 +23,7 @@ _TABLES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("Tasks", "[[task]]", schema.Task),
     ("Environments", "[environment.NAME]", schema.Environment),
     ("Hosts", "environment.NAME.hosts", schema.Host),
+    ("Certificates", "environment.NAME.tls", schema.Tls),
     ("Requirements", "environment.NAME.requires", schema.Requires),
     ("Notifications", "[[environment.NAME.notify]]", schema.Notify),
     ("Mail", "environment.NAME.notify.email", schema.Email),
