@@ -135,6 +135,31 @@ def journal(server: Server) -> str:
     return server.ssh("journalctl --user -t shop.web -o cat")
 
 
+def test_a_crash_loop_is_ours_to_slow_down_and_is_told(server: Server) -> None:
+    """systemd sees one supervisor that lives; what dies again and again below it is tried less and less, and the rest serves on."""
+    repository = server.project.repository
+    settings = (repository.directory / "shipway.toml").read_text()
+    loops = "until test -e $HOME/loop; do sleep 0.1; done; exit 3"
+    repository.write("shipway.toml", f'{settings}\n[process.loops]\nrun = "{loops}"\n')
+    repository.commit("A process that will not stay up")
+    server.project.run("deploy", "production")
+    supervisor = server.ssh(f"systemctl --user show --property MainPID --property NRestarts {UNIT}")
+    server.ssh("touch loop")
+    said = ""
+
+    def told() -> bool:
+        nonlocal said
+        said = server.project.run("doctor", "production", code=None).text
+        return "is crashed" in said
+
+    eventually(told, "the crash loop is found", 60)
+    assert re.search(r"loops.*is crashed \(exit 3\); it is tried again once a minute", said), said
+    assert server.ssh(f"systemctl --user show --property MainPID --property NRestarts {UNIT}") == supervisor
+    assert server.page() == "hello\n"
+    repository.write("shipway.toml", settings)
+    repository.commit("Without it")
+
+
 def test_a_reboot_brings_back_what_served_and_nothing_that_was_retired(server: Server) -> None:
     repository = server.project.repository
     settings = (repository.directory / "shipway.toml").read_text()
