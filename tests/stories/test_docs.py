@@ -13,7 +13,7 @@ import pytest
 from tests.apps import Repository
 from tests.docs.page import DOCS, Shell, commands
 from tests.hosts import Hosts
-from tests.stories.project import SAMPLE
+from tests.stories.project import SAMPLE, eventually
 from tests.stories.shop import Shop
 
 LOCAL = ("tutorial.md", "howto/static.md", "howto/node.md", "howto/django.md", "howto/fastapi.md")
@@ -80,3 +80,39 @@ def test_every_command_for_those_who_come_from_elsewhere(place: Path) -> None:
     for command in [*(one for one in typed if one != last), last]:
         words = ["local" if word == "production" else word for word in shlex.split(command)[1:]]
         shop.project.run(*words, code=2 if "secrets" in words else 0)
+
+
+ORDERS = (
+    *("restart production", "restart production --process worker --host b", "scale production web=4 worker=2", "scale production web=file"),
+    *("stop production", "start production", "stop production --process worker"),
+    *('maintenance on production --message "Back at nine"', "maintenance production", "maintenance off production"),
+    "maintenance on production --hold --hold-seconds 60",
+)
+"""The table of howto/daily.md, each behind what it needs."""
+
+DAILY = """
+[process.worker]
+run = "sleep 86400"
+drain_seconds = 1
+
+[[task]]
+name = "nightly"
+schedule = "* * * * *"
+run = "echo cleared"
+
+"""
+
+
+@pytest.mark.timeout(300)
+def test_every_order_of_the_daily_page_and_what_the_page_of_jobs_asks(place: Path) -> None:
+    page = (DOCS / "howto/daily.md").read_text(encoding="utf-8").split("| you type | and get |", 1)[1].split("\n\n", 1)[0]
+    assert set(commands(page)) == {f"shipway {order}" for order in ORDERS}
+    shop = Shop(place, ("a", "b"), settings=DAILY)
+    shop.project.deploy("v5")
+    for order in ORDERS:
+        shop.project.run(*shlex.split(order.replace("production", "local")))
+    shop.project.run("maintenance", "off", "local")
+    asked = commands((DOCS / "howto/jobs.md").read_text(encoding="utf-8"))
+    eventually(lambda: "cleared" in shop.project.run("logs", "local", "--process", "nightly", code=None).text, "the job has run", 120)
+    for command in asked:
+        shop.project.run(*shlex.split(command.replace("production", "local"))[1:], code=None if "doctor" in command else 0)
