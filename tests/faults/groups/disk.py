@@ -14,8 +14,8 @@ from pathlib import Path
 from tests.faults.case import Case, Family, Group
 from tests.faults.drive import Drive
 from tests.faults.ground import ROOT, Ground
-from tests.faults.groups.host import BOOT_SECONDS, SUPERVISOR, kill, running
-from tests.faults.groups.network import HANG_SECONDS, back, converges, told_in_full, wait_alone
+from tests.faults.groups.host import SUPERVISOR, kill, running
+from tests.faults.groups.network import BOOT_SECONDS, HANG_SECONDS, back, converges, told_in_full, wait_alone
 from tests.faults.moments import Fault
 from tests.faults.power.losses import judge, losses
 from tests.faults.power.platter import Platter
@@ -23,7 +23,6 @@ from tests.faults.power.recording import Recording, put_back
 from tests.faults.trial import Trial
 from tests.hosts.disk import Disk
 from tests.hosts.machine import UID
-from tests.stories.proof import visit
 
 DISK = Disk("320m", inodes=4096)
 """Caddy takes a third of it; a deployment takes some thirty files."""
@@ -216,7 +215,6 @@ def mend(trial: Trial, host: str) -> None:
     with trial.dark(host):
         trial.ground.hosts.kill(host)
         back(trial, host)
-        trial.wait(lambda: visit(trial.ground.doors[host]).startswith("200 "), f"{host} does not serve after its start", BOOT_SECONDS)
 
 
 def unsynced(ground: Ground) -> Iterable[Case]:
@@ -243,9 +241,6 @@ def _lost(host: str, stage: str, what: str) -> Callable[[Trial], None]:
                 trial.struck(anew=True)  # the power was away for as long as it took here to put the disk together
                 drive.send(signal.SIGCONT)
                 back(trial, host)
-                trial.wait(
-                    lambda: visit(trial.ground.doors[host]).startswith("200 "), f"{host} does not serve after its start", BOOT_SECONDS
-                )
                 undecided = set(trial.ground.watch.now(host).stages.values()) & {"armed", "switched"}
                 trial.expect(not undecided, f"{host} serves after its start while a deployment is {undecided}: it must have gone back")
         drive.ended()

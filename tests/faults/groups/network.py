@@ -12,6 +12,10 @@ from tests.faults.drive import Drive
 from tests.faults.ground import ENVIRONMENT, Ground
 from tests.faults.moments import Fault
 from tests.faults.trial import Trial
+from tests.stories.proof import visit
+
+BOOT_SECONDS = 90.0
+"""Cron looks once a minute where its @reboot line has come too early."""
 
 STAGES = (
     "before decide:lease",
@@ -120,9 +124,11 @@ def _absent(host: str, *, has_power: bool) -> Callable[[Trial], None]:
 
 
 def back(trial: Trial, host: str) -> None:
-    """A host has power again, and is watched again."""
+    """A host has power again, is watched again, and serves: its own start brings its release, however busy the machine is."""
     trial.ground.hosts.start(host)
     trial.ground.watch.again(host)
+    door = trial.ground.doors[host]
+    trial.wait(lambda: visit(door).startswith("200 "), f"{host} does not serve after its start", BOOT_SECONDS)
 
 
 def told_in_full(trial: Trial, drive: Drive, host: str) -> None:
