@@ -1,0 +1,90 @@
+"""bin/bench: Shipway and its peers side by side, on the same hosts, in one run. Markdown on stdout, progress on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+from bench.side import groups, machine
+from bench.side.contestants import CONTESTANTS
+from bench.side.measure import measure
+from bench.side.net import LINES
+from bench.side.recipe import recipe
+from bench.side.result import Cell, Result
+from bench.side.tables import tables
+from tests.hosts import why_not
+
+STEPS = ("first", "small", "rollback", "none", "status", "logins")
+
+
+def main(words: Sequence[str]) -> int:
+    wanted = _parser().parse_args(words)
+    reason = why_not() or groups.why_not()
+    if reason:
+        print(f"bin/bench: {reason}. Nothing was changed.", file=sys.stderr)
+        return 3
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing is left then either
+    about = {**machine.about(), "load before": f"{machine.load():.1f}"}
+    made = recipe()
+    cells: list[Cell] = []
+    missing: dict[str, str] = {}
+    for name in wanted.only:
+        lacks = CONTESTANTS[name].missing()
+        if lacks:
+            missing[name] = lacks
+            print(f"{name}: {lacks}", file=sys.stderr)
+    for line in wanted.nets:
+        for count in wanted.hosts:
+            for _ in range(wanted.runs):
+                for name in (name for name in wanted.only if name not in missing):
+                    cells += measure(CONTESTANTS[name], made, line, count, set(wanted.steps), _tell)
+    result = Result({**about, "load after": f"{machine.load():.1f}"}, made.packed_bytes, cells, missing)
+    if wanted.json:
+        result.write(wanted.json)
+    print("\n".join(tables(result)))
+    return 1 if any(cell.wrong for cell in cells) else 0
+
+
+def _tell(cell: Cell) -> None:
+    """One line a cell, as it comes."""
+    print(
+        f"{cell.line:9} {cell.hosts:3} {cell.contestant:11} {cell.step:8} {cell.wall_seconds:7.2f} s"
+        f"  operator {cell.own_cpu_seconds:6.2f} cpu-s + ssh {cell.ssh_cpu_seconds:5.2f}, {cell.operator_bytes / 1e6:5.0f} MB"
+        f"  hosts {cell.hosts_cpu_seconds:6.2f} cpu-s  sent {cell.sent_bytes / 1e6:8.3f} MB  logins {cell.logins}"
+        f"{'  WRONG: ' + cell.wrong if cell.wrong else ''}",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bin/bench", description=__doc__)
+    parser.add_argument("--hosts", type=_numbers, default=[1, 16], help="how many, separated by commas (default: 1,16)")
+    parser.add_argument("--nets", type=_names(LINES), default=["lan", "rtt40"], help=f"of {', '.join(LINES)} (default: lan,rtt40)")
+    parser.add_argument("--only", type=_names(CONTESTANTS), default=list(CONTESTANTS), help=f"of {', '.join(CONTESTANTS)} (default: all)")
+    parser.add_argument("--steps", type=_names(STEPS), default=list(STEPS), help=f"of {', '.join(STEPS)} (default: all)")
+    parser.add_argument("--runs", type=int, default=1, help="how often everything is repeated; tables show the median (default: 1)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure there")
+    return parser
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(word) for word in text.split(",")]
+
+
+def _names(known: Collection[str]) -> Callable[[str], list[str]]:
+    def names(text: str) -> list[str]:
+        words = text.split(",")
+        wrong = [word for word in words if word not in known]
+        if wrong:
+            raise argparse.ArgumentTypeError(f"{', '.join(wrong)}: not one of {', '.join(known)}")
+        return words
+
+    return names
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

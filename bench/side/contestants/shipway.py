@@ -1,0 +1,62 @@
+"""Shipway, as it lies in this checkout: a small process without a listener, so that it needs no proxy where its peers have none."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.side.contestant import DEPLOYMENTS, Command, Stage, Step
+from bench.side.recipe import CONFIGURATION, RESTART, TASK_SECONDS
+from tests.apps.repository import Repository
+
+ROOT = Path(__file__).parents[3]
+SHIPWAY = Path(sys.executable).with_name("shipway")
+ENVIRONMENT = "production"
+BYTECODE = {"PYTHONPYCACHEPREFIX": str(ROOT / ".venv/bytecode")}
+"""An installation has its bytecode."""
+
+
+class Shipway:
+    """Its process takes the place of the restart: there is nothing to wait for but the proof that it runs.
+
+    A deployment that changes nothing runs no task.
+    """
+
+    name = "shipway"
+    travels = "the blobs that a host lacks"
+    pulls = False
+    steps = (*DEPLOYMENTS, Step("status", times=5))
+
+    def missing(self) -> str | None:
+        return None
+
+    def ready(self, stage: Stage) -> None:
+        """A checkout whose HEAD names the hosts."""
+        subprocess.run([sys.executable, "-m", "compileall", "-q", "src"], cwd=ROOT, env=stage.net.env(BYTECODE), check=True)
+        subprocess.run(["git", "clone", "--quiet", str(stage.recipe.repository), str(stage.place / "project")], check=True)
+        project = Repository(stage.place / "project")
+        project.git("checkout", "--quiet", "-B", "main", "v2")
+        project.write("shipway.toml", CONFIGURATION + environment(stage.net.names))
+        project.commit("Hosts")
+
+    def command(self, stage: Stage, step: Step) -> Command:
+        words = {"rollback": ["rollback", ENVIRONMENT], "status": ["status", ENVIRONMENT]}
+        deploy = ["deploy", ENVIRONMENT, "--ref", step.serves]
+        return Command([str(SHIPWAY), *words.get(step.name, deploy)], stage.place / "project", BYTECODE)
+
+    def current(self, home: Path) -> Path:
+        return home / f".shipway/apps/bench-{ENVIRONMENT}/current"
+
+    def served(self, home: Path) -> Path | None:
+        current = self.current(home)
+        return (current / "release").resolve() if current.is_symlink() else None
+
+    def task_seconds(self, step: Step) -> float:
+        return TASK_SECONDS - RESTART if step.name in ("first", "small") else 0.0
+
+
+def environment(names: tuple[str, ...]) -> str:
+    """The table of these hosts, at the end of shipway.toml."""
+    hosts = "".join(f'  {{ name = "{name}", address = "{name}" }},\n' for name in names)
+    return f"\n[environment.{ENVIRONMENT}]\nwatch_seconds = 0\nhosts = [\n{hosts}]\n"
