@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from bench.side import groups, machine
+from bench.side.contestant import Step
 from bench.side.contestants import CONTESTANTS
 from bench.side.measure import measure
 from bench.side.net import LINES
@@ -40,12 +41,19 @@ def main(words: Sequence[str]) -> int:
         for count in wanted.hosts:
             for _ in range(wanted.runs):
                 for name in (name for name in wanted.only if name not in missing):
-                    cells += measure(CONTESTANTS[name], made, line, count, set(wanted.steps), _tell)
+                    profiled = _show if wanted.profile and name == "shipway" else None
+                    cells += measure(CONTESTANTS[name], made, line, count, set(wanted.steps), _tell, profiled)
+    if wanted.profile:
+        return 0
     result = Result({**about, "load after": f"{machine.load():.1f}"}, made.packed_bytes, cells, missing)
     if wanted.json:
         result.write(wanted.json)
     print("\n".join(tables(result)))
     return 1 if any(cell.wrong for cell in cells) else 0
+
+
+def _show(step: Step, lines: Iterable[str]) -> None:
+    print("\n".join(("", f"### {step.name}", *lines)), flush=True)
 
 
 def _tell(cell: Cell) -> None:
@@ -67,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", type=_names(CONTESTANTS), default=list(CONTESTANTS), help=f"of {', '.join(CONTESTANTS)} (default: all)")
     parser.add_argument("--steps", type=_names(STEPS), default=list(STEPS), help=f"of {', '.join(STEPS)} (default: all)")
     parser.add_argument("--runs", type=int, default=1, help="how often everything is repeated; tables show the median (default: 1)")
+    parser.add_argument(
+        "--profile", action="store_true", help="where the time goes, of Shipway's operator and its first host's agent; no table"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure there")
     return parser
 

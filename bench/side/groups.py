@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,7 +55,7 @@ class Group:
             for kind in KINDS:
                 (_OWN[kind] / "cgroup.procs").write_text(str(os.getpid()))
 
-    def take(self, pids: Iterator[int] | list[int]) -> None:
+    def take(self, pids: Iterable[int]) -> None:
         """These processes are counted here from now on; those that have ended are left out."""
         for pid in pids:
             for door in self.doors:
@@ -95,7 +95,7 @@ def sweep() -> None:
     """Processes and groups of sessions that were killed are gone. Raises RuntimeError where a process stays."""
     left = {place.name.removeprefix(PREFIX) for kind in KINDS for place in _own(kind).glob(f"{PREFIX}*")}
     for session in (word for word in left if not Path("/proc", word).exists()):
-        for name in ("operator/ssh", "operator", "hosts", "origin"):
+        for name in ("operator/ssh", "operator", "hosts/first", "hosts", "origin"):
             Group(name, session).remove()
 
 

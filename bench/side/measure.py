@@ -6,14 +6,16 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkdtemp
 
-from bench.side.contestant import Command, Contestant, Stage, Step
+from bench.side.contestant import Contestant, Stage, Step
 from bench.side.contestants.logins import login
 from bench.side.groups import Group
 from bench.side.net import LINES, Net
+from bench.side.profile import Profile
 from bench.side.proof import wrong
 from bench.side.recipe import Recipe
 from bench.side.result import Cell
@@ -23,13 +25,16 @@ PAUSE_SECONDS = 1.1
 """Between steps: peers name releases by the second."""
 
 Tell = Callable[[Cell], None]
-Around = Callable[[Net, Command], Command]
+Profiled = Callable[[Step, Iterable[str]], None]
 
 
 def measure(
-    contestant: Contestant, recipe: Recipe, line: str, hosts: int, steps: set[str], tell: Tell, around: Around | None = None
+    contestant: Contestant, recipe: Recipe, line: str, hosts: int, steps: set[str], tell: Tell, profiled: Profiled | None = None
 ) -> list[Cell]:
-    """On fresh hosts. Steps that are not wanted are taken all the same when later ones need them, and not told."""
+    """On fresh hosts. Steps that are not wanted are taken all the same when later ones need them, and not told. `profiled` is told where
+
+    each one's time went; its cells are slower then, and no figures.
+    """
     with Net(hosts, LINES[line], origin=recipe.repository if contestant.pulls else None) as net:
         place = net.directory / "work"
         place.mkdir()
@@ -39,20 +44,21 @@ def measure(
         cells = []
         wanted = [number for number, step in enumerate(contestant.steps) if step.name in steps]
         for step in contestant.steps[: max(wanted, default=-1) + 1]:
-            for _ in range(step.times if step.name in steps else 1):
-                cell = _take(contestant, stage, line, step, around if step.name in steps else None)
+            for _ in range(step.times if step.name in steps and profiled is None else 1):
+                cell = _take(contestant, stage, line, step, profiled if step.name in steps else None)
                 if step.name in steps:
                     cells.append(cell)
                     tell(cell)
         return cells
 
 
-def _take(contestant: Contestant, stage: Stage, line: str, step: Step, around: Around | None) -> Cell:
+def _take(contestant: Contestant, stage: Stage, line: str, step: Step, profiled: Profiled | None) -> Cell:
     net = stage.net
     os.sync()
     command = contestant.command(stage, step)
-    if around is not None:
-        command = around(net, command)
+    profile = Profile(Path(mkdtemp(dir=net.directory))) if profiled is not None else None
+    if profile is not None:
+        command = profile.begin(net, command)
     traffic, logins = net.traffic(), net.logins()
     operator, ssh, hosts = net.operator.cpu_seconds, net.ssh.cpu_seconds, net.served.cpu_seconds
     output = net.directory / "output"
@@ -76,6 +82,8 @@ def _take(contestant: Contestant, stage: Stage, line: str, step: Step, around: A
     net.ssh.end()
     net.operator.end()
     time.sleep(PAUSE_SECONDS)
+    if profile is not None and profiled is not None:
+        profiled(step, profile.end())
     return Cell(
         contestant=contestant.name,
         line=line,

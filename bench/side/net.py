@@ -53,6 +53,7 @@ class Traffic:
 class Net:
     """`count` hosts named a, b, c …; with `origin`, one more that holds a git repository they can pull from.
 
+    `operator` counts the operator's processes, `ssh` those of them that are ssh; `served` all hosts', `first` the first host's of them.
     The operator's home has an ssh configuration for all of them; the first `ssh` on its PATH is the real one, counted by itself.
     """
 
@@ -63,6 +64,7 @@ class Net:
         self.operator = Group("operator")
         self.ssh = Group("operator/ssh")
         self.served = Group("hosts")
+        self.first = Group("hosts/first")
         self.origin = Group("origin")
         self.hosts = Hosts(count + (1 if origin else 0))
         self._repository = origin
@@ -72,10 +74,11 @@ class Net:
         try:
             sweep()
             _sweep_directories()
-            for group in (self.operator, self.ssh, self.served, self.origin):
+            for group in (self.operator, self.ssh, self.served, self.first, self.origin):
                 group.make()
             with self.served.inside():
                 self.hosts.up()
+            self.first.take(list(self.hosts.pids(self.names[0])))
             self._home()
             self._connect()
             if self._repository:
@@ -96,7 +99,7 @@ class Net:
             self._delay.communicate(timeout=30)  # it ends with its stdin
             self._delay = None
         self.hosts.down()
-        for group in (self.ssh, self.operator, self.served, self.origin):
+        for group in (self.ssh, self.operator, self.first, self.served, self.origin):
             group.remove()
         shutil.rmtree(self.directory, ignore_errors=True)
 
