@@ -11,6 +11,7 @@ from pathlib import Path
 from bench.side import groups, machine
 from bench.side.contestant import Step
 from bench.side.contestants import CONTESTANTS
+from bench.side.growth import AXES, grown
 from bench.side.measure import measure
 from bench.side.net import LINES
 from bench.side.recipe import recipe
@@ -28,28 +29,51 @@ def main(words: Sequence[str]) -> int:
         print(f"bin/bench: {reason}. Nothing was changed.", file=sys.stderr)
         return 3
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing is left then either
-    about = {**machine.about(), "load before": f"{machine.load():.1f}"}
-    made = recipe()
-    cells: list[Cell] = []
-    missing: dict[str, str] = {}
+    run = Run(wanted.json)
+    try:
+        if wanted.growth is not None:
+            chosen = {name: axis for name, axis in AXES.items() if name in wanted.growth}
+            for cell in grown(chosen, wanted.most_hosts, wanted.most_files, _tell):
+                run.add(cell)
+        else:
+            _side_by_side(wanted, run)
+    except KeyboardInterrupt:
+        print("bin/bench: interrupted; the tables hold what there is", file=sys.stderr)
+    if not wanted.profile:
+        print("\n".join(tables(run.result())))
+    return 1 if any(cell.wrong for cell in run.cells) else 0
+
+
+class Run:
+    """What has been measured so far; `file` holds it after each contestant, when there is one."""
+
+    def __init__(self, file: Path | None) -> None:
+        self.cells: list[Cell] = []
+        self.missing: dict[str, str] = {}
+        self._file = file
+        self._about = {**machine.about(), "load before": f"{machine.load():.1f}"}
+
+    def add(self, *cells: Cell) -> None:
+        self.cells += cells
+        if self._file:
+            self.result().write(self._file)
+
+    def result(self) -> Result:
+        return Result({**self._about, "load after": f"{machine.load():.1f}"}, recipe().packed_bytes, self.cells, self.missing)
+
+
+def _side_by_side(wanted: argparse.Namespace, run: Run) -> None:
     for name in wanted.only:
         lacks = CONTESTANTS[name].missing()
         if lacks:
-            missing[name] = lacks
+            run.missing[name] = lacks
             print(f"{name}: {lacks}", file=sys.stderr)
     for line in wanted.nets:
         for count in wanted.hosts:
             for _ in range(wanted.runs):
-                for name in (name for name in wanted.only if name not in missing):
+                for name in (name for name in wanted.only if name not in run.missing):
                     profiled = _show if wanted.profile and name == "shipway" else None
-                    cells += measure(CONTESTANTS[name], made, line, count, set(wanted.steps), _tell, profiled)
-    if wanted.profile:
-        return 0
-    result = Result({**about, "load after": f"{machine.load():.1f}"}, made.packed_bytes, cells, missing)
-    if wanted.json:
-        result.write(wanted.json)
-    print("\n".join(tables(result)))
-    return 1 if any(cell.wrong for cell in cells) else 0
+                    run.add(*measure(CONTESTANTS[name], recipe(), line, count, set(wanted.steps), _tell, profiled))
 
 
 def _show(step: Step, lines: Iterable[str]) -> None:
@@ -78,6 +102,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--profile", action="store_true", help="where the time goes, of Shipway's operator and its first host's agent; no table"
     )
+    parser.add_argument(
+        "--growth", type=_names(AXES), nargs="?", const=list(AXES), help=f"the second table, of {', '.join(AXES)} (default: all)"
+    )
+    parser.add_argument("--most-hosts", type=int, default=64, help="of --growth (default: 64)")
+    parser.add_argument("--most-files", type=int, default=20_000, help="of --growth (default: 20000)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure there")
     return parser
 

@@ -98,8 +98,8 @@ def _memory(result: Result) -> Iterator[Judged]:
     few, lots = (result.figure(lambda cell: cell.own_cpu_seconds, US, "lan", hosts, "small") for hosts in (1, 64))
     each = None if few is None or lots is None else (lots - few) / 63
     yield Judged("operator's CPU a host, 64 hosts", "0.04 s", each, 0.04, "s")
-    apart = result.figure(lambda cell: cell.activation_seconds, US, "lan", 50, "small")
-    yield Judged("first switch to last switch, 50 hosts", "a round trip + 20 ms", _scaled(apart, 1e3), 20.0, "ms")
+    apart = result.figure(lambda cell: cell.activation_seconds, US, "lan", 64, "small")
+    yield Judged("first switch to last switch, 64 hosts (50 in the goal)", "a round trip + 20 ms", _scaled(apart, 1e3), 20.0, "ms")
 
 
 def _best(result: Result, line: str, hosts: int) -> float | None:

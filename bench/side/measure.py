@@ -74,6 +74,7 @@ def _take(contestant: Contestant, stage: Stage, line: str, step: Step, profiled:
             start_new_session=True,
         )
         late = threading.Timer(LIMIT_SECONDS, process.kill)  # a wait with a bound looks only every 50 ms
+        late.daemon = True
         late.start()
         code = process.wait()
         wall = time.monotonic() - began

@@ -15,7 +15,8 @@ class Cell:
     """`wrong` says what a host served that it should not, or how the command ended; a cell with it counts nowhere.
 
     `activation_seconds` is from the first host's switch to the last one's, None where nothing switched. CPU of hosts is counted until
-    one second after the end. `operator_bytes` is the operator's memory at its height without its ssh processes.
+    one second after the end. `operator_bytes` is the operator's memory at its height without its ssh processes. `growth` names what is
+    larger than usual, as "AXIS: SIZE"; "" in a run side by side.
     """
 
     contestant: str
@@ -34,6 +35,7 @@ class Cell:
     sent_packets: int
     logins: int
     activation_seconds: float | None = None
+    growth: str = ""
 
     @property
     def overhead_seconds(self) -> float:
@@ -56,11 +58,9 @@ class Result:
 
     def figure(self, of: Callable[[Cell], float | None], contestant: str, line: str, hosts: int, step: str) -> float | None:
         """The median of the good cells; None where there is none."""
-        found = [
-            of(cell)
-            for cell in self.cells
-            if (cell.contestant, cell.line, cell.hosts, cell.step) == (contestant, line, hosts, step) and not cell.wrong
-        ]
+        wanted = (contestant, line, hosts, step, "")
+        good = [cell for cell in self.cells if not cell.wrong]
+        found = [of(cell) for cell in good if (cell.contestant, cell.line, cell.hosts, cell.step, cell.growth) == wanted]
         known = [figure for figure in found if figure is not None]
         return median(known) if known else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from statistics import median
 
 from bench.side.goals import Judged, judged
 from bench.side.result import Cell, Result
@@ -12,9 +13,10 @@ def tables(result: Result) -> Iterator[str]:
     """Lines of Markdown."""
     yield "; ".join(f"{name}: {text}" for name, text in result.about.items())
     yield from ("", *goal_table(judged(result)))
-    for line, hosts in dict.fromkeys((cell.line, cell.hosts) for cell in result.cells):
+    yield from growth_table(result)
+    for line, hosts in dict.fromkeys((cell.line, cell.hosts) for cell in result.cells if not cell.growth):
         yield from ("", f"### {line}, {hosts} host{'' if hosts == 1 else 's'}", "")
-        yield from _table([cell for cell in result.cells if (cell.line, cell.hosts) == (line, hosts)], result)
+        yield from _table([cell for cell in result.cells if (cell.line, cell.hosts, cell.growth) == (line, hosts, "")], result)
 
 
 COLUMNS = (
@@ -32,6 +34,35 @@ def goal_table(goals: Sequence[Judged]) -> Iterator[str]:
             digits = 2 if one.unit in ("s", "MB") else 0
             bound, figure = (f"{number:,.{digits}f} {one.unit}".strip() for number in (one.bound, one.figure))
             yield f"| {one.what} | {one.goal} | {bound} | {figure} | {'met' if one.met else '**not met**'} |"
+
+
+GROWTH_STEPS = ("first", "small", "none", "rollback", "status", "history")
+
+
+def growth_table(result: Result) -> Iterator[str]:
+    """How each step grows: wall seconds, CPU seconds of the operator and of one host, and the operator's memory."""
+    rows = dict.fromkeys(cell.growth for cell in result.cells if cell.growth)
+    if not rows:
+        return
+    yield from ("", "Each: wall s / operator's CPU s / CPU s a host / operator's MB", "")
+    yield f"| | {' | '.join(GROWTH_STEPS)} |"
+    yield f"|---|{'---:|' * len(GROWTH_STEPS)}"
+    for row in rows:
+        cells = [cell for cell in result.cells if cell.growth == row]
+        yield f"| {row} | {' | '.join(_grown([cell for cell in cells if cell.step == step]) for step in GROWTH_STEPS)} |"
+
+
+def _grown(cells: list[Cell]) -> str:
+    if not cells:
+        return "–"
+    good = [cell for cell in cells if not cell.wrong]
+    if not good:
+        return "**wrong**"
+    wall, own, hosts, memory = (
+        median(figures)
+        for figures in zip(*((c.wall_seconds, c.own_cpu_seconds, c.hosts_cpu_seconds / c.hosts, c.operator_bytes / 1e6) for c in good))
+    )
+    return f"{wall:.1f} / {own:.2f} / {hosts:.2f} / {memory:.0f}"
 
 
 def _table(cells: list[Cell], result: Result) -> Iterator[str]:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from bench.side.contestant import DEPLOYMENTS, Command, Stage, Step
-from bench.side.recipe import CONFIGURATION, RESTART, TASK_SECONDS
+from bench.side.recipe import RESTART, TASK_SECONDS
 from tests.apps.repository import Repository
 
 ROOT = Path(__file__).parents[3]
@@ -37,7 +37,7 @@ class Shipway:
         subprocess.run(["git", "clone", "--quiet", str(stage.recipe.repository), str(stage.place / "project")], check=True)
         project = Repository(stage.place / "project")
         project.git("checkout", "--quiet", "-B", "main", "v2")
-        project.write("shipway.toml", CONFIGURATION + environment(stage.net.names))
+        project.write("shipway.toml", stage.recipe.shape.configuration + environment(stage.net.names))
         project.commit("Hosts")
 
     def command(self, stage: Stage, step: Step) -> Command:
