@@ -110,7 +110,7 @@ def _make(shape: Shape, repository: Path) -> dict[str, Any]:
         raise RuntimeError(f"git fast-import ended with {importer.returncode}")
     subprocess.run(["git", "-C", str(repository), "gc", "--quiet"], check=True)
     packer = zlib.compressobj(6)
-    with subprocess.Popen(["git", "-C", str(repository), "archive", "v1"], stdout=subprocess.PIPE) as archive:
+    with subprocess.Popen(["git", "-C", str(repository), "archive", "refs/tags/v1"], stdout=subprocess.PIPE) as archive:
         assert archive.stdout is not None
         packed = sum(len(packer.compress(part)) for part in iter(partial(archive.stdout.read, 1 << 20), b"")) + len(packer.flush())
     return {"packed_bytes": packed, "files": files}
