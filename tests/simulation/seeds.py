@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 from tests.simulation.story import Told, tell
 
-
 YOUNG = 50_000
 """Objects made before the collector looks again: a story makes some 100,000, and all of them end with it."""
 
