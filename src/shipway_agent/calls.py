@@ -140,6 +140,12 @@ def _put_many(call: Call) -> Dict[str, Any]:
     return blobs.put_many(call.context(), call.args, call.body)
 
 
+def _feed(call: Call) -> Dict[str, Any]:
+    from shipway_agent.feed import feed
+
+    return feed.feed(call)
+
+
 def _prove(call: Call) -> Dict[str, Any]:
     from shipway_agent import visitor
     from shipway_agent.primitives import prove
@@ -196,6 +202,7 @@ CALLS: Dict[str, Answer] = {
     "lack": _lack,
     "put": _put,
     "put_many": _put_many,
+    "feed": _feed,
     "decide": _decide,
     "run": _run,
     "events": _events,

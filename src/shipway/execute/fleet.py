@@ -40,6 +40,7 @@ WAITS: Mapping[str, str] = {
     "lack": "what it lacks",
     "put": "a file to arrive",
     "put_many": "files to arrive",
+    "feed": "parcels to arrive, from here and from the other hosts",
     "events": "its journal",
     "tail": "its logs",
     "manifest": "the list of its files",

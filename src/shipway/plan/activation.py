@@ -8,6 +8,7 @@ from typing import Any
 from shipway.model.facts import HostFacts, Json, serves
 from shipway.model.intent import Host, Intent
 from shipway.model.plan import Step, Wave
+from shipway.model.whereabouts import dialled, found_at
 from shipway.plan import steps
 from shipway.plan.front import certificates_step, closing_step, front_door
 
@@ -80,21 +81,12 @@ def peer_addresses(host: Host, facts: Mapping[str, HostFacts]) -> list[str]:
     port = facts[host.name].peer_port
     if port is None:
         return []
-    name = host.peer or ("127.0.0.1" if host.address == "local" else _host_part(host.address))
-    return [f"[{name}]:{port}" if ":" in name else f"{name}:{port}"]
+    return [dialled(found_at(host), port)]
 
 
 def lead_of(hosts: Sequence[Host]) -> Host:
     """The host whose journal holds the decision: the first by id."""
     return min(hosts, key=lambda host: host.name)
-
-
-def _host_part(address: str) -> str:
-    """`deploy@10.0.0.1` and `ssh://deploy@10.0.0.1:22` name 10.0.0.1."""
-    name = address.removeprefix("ssh://").split("/")[0].rpartition("@")[2]
-    if name.startswith("["):
-        return name[1:].partition("]")[0]
-    return name.partition(":")[0] if name.count(":") == 1 else name
 
 
 def proof_pages(document: Json) -> list[dict[str, Any]]:

@@ -1,0 +1,165 @@
+"""Parcels that come from several sides in; each kept once, and who waits for one is told. Threads share it."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Dict, Iterable, List, Optional, Protocol, Set, Tuple
+
+from shipway_agent.errors import AgentError
+
+OPERATOR = ""
+"""Where a parcel came from that no peer gave."""
+
+AGAIN_SECONDS = 1.0
+"""A parcel that has been on its way for so long is taken from another peer as well; the first that is whole counts."""
+
+AT_MOST = 3
+"""Peers that one parcel may be on its way from at once."""
+
+
+class Store(Protocol):
+    """Where the bytes of parcels lie on this host."""
+
+    def has(self, digest: str) -> bool:
+        """Whether it is here and whole."""
+        ...
+
+    def keep(self, digest: str, data: bytes) -> None:
+        """Put a verified one there. Raises AgentError."""
+        ...
+
+    def read(self, digest: str) -> bytes:
+        """The bytes of one. Raises Missing."""
+        ...
+
+
+class Lie(AgentError):
+    """Bytes that are not what their digest says."""
+
+    def __init__(self, digest: str) -> None:
+        super().__init__("flipped", f"what came as parcel {digest} is something else; it was thrown away", digest=digest)
+
+
+@dataclass
+class Shelf:
+    """What a host wants (bytes by digest), what of it is here, and what is on its way from whom."""
+
+    store: Store
+    wanted: Dict[str, int] = field(default_factory=dict)
+    came: Dict[str, int] = field(default_factory=dict)
+    _here: List[str] = field(default_factory=list)
+    _lacking: Set[str] = field(default_factory=set)
+    _named: bool = False
+    _on_way: Dict[str, Dict[str, float]] = field(default_factory=dict)
+    _moved: float = field(default_factory=time.monotonic)
+    _closed: bool = False
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all that is wanted has been named and is here."""
+        return self._named and not self._lacking
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def want(self, parcels: Iterable[Tuple[str, int]], *, last: bool = False) -> None:
+        """These are wanted too; with `last`, no more will be. What a cut left here counts."""
+        new = [(digest, size, self.store.has(digest)) for digest, size in parcels if digest not in self.wanted]
+        with self._changed:
+            for digest, size, here in new:
+                self.wanted[digest] = size
+                if here:
+                    self._here.append(digest)
+                else:
+                    self._lacking.add(digest)
+            self._named = self._named or last
+            self.move()
+            self._changed.notify_all()
+
+    def lacking(self) -> List[str]:
+        """What is wanted and not here, in the order in which it is wanted."""
+        with self._changed:
+            return [digest for digest in self.wanted if digest in self._lacking]
+
+    def lacks(self, digest: str) -> bool:
+        return digest in self._lacking
+
+    def move(self) -> None:
+        """Something moves: a part of a parcel has come, or who brings some has been named."""
+        self._moved = time.monotonic()
+
+    def still_seconds(self) -> float:
+        """How long nothing has moved."""
+        return time.monotonic() - self._moved
+
+    def since(self, count: int) -> List[str]:
+        """What came behind the first `count`, in the order in which it came."""
+        with self._changed:
+            return self._here[max(0, count) :]
+
+    def put(self, digest: str, data: bytes, giver: str) -> bool:
+        """Keep a parcel; False when it was here already or nobody wants it. Raises Lie, and AgentError where it cannot be kept."""
+        if digest not in self.wanted:
+            return False
+        if len(data) != self.wanted[digest] or hashlib.blake2b(data, digest_size=32).hexdigest() != digest:
+            raise Lie(digest)
+        with self._changed:
+            self.came[giver] = self.came.get(giver, 0) + len(data)
+            if digest not in self._lacking:
+                return False
+        self.store.keep(digest, data)
+        with self._changed:
+            if digest not in self._lacking:
+                return False
+            self._lacking.discard(digest)
+            self._on_way.pop(digest, None)
+            self._here.append(digest)
+            self.move()
+            self._changed.notify_all()
+            return True
+
+    def claim(self, giver: str, offered: Iterable[str]) -> Optional[str]:
+        """A parcel that this peer is to be asked for: one that nobody brings, else one that has been on its way for long."""
+        now = time.monotonic()
+        with self._changed:
+            late = None
+            for digest in offered:
+                if digest not in self._lacking:
+                    continue
+                ways = self._on_way.setdefault(digest, {})
+                if not ways:
+                    ways[giver] = now
+                    return digest
+                if giver not in ways and len(ways) < AT_MOST and min(ways.values()) < now - AGAIN_SECONDS:
+                    late = late or digest
+            if late is not None:
+                self._on_way[late][giver] = now
+            return late
+
+    def release(self, giver: str, digest: str) -> None:
+        """It does not come from there."""
+        with self._changed:
+            self._on_way.get(digest, {}).pop(giver, None)
+            self._changed.notify_all()
+
+    def wait(self, count: int, seconds: float) -> None:
+        """Return when more than `count` are here, or everything is, or nothing more is wanted, or the time is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._here) > count or self._closed, seconds)
+
+    def wait_for_change(self, seconds: float) -> None:
+        """Return when anything changed, or the time is over."""
+        with self._changed:
+            if not self._closed:
+                self._changed.wait(seconds)
+
+    def close(self) -> None:
+        """Nobody waits any more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
