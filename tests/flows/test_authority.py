@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from shipway.flows.head import intent_of_head
 from shipway.flows.project import open_project
-from shipway.flows.want import intent_of_head
 from shipway.model.errors import Refused, WrongInput
 from tests.apps import Repository
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from shipway.flows.attempt import attempt
+from shipway.flows.head import intent_of_head
 from shipway.flows.lost import settle_without
 from shipway.flows.project import open_project
 from shipway.flows.serving import serving
 from shipway.flows.settle import settle
-from shipway.flows.want import intent_of_head
 from shipway.flows.words import AbortWords
 from shipway.model.errors import Failed
 from shipway.model.event import Event

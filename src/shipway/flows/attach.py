@@ -11,9 +11,9 @@ from shipway.execute import ask
 from shipway.execute.fleet import Fleet
 from shipway.execute.follow import Follower, Rows
 from shipway.execute.telling import Tell
+from shipway.flows.head import intent_of_head
 from shipway.flows.project import open_project
-from shipway.flows.transact import reach
-from shipway.flows.want import intent_of_head
+from shipway.flows.reach import reach
 from shipway.flows.watched import Watched, meant
 from shipway.flows.words import AttachWords
 from shipway.flows.words_of_failure import unreachable

@@ -8,13 +8,13 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from shipway.execute import ask, decision, lease
 from shipway.execute.ask import Facts
 from shipway.execute.fleet import Fleet
-from shipway.execute.lease import Claim, Fenced
+from shipway.execute.lease import Claim, Contended, Fenced
 from shipway.execute.telling import Tell
 from shipway.execute.undo import left_of, undo_tasks
 from shipway.execute.uninterrupted import to_its_end, undisturbed
@@ -32,11 +32,12 @@ TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Leases of one driver on the whole fleet, and what was there when it had them all."""
+    """Leases of one driver on the whole fleet, and what was there when it had them all. `given_back` are hosts that have theirs back."""
 
     claim: Claim
     facts: dict[str, Facts]
     tell: Tell
+    given_back: set[str] = field(default_factory=set)
 
 
 async def read(fleet: Fleet, *, verify: bool = False, may_leave_out: bool = False) -> dict[str, Facts]:
@@ -68,19 +69,20 @@ async def hold(
     if not lost:
         refuse_without_lead(facts, fleet, environment)
     try:
-        claim, told = await _claim(fleet, environment, facts, tell, document, lost)
+        claim, told, facts = await _claim(fleet, environment, facts, tell, document, lost)
     except HostError as error:
         raise unreachable({error.host: error}, fleet) from error
     async with lease.renewed(fleet, claim):
+        given_back: set[str] = set()
         try:
-            facts = await settled(fleet, claim, told, environment)
-            yield Hold(claim, facts, told)
+            facts = await settled(fleet, claim, told, environment, facts)
+            yield Hold(claim, facts, told, given_back)
         finally:
-            await undisturbed(lease.release(fleet, claim))
+            await undisturbed(lease.release(fleet, claim, besides=given_back))
 
 
-async def settled(fleet: Fleet, claim: Claim, tell: Tell, environment: Environment) -> dict[str, Facts]:
-    """Read all hosts; settle each deployment that is open anywhere under this driver's number; read again.
+async def settled(fleet: Fleet, claim: Claim, tell: Tell, environment: Environment, facts: dict[str, Facts]) -> dict[str, Facts]:
+    """Settle each deployment that is open anywhere, by `facts` that were read under the leases, under this driver's number; read again.
 
     What one member has recorded as decided is followed by all, of the highest term where two differ. Else the lead decides, or, where
     that is written off, the first of the others. Tasks that ran for a deployment that did not go live are undone then, or named: its own
@@ -90,7 +92,7 @@ async def settled(fleet: Fleet, claim: Claim, tell: Tell, environment: Environme
     """
     begun: list[str] = []
     try:
-        return await _settled(fleet, claim, tell, environment, begun)
+        return await _settled(fleet, claim, tell, environment, facts, begun)
     except asyncio.CancelledError:
         if not begun:
             raise lease.interrupted() from None
@@ -102,8 +104,9 @@ async def settled(fleet: Fleet, claim: Claim, tell: Tell, environment: Environme
         ) from None
 
 
-async def _settled(fleet: Fleet, claim: Claim, tell: Tell, environment: Environment, begun: list[str]) -> dict[str, Facts]:
-    facts = await read(fleet)
+async def _settled(
+    fleet: Fleet, claim: Claim, tell: Tell, environment: Environment, facts: dict[str, Facts], begun: list[str]
+) -> dict[str, Facts]:
     open_ones = unsettled(facts, besides=claim.deployment)
     if not claim.lost:
         refuse_without_lead(facts, fleet, environment, besides=claim.deployment)
@@ -167,7 +170,8 @@ async def _claim(
     tell: Tell,
     document: Callable[[int, str], Mapping[str, Any]],
     lost: tuple[str, ...],
-) -> tuple[Claim, Tell]:
+) -> tuple[Claim, Tell, dict[str, Facts]]:
+    in_order = False
     for _ in range(TRIES):
         number = ask.next_number(facts)
         deployment = f"{number}-{secrets.token_hex(3)}"
@@ -185,11 +189,10 @@ async def _claim(
         )
         told = tell.named(deployment)
         try:
-            await lease.take(fleet, claim, told)
-        except Fenced:
+            return claim, told, await lease.take(fleet, claim, told, in_order=in_order)
+        except (Fenced, Contended) as beaten:
+            in_order = in_order or isinstance(beaten, Contended)
             facts = await read(fleet)
-            continue
-        return claim, told
     raise Refused(
         "another operator takes leases at the same time and is always quicker",
         state="nothing was touched by this command",

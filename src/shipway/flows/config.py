@@ -13,8 +13,8 @@ from shipway.config.sources import sources
 from shipway.execute.telling import Tell
 from shipway.flows.begin import read
 from shipway.flows.project import Project, open_project
+from shipway.flows.reach import reach, typed
 from shipway.flows.sealed import folder_of, same, variables
-from shipway.flows.transact import reach, typed
 from shipway.flows.values import NoValue, environments, place, source, values
 from shipway.flows.want import want
 from shipway.flows.words import ConfigWords

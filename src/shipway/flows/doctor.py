@@ -15,8 +15,8 @@ from shipway.flows.front import serving
 from shipway.flows.hints import hint
 from shipway.flows.operator import Operator, look_here
 from shipway.flows.project import open_project
+from shipway.flows.reach import reach
 from shipway.flows.resume import resume
-from shipway.flows.transact import reach
 from shipway.flows.unheard import waits
 from shipway.flows.want import want
 from shipway.flows.words import DoctorWords, ResumeWords

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from shipway.flows.head import intent_of_head
 from shipway.flows.memory import remembered
 from shipway.flows.project import open_project
-from shipway.flows.want import intent_of_head
 from shipway.flows.words import HistoryWords
 from shipway.model.event import Event
 from shipway.model.verdict import Verdict

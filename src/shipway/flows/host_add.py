@@ -16,11 +16,11 @@ from shipway.config.resolve import resolve
 from shipway.flows.attempt import Attempt, attempt
 from shipway.flows.begin import read
 from shipway.flows.deploy import deployed
+from shipway.flows.head import intent_of_head
 from shipway.flows.machines import Order, make_ready, read_keys
 from shipway.flows.project import Project, open_project
+from shipway.flows.reach import reach, typed
 from shipway.flows.setup import verdict_of
-from shipway.flows.transact import reach, typed
-from shipway.flows.want import intent_of_head
 from shipway.flows.words import DeployWords, HostAddWords
 from shipway.model.errors import Failed, Refused, ShipwayError, Unsettled, WrongInput
 from shipway.model.event import Event

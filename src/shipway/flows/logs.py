@@ -10,9 +10,9 @@ from shipway.execute import ask
 from shipway.execute.fleet import Fleet
 from shipway.execute.tail import Tail, Told
 from shipway.execute.telling import Tell
+from shipway.flows.head import intent_of_head
 from shipway.flows.project import Project, open_project, release_meant
-from shipway.flows.transact import reach, typed
-from shipway.flows.want import intent_of_head
+from shipway.flows.reach import reach, typed
 from shipway.flows.words import LogsWords
 from shipway.flows.words_of_failure import unreachable
 from shipway.model.errors import HostError, WrongInput

@@ -16,7 +16,7 @@ from shipway.execute.setup import set_up
 from shipway.execute.telling import Tell
 from shipway.flows.begin import who
 from shipway.flows.hints import hint
-from shipway.flows.transact import reach
+from shipway.flows.reach import reach
 from shipway.model.errors import AGAIN, HostError, Refused, ShipwayError, Unsettled, WrongInput
 from shipway.model.intent import Host, Intent
 from shipway.model.machine import Thing

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
 from shipway.flows.project import Project
-from shipway.flows.transact import reach
+from shipway.flows.reach import reach
 from shipway.ledger.history import Journal
 from shipway.ledger.retell import retold
 from shipway.ledger.store import Ledger

@@ -12,8 +12,8 @@ from shipway.execute.telling import Tell
 from shipway.flows.begin import read, who
 from shipway.flows.front import Caddies
 from shipway.flows.project import open_project
+from shipway.flows.reach import reach, typed
 from shipway.flows.tools import Tools
-from shipway.flows.transact import reach, typed
 from shipway.flows.want import filled, make, want
 from shipway.flows.without import leave_out
 from shipway.flows.words import PlanWords

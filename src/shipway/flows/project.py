@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from shipway.config.load import load
 from shipway.config.locate import Place, locate
 from shipway.model.errors import WrongInput
 from shipway.release.refs import resolve_ref
@@ -29,7 +29,7 @@ class Project:
         """The environment that is meant: the one named, or the only one. Raises WrongInput naming them all."""
         if name is not None:
             return name
-        names = list(load(self.head, self.place.file).document.environment)
+        names = self._environments()
         if len(names) == 1:
             return names[0]
         raise WrongInput(
@@ -38,6 +38,18 @@ class Project:
             hint=f"name it: shipway deploy {names[0]}" if names else f"add [environment.NAME] with its hosts to {self.place.file}",
             code="environment",
         )
+
+    def _environments(self) -> list[str]:
+        """Their names. Raises WrongInput where the file is wrong; one that has a single name is validated when that is resolved."""
+        try:
+            found = tomllib.loads(self.head.decode("utf-8")).get("environment")
+        except (ValueError, RecursionError):
+            found = None
+        if isinstance(found, dict) and len(found) == 1:
+            return list(found)
+        from shipway.config.load import load  # brings pydantic along
+
+        return list(load(self.head, self.place.file).document.environment)
 
 
 def open_project(directory: Path) -> Project:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from shipway.flows.attempt import attempt
+from shipway.flows.head import intent_of_head
 from shipway.flows.project import open_project
 from shipway.flows.serving import serving
 from shipway.flows.settle import again_of, settle, shipping_of
-from shipway.flows.want import intent_of_head
 from shipway.flows.words import ResumeWords
 from shipway.model.errors import Failed, Unsettled
 from shipway.model.event import Event

@@ -8,10 +8,10 @@ from shipway.config.secrets.age import unseal
 from shipway.config.secrets.fingerprint import fingerprint, read_key
 from shipway.config.secrets.folder import ENDING, place_of
 from shipway.config.secrets.identities import Identities
+from shipway.flows.head import intent_of_head
 from shipway.flows.project import Project, open_project
 from shipway.flows.sealed import folder_of, name_fault, same, sealed_at
 from shipway.flows.values import own_identities
-from shipway.flows.want import intent_of_head
 from shipway.flows.words import SecretsListWords
 from shipway.ledger.store import ignored_folder
 from shipway.model.event import Event

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from shipway.config.secrets.age import recipient_fault
 from shipway.config.secrets.folder import Recipient
+from shipway.flows.head import intent_of_head
 from shipway.flows.project import open_project
 from shipway.flows.resealed import known_recipients, reseal
 from shipway.flows.sealed import folder_of
 from shipway.flows.values import own_identities
-from shipway.flows.want import intent_of_head
 from shipway.flows.words import SecretsRecipientsAddWords
 from shipway.model.errors import WrongInput
 from shipway.model.event import Event

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from shipway.flows.head import intent_of_head
 from shipway.flows.project import open_project
 from shipway.flows.resealed import known_recipients, reseal
 from shipway.flows.sealed import folder_of
 from shipway.flows.values import own_identities
-from shipway.flows.want import intent_of_head
 from shipway.flows.words import SecretsRecipientsRmWords
 from shipway.model.errors import WrongInput
 from shipway.model.event import Event

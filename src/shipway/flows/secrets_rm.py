@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from difflib import get_close_matches
 
+from shipway.flows.head import intent_of_head
 from shipway.flows.project import open_project
 from shipway.flows.sealed import folder_of
-from shipway.flows.want import intent_of_head
 from shipway.flows.words import SecretsRmWords
 from shipway.model.errors import WrongInput
 from shipway.model.event import Event

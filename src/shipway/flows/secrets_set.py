@@ -9,11 +9,11 @@ from shipway.config.secrets.fingerprint import fingerprint, read_key
 from shipway.config.secrets.folder import Folder, Recipient
 from shipway.config.secrets.identities import Identities
 from shipway.config.secrets.value import read_value
+from shipway.flows.head import intent_of_head
 from shipway.flows.project import Project, open_project
 from shipway.flows.resealed import known_recipients
 from shipway.flows.sealed import folder_of, name_fault
 from shipway.flows.values import own_identities
-from shipway.flows.want import intent_of_head
 from shipway.flows.words import SecretsSetWords
 from shipway.ledger.store import ignored_folder
 from shipway.model.errors import WrongInput

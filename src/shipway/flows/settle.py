@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from shipway.flows.attempt import Attempt
 from shipway.flows.begin import hold, is_quiet, who
-from shipway.flows.transact import connect_and_read, reach, typed
+from shipway.flows.reach import reach, typed
+from shipway.flows.transact import connect_and_read
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
 

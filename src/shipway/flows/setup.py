@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from shipway.execute.telling import Tell
+from shipway.flows.head import intent_of_head
 from shipway.flows.machines import Order, make_ready, read_keys
 from shipway.flows.project import open_project
-from shipway.flows.want import intent_of_head
 from shipway.flows.without import no_host
 from shipway.flows.words import SetupWords
 from shipway.model.errors import WrongInput

@@ -6,9 +6,9 @@ import errno
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from shipway.flows.head import intent_of_head
 from shipway.flows.memory import remembered
 from shipway.flows.project import Project, open_project
-from shipway.flows.want import intent_of_head
 from shipway.flows.words import ShowWords
 from shipway.ledger.history import find
 from shipway.model.errors import Refused, WrongInput

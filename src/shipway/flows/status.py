@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from shipway.execute import ask
 from shipway.execute.telling import Tell
+from shipway.flows.head import intent_of_head
 from shipway.flows.project import open_project
-from shipway.flows.transact import reach
+from shipway.flows.reach import reach
 from shipway.flows.unheard import waits
-from shipway.flows.want import intent_of_head
 from shipway.flows.words import StatusWords
 from shipway.model.errors import HostError
 from shipway.model.event import Event

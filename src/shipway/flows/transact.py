@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from shipway.execute.ask import Facts, next_number
@@ -20,6 +20,7 @@ from shipway.flows.begin import hold, is_quiet, read, who
 from shipway.flows.changes import Changes
 from shipway.flows.notifications import keep, keep_before_files, tell_trouble, with_secrets
 from shipway.flows.overtaken import comes_too_late, overtaken
+from shipway.flows.reach import reach, typed
 from shipway.flows.unheard import unheard
 from shipway.flows.without import Said, and_left_out, asked, behind, deploy_again, only_left_out
 from shipway.flows.words_of_failure import failed, reason, unacknowledged, unreachable
@@ -28,8 +29,6 @@ from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
 from shipway.model.plan import Plan
 from shipway.model.verdict import Verdict
-from shipway.plan.facts import read_facts
-from shipway.transports import transport_for
 
 
 class Planner(Protocol):
@@ -55,17 +54,6 @@ class Transaction:
     first: Callable[[Fleet, Mapping[str, HostFacts]], Awaitable[None]] | None = None
     changes: Changes | None = None
     unchanged: Callable[[Plan], str] | None = None
-
-
-def reach(intent: Intent, tell: Callable[..., None]) -> Fleet:
-    """The environment's hosts, not connected yet. `tell` hears of waits and lost links, as a Tell does."""
-    environment = intent.environment
-    return Fleet(environment.hosts, app=intent.app, environment=environment.name, transport_for=transport_for, tell=tell)
-
-
-def typed(facts: Mapping[str, Facts]) -> dict[str, HostFacts]:
-    """Facts with types. Raises HostError for an agent that answers nonsense."""
-    return {name: read_facts(name, fact) for name, fact in facts.items()}
 
 
 async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
@@ -114,6 +102,9 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
                 reason=lambda outcome: reason(outcome, fleet, plan.kind, str(plan.document.get("command", ""))),
             )
             outcome = await conduct.run()
+            held.given_back.update(outcome.given_back)
+        for name in fleet.reached:
+            attempt.tell("exchanged", host=name, **asdict(fleet.wire(name)))
         if outcome.ending is None or plan.lead not in outcome.ending.silent:
             await tell_trouble(fleet, plan, attempt.tell, unacknowledged(outcome, attempt.tell.deployment, fleet))
         late = await overtaken(fleet, held.claim.deployment, plan.number) if comes_too_late(outcome) and not outcome.live else None

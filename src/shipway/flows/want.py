@@ -7,11 +7,11 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from shipway.config.resolve import resolve
 from shipway.config.secrets.folder import place_of
 from shipway.execute.telling import Tell
 from shipway.flows.authority import with_authority
 from shipway.flows.project import Project
+from shipway.flows.remembered import resolved
 from shipway.flows.sealed import sealed_at, variables
 from shipway.flows.tools import Tools, programs
 from shipway.flows.values import with_values
@@ -42,7 +42,7 @@ def want(project: Project, environment: str | None, ref: str | None) -> Wanted:
     source = resolve_ref(project.repository, ref or "HEAD")
     shipped = project.repository.read_file(source.commit, project.place.file)
     sealed = sealed_at(project, name)
-    intent = resolve(
+    intent = resolved(
         project.head,
         shipped,
         name,
@@ -52,13 +52,6 @@ def want(project: Project, environment: str | None, ref: str | None) -> Wanted:
         sealed=variables(sealed),
     )
     return Wanted(with_authority(project, intent), source, ref is not None, sealed)
-
-
-def intent_of_head(project: Project, environment: str | None) -> Intent:
-    """What HEAD wants, for commands that ship nothing."""
-    name = project.environment(environment)
-    intent = resolve(project.head, project.head, name, directory=project.place.directory, name=project.place.file)
-    return with_authority(project, intent)
 
 
 async def filled(project: Project, wanted: Wanted, tell: Tell) -> Wanted:

@@ -1,0 +1,23 @@
+"""An intent in, its hosts ready to be asked out; and what they say, with types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from shipway.execute.ask import Facts
+from shipway.execute.fleet import Fleet
+from shipway.model.facts import HostFacts
+from shipway.model.intent import Intent
+from shipway.plan.facts import read_facts
+from shipway.transports import transport_for
+
+
+def reach(intent: Intent, tell: Callable[..., None]) -> Fleet:
+    """The environment's hosts, not connected yet. `tell` hears of waits and lost links, as a Tell does."""
+    environment = intent.environment
+    return Fleet(environment.hosts, app=intent.app, environment=environment.name, transport_for=transport_for, tell=tell)
+
+
+def typed(facts: Mapping[str, Facts]) -> dict[str, HostFacts]:
+    """Facts with types. Raises HostError for an agent that answers nonsense."""
+    return {name: read_facts(name, fact) for name, fact in facts.items()}

@@ -1,0 +1,95 @@
+"""Files at two commits in, the Intent out: resolved once, and read back as long as neither they nor Shipway have changed.
+
+Validation needs pydantic, and importing that is the longest part of every command's start. So what was resolved lies in the user's cache,
+beside what was built, under a name that is the digest of everything it follows from. What is wrong is never remembered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from shipway import __version__
+from shipway.model import intent as nouns
+from shipway.model.intent import Intent
+from shipway.release.checkout import cache_directory
+
+FOLDER = "resolved"
+KEPT = 64
+"""Files that stay: of so many commits and environments."""
+
+
+def resolved(
+    head: bytes,
+    shipped: bytes,
+    environment: str,
+    *,
+    directory: str,
+    name: str,
+    commit: str = "",
+    sealed: Mapping[str, str] | None = None,
+) -> Intent:
+    """What config.resolve makes of the same words. Raises WrongInput, Refused."""
+    words = [head.hex(), shipped.hex(), environment, directory, name, commit, sorted((sealed or {}).items())]
+    path = cache_directory() / FOLDER / f"{blake2b(json.dumps([*_maker(), *words]).encode(), digest_size=20).hexdigest()}.json"
+    known = _read(path)
+    if known is not None:
+        return known
+    from shipway.config.resolve import resolve
+
+    found = resolve(head, shipped, environment, directory=directory, name=name, commit=commit, sealed=sealed or {})
+    with contextlib.suppress(OSError):  # a full disk here is no reason to do nothing
+        _write(path, found)
+    return found
+
+
+def plain(value: Any) -> Any:
+    """An Intent, or what it is made of, as JSON values."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return [type(value).__name__, *(plain(getattr(value, one.name)) for one in fields(value))]
+    if isinstance(value, Mapping):
+        return {key: plain(one) for key, one in value.items()}
+    return ["", *map(plain, value)] if isinstance(value, tuple) else value
+
+
+def whole(value: Any) -> Any:
+    """What `plain` was made of. Raises TypeError, AttributeError or IndexError for anything else."""
+    if isinstance(value, dict):
+        return {key: whole(one) for key, one in value.items()}
+    if not isinstance(value, list):
+        return value
+    parts = [whole(one) for one in value[1:]]
+    return getattr(nouns, value[0])(*parts) if value[0] else tuple(parts)
+
+
+def _maker() -> list[Any]:
+    """Which Shipway resolves, down to the last change of its files: of a checkout the version alone says nothing."""
+    here = Path(__file__).parents[1]
+    found = [entry for folder in ("config", "model") for entry in os.scandir(here / folder) if entry.name.endswith(".py")]
+    return [__version__, sys.version, *sorted((entry.path, entry.stat().st_mtime_ns, entry.stat().st_size) for entry in found)]
+
+
+def _read(path: Path) -> Intent | None:
+    try:
+        found = whole(json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError, AttributeError, IndexError):
+        return None
+    return found if isinstance(found, Intent) else None
+
+
+def _write(path: Path, found: Intent) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    aside = path.with_suffix(f".{os.getpid()}")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump(plain(found), file, separators=(",", ":"))
+    aside.replace(path)
+    old = sorted(path.parent.glob("*.json"), key=lambda one: one.stat().st_mtime_ns)
+    for one in old[:-KEPT]:
+        one.unlink(missing_ok=True)

@@ -1,0 +1,109 @@
+"""What was resolved once is read back as it was, as long as nothing that it follows from has changed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shipway.config.resolve import resolve
+from shipway.flows.remembered import FOLDER, KEPT, plain, resolved, whole
+from shipway.model.errors import WrongInput
+from shipway.model.intent import Intent
+from tests.stories.project import ROOT
+
+TEXT = b"""
+app = "shop"
+shared = ["media"]
+[build]
+run = ["make", ["npm", "ci"]]
+outputs = ["public"]
+[process.web]
+run = ["serve", "$PORT"]
+health = { path = "/up", contains = "ok" }
+env = { DEBUG = "0" }
+[[task]]
+name = "migrate"
+phase = "activate"
+once = true
+run = "migrate"
+[[task]]
+name = "tidy"
+run = "tidy"
+schedule = "5 4 * * *"
+[environment.live]
+hosts = [{ name = "a", address = "deploy@10.0.0.1", roles = ["web"] }, "deploy@10.0.0.2"]
+notify = [{ command = "tell", on = ["failure"] }]
+env = { TOKEN = { command = "pass token" } }
+"""
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "shipway" / FOLDER
+
+
+def asked(text: bytes = TEXT, directory: str = "server") -> Intent:
+    return resolved(text, text, "live", directory=directory, name="shipway.toml")
+
+
+def test_it_is_the_same_intent(cache: Path) -> None:
+    wanted = resolve(TEXT, TEXT, "live", directory="server", name="shipway.toml")
+    assert whole(plain(wanted)) == wanted
+    assert asked() == wanted
+    assert len(list(cache.iterdir())) == 1
+    assert asked() == wanted
+    assert [path.stat().st_mode & 0o777 for path in cache.iterdir()] == [0o600]
+
+
+def test_another_word_or_another_byte_is_another_intent(cache: Path) -> None:
+    asked()
+    assert asked(TEXT.replace(b"5 4", b"5 5")).shipment.jobs[0].schedule == "5 5 * * *"
+    assert asked(directory="other").subdirectory == "other"
+    assert len(list(cache.iterdir())) == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'["Intent"]', b'["os", 1]', b'["Host", "a", "b"]', b"\xff"])
+def test_what_cannot_be_read_back_is_resolved_anew(cache: Path, content: bytes) -> None:
+    wanted = asked()
+    (known,) = cache.iterdir()
+    known.write_bytes(content)
+    assert asked() == wanted
+    assert known.read_bytes() != content
+
+
+def test_what_is_wrong_is_wrong_each_time_and_never_kept(cache: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(WrongInput):
+            asked(TEXT + b"\n[proces.web]\nrun = 'x'\n")
+    assert not cache.exists()
+
+
+def test_a_cache_that_cannot_be_written_is_none(cache: Path) -> None:
+    cache.parent.mkdir()
+    cache.write_bytes(b"a file in its place")
+    assert asked() == asked()
+
+
+def test_only_the_newest_stay(cache: Path) -> None:
+    cache.mkdir(parents=True)
+    for number in range(KEPT + 5):
+        (cache / f"{number}.json").write_bytes(b"")
+    asked()
+    assert len(list(cache.glob("*.json"))) == KEPT
+
+
+def test_a_command_that_finds_it_imports_no_validation(cache: Path) -> None:
+    asked()
+    program = (
+        "import sys\nfrom shipway.flows import status, remembered\n"
+        "text = sys.stdin.buffer.read()\n"
+        "assert remembered.resolved(text, text, 'live', directory='server', name='shipway.toml').app == 'shop'\n"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules} & {'pydantic', 'rich', 'zipfile', 'http'}))"
+    )
+    env = {"XDG_CACHE_HOME": str(cache.parents[1]), "PYTHONPATH": str(ROOT / "src")}
+    said = subprocess.run([sys.executable, "-c", program], input=TEXT, capture_output=True, timeout=60, check=True, env=env)
+    assert said.stdout.split() == []
