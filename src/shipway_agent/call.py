@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Mapping, Optional
 
 from shipway_agent.primitives import Context
+from shipway_agent.record import dataclass, field
 from shipway_agent.root import Root
 
 if TYPE_CHECKING:

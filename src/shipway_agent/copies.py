@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import dataclass, replace
 from typing import AbstractSet, Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 from shipway_agent import clock, drain, group, logs, ownership, reconcile, spawn
@@ -23,6 +22,7 @@ from shipway_agent.notifications.moments import CRASHED, Moment
 from shipway_agent.primitives import generations
 from shipway_agent.pulse import Pulse, Target
 from shipway_agent.reconcile import Key, Memory, Rule, Seen
+from shipway_agent.record import dataclass, replace
 from shipway_agent.root import Root
 from shipway_agent.states import COMMITTED
 from shipway_agent.surroundings import with_tools

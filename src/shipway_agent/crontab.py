@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import fcntl
 import os
-import subprocess
 import time
 from contextlib import contextmanager
-from typing import Iterator, List, Sequence
+from typing import TYPE_CHECKING, Iterator, List, Sequence
 
 from shipway_agent.errors import AgentError
 from shipway_agent.surroundings import PATH, account
+
+if TYPE_CHECKING:
+    import subprocess
 
 COMMAND_SECONDS = 5.0
 LOCK_SECONDS = 10.0
@@ -84,6 +86,8 @@ def _name(pid: str) -> str:
 
 
 def _crontab(word: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    import subprocess  # many a deployment finds everything as it should be, and runs nothing
+
     environment = {"PATH": PATH, **os.environ, "LC_ALL": "C"}
     try:
         return subprocess.run(["crontab", word], input=given, capture_output=True, timeout=COMMAND_SECONDS, env=environment, check=False)

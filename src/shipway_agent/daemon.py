@@ -12,7 +12,6 @@ import json
 import os
 import select
 import signal
-import socket
 import sys
 import time
 from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
@@ -27,7 +26,7 @@ from shipway_agent.deaths import Deaths
 from shipway_agent.decide import Attempt, Member
 from shipway_agent.errors import AgentError
 from shipway_agent.faults import unforeseen
-from shipway_agent.itself import CURRENT, LOCK_VARIABLE, argv_of, own_file, own_hash, started_as
+from shipway_agent.itself import CURRENT, LOCK_VARIABLE, own_file, own_hash, started_as
 from shipway_agent.jobs import Jobs
 from shipway_agent.jobs import Turn as Due
 from shipway_agent.journal import Journal
@@ -36,7 +35,8 @@ from shipway_agent.peers import Lead
 from shipway_agent.primitives import generations
 from shipway_agent.root import Lock, Root
 from shipway_agent.states import COMMITTED
-from shipway_agent.surroundings import PATH, account
+from shipway_agent.supervisor import AGENT, LOG, MESSAGE_BYTES, ask, ensure, environment, start
+from shipway_agent.supervisor import argv as argv_of_daemon
 from shipway_agent.wants import Document, Keep, Wants, candidates_of, generations_of, wants
 from shipway_agent.watchdog import Watchdog
 
@@ -55,22 +55,6 @@ ROTATE_SECONDS = 1.0
 """Between two looks at the logs; HURRY_SECONDS while one of them outgrows its bound, for in a second a program can fill gigabytes."""
 
 LOCK_SECONDS = 0.5
-START_SECONDS = 3.0
-"""Until another start is tried."""
-
-READY_SECONDS = 15.0
-ANSWER_SECONDS = 5.0
-IMPATIENT_SECONDS = 0.5
-"""Until the question is repeated: the daemon that got it may just have been killed."""
-
-MESSAGE_BYTES = 65536
-PASSED_ON = ("SHIPWAY_BOOT_ID", journald.STARTED_BY_SYSTEMD)
-"""What another agent in our place, and the proxy's daemon, must know as well."""
-
-LOG = "supervisor.log"
-AGENT = "supervisor_agent"
-"""Row of the journal's meta: the hash of the agent that supervises."""
-
 __all__ = ["ask", "ensure", "poke", "supervise"]
 
 
@@ -101,46 +85,6 @@ def supervise(root_path: str, proxy_path: Optional[str], *, foreground: bool = F
     return 0
 
 
-def ensure(root: Root, agent_path: Optional[str] = None, proxy_path: Optional[str] = None) -> Dict[str, Any]:
-    """Have a daemon of this very agent run, and answer what it says of itself: {"agent", "pid"}. It has taken a turn since the call.
-
-    `agent_path` is the agent's one file, by default the file this runs from; from sources any daemon will do. A daemon of another agent
-    becomes this one and keeps its processes. Raises AgentError `supervisor` with the last lines of its log when none answers within 15 s.
-    """
-    path = agent_path or own_file()
-    wanted = own_hash() if path is None or path == own_file() else os.path.basename(path).partition(".")[0]
-    until = time.monotonic() + READY_SECONDS
-    asked_to_change, start_again = False, 0.0
-    while True:
-        answer = ask(root, {"hello": True}, IMPATIENT_SECONDS)
-        if answer is not None and (answer["agent"] == wanted or path is None):
-            return answer
-        # One that holds the lock and does not answer is starting, ending or becoming another agent: a second would outlive its end.
-        if answer is None and time.monotonic() >= start_again and not root.supervised():
-            _start(root, path, proxy_path)
-            start_again = time.monotonic() + START_SECONDS
-        elif answer is not None and not asked_to_change and path is not None:
-            poke(root, {"upgrade": path, "hash": wanted})
-            asked_to_change = True
-        if time.monotonic() >= until:
-            raise _silent(root, answer, wanted)
-        time.sleep(0.02)
-
-
-def ask(root: Root, message: Mapping[str, Any], timeout_seconds: float = ANSWER_SECONDS) -> Optional[Dict[str, Any]]:
-    """Send the daemon a message and wait for its answer, which comes after a whole turn; None where no daemon runs or answers."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asker:
-        asker.bind("")  # the kernel gives it a name of its own, to which the daemon answers
-        asker.settimeout(timeout_seconds)
-        with root.at("run", create=True, mode=0o700) as run:
-            try:
-                asker.sendto(json.dumps(message).encode(), f"/proc/self/fd/{run.fd}/{SOCKET}")
-                answer: Dict[str, Any] = json.loads(asker.recv(MESSAGE_BYTES))
-            except (OSError, ValueError):
-                return None
-    return answer
-
-
 class Daemon:
     """The loop. It holds the root's lock for as long as it lives."""
 
@@ -154,7 +98,7 @@ class Daemon:
         self._copies = Copies(root, journal, self._wake, self._in_flight, say)
         self._jobs = Jobs(root, journal, say)
         self._watchdog = Watchdog(journal, self._wake)
-        self._sender = Sender(root, journal, _environment(), say)
+        self._sender = Sender(root, journal, environment(), say)
         self._journald = journald.Copy(root, self._app_of) if journald.is_there() else None
         self._known: Optional[Member] = None
         self._awaited = False
@@ -336,7 +280,7 @@ class Daemon:
             with Root(self._proxy_path) as proxy:
                 if not proxy.supervised() and pointed(proxy) is not None and proxy.names(FOLDER):
                     with proxy.proxy_lock(0.0):  # whoever changes or ends it holds this
-                        _start(proxy, own_file(), None)
+                        start(proxy, own_file(), None)
         except AgentError:
             pass  # there is no proxy here, or somebody is at it
 
@@ -388,9 +332,9 @@ class Daemon:
             return
         say(f"becomes the agent {wanted[:16]} at {path}")
         os.set_inheritable(self._lock.fd, True)
-        argv = _argv(path, self._root.path, self._proxy_path)
+        argv = argv_of_daemon(path, self._root.path, self._proxy_path)
         try:
-            os.execve(argv[0], argv, {**_environment(), LOCK_VARIABLE: str(self._lock.fd)})  # noqa: S606  # no shell is the point
+            os.execve(argv[0], argv, {**environment(), LOCK_VARIABLE: str(self._lock.fd)})  # noqa: S606  # no shell is the point
         except OSError as error:
             os.set_inheritable(self._lock.fd, False)
             say(f"could not become {path}: {error}")
@@ -462,46 +406,6 @@ def _speak_into_log(root: Root) -> None:
     os.dup2(log_fd, 2)
     os.close(null)
     os.close(log_fd)
-
-
-def _start(root: Root, path: Optional[str], proxy_path: Optional[str]) -> None:
-    """Start `supervise` in a process of its own, which leaves us behind; whether it came up, `ensure` sees."""
-    argv = _argv(path, root.path, proxy_path)
-    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    with root.at(logs.FOLDER, create=True, mode=0o700) as folder:
-        log_fd = logs.open_log(folder, LOG)
-    try:
-        actions = [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, log_fd, 1), (os.POSIX_SPAWN_DUP2, log_fd, 2)]
-        pid = os.posix_spawn(argv[0], argv, _environment(), file_actions=actions)
-    except OSError as error:
-        raise AgentError("supervisor", f"{argv[0]} cannot be started: {error.strerror}") from error
-    finally:
-        os.close(null)
-        os.close(log_fd)
-    os.waitpid(pid, 0)
-
-
-def _argv(path: Optional[str], root_path: str, proxy_path: Optional[str]) -> List[str]:
-    return argv_of(path, ["supervise", "--root", root_path, *(["--proxy", proxy_path] if proxy_path else [])])
-
-
-def _environment() -> Dict[str, str]:
-    """Nothing of the login, and above all no marker of an app whose process may have called us."""
-    ours = account()
-    found = {"PATH": PATH, "HOME": ours.home, "USER": ours.name, "LANG": "C.UTF-8"}
-    return {**found, **{name: os.environ[name] for name in PASSED_ON if name in os.environ}}
-
-
-def _silent(root: Root, answer: Optional[Mapping[str, Any]], wanted: str) -> AgentError:
-    with root.at(logs.FOLDER, create=True, mode=0o700) as folder:
-        lines = logs.last(folder, LOG, 10)
-    if answer is not None:
-        return AgentError("supervisor", f"the supervisor of {root.path} stays with agent {answer['agent'][:16]}, not {wanted[:16]}", lines)
-    return AgentError(
-        "supervisor",
-        f"the supervisor of {root.path} did not answer within {READY_SECONDS:g} s (its log: {root.path}/{logs.FOLDER}/{LOG})",
-        lines,
-    )
 
 
 def _pipe() -> Tuple[int, int]:

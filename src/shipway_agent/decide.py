@@ -6,9 +6,9 @@ it stores the new record durably before the reply leaves the host.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
+from shipway_agent.record import dataclass, field, replace
 from shipway_agent.states import BACK, COMMITTED, DECISIONS, DISCARDED, INTENT, LEASED, REVERTED, SWITCHED, TENTATIVE, IllegalMove, move
 
 LET_GO = "let_go"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import os
@@ -167,6 +166,8 @@ class Folder:
     def exchange(self, one: Name, other: Name) -> None:
         """Swap two names at once, so that neither is ever missing."""
         with self._parent(one) as (fd, name), self._parent(other) as (to_fd, to_name), naming(self.full(other)):
+            import ctypes  # few ever swap
+
             swap = 2  # RENAME_EXCHANGE; Python has no name for it
             if ctypes.CDLL(None, use_errno=True).renameat2(fd, os.fsencode(name), to_fd, os.fsencode(to_name), swap) != 0:
                 number = ctypes.get_errno()

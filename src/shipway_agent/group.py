@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import dataclass
 from typing import Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
+
+from shipway_agent.record import dataclass
 
 MARKER = "SHIPWAY_INSTANCE"
 """Name of the environment variable that every process of an app carries: "<root key>/<generation>/<process>/<instance>/<token>"."""

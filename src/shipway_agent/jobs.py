@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, Callable, Dict, List, Mapping, Optional, Set, Tuple
 
@@ -19,6 +18,7 @@ from shipway_agent.errors import AgentError, naming
 from shipway_agent.group import Instance
 from shipway_agent.journal import Journal
 from shipway_agent.primitives import generations
+from shipway_agent.record import dataclass, replace
 from shipway_agent.root import Root
 from shipway_agent.schedule import Schedule
 from shipway_agent.states import COMMITTED

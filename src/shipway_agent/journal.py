@@ -7,13 +7,13 @@ import json
 import os
 import sqlite3
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, replace
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from shipway_agent import clock, decide, witness
 from shipway_agent.decide import Member, Reply
 from shipway_agent.errors import AgentError, naming
 from shipway_agent.notifications.moments import moments
+from shipway_agent.record import astuple, dataclass, replace
 from shipway_agent.root import Root
 from shipway_agent.states import COMMITTED, REVERTED
 

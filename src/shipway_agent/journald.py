@@ -14,11 +14,9 @@ from typing import Callable, Deque, Dict, Optional, Tuple
 from shipway_agent import logs
 from shipway_agent.folder import Folder
 from shipway_agent.root import Root
+from shipway_agent.supervisor import STARTED_BY_SYSTEMD
 
 SOCKET = "/run/systemd/journal/socket"
-STARTED_BY_SYSTEMD = "INVOCATION_ID"
-"""systemd sets it for what it starts: only there a copy is made."""
-
 TURN_SECONDS = 0.5
 MOST_LINES = 2000
 """A turn: some 20 ms of a core."""

@@ -6,10 +6,10 @@ import hashlib
 import json
 import os
 import re
-from dataclasses import dataclass
 from typing import Any, Dict, Iterable, List, Protocol, Sequence, Tuple, Union
 
 from shipway_agent.errors import AgentError
+from shipway_agent.record import dataclass
 
 FILE, EXECUTABLE, LINK, SHARED, OUTPUT = "file", "executable", "link", "shared", "output"
 KINDS = (FILE, EXECUTABLE, LINK, SHARED, OUTPUT)

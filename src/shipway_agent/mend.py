@@ -15,14 +15,14 @@ def mend(call: Call) -> Dict[str, Any]:
 
     A root in which nothing is current is left as it is. Raises AgentError `supervisor` when none can be started.
     """
-    from shipway_agent import daemon
+    from shipway_agent import supervisor
     from shipway_agent.primitives import reboot
 
     if call.journal.member().current is None:
         return {"done": []}
     done: List[str] = []
     if not call.root.supervised():
-        daemon.ensure(call.root, None, call.place.proxy)
+        supervisor.ensure(call.root, None, call.place.proxy)
         done.append("its supervisor was started")
     if call.args.get("reboot") is not None:
         answer = reboot.ensure(call.context(), call.args["reboot"])

@@ -6,13 +6,12 @@ The marker names the agent that began the task and when the task must have ended
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Any, Dict, List, Optional
-from urllib.parse import quote, unquote
 
 from shipway_agent import clock
 from shipway_agent.errors import AgentError
 from shipway_agent.group import Instance, alive, kill_whole, marks
+from shipway_agent.record import dataclass
 from shipway_agent.root import Root
 
 KILL_SECONDS = 5.0
@@ -31,6 +30,8 @@ class Orphan:
 
 def marker_for(root: Root, deployment: str, key: str, until: float) -> str:
     """What a task of this agent carries in its environment."""
+    from urllib.parse import quote
+
     me = os.getpid()
     return "/".join([*_prefix(root), quote(deployment, ""), quote(key, ""), str(me), str(clock.process_start(me)), f"{until:.3f}"])
 
@@ -70,4 +71,6 @@ def _orphan(root: Root, pid: int, marker: str) -> Optional[Orphan]:
     deployment, key, runner, started, until = words[2:]
     if not (runner.isdigit() and started.isdigit()) or alive(int(runner), int(started)):
         return None
+    from urllib.parse import unquote
+
     return Orphan(unquote(deployment), unquote(key), float(until), marker, pid)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from typing import Any, Mapping, Optional
 
 from shipway_agent.errors import AgentError
@@ -53,7 +52,9 @@ def page(root: Root, number: int, document: Mapping[str, Any]) -> bytes:
 
 def plain(title: str, message: str) -> bytes:
     """A page of our own with a person's words on it."""
-    return PLAIN.format(title=html.escape(title), message=html.escape(message)).encode()
+    from html import escape  # few generations close, and it brings a long table
+
+    return PLAIN.format(title=escape(title), message=escape(message)).encode()
 
 
 def _read(root: Root, relative: str) -> Optional[bytes]:

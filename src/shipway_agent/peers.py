@@ -10,18 +10,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import secrets
+import os
 import selectors
 import socket
 import threading
 import time
-from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Protocol, Sequence, Set, Tuple
 
 from shipway_agent import clock
 from shipway_agent.decide import Attempt, Member, never_told
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
+from shipway_agent.record import dataclass, field
 from shipway_agent.root import Root
 from shipway_agent.states import DECISIONS, DISCARDED
 
@@ -290,7 +290,7 @@ def _parts(said: Mapping[str, Any]) -> List[Optional[str]]:
 
 
 def _ask_at(address: str, key: str, deployment: str, member: str, timeout_seconds: float, do: str) -> Heard:
-    nonce = secrets.token_hex(16)
+    nonce = os.urandom(16).hex()
     question = {
         "do": do,
         "deployment": deployment,

@@ -5,14 +5,18 @@ The same question serves health, key pages and the front door, so that a page is
 
 from __future__ import annotations
 
-import http.client
 import socket
 import time
-from dataclasses import dataclass, field
-from typing import Any, Dict, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
 
 from shipway_agent.address import path_of, port_of
+from shipway_agent.record import dataclass, field
 from shipway_agent.text import clean
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
+
+    from shipway_agent.connection import Connection
 
 BODY_BYTES = 1 << 20
 SEEN_CHARACTERS = 400
@@ -49,8 +53,10 @@ def ask(
 
     With `tls` the name of `host` is asked for, and whatever certificate comes is taken: who answers is proved by other means.
     """
+    from shipway_agent.connection import Connection, HTTPException  # not by those who only want to know what is there
+
     began = time.monotonic()
-    connection = _Connection(address, timeout_seconds, host if tls else "")
+    connection = Connection(address, timeout_seconds, host if tls else "")
     try:
         connection.request("GET", path, headers={"Host": host, "User-Agent": "shipway", "Connection": "close", **(headers or {})})
         response = connection.getresponse()
@@ -59,7 +65,7 @@ def ask(
         return Answer(response.status, body, names, time.monotonic() - began)
     except (TimeoutError, socket.timeout):  # two classes until Python 3.10
         return Answer(None, seconds=time.monotonic() - began, why=f"no answer within {timeout_seconds:g} s")
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except (OSError, HTTPException, ValueError) as error:
         return Answer(None, seconds=time.monotonic() - began, why=_reason(error, address))
     finally:
         connection.close()
@@ -131,22 +137,7 @@ def trim(text: str) -> str:
     return text if len(text) <= SEEN_CHARACTERS else text[: SEEN_CHARACTERS - 1] + "…"
 
 
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, address: str, timeout_seconds: float, secure_name: str = "") -> None:
-        super().__init__("localhost", timeout=timeout_seconds)
-        self._address = address
-        self._timeout_seconds = timeout_seconds
-        self._secure_name = secure_name
-        self.opened: Optional[socket.socket] = None
-
-    def connect(self) -> None:
-        # kept under a second name: http.client lets go of `sock` as soon as it knows that the server will close
-        self.opened = self.sock = connect(self._address, self._timeout_seconds)
-        if self._secure_name:
-            self.opened = self.sock = secured(self.sock, self._secure_name)
-
-
-def _read(response: http.client.HTTPResponse, connection: _Connection, until: float) -> bytes:
+def _read(response: HTTPResponse, connection: Connection, until: float) -> bytes:
     """The body, up to the bound in bytes and in time: a server that drips a byte a second does not hold us longer."""
     parts = []
     size = 0
@@ -167,10 +158,12 @@ def _read(response: http.client.HTTPResponse, connection: _Connection, until: fl
 def _reason(error: Exception, address: str) -> str:
     if isinstance(error, (ConnectionRefusedError, FileNotFoundError)):
         return f"nothing accepts connections at {address}"
+    from http.client import HTTPException, RemoteDisconnected
+
+    if isinstance(error, RemoteDisconnected):
+        return "the connection was closed before an answer came"
     if isinstance(error, ConnectionResetError):
         return "the connection was reset before an answer came"
-    if isinstance(error, http.client.RemoteDisconnected):
-        return "the connection was closed before an answer came"
-    if isinstance(error, http.client.HTTPException):
+    if isinstance(error, HTTPException):
         return f"what came is not HTTP: {error!r}"
     return f"{error}"

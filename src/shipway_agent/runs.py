@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import astuple, replace
 from typing import Any, Dict, List, Optional, Tuple
 
 from shipway_agent.journal import Journal
+from shipway_agent.record import astuple, replace
 from shipway_agent.timetable import RUNNING, JobRow, Run
 
 KEPT_RUNS = 50

@@ -9,10 +9,11 @@ when it comes first, and one that is skipped is true right behind the gap. One w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
+
+from shipway_agent.record import dataclass
 
 MINUTE_SECONDS = 60
 UTC = "UTC"

@@ -7,7 +7,6 @@ import select
 import signal
 import sys
 import threading
-from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, BinaryIO, Dict, Mapping, Optional, Tuple
 
@@ -30,6 +29,7 @@ from shipway_agent.protocol import (
     pack_json,
     read_frame,
 )
+from shipway_agent.record import dataclass, field
 
 MOST_CALLS = 256
 """Calls under way at once on one channel, each with a thread; more are refused."""

@@ -7,14 +7,13 @@ exec the child holds the daemon's lock, so that no other daemon can look for the
 from __future__ import annotations
 
 import os
-import secrets
 import socket
-from dataclasses import dataclass
 from typing import AbstractSet, Any, List, Mapping, NoReturn, Optional, Sequence, Tuple, Union
 
 from shipway_agent.address import LOOPBACK, of_port, of_socket
 from shipway_agent.errors import AgentError
 from shipway_agent.group import MARKER
+from shipway_agent.record import dataclass
 from shipway_agent.signals import set_all_back
 from shipway_agent.surroundings import PATH, defaults, identity
 
@@ -43,7 +42,7 @@ def directory_in(release: str, directory: str) -> str:
 
 def new_token() -> str:
     """A name for one start."""
-    return secrets.token_hex(8)
+    return os.urandom(8).hex()
 
 
 def argv_of(run: Union[str, Sequence[str]], port: str, path: str) -> Tuple[str, ...]:
@@ -80,7 +79,7 @@ def choose_port(held: AbstractSet[int]) -> int:
     """A free port of 127.0.0.1 that is none of `held`, below the range from which the kernel takes ports of outgoing connections."""
     highest = _first_outgoing_port() - 1
     for _ in range(1000):
-        port = LOWEST_PORT + secrets.randbelow(highest - LOWEST_PORT)
+        port = LOWEST_PORT + int.from_bytes(os.urandom(4), "big") % (highest - LOWEST_PORT)
         if port not in held and is_free(port):
             return port
     raise AgentError(

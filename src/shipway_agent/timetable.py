@@ -6,9 +6,9 @@ went back. `docs/decisions/0024-jobs.md` has the reasons.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Optional, Tuple
 
+from shipway_agent.record import dataclass, replace
 from shipway_agent.schedule import Schedule, due
 
 LATE_SECONDS = 300.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import time
 from typing import List, Optional, Sequence
 
@@ -168,6 +167,8 @@ def _runtime() -> str:
 
 
 def _run(argv: List[str], timeout_seconds: float = COMMAND_SECONDS) -> None:
+    import subprocess
+
     # A login over ssh does not always bring these two along.
     environment = {"PATH": PATH, **os.environ, "XDG_RUNTIME_DIR": _runtime(), "LC_ALL": "C"}
     environment["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={_runtime()}/bus"

@@ -9,12 +9,12 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 from shipway_agent import clock, peers
 from shipway_agent.decide import Attempt, Member, Reply, due, live, never_told
 from shipway_agent.peers import Heard
+from shipway_agent.record import dataclass
 from shipway_agent.states import DECISIONS
 
 FIRST_PAUSE_SECONDS = 0.5

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from shipway_agent import clock, daemon, group, logs, probes
+from shipway_agent import clock, daemon, group, logs, probes, supervisor
 from shipway_agent.apply import poke
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import ProcessRow
@@ -431,7 +431,7 @@ def test_another_agent_takes_over_in_the_same_process_and_keeps_its_children(hom
     newer.write_bytes(bundle.data)
     answer = daemon.ensure(home.root, str(newer))
     assert answer == {"agent": bundle.hash, "pid": pid}
-    assert home.journal.meta(daemon.AGENT) == bundle.hash
+    assert home.journal.meta(supervisor.AGENT) == bundle.hash
     assert [(row.pid, row.token) for row in home.rows(1)] == [(before.pid, before.token)]
     assert before.pid is not None
     os.kill(before.pid, signal.SIGTERM)
@@ -440,7 +440,7 @@ def test_another_agent_takes_over_in_the_same_process_and_keeps_its_children(hom
 
 
 def test_a_daemon_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(daemon, "READY_SECONDS", 1.0)
+    monkeypatch.setattr(supervisor, "READY_SECONDS", 1.0)
     with lodge(tmp_path / "r") as home:
         broken = tmp_path / "broken.pyz"
         broken.write_text("print('this is no agent')\nraise SystemExit(1)\n")

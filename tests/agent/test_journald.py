@@ -12,6 +12,7 @@ import pytest
 from shipway_agent import journald, logs
 from shipway_agent.journald import Copy
 from shipway_agent.root import Root
+from shipway_agent.supervisor import STARTED_BY_SYSTEMD
 
 
 @pytest.fixture
@@ -136,7 +137,7 @@ def test_a_process_that_floods_loses_lines_of_the_copy_and_it_says_so(root: Root
 
 def test_only_what_systemd_started_makes_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journald, "SOCKET", "/")
-    monkeypatch.delenv(journald.STARTED_BY_SYSTEMD, raising=False)
+    monkeypatch.delenv(STARTED_BY_SYSTEMD, raising=False)
     assert not journald.is_there()
-    monkeypatch.setenv(journald.STARTED_BY_SYSTEMD, "0123456789abcdef")
+    monkeypatch.setenv(STARTED_BY_SYSTEMD, "0123456789abcdef")
     assert journald.is_there()

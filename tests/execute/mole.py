@@ -48,6 +48,9 @@ class Mole:
         self.host = host
         return self
 
+    async def log_in(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> None:
+        """It lets everybody in."""
+
     async def close(self) -> None:
         self._open.close()
 

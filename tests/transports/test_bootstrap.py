@@ -8,16 +8,17 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+import zlib
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from shipway.model.errors import Unreachable
 from shipway.model.intent import Host
-from shipway.transports.bootstrap import REMOTE_COMMAND, STAGE, NoAgent, arrive
+from shipway.transports.bootstrap import REMOTE_COMMAND, STAGE, NoAgent, arrive, is_there
 from shipway.transports.bundle import bundle
-from shipway.transports.link import start
+from shipway.transports.link import Link, start
 
 HOST = Host("a", "local")
 SHELLS = [shell for shell in ("sh", "bash", "dash", "zsh", "fish", "tcsh", "ksh", "busybox") if shutil.which(shell)]
@@ -37,6 +38,24 @@ def arrival(root: Path, python: str = sys.executable, env: Mapping[str, str] | N
     asyncio.run(run())
 
 
+def sent(program: bytes) -> bytes:
+    packed = zlib.compress(program)
+    return b"%d\n%s" % (len(packed), packed)
+
+
+def greeted(root: Path, greet: Callable[[Link], Awaitable[object]]) -> tuple[object, int]:
+    """What a greeting learnt over a start of its own, and the bytes that it sent."""
+
+    async def run() -> tuple[object, int]:
+        link = await start([sys.executable, "-I", "-S", "-c", STAGE], env=os.environ, kill=True)
+        try:
+            return await asyncio.wait_for(greet(link), 30), link.bytes_sent
+        finally:
+            await link.close()
+
+    return asyncio.run(run())
+
+
 def refusal(root: Path, python: str = sys.executable, env: Mapping[str, str] | None = None) -> Unreachable:
     with pytest.raises(Unreachable) as caught:
         arrival(root, python, env)
@@ -51,13 +70,49 @@ def test_nothing_on_the_command_line_can_be_taken_apart_by_a_login_shell() -> No
 def test_every_login_shell_of_this_machine_hands_it_on_unchanged(shell: str) -> None:
     command = REMOTE_COMMAND.replace("python3", sys.executable, 1)
     argv = [shell, "sh", "-c", command] if shell == "busybox" else [shell, "-c", command]
-    said = subprocess.run(argv, input=b"16\nprint('arrived')", capture_output=True, timeout=30, check=False)
+    said = subprocess.run(argv, input=sent(b"print('arrived')"), capture_output=True, timeout=30, check=False)
     assert (said.stdout, said.stderr) == (b"arrived\n", b"")
 
 
 def test_an_end_before_anything_was_sent_leaves_no_traceback() -> None:
     said = subprocess.run([sys.executable, "-I", "-S", "-c", STAGE], input=b"", capture_output=True, timeout=30, check=False)
     assert (said.returncode, said.stdout, said.stderr) == (0, b"", b"")
+
+
+def test_a_login_that_finds_its_agent_sends_less_than_a_kilobyte(tmp_path: Path) -> None:
+    root, proxy = f"{tmp_path}/root", f"{tmp_path}/root/proxy"
+    _, first = greeted(tmp_path, lambda link: arrive(link, HOST, root=root, proxy=proxy))
+    _, second = greeted(tmp_path, lambda link: arrive(link, HOST, root=root, proxy=proxy))
+    second -= len(root) + len(proxy)
+    assert first > len(bundle().data)
+    assert second <= 900
+
+
+def test_a_look_says_whether_the_agent_could_be_started_and_changes_nothing(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+
+    def look(link: Link) -> Awaitable[bool]:
+        return is_there(link, HOST, root=str(root), proxy=f"{root}/proxy")
+
+    assert greeted(root, look)[0] is False
+    assert not root.exists()
+    arrival(root)
+    assert greeted(root, look)[0] is True
+    agent = root / "agent" / f"{bundle().hash}.pyz"
+    agent.chmod(0o600)
+    agent.write_bytes(bundle().data[:-1])
+    assert greeted(root, look)[0] is False
+    assert agent.read_bytes() == bundle().data[:-1]
+
+
+@pytest.mark.parametrize("folder", ["root", "root/agent"])
+def test_where_others_may_write_the_agent_that_is_there_is_not_taken_at_once(tmp_path: Path, folder: str) -> None:
+    root = tmp_path / "root"
+    arrival(root)
+    (tmp_path / folder).chmod(0o777)
+    assert greeted(root, lambda link: is_there(link, HOST, root=str(root), proxy=f"{root}/proxy"))[0] is False
+    arrival(root)  # closes it to them
+    assert greeted(root, lambda link: is_there(link, HOST, root=str(root), proxy=f"{root}/proxy"))[0] is True
 
 
 def test_the_agent_is_stored_under_its_hash_for_its_user_alone(tmp_path: Path) -> None:

@@ -9,6 +9,9 @@ from shipway.model.intent import Host
 
 Json = Mapping[str, Any]
 
+ANSWER_SECONDS = 10.0
+"""Bound of the first answer over a new login."""
+
 
 class Channel(Protocol):
     """A framed channel to one agent. Calls may overlap; each is answered by its own id."""
@@ -46,3 +49,16 @@ class Transport(Protocol):
     async def open(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> Channel:
         """A new login: the agent is brought, checked and started. Raises Unreachable."""
         ...
+
+    async def log_in(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> None:
+        """A new login that finds the host as the next driver would, and ends. Raises Unreachable, LinkLost, Overdue."""
+        ...
+
+
+async def open_and_ask(transport: Transport, host: Host, *, app: str, environment: str, timeout_seconds: float) -> None:
+    """A login that starts the agent and has it say something. Raises Unreachable, LinkLost, Overdue."""
+    channel = await transport.open(host, app=app, environment=environment, timeout_seconds=timeout_seconds)
+    try:
+        await channel.call("fresh", timeout_seconds=ANSWER_SECONDS)
+    finally:
+        await channel.close()

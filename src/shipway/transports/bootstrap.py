@@ -1,13 +1,16 @@
 """A link to a bare python3 in, a link to our agent out: brought where it lacks, checked before it runs, one round trip where it is there.
 
-The only words of ours on a host's command line are STAGE, a constant: it reads the program arrive.py from stdin, which reads one line of
-JSON. So no argument of ours ever meets a shell.
+The only words of ours on a host's command line are STAGE, a constant: it reads a program from stdin, and that one reads what it is asked.
+So no argument of ours ever meets a shell. The first program, enter.py, only starts the agent that is there; where none is, or not as it
+should be, arrive.py follows, which brings it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
+import zlib
 from functools import cache
 from importlib.resources import files
 
@@ -19,7 +22,11 @@ from shipway_agent.arrive import MARK
 from shipway_agent.protocol import START
 from shipway_agent.text import clean
 
-STAGE = 'import os;n=int(b"".join(iter(lambda:os.read(0,1).strip(),b""))or 0);exec(b"".join(os.read(0,1)for _ in range(n)))'
+STAGE = (
+    'import os,zlib;n=int(b"".join(iter(lambda:os.read(0,1).strip(),b""))or 0);'
+    'n and exec(zlib.decompress(b"".join(os.read(0,1)for _ in range(n))))'
+)
+"""Reads the length of a program, a newline, and the program, deflated; runs it."""
 
 REMOTE_COMMAND = f"python3 -I -S -c '{STAGE}'"
 """What crosses ssh, the same for every host and user: no quote, backslash or exclamation mark that any login shell could take apart."""
@@ -36,17 +43,35 @@ class NoAgent(Exception):
 async def arrive(link: Link, host: Host, *, root: str, proxy: str) -> None:
     """Bring and start the agent. Raises NoAgent, OSError, or Unreachable where the host itself says no (codes root, no-python, cut)."""
     agent = bundle()
-    ask = {"root": root, "proxy": proxy, "name": host.name, "hash": agent.hash, "size": len(agent.data)}
-    link.post(b"%d\n%s%s\n" % (len(_program()), _program(), json.dumps(ask).encode()))
-    await _skip_noise(link)
-    word = await _line(link)
-    if word == b"LACK":
-        await link.send(agent.data)
-    elif word != b"HAVE":
-        raise _no(host, word)
+    if await _enter(link, host, root, proxy, "serve") != b"HAVE":
+        ask = {"root": root, "proxy": proxy, "name": host.name, "hash": agent.hash, "size": len(agent.data)}
+        link.post(_packed("arrive.py") + json.dumps(ask).encode() + b"\n")
+        await _skip_noise(link)
+        word = await _line(link)
+        if word == b"LACK":
+            await link.send(agent.data)
+        elif word != b"HAVE":
+            raise _no(host, word)
     said = await _line(link)
     if said != START + agent.hash.encode():
         raise _no(host, said)
+
+
+async def is_there(link: Link, host: Host, *, root: str, proxy: str) -> bool:
+    """Whether a login over this link finds the agent and could start it; nothing is started. Raises NoAgent, OSError, Unreachable."""
+    return await _enter(link, host, root, proxy, "look") == b"HAVE"
+
+
+async def _enter(link: Link, host: Host, root: str, proxy: str, do: str) -> bytes:
+    words = "\0".join((bundle().hash, root, proxy, host.name, do))
+    if words.count("\0") != 4 or "\n" in words:
+        raise Unreachable(host.name, "root", f"{root!r} is no path that can be used")
+    link.post(_packed("enter.py") + words.encode("utf-8", "surrogateescape") + b"\n")
+    await _skip_noise(link)
+    word = await _line(link)
+    if word not in (b"HAVE", b"LACK"):
+        raise _no(host, word)
+    return word
 
 
 async def _skip_noise(link: Link) -> None:
@@ -80,5 +105,8 @@ def _shown(noise: bytes) -> str:
 
 
 @cache
-def _program() -> bytes:
-    return files("shipway_agent").joinpath("arrive.py").read_bytes()
+def _packed(name: str) -> bytes:
+    """A program of the agent as STAGE reads it; what it says of itself to people, and its comments, stay here."""
+    text = files("shipway_agent").joinpath(name).read_text(encoding="utf-8").partition('"""\n\n')[2]
+    program = zlib.compress(re.sub("  # .*", "", text).encode(), 9)
+    return b"%d\n%s" % (len(program), program)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 from shipway.model.errors import Unreachable
 from shipway.model.intent import Host
-from shipway.transports.base import Channel
-from shipway.transports.bootstrap import STAGE, NoAgent, arrive
+from shipway.transports.base import Channel, open_and_ask
+from shipway.transports.bootstrap import STAGE, NoAgent, arrive, is_there
 from shipway.transports.channel import FramedChannel
-from shipway.transports.link import start
+from shipway.transports.link import Link, start
+
+T = TypeVar("T")
 
 PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TMPDIR", "SHIPWAY_BOOT_ID")
 """What of our environment a local agent sees: as much as a login over ssh would give it, and none of the operator's secrets."""
@@ -23,26 +27,43 @@ class LocalTransport:
 
     async def open(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> Channel:
         """Start an agent. Raises Unreachable: root, no-python, unreachable."""
-        if not host.root:
-            raise Unreachable(host.name, "root", 'a local host needs a root of its own: add root = "…" to it in shipway.toml')
-        root = str(Path(host.root).expanduser().absolute())
-        # It may outlive us: an agent ends the step it is in, journals it, and then goes.
-        link = await start([sys.executable, "-I", "-S", "-c", STAGE], env=_environment(), kill=False)
-        bound = asyncio.timeout(timeout_seconds)
-        try:
-            async with bound:
-                await arrive(link, host, root=root, proxy=f"{root}/proxy")
-        except (NoAgent, OSError, TimeoutError) as error:
-            if isinstance(error, TimeoutError) and not bound.expired():
-                raise
-            await link.close()
-            said = "; ".join(link.complaints(3))
-            reason = f"did not start within {timeout_seconds:g} s" if isinstance(error, TimeoutError) else "did not start"
-            raise Unreachable(host.name, "unreachable", f"the agent {reason}: {said or error}", lines=link.complaints()) from None
-        except BaseException:
-            await link.close()
-            raise
+        root = _root(host)
+        link, _ = await _started(host, timeout_seconds, lambda link: arrive(link, host, root=root, proxy=f"{root}/proxy"))
         return FramedChannel(host, link)
+
+    async def log_in(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> None:
+        """A start that finds its agent and goes no further; where it finds none, one that brings it. Raises as `open` does."""
+        root = _root(host)
+        link, there = await _started(host, timeout_seconds, lambda link: is_there(link, host, root=root, proxy=f"{root}/proxy"))
+        await link.close()
+        if not there:
+            await open_and_ask(self, host, app=app, environment=environment, timeout_seconds=timeout_seconds)
+
+
+def _root(host: Host) -> str:
+    if not host.root:
+        raise Unreachable(host.name, "root", 'a local host needs a root of its own: add root = "…" to it in shipway.toml')
+    return str(Path(host.root).expanduser().absolute())
+
+
+async def _started(host: Host, timeout_seconds: float, greet: Callable[[Link], Awaitable[T]]) -> tuple[Link, T]:
+    """A link to a new child, and what `greet` learnt over it. Raises Unreachable."""
+    # It may outlive us: an agent ends the step it is in, journals it, and then goes.
+    link = await start([sys.executable, "-I", "-S", "-c", STAGE], env=_environment(), kill=False)
+    bound = asyncio.timeout(timeout_seconds)
+    try:
+        async with bound:
+            return link, await greet(link)
+    except (NoAgent, OSError, TimeoutError) as error:
+        if isinstance(error, TimeoutError) and not bound.expired():
+            raise
+        await link.close()
+        said = "; ".join(link.complaints(3))
+        reason = f"did not start within {timeout_seconds:g} s" if isinstance(error, TimeoutError) else "did not start"
+        raise Unreachable(host.name, "unreachable", f"the agent {reason}: {said or error}", lines=link.complaints()) from None
+    except BaseException:
+        await link.close()
+        raise
 
 
 def _environment() -> dict[str, str]:

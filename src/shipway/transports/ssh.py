@@ -9,16 +9,19 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from shipway.model.errors import Unreachable
 from shipway.model.intent import Host
-from shipway.transports.base import Channel
-from shipway.transports.bootstrap import REMOTE_COMMAND, NoAgent, arrive
+from shipway.transports.base import Channel, open_and_ask
+from shipway.transports.bootstrap import REMOTE_COMMAND, NoAgent, arrive, is_there
 from shipway.transports.channel import FramedChannel
 from shipway.transports.complaints import Complaint, explain, offered_key
 from shipway.transports.link import Link, start
+
+T = TypeVar("T")
 
 CONFIG_VARIABLE = "SHIPWAY_SSH_CONFIG"
 
@@ -58,15 +61,33 @@ class SshTransport:
         root = host.root or f"~/.shipway/apps/{app}-{environment}"
         return await open_agent(host, REMOTE_COMMAND, root=root, proxy=DEFAULT_PROXY, timeout_seconds=timeout_seconds)
 
+    async def log_in(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> None:
+        """A new login that finds its agent and starts nothing; where it finds none, one that brings and starts it. Raises as `open` does,
+        and LinkLost.
+        """
+        root = host.root or f"~/.shipway/apps/{app}-{environment}"
+        link, there = await _logged_in(
+            host, REMOTE_COMMAND, timeout_seconds, lambda link: is_there(link, host, root=root, proxy=DEFAULT_PROXY)
+        )
+        await link.close()
+        if not there:
+            await open_and_ask(self, host, app=app, environment=environment, timeout_seconds=timeout_seconds)
+
 
 async def open_agent(host: Host, remote_command: str, *, root: str, proxy: str, timeout_seconds: float) -> Channel:
     """Log in and have `remote_command`, which is one of our constants, start the agent. Raises Unreachable."""
+    link, _ = await _logged_in(host, remote_command, timeout_seconds, lambda link: arrive(link, host, root=root, proxy=proxy))
+    return FramedChannel(host, link)
+
+
+async def _logged_in(host: Host, remote_command: str, timeout_seconds: float, greet: Callable[[Link], Awaitable[T]]) -> tuple[Link, T]:
+    """A link over a new login, and what `greet` learnt over it. Raises Unreachable."""
     command = ssh_command(host, timeout_seconds)
     link = await start_ssh([*command, remote_command], host)
     bound = asyncio.timeout(timeout_seconds)
     try:
         async with bound:
-            await arrive(link, host, root=root, proxy=proxy)
+            return link, await greet(link)
     except (NoAgent, OSError, TimeoutError) as error:
         if isinstance(error, TimeoutError) and not bound.expired():
             raise
@@ -75,7 +96,6 @@ async def open_agent(host: Host, remote_command: str, *, root: str, proxy: str, 
     except BaseException:
         await link.close()
         raise
-    return FramedChannel(host, link)
 
 
 def ssh_command(host: Host, timeout_seconds: float) -> list[str]:

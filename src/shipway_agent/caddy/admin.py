@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import socket
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from shipway_agent.address import of_socket
 from shipway_agent.errors import AgentError
-from shipway_agent.probes import connect
 from shipway_agent.root import Root
 from shipway_agent.text import clean
 
@@ -32,7 +29,7 @@ def config_of(proxy: Root) -> Optional[Dict[str, Any]]:
     """The configuration that Caddy runs with; None where no Caddy answers."""
     try:
         status, body = _ask(proxy, "GET", "/config/", None, ASK_SECONDS)
-    except (OSError, http.client.HTTPException):
+    except OSError:
         return None
     try:
         found = json.loads(body) if status == 200 else None
@@ -45,30 +42,25 @@ def load(proxy: Root, config: Mapping[str, Any]) -> None:
     """Have Caddy take over a configuration. It goes on with the old one when it cannot. Raises AgentError `proxy-refused`, `proxy-lost`."""
     try:
         status, body = _ask(proxy, "POST", "/load", json.dumps(config).encode(), LOAD_SECONDS)
-    except (OSError, http.client.HTTPException) as error:
+    except OSError as error:
         raise AgentError("proxy-lost", f"Caddy did not answer while it was given its sites: {error!r}") from error
     if status != 200:
         raise AgentError("proxy-refused", f"Caddy goes on with its old sites, for it refused the new ones: {_why(body)}")
 
 
 def _ask(proxy: Root, method: str, page: str, body: Optional[bytes], timeout_seconds: float) -> Tuple[int, bytes]:
-    connection = _Connection(address_of(proxy), timeout_seconds)
+    """Raises OSError, also for what is not HTTP."""
+    from shipway_agent.connection import Connection, HTTPException
+
+    connection = Connection(address_of(proxy), timeout_seconds)
     try:
         connection.request(method, page, body, {"Content-Type": "application/json", "Connection": "close"})
         response = connection.getresponse()
         return response.status, response.read()
+    except HTTPException as error:
+        raise OSError(f"what came is not HTTP: {error!r}") from error
     finally:
         connection.close()
-
-
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, address: str, timeout_seconds: float) -> None:
-        super().__init__("localhost", timeout=timeout_seconds)
-        self._address = address
-        self._timeout_seconds = timeout_seconds
-
-    def connect(self) -> None:
-        self.sock: socket.socket = connect(self._address, self._timeout_seconds)
 
 
 def _why(body: bytes) -> str:

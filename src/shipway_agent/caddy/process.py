@@ -7,8 +7,6 @@ member and lead is this root. So a killed daemon, a reboot and a half done chang
 from __future__ import annotations
 
 import os
-import subprocess
-from dataclasses import replace
 from typing import Any, Dict, List, Mapping, Optional
 
 from shipway_agent import clock, logs
@@ -17,6 +15,7 @@ from shipway_agent.folder import Folder
 from shipway_agent.journal import Journal
 from shipway_agent.primitives import Context, blobs, generations, member
 from shipway_agent.primitives.switch import perform
+from shipway_agent.record import replace
 from shipway_agent.root import Root
 from shipway_agent.states import SWITCHED
 from shipway_agent.surroundings import PATH
@@ -55,6 +54,8 @@ def binary_of(proxy: Root, journal: Journal) -> Optional[str]:
 
 def validate(proxy: Root, digest: str, name: str) -> None:
     """Have Caddy read a configuration of the proxy's root without running it. Raises AgentError `proxy-refused` with what it says."""
+    import subprocess
+
     folder = proxy.full(f"{RELEASES}/{digest}")
     command = [f"{folder}/{NAME}", "validate", "--config", proxy.full(name)]
     try:

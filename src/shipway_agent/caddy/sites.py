@@ -10,11 +10,11 @@ import hashlib
 import json
 import os
 import re
-from dataclasses import asdict, dataclass, replace
 from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Set, Tuple
 
 from shipway_agent.caddy.certificates import ACME, Tls
 from shipway_agent.errors import AgentError
+from shipway_agent.record import asdict, dataclass, replace
 from shipway_agent.root import Root
 
 FOLDER = "sites"

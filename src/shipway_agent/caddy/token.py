@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 
 from shipway_agent.errors import AgentError, Missing
 from shipway_agent.root import Root
@@ -27,5 +27,5 @@ def keep(proxy: Root) -> str:
     try:
         return read(proxy)
     except Missing:
-        proxy.write(FILE, secrets.token_hex(16).encode())
+        proxy.write(FILE, os.urandom(16).hex().encode())
         return read(proxy)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Dict
+
+from shipway_agent.record import dataclass
 
 THERE = "there"  # as it should be
 MADE = "made"  # was not, and is now

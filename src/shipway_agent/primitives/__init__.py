@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib
 import threading
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping
 
+from shipway_agent.record import dataclass, field
 from shipway_agent.states import DECISIONS, DISCARDED
 
 if TYPE_CHECKING:

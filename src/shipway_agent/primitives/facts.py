@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
-from dataclasses import asdict
 from typing import Any, Dict, List, Optional
 
 from shipway_agent import clock, decide, leftovers, peers
 from shipway_agent.apply import pointed
 from shipway_agent.call import Place
-from shipway_agent.daemon import AGENT
 from shipway_agent.errors import AgentError
 from shipway_agent.folder import Folder
 from shipway_agent.job_facts import job_facts
@@ -19,7 +16,9 @@ from shipway_agent.journal import Journal
 from shipway_agent.notifications import box
 from shipway_agent.primitives import Context, generations, processes, proxy, reboot, trees
 from shipway_agent.progress import progress, under_way
+from shipway_agent.record import asdict
 from shipway_agent.root import Root
+from shipway_agent.supervisor import AGENT
 from shipway_agent.surroundings import account
 
 SHARED = "shared"
@@ -31,8 +30,8 @@ def hello(place: Place) -> Dict[str, Any]:
     return {
         "host": place.name,
         "agent": place.agent,
-        "python": platform.python_version(),
-        "platform": f"{sys.platform}-{platform.machine()}",
+        "python": sys.version.split()[0],
+        "platform": f"{sys.platform}-{os.uname().machine}",
         "libc": _libc(),
         "user": ours.name,
         "uid": os.geteuid(),

@@ -6,17 +6,17 @@ The daemon does it; these primitives tell it, wait, and say what went wrong with
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from shipway_agent import clock, group, logs, ownership, probes
 from shipway_agent.apply import poke
-from shipway_agent.daemon import ask, ensure
 from shipway_agent.errors import AgentError
 from shipway_agent.group import Instance
 from shipway_agent.journal import Journal, ProcessRow
 from shipway_agent.primitives import Context, generations
+from shipway_agent.record import dataclass, field
 from shipway_agent.root import Root
+from shipway_agent.supervisor import ask, ensure
 from shipway_agent.wants import SOURCE, generations_of, runs_as, wants
 from shipway_agent.wants import Instance as Copy
 

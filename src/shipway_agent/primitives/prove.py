@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Tuple
 
 from shipway_agent import front, group, logs, ownership, probes, visitor
 from shipway_agent.apply import pointed, poke
+from shipway_agent.at_once import all_at_once
 from shipway_agent.caddy import token
 from shipway_agent.errors import AgentError
 from shipway_agent.front_door import FrontDoor
 from shipway_agent.journal import Journal, ProcessRow
 from shipway_agent.primitives import Context, generations
+from shipway_agent.record import dataclass
 from shipway_agent.root import Root
 from shipway_agent.wants import TAKES
 
@@ -128,17 +128,16 @@ class _Proof:
         asked: List[Callable[[], Optional[AgentError]]] = [_asking(self, row) for row in self.rows]
         asked += [_asking_door(self, door, page) for page in pages if door is not None]
         looks = 0
-        with ThreadPoolExecutor(max(1, len(asked)), thread_name_prefix="watch") as threads:
-            while True:
-                look = time.monotonic()
-                found = [error for error in threads.map(lambda one: one(), asked) if error is not None]
-                looks += 1
-                if found:
-                    raise self.failed(self.with_exit(found[0]), f"watched for {look - began:.2f} s", look)
-                left = began + seconds - time.monotonic()
-                if left <= 0:
-                    break
-                time.sleep(min(left, max(0.0, look + EVERY_SECONDS - time.monotonic())))
+        while True:
+            look = time.monotonic()
+            found = [error for error in all_at_once(asked) if error is not None]
+            looks += 1
+            if found:
+                raise self.failed(self.with_exit(found[0]), f"watched for {look - began:.2f} s", look)
+            left = began + seconds - time.monotonic()
+            if left <= 0:
+                break
+            time.sleep(min(left, max(0.0, look + EVERY_SECONDS - time.monotonic())))
         self.note(f"healthy for {seconds:g} s", "unhealthy", None, began, f"{looks} looks at {len(asked)} things")
 
     def with_exit(self, error: AgentError) -> AgentError:

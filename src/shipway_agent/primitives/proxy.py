@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import replace
 from typing import Any, Dict, List, Mapping, Optional
 
-from shipway_agent import daemon, probes
+from shipway_agent import probes, supervisor
 from shipway_agent.apply import poke
 from shipway_agent.caddy import admin, config, ports, process, sites, token
 from shipway_agent.caddy.certificates import ROOTS, roots_of
@@ -21,6 +20,7 @@ from shipway_agent.errors import AgentError, Missing
 from shipway_agent.journal import Journal
 from shipway_agent.manifest import digest_of
 from shipway_agent.primitives import Context
+from shipway_agent.record import replace
 from shipway_agent.root import Root
 
 ASIDE = ".new-caddy.json"
@@ -112,7 +112,7 @@ def _serve(context: Context, journal: Journal, all_sites: List[Site], binary: st
     running = admin.config_of(proxy)
     right = process.binary_of(proxy, journal) == binary
     if running == wanted and right and _content(proxy, process.CONFIG) == text:
-        daemon.ensure(proxy)
+        supervisor.ensure(proxy)
         return {"changed": False, "reloaded": False}
     for listen in config.listens_of(wanted):
         if listen not in config.listens_of(running or {}):
@@ -132,7 +132,7 @@ def _keep_running(context: Context, journal: Journal, wanted: Mapping[str, Any],
     proxy = context.root
     if process.binary_of(proxy, journal) != binary:
         process.want(context, journal, binary)
-    daemon.ensure(proxy)
+    supervisor.ensure(proxy)
     poke(proxy, {"generation": journal.member().current})
     addresses = [ports.reachable(listen) for listen in config.listens_of(wanted)]
     while admin.config_of(proxy) != wanted or not all(probes.accepts(address) for address in addresses):

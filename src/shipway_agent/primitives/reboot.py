@@ -10,7 +10,7 @@ import time
 from functools import cache
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
-from shipway_agent import crontab, daemon, units
+from shipway_agent import crontab, supervisor, units
 from shipway_agent.errors import AgentError
 from shipway_agent.itself import CURRENT, own_file
 from shipway_agent.primitives import Context
@@ -112,7 +112,7 @@ def _hand_over(root: Root, name: str) -> None:
     So what it starts from now on is systemd's to count, to limit and to keep when the login's session is ended. Where the unit does not
     come up the next one who needs a supervisor starts it, as ever. Raises AgentError `unit`.
     """
-    found = daemon.ask(root, {"hello": True}, ASK_SECONDS)
+    found = supervisor.ask(root, {"hello": True}, ASK_SECONDS)
     if found is None or units.holds(name, int(found["pid"])):
         return
     try:
@@ -121,13 +121,13 @@ def _hand_over(root: Root, name: str) -> None:
         pass  # it has just ended
     until = time.monotonic() + HAND_OVER_SECONDS
     while root.supervised() and time.monotonic() < until:
-        now = daemon.ask(root, {"hello": True}, ASK_SECONDS)
+        now = supervisor.ask(root, {"hello": True}, ASK_SECONDS)
         if now is not None and units.holds(name, int(now["pid"])):
             return
         time.sleep(0.02)
     units.restart(name)  # it waits a second by itself
     while time.monotonic() < until:
-        now = daemon.ask(root, {"hello": True}, ASK_SECONDS)
+        now = supervisor.ask(root, {"hello": True}, ASK_SECONDS)
         if now is not None:
             return
         time.sleep(0.02)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any, Dict, List, Mapping
 
-from shipway_agent import clock, daemon, runs
-from shipway_agent.apply import LINK
+from shipway_agent import clock, runs, supervisor
+from shipway_agent.apply import LINK, poke
 from shipway_agent.decide import Member, live
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
@@ -57,8 +57,8 @@ def _end(context: Context) -> None:
     """End the supervisor, which ends its processes first."""
     root: Root = context.root
     if not root.supervised():
-        daemon.ensure(root, None, context.proxy)
-    daemon.poke(root, {"end": True})
+        supervisor.ensure(root, None, context.proxy)
+    poke(root, {"end": True})
     while root.supervised():
         if context.left(time.monotonic()) <= 0:
             raise AgentError("stuck", "the processes of the application do not end; the supervisor goes on ending them")

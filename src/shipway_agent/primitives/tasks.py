@@ -9,7 +9,6 @@ import select
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from shipway_agent import clock
@@ -21,6 +20,7 @@ from shipway_agent.logs import open_log
 from shipway_agent.orphans import end, marker_for, orphans
 from shipway_agent.output import Output
 from shipway_agent.primitives import Context, generations
+from shipway_agent.record import dataclass
 from shipway_agent.root import Root
 from shipway_agent.spawn import argv_of
 from shipway_agent.surroundings import defaults, identity, with_tools
