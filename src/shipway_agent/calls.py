@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Callable, Dict
 
 from shipway_agent import clock
 from shipway_agent.call import Call
 from shipway_agent.errors import AgentError
+from shipway_agent.record import replace
 
 if TYPE_CHECKING:
     pass  # imported when first opened: a login that only says that it works needs none
@@ -50,12 +50,12 @@ def _decide(call: Call) -> Dict[str, Any]:
         raise AgentError("message", f"no message {call.args.get('do')!r} is known here")
     if call.args["do"] in DRIVEN:
         # After a reboot nobody may be there: to end the lease if its driver does not, to answer as the lead, to start what is decided.
-        from shipway_agent import daemon
+        from shipway_agent import supervisor
 
         if not call.root.supervised():
-            daemon.ensure(call.root, None, call.place.proxy)
-    reply = decide(call.root, call.named(), call.args)
-    if call.args["do"] == "tell" and reply["ok"]:
+            supervisor.ensure(call.root, None, call.place.proxy)
+    reply = decide(call.root, call.named(), {name: value for name, value in call.args.items() if name != "look"})
+    if call.args["do"] in ("commit", "tell") and reply["ok"]:
         from shipway_agent import visitor
 
         deployment = str(call.args["deployment"])
@@ -64,9 +64,11 @@ def _decide(call: Call) -> Dict[str, Any]:
             call.journal.event("visited", deployment, {"downtime_seconds": down})
             return {**reply, "downtime_seconds": down}
     if call.args["do"] == "lease" and reply["ok"]:
-        from shipway_agent import daemon
+        from shipway_agent import supervisor
 
-        daemon.ensure(call.root, None, call.place.proxy)  # of this very agent, and it has listened for questions
+        supervisor.ensure(call.root, None, call.place.proxy)  # of this very agent, and it has listened for questions
+        if call.args.get("look"):
+            return {**reply, "facts": _look(call)}
     return reply
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from shipway_agent import clock
@@ -13,7 +12,7 @@ from shipway_agent.errors import AgentError
 from shipway_agent.faults import unforeseen
 from shipway_agent.journal import Step
 from shipway_agent.primitives import WHERE, Context, primitive
-from shipway_agent.primitives.tasks import outputs_are_there, remembered_as
+from shipway_agent.record import dataclass
 
 LOOK_AGAIN_SECONDS = 0.1
 WORDS = 200
@@ -49,26 +48,26 @@ def run(call: Call) -> Dict[str, Any]:
 class RunOf:
     """On whose behalf the steps run. `decided`: they belong behind the decision, and only the number counts.
 
-    `phase`, `wave` and `batch` say where the fleet is, for those who follow the journal.
+    `batch` says where the fleet is, for those who follow the journal.
     """
 
     deployment: str
     fence: int
     decided: bool
-    phase: str
-    wave: str
     batch: int
 
 
 @dataclass(frozen=True)
 class Order:
-    """One step as it was sent."""
+    """One step as it was sent. `phase` and `wave` are its own where its list spans several of the fleet's."""
 
     key: str
     do: str
     args: Mapping[str, Any]
     timeout_seconds: float
     title: str
+    phase: str
+    wave: str
 
 
 @dataclass(frozen=True)
@@ -88,9 +87,17 @@ def _orders(args: Mapping[str, Any]) -> Tuple[RunOf, List[Order]]:
     """Everything is read before anything is done: a list with a mistake in it leaves the host as it was."""
     try:
         phase, wave = (str(args.get(name, ""))[:WORDS] for name in ("phase", "wave"))
-        run_of = RunOf(str(args["deployment"]), int(args["fence"]), bool(args.get("decided")), phase, wave, int(args.get("batch", 0)))
+        run_of = RunOf(str(args["deployment"]), int(args["fence"]), bool(args.get("decided")), int(args.get("batch", 0)))
         steps = [
-            Order(str(s["key"]), str(s["do"]), dict(s["args"]), float(s["timeout_seconds"]), str(s.get("title", ""))[:WORDS])
+            Order(
+                str(s["key"]),
+                str(s["do"]),
+                dict(s["args"]),
+                float(s["timeout_seconds"]),
+                str(s.get("title", ""))[:WORDS],
+                str(s.get("phase", phase))[:WORDS],
+                str(s.get("wave", wave))[:WORDS],
+            )
             for s in args["steps"]
         ]
     except (KeyError, TypeError, ValueError) as error:
@@ -172,6 +179,8 @@ def _memory_of(call: Call, run_of: RunOf, step: Order) -> Tuple[str, str]:
     """Under which deployment and key the step is remembered: its own, or its release's where once per release is enough."""
     if step.do != "task.run" or not step.args.get("per_release"):
         return run_of.deployment, step.key
+    from shipway_agent.primitives.tasks import outputs_are_there, remembered_as
+
     salt = call.journal.meta("salt")
     if salt is None:
         salt = os.urandom(16).hex()
@@ -191,7 +200,7 @@ def _about(run_of: RunOf, step: Order, memory: Tuple[str, str], began: float) ->
 
 def _intent(run_of: RunOf, step: Order) -> Dict[str, Any]:
     """What an intent is told with: what it is, where the fleet was, and how long it may take."""
-    said = {"title": step.title, "phase": run_of.phase, "wave": run_of.wave, "batch": run_of.batch}
+    said = {"title": step.title, "phase": step.phase, "wave": step.wave, "batch": run_of.batch}
     return {**{name: value for name, value in said.items() if value}, "bound_seconds": step.timeout_seconds}
 
 

@@ -432,6 +432,8 @@ class SimulatedHost:
         """One call of a session, as docs/contracts.md lists them: its answer, or the work that ends with it. Raises HostRefused."""
         if call != "fresh":
             self._open()
+        if call == "decide" and args.get("look"):
+            return self._leased(args)
         if call == "decide":
             return self._member_now(args) or self._member(args)
         if call == "run":
@@ -457,6 +459,11 @@ class SimulatedHost:
             for of, key in reversed(ran)
             if (of, f"named:{key}") not in self.rows
         ]
+
+    async def _leased(self, args: Json) -> dict[str, Any]:
+        """shipway_agent.calls: what is there comes with the lease."""
+        reply = self._member_now(args) or await self._member(args)
+        return {**reply, "facts": self.facts()} if reply["ok"] else reply
 
     def _member_now(self, message: Json) -> dict[str, Any] | None:
         """The same as `_member` where nothing has to be waited for, else None."""

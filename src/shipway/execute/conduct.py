@@ -6,7 +6,7 @@ Reads as docs/transaction.md: ship, prepare, activate, start, switch, verify, co
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -34,7 +34,7 @@ MENDED_BY_SENDING = frozenset({"flipped", "lacking"})
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a plan ended, and what stood in its way: per host the error that broke the barrier `where`."""
+    """How a plan ended, and what stood in its way: per host the error that broke the barrier `where`. `given_back`: without a lease now."""
 
     ending: Ending | None
     where: str = ""
@@ -42,10 +42,20 @@ class Outcome:
     interrupted: bool = False
     undone_tasks: tuple[str, ...] = ()
     kept_tasks: tuple[str, ...] = ()
+    given_back: frozenset[str] = frozenset()
 
     @property
     def live(self) -> bool:
         return self.ending is not None and self.ending.decision == COMMITTED
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Steps of one host that lead to one barrier."""
+
+    phase: str
+    wave: str
+    steps: tuple[Step, ...]
 
 
 class Conduct:
@@ -88,17 +98,21 @@ class Conduct:
             raise
         if not self._plan.switch:
             return Outcome(None)
+        self._fleet.phase = "commit"
         ending = await self._shielded(decision.commit(self._fleet, self._claim, self._tell))
         if ending.decision is None and all(isinstance(error, HostRefused) for error in ending.silent.values()):
             self._where = "commit"  # the lead hears us and cannot commit: it has rebooted, or gone back
             return await self._shielded(self._go_back(ending.silent))
         if ending.decision != COMMITTED:
             return Outcome(ending, "commit", ending.silent)
-        await self._shielded(self._finish())
-        return Outcome(ending)
+        given_back = await self._shielded(self._finish(all_acknowledged=ending.settled))
+        return Outcome(ending, given_back=given_back)
 
     async def _go_forward(self) -> None:
         await self._ship(self._plan.members)
+        if len(self._plan.members) == 1 and not self._plan.batches:
+            await self._alone(self._plan.members[0])
+            return
         for wave in self._plan.waves:
             if wave.phase != "start":
                 await self._wave(wave, self._plan.members)
@@ -122,6 +136,65 @@ class Conduct:
             self._armed = True
             await self._all("switch", "switched", _of(self._plan.switch, hosts))
             await self._verify({**{name: self._plan.verify.get(name, ()) for name in hosts}, **_of(self._plan.again, earlier)})
+
+    async def _alone(self, name: str) -> None:
+        """A fleet of one host passes each barrier by coming to it: all up to its switch is one exchange, the switch and its proof another.
+
+        Between the two this program must be there: nobody may see a new release whose driver has gone.
+        """
+        before = [_Part(wave.phase, wave.name, wave.steps[name]) for wave in self._plan.waves if name in wave.steps]
+        try:
+            await self._through(name, before)
+        except barrier.Broken as broken:
+            await self._send_again(broken)
+            await self._through(name, before)
+        if self._plan.switch:
+            self._armed = True
+            proof = _Part("verify", "verify", self._plan.verify.get(name, ()))
+            await self._through(name, [_Part("switch", "switched", self._plan.switch.get(name, ())), proof])
+
+    async def _through(self, name: str, parts: Sequence[_Part]) -> None:
+        """Run all parts in one exchange; the first word of a part says that the barrier before it is passed. Raises Broken."""
+        if not parts:
+            return
+        part_of = {step.key: number for number, part in enumerate(parts) for step in part.steps}
+        loop = asyncio.get_running_loop()
+        at, began = 0, loop.time()
+        login: asyncio.Future[None] | None = None
+
+        def enter() -> None:
+            nonlocal login
+            self._enter(parts[at].phase, parts[at].wave)
+            if parts[at].phase == "verify":
+                login = asyncio.ensure_future(self._fleet.login(name))
+
+        def come_to(number: int) -> None:
+            nonlocal at, began
+            while at < number:
+                self._tell("barrier", name=parts[at].wave, seconds=loop.time() - began)
+                at, began = at + 1, loop.time()
+                if at < len(parts):
+                    enter()
+
+        def heard(kind: str, /, **data: Any) -> None:
+            come_to(part_of.get(str(data.get("key")), 0) if kind == "step" else 0)
+            self._tell(kind, **data)
+
+        async def work(_: str) -> None:
+            wheres = {key: Where(parts[number].phase, parts[number].wave) for key, number in part_of.items()}
+            answers = await self._run(name, tuple(step for part in parts for step in part.steps), heard, wheres)
+            come_to(len(parts) - 1)
+            if login is not None:
+                await login
+                self._proved(name, answers)
+
+        enter()
+        try:
+            await barrier.together(work, (name,))
+        finally:
+            if login is not None:
+                login.cancel()
+        come_to(len(parts))
 
     async def _wave(self, wave: Wave, hosts: tuple[str, ...]) -> None:
         try:
@@ -171,10 +244,13 @@ class Conduct:
                 await login
             finally:
                 login.cancel()
-            proof = answers.get("prove") or answers.get("prove:again") or {}
-            self._tell("proved", host=name, probes=list(proof.get("probes", ())), downtime_seconds=proof.get("downtime_seconds"))
+            self._proved(name, answers)
 
         await self._phase("verify", one, hosts=tuple(work))
+
+    def _proved(self, name: str, answers: Mapping[str, Any]) -> None:
+        proof = answers.get("prove") or answers.get("prove:again") or {}
+        self._tell("proved", host=name, probes=list(proof.get("probes", ())), downtime_seconds=proof.get("downtime_seconds"))
 
     async def _all(self, phase: str, name: str, work: Mapping[str, tuple[Step, ...]]) -> None:
         async def one(host: str) -> None:
@@ -182,14 +258,16 @@ class Conduct:
 
         await self._phase(phase, one, hosts=tuple(work), name=name)
 
-    async def _run(self, host: str, todo: tuple[Step, ...]) -> None:
+    async def _run(
+        self, host: str, todo: tuple[Step, ...], heard: Callable[..., None] | None = None, wheres: Mapping[str, Where] = {}
+    ) -> dict[str, Any]:
         def tell(kind: str, /, **data: Any) -> None:
             if kind == "step" and data.get("state") in ("started", "done") and data.get("key") not in self._ran[host]:
                 self._ran[host].append(str(data["key"]))
-            self._tell(kind, **data)
+            (heard or self._tell)(kind, **data)
 
-        heard, shipped = _Overheard(self._tell, tell), self._shipped.pop(host, None)
-        await steps.run(self._fleet, host, self._claim, todo, heard, where=self._at, shipped=shipped)
+        overheard, shipped = _Overheard(self._tell, tell), self._shipped.pop(host, None)
+        return await steps.run(self._fleet, host, self._claim, todo, overheard, where=self._at, wheres=wheres, shipped=shipped)
 
     async def _phase(self, phase: str, work: Callable[[str], Any], hosts: tuple[str, ...] | None = None, name: str | None = None) -> None:
         self._enter(phase, name or phase)
@@ -200,6 +278,7 @@ class Conduct:
 
     def _enter(self, phase: str, wave: str) -> None:
         self._where = wave
+        self._fleet.phase = phase
         self._at = Where(phase, wave, self._batch.get("batch", 0))
         self._tell("phase", name=phase, wave=wave, **self._batch)
 
@@ -229,19 +308,24 @@ class Conduct:
             key == step.key for wave in self._plan.waves if wave.phase == "activate" for todo in wave.steps.values() for step in todo
         )
 
-    async def _finish(self) -> None:
-        """Drains, pruning and the end of the lease. The decision stands: nothing here changes the verdict."""
+    async def _finish(self, *, all_acknowledged: bool = False) -> frozenset[str]:
+        """Drains, pruning and the end of the lease. The decision stands: nothing here changes the verdict. Who has its lease back."""
         self._enter("finish", "finish")
+        hosts, given_back = self._fleet.names, set()
+        first = (decision.acknowledged_step(self._claim.deployment, hosts),) if all_acknowledged and len(hosts) > 1 else ()
 
         async def one(name: str) -> None:
-            todo = self._plan.finish.get(name, ())
+            todo = (*first, *self._plan.finish.get(name, ()))
             answers = await steps.run(self._fleet, name, self._claim, todo, self._tell, decided=True, where=self._at)
             for answer in answers.values():
                 for process in answer.get("draining", ()) if isinstance(answer, Mapping) else ():
                     self._tell("draining", host=name, **process)
+            if any(step.do == "member" and step.args.get("do") == "finish" for step in todo):
+                given_back.add(name)
 
         for name, error in (await self._fleet.each(one, self._plan.members)).errors.items():
             self._tell("note", host=name, message=f"cleaning up was not finished: {error.message}")
+        return frozenset(given_back)
 
     async def _shielded(self, work: Coroutine[Any, Any, T]) -> T:
         """A decision, and what follows from it, is not interrupted: half of it is what this program exists to prevent."""

@@ -6,14 +6,18 @@ The lead's record is the decision. It is written there first, whichever it is, a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from shipway.execute.fleet import Fleet
 from shipway.execute.lease import Claim
+from shipway.execute.steps import as_sent
 from shipway.execute.telling import Tell
 from shipway.model.errors import HostError, HostRefused, Overdue
+from shipway.model.plan import Step
+
+Json = Mapping[str, Any]
 
 COMMITTED = "committed"
 REVERTED = "reverted"
@@ -42,8 +46,26 @@ class Ending:
 
 
 async def commit(fleet: Fleet, claim: Claim, tell: Tell) -> Ending:
-    """Write *committed* on the lead, then tell all. If *reverted* stands there already, that is followed."""
-    return await _decide(fleet, claim, tell, claim.message("commit"), claim.deployment)
+    """Write *committed* on the lead, then tell all others. If *reverted* stands there already, that is followed.
+
+    A lead that answers *committed* serves it: that is its acknowledgement. That all have acknowledged is left to `acknowledged_step`.
+    """
+    reply = await _ask_lead(fleet, claim.lead, claim.message("commit"), claim.confirm_seconds, tell)
+    if isinstance(reply, HostError):
+        return Ending(None, {claim.lead: reply})
+    decision = str(reply["decision"])
+    tell("decided", host=claim.lead, decision=decision)
+    if decision != COMMITTED:
+        return Ending(decision, await _tell_all(fleet, claim, tell, claim.deployment, decision))
+    _told(tell, claim.lead, decision, reply)
+    others = [name for name in fleet.names if name != claim.lead]
+    return Ending(decision, await _tell(fleet, claim, tell, claim.deployment, decision, others))
+
+
+def acknowledged_step(deployment: str, members: Sequence[str]) -> Step:
+    """Nobody has a question left: no host needs to listen any more. Where this is not heard, hosts find it out from each other."""
+    args = {"deployment": deployment, "members": list(members)}
+    return Step(f"acknowledged:{deployment}", "peers.acknowledged", args, "all have acknowledged", HEAR_SECONDS)
 
 
 async def undo(fleet: Fleet, claim: Claim, tell: Tell, bound_seconds: float, reason: Mapping[str, object] | None = None) -> Ending:
@@ -78,9 +100,10 @@ async def take_over(fleet: Fleet, claim: Claim, tell: Tell, deployment: str, kno
     What a member has on record (`known`) stands, else it is *reverted*; it is written on the lead of this term first, then told.
     """
     message = claim.message("undo") if known is None else claim.message("tell", decision=known, lead=claim.lead)
-    decision = await _ask_lead(fleet, claim.lead, message | {"deployment": deployment}, claim.confirm_seconds, tell)
-    if isinstance(decision, HostError):
-        return Ending(None, {claim.lead: decision})
+    reply = await _ask_lead(fleet, claim.lead, message | {"deployment": deployment}, claim.confirm_seconds, tell)
+    if isinstance(reply, HostError):
+        return Ending(None, {claim.lead: reply})
+    decision = str(reply["decision"])
     tell("decided", host=claim.lead, decision=decision)
     ending = Ending(decision, await _tell_all(fleet, claim, tell, deployment, decision, lead=claim.lead))
     tell("settled", deployment_settled=deployment, decision=decision)
@@ -98,14 +121,15 @@ async def _decide(
     bound_seconds: float | None = None,
 ) -> Ending:
     lead = lead or claim.lead
-    decision = await _ask_lead(fleet, lead, message, bound_seconds or claim.confirm_seconds, tell)
-    if isinstance(decision, HostError):
-        return Ending(None, {lead: decision})
+    reply = await _ask_lead(fleet, lead, message, bound_seconds or claim.confirm_seconds, tell)
+    if isinstance(reply, HostError):
+        return Ending(None, {lead: reply})
+    decision = str(reply["decision"])
     tell("decided", host=lead, decision=decision)
     return Ending(decision, await _tell_all(fleet, claim, tell, deployment, decision))
 
 
-async def _ask_lead(fleet: Fleet, lead: str, message: dict[str, object], bound_seconds: float, tell: Tell) -> str | HostError:
+async def _ask_lead(fleet: Fleet, lead: str, message: dict[str, object], bound_seconds: float, tell: Tell) -> Json | HostError:
     """Ask until the lead answers or the bound is reached: the question may be repeated, for the first writer wins."""
     loop = asyncio.get_running_loop()
     give_up = loop.time() + bound_seconds
@@ -127,14 +151,23 @@ async def _ask_lead(fleet: Fleet, lead: str, message: dict[str, object], bound_s
         return failure or Overdue(lead, "overdue", f"it did not answer within {bound_seconds:g} s")
 
 
-def _decided(lead: str, reply: Mapping[str, Any]) -> str | HostError:
+def _decided(lead: str, reply: Json) -> Json | HostError:
     if reply["ok"]:
-        return str(reply["decision"])
+        return reply
     return HostRefused(lead, str(reply["code"]), f"the lead refused to decide: {reply['code']}", facts=dict(reply))
 
 
 async def _tell_all(
     fleet: Fleet, claim: Claim, tell: Tell, deployment: str, decision: str, *, lead: str | None = None
+) -> dict[str, HostError]:
+    errors = await _tell(fleet, claim, tell, deployment, decision, fleet.names, lead=lead)
+    if not errors and len(fleet.names) > 1:
+        await _all_acknowledged(fleet, claim, deployment)
+    return errors
+
+
+async def _tell(
+    fleet: Fleet, claim: Claim, tell: Tell, deployment: str, decision: str, hosts: Sequence[str], *, lead: str | None = None
 ) -> dict[str, HostError]:
     message = {"do": "tell", "deployment": deployment, "decision": decision, "fence": claim.number, "term": claim.term}
     message |= {"lead": lead} if lead is not None else {}
@@ -143,18 +176,17 @@ async def _tell_all(
         reply = await fleet.call(name, "decide", message, timeout_seconds=ACKNOWLEDGE_SECONDS)
         if not reply["ok"]:
             raise HostRefused(name, str(reply["code"]), f"does not follow the decision {decision}: {reply['code']}", facts=dict(reply))
-        down = {"downtime_seconds": reply["downtime_seconds"]} if "downtime_seconds" in reply else {}
-        tell("told", host=name, decision=decision, **down)
+        _told(tell, name, decision, reply)
 
-    outcomes = await fleet.each(one)
-    if outcomes.ok and len(fleet.names) > 1:
-        await _all_acknowledged(fleet, claim, deployment)
-    return outcomes.errors
+    return (await fleet.each(one, hosts)).errors
+
+
+def _told(tell: Tell, name: str, decision: str, reply: Json) -> None:
+    down = {"downtime_seconds": reply["downtime_seconds"]} if "downtime_seconds" in reply else {}
+    tell("told", host=name, decision=decision, **down)
 
 
 async def _all_acknowledged(fleet: Fleet, claim: Claim, deployment: str) -> None:
-    """Nobody has a question left: no host needs to listen any more. Where this is not heard, hosts find it out from each other."""
-    args = {"deployment": deployment, "members": list(fleet.names)}
-    step = {"key": f"acknowledged:{deployment}", "do": "peers.acknowledged", "args": args, "timeout_seconds": HEAR_SECONDS}
-    told = {"deployment": claim.deployment, "fence": claim.number, "term": claim.term, "decided": True, "steps": [step]}
+    step = acknowledged_step(deployment, fleet.names)
+    told = {"deployment": claim.deployment, "fence": claim.number, "term": claim.term, "decided": True, "steps": [as_sent(step)]}
     await fleet.each(lambda name: fleet.call(name, "run", told, again=False, timeout_seconds=HEAR_SECONDS))

@@ -22,9 +22,6 @@ Json = Mapping[str, Any]
 CONNECT_SECONDS = 20.0
 """Bound of one login, agent delivered and started."""
 
-LOGIN_SECONDS = 10.0
-"""Bound of the first answer over a new login."""
-
 LEAST_SECONDS = 5.0
 """What a question that is asked again over a new channel gets at least, however little is left of its bound."""
 
@@ -71,10 +68,24 @@ class Outcomes(Generic[T]):
         return not self.errors
 
 
+@dataclass
+class Wire:
+    """Logins to one host, and exchanges with it by phase: a question and its answer. Renewals of a lease, which
+    nobody waits for, do not count.
+    """
+
+    logins: int = 0
+    exchanges: dict[str, int] = field(default_factory=dict)
+
+    def count(self, phase: str) -> None:
+        """One exchange more."""
+        self.exchanges[phase] = self.exchanges.get(phase, 0) + 1
+
+
 class Fleet:
     """Open channels by the name of their host. A channel that breaks is opened again once, for every call may be repeated.
 
-    `tell` hears of waits that last and of links that break, as events.
+    `tell` hears of waits that last and of links that break, as events. `phase` is what exchanges count for from now on.
     """
 
     def __init__(
@@ -94,6 +105,8 @@ class Fleet:
         self._channels: dict[str, Channel] = {}
         self._opening: dict[str, asyncio.Lock] = {}
         self._sent_before: dict[str, int] = {}
+        self._wire: dict[str, Wire] = {name: Wire() for name in self.hosts}
+        self.phase = "begin"
         self._room = asyncio.Semaphore(AT_ONCE)
 
     async def __aenter__(self) -> Fleet:
@@ -116,6 +129,10 @@ class Fleet:
         """Bytes written to a host so far, over all its channels."""
         channel = self._channels.get(name)
         return self._sent_before.get(name, 0) + (channel.bytes_sent if channel is not None else 0)
+
+    def wire(self, name: str) -> Wire:
+        """What went over the wire to a host so far."""
+        return self._wire[name]
 
     async def connect(self, on_open: Callable[[str, float], None] = lambda name, seconds: None) -> Outcomes[Channel]:
         """Open a channel to every host at once. `on_open` is told each host and the seconds it took."""
@@ -171,6 +188,8 @@ class Fleet:
         until = loop.time() + timeout_seconds
 
         async def ask(left_seconds: float) -> dict[str, Any]:
+            if (args or {}).get("do") != "renew":
+                self._wire[name].count(self.phase)
             with self._patience(name, WAITS.get(call, ""), left_seconds):
                 return await channel.call(call, args, body=body() if body else None, on_event=on_event, timeout_seconds=left_seconds)
 
@@ -196,14 +215,11 @@ class Fleet:
 
     async def login(self, name: str) -> None:
         """One new login with an answer of the host: an open channel hides a dead sshd. Raises Unreachable, LinkLost."""
-        with self._patience(name, "a new login", CONNECT_SECONDS + LOGIN_SECONDS):
-            channel = await self._transport_for(self.hosts[name]).open(
-                self.hosts[name], app=self._app, environment=self.environment, timeout_seconds=CONNECT_SECONDS
-            )
-            try:
-                await channel.call("fresh", timeout_seconds=LOGIN_SECONDS)
-            finally:
-                await channel.close()
+        with self._patience(name, "a new login", CONNECT_SECONDS):
+            host = self.hosts[name]
+            async with self._room:
+                self._wire[name].logins += 1
+                await self._transport_for(host).log_in(host, app=self._app, environment=self.environment, timeout_seconds=CONNECT_SECONDS)
 
     async def _open(self, name: str) -> Channel:
         lock = self._opening.setdefault(name, asyncio.Lock())
@@ -214,6 +230,7 @@ class Fleet:
                 rounds = 1 + len(self.hosts) // AT_ONCE
                 with self._patience(name, "a login", CONNECT_SECONDS * rounds):
                     async with self._room:
+                        self._wire[name].logins += 1
                         channel = await self._transport_for(host).open(
                             host, app=self._app, environment=self.environment, timeout_seconds=CONNECT_SECONDS
                         )

@@ -1,14 +1,17 @@
-"""A fleet in, leases on every member out. Taken in order of id, renewed while the driver lives, never forced."""
+"""A fleet in, leases on every member out, with what is there. The lead's first, then all others at once; renewed while the driver lives,
+never forced.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from shipway.execute.ask import Facts
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
 from shipway.execute.uninterrupted import to_its_end
@@ -48,19 +51,38 @@ class Fenced(Exception):
     """A host has seen a number at least as high: look again and take a higher one."""
 
 
-async def take(fleet: Fleet, claim: Claim, tell: Tell) -> None:
-    """Lease every member in order of id.
+class Contended(Exception):
+    """Somebody else holds the lease of a host that was asked for out of order, and may be waiting for one that is held here."""
+
+
+async def take(fleet: Fleet, claim: Claim, tell: Tell, *, in_order: bool = False) -> dict[str, Facts]:
+    """Lease every member, and answer the facts of each as they were once its lease was granted.
+
+    The first by id is asked first and alone: whoever has that lease meets nobody else who takes leases of the same members. Then all
+    others are asked at once. Drivers of unlike members (`--without`) may then each hold a lease that the other wants: who sees the other
+    renew gives all back (Contended) and asks again `in_order` of id, in which such a circle cannot come about.
 
     A lease that a silent driver left is waited out; a driver that still renews is not. Raises Refused (who holds it, since
     when, how far; or that it was interrupted) after giving back what was taken, Fenced when the number is too low, HostError when a
     host cannot be heard.
     """
     asked: list[str] = []
+    facts: dict[str, Facts] = {}
+
+    async def one(name: str) -> None:
+        asked.append(name)
+        facts[name] = await _take_one(fleet, name, claim, tell)
+
     try:
         async with renewed(fleet, claim):  # waiting for one host may outlast the lease of another
-            for name in fleet.names:
-                asked.append(name)
-                await _take_one(fleet, name, claim, tell)
+            first, *others = fleet.names
+            await one(first)
+            if in_order:
+                for name in others:
+                    await one(name)
+            else:
+                await _all_of(one, others)
+            return {name: facts[name] for name in fleet.names}
     except asyncio.CancelledError:
         await _give_back(fleet, claim, asked)
         raise interrupted() from None
@@ -79,9 +101,10 @@ def interrupted() -> Refused:
     )
 
 
-async def release(fleet: Fleet, claim: Claim) -> dict[str, HostError]:
-    """Give the leases back. Returns the hosts that could not be told; theirs run out by themselves."""
-    outcomes = await fleet.each(lambda name: fleet.call(name, "decide", claim.message("finish")), fleet.reached)
+async def release(fleet: Fleet, claim: Claim, *, besides: Collection[str] = ()) -> dict[str, HostError]:
+    """Give the leases back, but for those of `besides`, which have theirs. Returns the hosts that could not be told; theirs run out."""
+    hosts = [name for name in fleet.reached if name not in besides]
+    outcomes = await fleet.each(lambda name: fleet.call(name, "decide", claim.message("finish")), hosts)
     return outcomes.errors
 
 
@@ -102,15 +125,36 @@ async def renewed(fleet: Fleet, claim: Claim) -> AsyncIterator[None]:
                 raise ended
 
 
+async def _all_of(take_one: Callable[[str], Awaitable[None]], names: Sequence[str]) -> None:
+    """Ask all at once. After the first no, what is under way is awaited, for a lease that was granted must be given back.
+
+    Raises Contended in place of a refusal by whoever holds one of them.
+    """
+    asking = [asyncio.ensure_future(take_one(name)) for name in names]
+    try:
+        if asking:
+            await asyncio.wait(asking, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for one in asking:
+            one.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+    faults = [fault for one in asking if not one.cancelled() and (fault := one.exception()) is not None]
+    for fault in sorted(faults, key=lambda one: isinstance(one, Refused)):
+        if isinstance(fault, Refused) and fault.code == "lease-held":
+            raise Contended from fault
+        raise fault
+
+
 async def _give_back(fleet: Fleet, claim: Claim, asked: list[str]) -> None:
     """To a host that never granted it this says nothing; one that cannot be told lets it run out."""
     with contextlib.suppress(HostError):
         await fleet.each(lambda name: fleet.call(name, "decide", claim.message("finish"), again=False), asked)
 
 
-async def _take_one(fleet: Fleet, name: str, claim: Claim, tell: Tell) -> None:
+async def _take_one(fleet: Fleet, name: str, claim: Claim, tell: Tell) -> Facts:
     message = claim.message(
         "lease",
+        look=True,
         owner=claim.owner,
         seconds=claim.lease_seconds,
         lead=claim.lead,
@@ -127,7 +171,8 @@ async def _take_one(fleet: Fleet, name: str, claim: Claim, tell: Tell) -> None:
         reply = await to_its_end(fleet.call(name, "decide", message))  # a lease that is granted unheard would be held in vain
         if reply["ok"]:
             tell("leased", host=name, fence=claim.number, seconds=loop.time() - began)
-            return
+            facts: Facts = reply["facts"]
+            return facts
         if reply["code"] == "fenced":
             raise Fenced(name)
         left = float(reply.get("seconds_left", 0.0))

@@ -35,11 +35,13 @@ async def run(
     *,
     decided: bool = False,
     where: Where = Where(),
+    wheres: Mapping[str, Where] = {},
     shipped: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Run steps on one host in one exchange, streaming what happens.
 
-    `decided` marks steps that belong behind the decision; `shipped` is what reached the host before, for its journal.
+    `decided` marks steps that belong behind the decision; `wheres` names, by key, steps that are of another phase than `where`; `shipped`
+    is what reached the host before, for its journal.
     Raises StepFailed, LinkLost, Overdue, Unreachable.
     """
     titles = {step.key: step.title or step.key for step in steps}
@@ -51,7 +53,7 @@ async def run(
         "phase": where.phase,
         "wave": where.wave,
         "batch": where.batch,
-        "steps": [{"key": s.key, "do": s.do, "args": s.args, "timeout_seconds": s.timeout_seconds, "title": s.title} for s in steps],
+        "steps": [as_sent(step, wheres.get(step.key)) for step in steps],
     }
     if shipped is not None:
         args["shipped"] = dict(shipped)
@@ -67,6 +69,12 @@ async def run(
     if failed is not None:
         raise StepFailed(name, failed, titles)
     return {done["key"]: done["answer"] for done in answer["done"]}
+
+
+def as_sent(step: Step, where: Where | None = None) -> dict[str, Any]:
+    """A step as the agent takes it."""
+    sent = {"key": step.key, "do": step.do, "args": step.args, "timeout_seconds": step.timeout_seconds, "title": step.title}
+    return sent if where is None else {**sent, "phase": where.phase, "wave": where.wave}
 
 
 MOST_EVENTS = 10_000

@@ -38,6 +38,7 @@ KINDS: Mapping[str, str] = {
     "went back": "a host went back by itself: reason",
     "lost": "the link to a host is gone: reason, will (what the host does by itself)",
     "waiting": "the driver waits: what, bound_seconds",
+    "exchanged": "what a host and the driver exchanged: logins, exchanges (by phase; questions with their answers, renewals aside)",
     "draining": "old processes still finish: generation, processes",
     "settled": "a deployment left open by another driver was settled: deployment, decision",
     "note": "something a person should know: message",

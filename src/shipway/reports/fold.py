@@ -75,6 +75,14 @@ class Shipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchanged:
+    """Logins of the driver to a host, and its questions with their answers, by phase."""
+
+    logins: int
+    exchanges: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """One question to what serves, and its answer in words."""
 
@@ -116,6 +124,7 @@ class HostState:
     connected_seconds: float | None = None
     leased_seconds: float | None = None
     shipped: Shipped | None = None
+    exchanged: Exchanged | None = None
     switched_seconds: float | None = None
     switched_at_boot: float | None = None
     downtime_seconds: float | None = None
@@ -335,6 +344,12 @@ def _draining(state: State, host: HostState | None, event: Event) -> None:
     state.draining.append(Draining(event.host, name, whole(event.data, "generation"), duration(event.data, "seconds_left")))
 
 
+def _exchanged(state: State, host: HostState | None, event: Event) -> None:
+    if host is not None:
+        said = mapped(event.data, "exchanges")
+        host.exchanged = Exchanged(whole(event.data, "logins") or 0, {clean(phase): whole(said, phase) or 0 for phase in said})
+
+
 def _settled(state: State, host: HostState | None, event: Event) -> None:
     other = _text(event, "deployment_settled") or _text(event, "deployment")
     state.settled.append((other, _text(event, "decision")))
@@ -367,6 +382,7 @@ _TAKE = {
     "went back": _went_back,
     "lost": _lost,
     "waiting": _waiting,
+    "exchanged": _exchanged,
     "draining": _draining,
     "settled": _settled,
     "note": _note,

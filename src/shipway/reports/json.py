@@ -121,6 +121,7 @@ def _host(host: HostState, start: float, sources: Mapping[str, Any]) -> dict[str
     return {
         "connected_seconds": host.connected_seconds,
         "leased_seconds": host.leased_seconds,
+        "exchanged": asdict(host.exchanged) if host.exchanged else None,
         "shipped": asdict(host.shipped) if host.shipped else None,
         "steps": [_step(work, start) for work in host.steps],
         "switched": {"seconds": host.switched_seconds, "at_boot": host.switched_at_boot} if host.switched_at_boot is not None else None,

@@ -90,6 +90,7 @@ DATA: Mapping[str, Schema] = {
     "went back": least({"reason": TEXT}),
     "lost": least({"reason": TEXT, "will": TEXT}),
     "waiting": least({"what": TEXT, "bound_seconds": SECONDS}),
+    "exchanged": least({"logins": WHOLE, "exchanges": {"type": "object", "additionalProperties": WHOLE}}),
     "draining": least({"name": TEXT}, generation=WHOLE, instance=WHOLE, state=TEXT, seconds_left={"type": "number"}),
     "settled": least({"deployment_settled": TEXT, "decision": DECISION}),
     "note": least({"message": TEXT}),
@@ -124,6 +125,7 @@ def report_schema() -> Schema:
     host = fixed(
         connected_seconds=maybe(SECONDS),
         leased_seconds=maybe(SECONDS),
+        exchanged=maybe(fixed(logins=WHOLE, exchanges={"type": "object", "additionalProperties": WHOLE})),
         shipped=maybe(fixed(blobs=WHOLE, bytes=WHOLE, sent=WHOLE, seconds=maybe(SECONDS))),
         steps=listed(step),
         switched=maybe(fixed(seconds=maybe(SECONDS), at_boot=maybe({"type": "number"}))),

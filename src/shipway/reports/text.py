@@ -126,7 +126,7 @@ def _seconds(data: Data) -> str:
     return "?" if value is None else seconds(value)
 
 
-# `switched`, `leased`, `proved` and `told` are said by the steps and barriers around them.
+# `switched`, `leased`, `proved` and `told` are said by the steps and barriers around them; `exchanged` is for the report.
 _SAY: Mapping[str, Callable[[Data], list[str]]] = {
     "began": _began,
     "connected": _connected,
