@@ -13,7 +13,7 @@ import pytest
 from tests.apps import Repository
 from tests.docs.page import DOCS, Shell, commands
 from tests.hosts import Hosts
-from tests.stories.project import SAMPLE, eventually
+from tests.stories.project import SAMPLE
 from tests.stories.shop import Shop
 
 LOCAL = ("tutorial.md", "howto/static.md", "howto/node.md", "howto/django.md", "howto/fastapi.md")
@@ -46,6 +46,14 @@ def live(name: str, place: Path, **more: str) -> list[str]:
 @pytest.mark.parametrize("name", LOCAL)
 def test_a_page_about_this_machine(name: str, place: Path) -> None:
     assert live(name, place)
+
+
+def test_the_page_of_init(place: Path) -> None:
+    """In a repository that is there already: a site, which goes live below a home of its own if at all."""
+    repository = Repository(place / "here")
+    repository.write("index.html", "<p>hello\n")
+    repository.commit("A site that knows nothing of Shipway")
+    assert live("init.md", place)
 
 
 @pytest.mark.hosts
@@ -95,24 +103,14 @@ DAILY = """
 run = "sleep 86400"
 drain_seconds = 1
 
-[[task]]
-name = "nightly"
-schedule = "* * * * *"
-run = "echo cleared"
-
 """
 
 
 @pytest.mark.timeout(300)
-def test_every_order_of_the_daily_page_and_what_the_page_of_jobs_asks(place: Path) -> None:
+def test_every_order_of_the_daily_page(place: Path) -> None:
     page = (DOCS / "howto/daily.md").read_text(encoding="utf-8").split("| you type | and get |", 1)[1].split("\n\n", 1)[0]
     assert set(commands(page)) == {f"shipway {order}" for order in ORDERS}
-    shop = Shop(place, ("a", "b"), settings=DAILY)
+    shop = Shop(place, ("a", "b"), settings=DAILY, more="watch_seconds = 0")
     shop.project.deploy("v5")
     for order in ORDERS:
         shop.project.run(*shlex.split(order.replace("production", "local")))
-    shop.project.run("maintenance", "off", "local")
-    asked = commands((DOCS / "howto/jobs.md").read_text(encoding="utf-8"))
-    eventually(lambda: "cleared" in shop.project.run("logs", "local", "--process", "nightly", code=None).text, "the job has run", 120)
-    for command in asked:
-        shop.project.run(*shlex.split(command.replace("production", "local"))[1:], code=None if "doctor" in command else 0)

@@ -6,10 +6,12 @@ the internet is a server of packages for its apt. Then, on the same server, what
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,8 +20,9 @@ from pathlib import Path
 import pytest
 
 from tests.apps import Repository
+from tests.docs.page import DOCS, Shell
 from tests.hosts import Hosts, bare, systemd
-from tests.stories.project import Project, eventually
+from tests.stories.project import SHIPWAY, Project, eventually
 from tests.stories.test_readme import README, step
 
 MOST_COMMANDS = 5
@@ -48,6 +51,16 @@ class Server:
                 return str(answer.read().decode())
         except OSError:
             return ""
+
+    def status(self) -> int:
+        """Of the answer that a visitor gets, 0 while nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://{self.address}:8080/hello.txt", timeout=10) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return 0
 
     def ours(self) -> dict[int, str]:
         """What stays between deployments, of ours and of the application: this machine's pids and the command lines."""
@@ -105,10 +118,15 @@ def test_the_steps_of_readme_take_an_application_live_on_a_bare_server(server: S
     assert owners == {"deploy"}, "nothing of the application runs as root"
 
 
-def test_setup_finds_everything_as_it_made_it(server: Server) -> None:
-    again = server.project.run("setup", "production", "--json")
-    assert again.verdict["verdict"] == "unchanged", again.text
-    assert {one["state"] for one in again.verdict["data"]["hosts"]["10.0.0.1"]} == {"there"}, again.text
+def test_setup_finds_everything_as_it_made_it_and_says_what_its_page_shows(server: Server) -> None:
+    page = (DOCS / "setup.md").read_text(encoding="utf-8").split("**Twice is once.**", 1)[0]
+    with Shell(server.project.directory, shell_environment(server.project)) as shell:
+        assert len(shell.live(page)) == 2
+
+
+def shell_environment(project: Project) -> dict[str, str]:
+    """Of somebody who types in a project, with `shipway` on the PATH."""
+    return {**os.environ, **project.env, "PATH": f"{SHIPWAY.parent}{os.pathsep}{os.environ['PATH']}", "NO_COLOR": "1", "COLUMNS": "160"}
 
 
 def test_the_supervisor_and_what_it_starts_are_the_units_with_its_limits(server: Server) -> None:
@@ -139,6 +157,7 @@ def test_a_crash_loop_is_ours_to_slow_down_and_is_told(server: Server) -> None:
     """systemd sees one supervisor that lives; what dies again and again below it is tried less and less, and the rest serves on."""
     repository = server.project.repository
     settings = (repository.directory / "shipway.toml").read_text()
+    settings = settings.replace("[environment.production]\n", "[environment.production]\nwatch_seconds = 1\n")
     loops = "until test -e $HOME/loop; do sleep 0.1; done; exit 3"
     repository.write("shipway.toml", f'{settings}\n[process.loops]\nrun = "{loops}"\n')
     repository.commit("A process that will not stay up")
@@ -190,6 +209,18 @@ def settled(server: Server, old: set[int]) -> list[str]:
 def words(command: str) -> str:
     """A command line without what is another one at each start: its port."""
     return re.sub(r"http\.server \d+", "http.server PORT", command)
+
+
+def test_what_was_stopped_stays_so_over_a_reboot_and_start_brings_it_back(server: Server) -> None:
+    server.project.run("stop", "production")
+    server.hosts.reboot("a")
+    eventually(lambda: server.status() == 503, "its proxy is back, with the page of what is stopped", 60)
+    eventually(lambda: any("supervise --root" in command for command in server.ours().values()), "its supervisor is back", 60)
+    said = server.project.run("status", "production").text
+    assert "stopped since" in said, said
+    assert not [command for command in server.ours().values() if "http.server" in command], "nothing of the application runs"
+    server.project.run("start", "production")
+    assert server.page() == "hello again\n"
 
 
 def test_what_was_removed_stays_away(server: Server) -> None:

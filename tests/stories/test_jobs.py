@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sqlite3
 from contextlib import closing
@@ -13,6 +14,7 @@ import pytest
 
 from shipway_agent import daemon
 from shipway_agent.root import Root
+from tests.docs.page import DOCS, commands
 from tests.stories.project import eventually
 from tests.stories.shop import QUICK, Shop
 
@@ -27,6 +29,10 @@ run = "echo begins in $RELEASE; echo $RELEASE >> {place}/ran; until [ -e {place}
 [[environment.local.notify]]
 command = ["{place}/page"]
 """
+
+
+ASKED = commands((DOCS / "howto/jobs.md").read_text(encoding="utf-8"))
+"""What the page of jobs has people type."""
 
 
 def rows(shop: Shop, query: str) -> list[tuple[Any, ...]]:
@@ -80,7 +86,6 @@ def test_a_job_runs_once_across_a_deployment_and_dead_supervisors_and_people_hea
     assert job(shop)["running"]["generation"] == 1, "it goes on in the release that it began with"
     (place / "go").touch()
     eventually(lambda: ended(shop) == ["done"], "it has ended")
-    assert shop.project.run("logs", "local", "--process", "nightly").out.endswith("begins in v1\n")
     assert lines(place / "ran") == ["v1"]
 
     (place / "bad").touch()
@@ -89,6 +94,9 @@ def test_a_job_runs_once_across_a_deployment_and_dead_supervisors_and_people_hea
     eventually(lambda: ended(shop) == ["done", "failed"], "it has failed")
     assert lines(place / "ran") == ["v1", "v2"]
     eventually(lambda: any("has a job that failed" in line for line in lines(place / "paged")), "somebody is told")
-    said = shop.project.run("doctor", "local", code=1)
-    assert "job nightly failed (exit 1)" in said.out
-    assert "shipway logs local --host a --process nightly says why" in said.out
+    said = {asked: shop.project.run(*shlex.split(asked.replace("production", "local"))[1:], code=None) for asked in ASKED}
+    doctor = said["shipway doctor production"]
+    assert doctor.code == 1 and "job nightly failed (exit 1)" in doctor.out
+    assert "shipway logs local --host a --process nightly says why" in doctor.out
+    assert said["shipway logs production --process nightly"].out.endswith("begins in v2\n")
+    assert "nightly" in said["shipway status production"].out

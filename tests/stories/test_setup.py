@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.page import DOCS, Shell
 from tests.hosts import Hosts, systemd
 from tests.stories.project import eventually
 from tests.stories.shop import QUICK
+from tests.stories.test_first_deployment import shell_environment
 from tests.stories.test_ssh import Fleet
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(300)]
@@ -111,12 +113,12 @@ def test_one_more_host_serves_what_the_others_serve_or_the_file_is_as_it_was(fle
     finally:
         hosts.run("b", ["kill", "-9", holder])
 
-    said = project.run(*words)
-    assert "git add shipway.toml && git commit -m 'Add b to live'" in said.out
+    page = (DOCS / "setup.md").read_text(encoding="utf-8").split("**One more host.**", 1)[1]
+    here = {"production": "live", "10.0.0.2": hosts.address("b")}
+    with Shell(project.directory, shell_environment(project), here) as shell:
+        shell.live(page)
     assert file.read_text() == before.decode().replace("  # b comes soon\n", f"  {added},\n  # b comes soon\n")
     assert fleet.version() == "1"
-    project.repository.git("add", "shipway.toml")
-    project.repository.commit("Add b to live")
     assert {host["host"] for host in project.calm()["hosts"]} == {"a", "b"}
     there = project.run(*words, code=2)
     assert "b is a host of live already" in there.text

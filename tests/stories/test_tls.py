@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -18,6 +19,7 @@ import pytest
 
 from load import Load
 from shipway.transports import caddy
+from tests.docs.page import DOCS, commands
 from tests.hosts import Hosts
 from tests.stories.project import Project, eventually, sample
 
@@ -151,6 +153,11 @@ def test_a_domain_gets_its_certificate_keeps_it_and_loses_no_request(place: Path
             os.kill(pid, signal.SIGKILL)
         eventually(lambda: site.certificate() is not None, "the proxy is back, with a certificate", 60)
         assert site.certificate() == first, "it is the one that it had"
+
+        doctor, setup = sorted(set(commands((DOCS / "howto/domains.md").read_text(encoding="utf-8"))))
+        assert setup == "shipway setup production", "test_first_deployment.py types it, for it needs a machine of its own"
+        said = site.project.run(*shlex.split(doctor.replace("production", "live"))[1:], code=1)
+        assert f"{SHOP} has no address" in said.text, "no name server knows it: it says where a name leads before anything else"
 
         settings = (site.repository.directory / "shipway.toml").read_text()
         site.repository.write("shipway.toml", settings.replace(f'"{SHOP}"', f'"{SHOP}", "{NOBODY}"'))

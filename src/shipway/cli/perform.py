@@ -146,7 +146,7 @@ def _show(verdict: Verdict, screen: Screen, alone: str, report: str) -> None:
         screen.lines(lines)
     if verdict.verdict == "ended":
         return  # a command of the user's ran: what it said is all there is to say
-    if lines is None or verdict.exit_code or verdict.hint:
+    if lines is None or verdict.exit_code or verdict.hint or verdict.verdict == "unchanged":
         screen.verdict(told, report=report)
 
 

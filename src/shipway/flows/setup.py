@@ -45,9 +45,8 @@ def verdict_of(environment: str, found: Mapping[str, Sequence[Thing]], *, dry_ru
     if wrong:
         left = "1 thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
         return Verdict("answer", 1, f"{left} left to you on {hosts}", wrong[0].next, "", data)
-    if dry_run:
-        message = f"{count} would be made on {hosts}" if made else f"nothing would be changed on {hosts}"
-        return Verdict("answer", 0, f"{message}; nothing was touched", f"shipway setup {environment}" if made else "", "", data)
+    if dry_run and made:
+        return Verdict("answer", 0, f"{count} would be made on {hosts}; nothing was touched", f"shipway setup {environment}", "", data)
     if not made:
         return Verdict(
             "unchanged", 0, f"nothing to change: {hosts} {'is' if len(found) == 1 else 'are'} ready for {environment}", "", "", data
