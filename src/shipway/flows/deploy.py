@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 from functools import partial
 
-from shipway.execute.fleet import Fleet
 from shipway.flows.attempt import Attempt, attempt
-from shipway.flows.cargo import Cargo
 from shipway.flows.changes import setting_changes
-from shipway.flows.front import Caddies
 from shipway.flows.project import Project, open_project
-from shipway.flows.tools import Tools
+from shipway.flows.shipping import shipping
 from shipway.flows.transact import Transaction, transact
-from shipway.flows.want import filled, make, want
-from shipway.flows.without import leave_out
 from shipway.flows.words import DeployWords
 from shipway.model.event import Event
-from shipway.model.facts import HostFacts
 from shipway.model.plan import Plan
 from shipway.model.verdict import Verdict
 from shipway.plan.deploy import plan_deploy
@@ -33,28 +26,15 @@ async def deploy(words: DeployWords, on_event: Callable[[Event], None]) -> Verdi
 
 async def deployed(project: Project, words: DeployWords, trying: Attempt) -> Verdict:
     """What `deploy` does, for a project that is open: its `head` may be a configuration that is not committed yet (`host add`)."""
-    wanted = await filled(project, want(project, words.environment, words.ref), trying.tell)
-    wanted = replace(wanted, intent=leave_out(wanted.intent, words.without))
-    tools = Tools(wanted.intent.shipment, trying.tell)
-    made = await make(project, wanted, trying.tell, tools)
-    caddies = Caddies(wanted.intent, trying.tell)
-
-    def planner(facts: Mapping[str, HostFacts], *, deployment: str, who: str, number: int, peer_key: str) -> Plan:
-        of_this_one = {"deployment": deployment, "who": who, "peer_key": peer_key}
-        return plan_deploy(wanted.intent, tools.equipped(made.release), facts, number=number, caddies=caddies.digests, **of_this_one)
-
-    async def learn(fleet: Fleet, facts: Mapping[str, HostFacts]) -> None:
-        await caddies.learn(fleet, facts)
-        await tools.for_hosts(fleet, facts)
-
+    ready = await shipping(project, words, trying.tell)
     transaction = Transaction(
-        wanted.intent,
-        planner,
-        lambda plan: Cargo(made, caddies.by_host, tools.of),
+        ready.intent,
+        ready.planner(plan_deploy),
+        ready.cargo,
         live_words,
         may_leave_out=True,
-        first=learn,
-        changes=partial(setting_changes, wanted.intent, made.release),
+        first=ready.learn,
+        changes=partial(setting_changes, ready.intent, ready.made.release),
     )
     return await transact(trying, transaction)
 

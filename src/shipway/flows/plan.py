@@ -10,12 +10,9 @@ from shipway.execute.ask import next_number
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
 from shipway.flows.begin import read, who
-from shipway.flows.front import Caddies
 from shipway.flows.project import open_project
 from shipway.flows.reach import reach, typed
-from shipway.flows.tools import Tools
-from shipway.flows.want import filled, make, want
-from shipway.flows.without import leave_out
+from shipway.flows.shipping import shipping
 from shipway.flows.words import PlanWords
 from shipway.model.event import Event
 from shipway.model.facts import HostFacts
@@ -33,31 +30,17 @@ async def plan(words: PlanWords, on_event: Callable[[Event], None]) -> Verdict:
     """Make the plan that `deploy` would make now. Raises what `deploy` would raise before it touched anything."""
     project = open_project(words.project)
     tell = Tell(on_event, time.time)
-    wanted = await filled(project, want(project, words.environment, words.ref), tell)
-    wanted = replace(wanted, intent=leave_out(wanted.intent, words.without))
-    tools = Tools(wanted.intent.shipment, tell)
-    made = await make(project, wanted, tell, tools)
-    caddies = Caddies(wanted.intent, tell)
-    async with reach(wanted.intent, tell) as fleet:
+    ready = await shipping(project, words, tell)
+    intent = ready.intent
+    async with reach(intent, tell) as fleet:
         raw = await read(fleet, may_leave_out=True)
         facts = typed(raw)
-        await caddies.learn(fleet, facts)
-        await tools.for_hosts(fleet, facts)
-        made_plan = plan_deploy(
-            wanted.intent,
-            tools.equipped(made.release),
-            facts,
-            deployment="plan",
-            who=who(),
-            number=next_number(raw),
-            caddies=caddies.digests,
-            peer_key="",
-        )
-        first = min(wanted.intent.environment.hosts, key=lambda host: host.name)
-        changes = difference(
-            scaled(wanted.intent, facts), made.release, first, facts[first.name].live, await _live_entries(fleet, first, facts)
-        )
-    made_plan = replace(made_plan, notes=(*made_plan.notes, *local_notes(wanted.intent, facts)))
+        await ready.learn(fleet, facts)
+        made_plan = ready.planner(plan_deploy)(facts, deployment="plan", who=who(), number=next_number(raw), peer_key="")
+        first = min(intent.environment.hosts, key=lambda host: host.name)
+        before = await _live_entries(fleet, first, facts)
+        changes = difference(scaled(intent, facts), ready.made.release, first, facts[first.name].live, before)
+    made_plan = replace(made_plan, notes=(*made_plan.notes, *local_notes(intent, facts)))
     lines = plan_text(made_plan, changes, files=words.files)
     data = {"plan": plan_json(made_plan), "difference": difference_json(changes), "lines": lines}
     message = "nothing to do" if made_plan.nothing_to_do else f"{len(made_plan.waves)} waves, then the switch"

@@ -172,6 +172,26 @@ def deployment_document(
     }
 
 
+def document_again(
+    intent: Intent, generation: Mapping[str, Any], *, kind: str, who: str, number: int, before: int | None, peer_key: str, **more: Any
+) -> dict[str, Any]:
+    """The same of a deployment that ships nothing: it is about a generation that hosts have; {} where none serves. `more` as above."""
+    return deployment_document(
+        kind=kind,
+        app=intent.app,
+        environment=intent.environment.name,
+        release=str(generation.get("release", "")),
+        commit=str(generation.get("commit", "")),
+        tree=str(generation.get("tree", "")),
+        version=str(generation.get("version", "")),
+        who=who,
+        number=number,
+        before=before,
+        peer_key=peer_key,
+        **more,
+    )
+
+
 def _undoing(task: Task) -> dict[str, Any]:
     """What a host keeps of a task that users may see, so that whoever settles its deployment can undo it. The user's own words only."""
     return {

@@ -9,7 +9,7 @@ from shipway.model.intent import Intent
 from shipway.model.plan import Plan
 from shipway.plan import steps
 from shipway.plan.activation import lead_of
-from shipway.plan.documents import deployment_document
+from shipway.plan.documents import document_again
 from shipway.plan.gates import pass_gates
 
 
@@ -34,14 +34,10 @@ def plan_remove(
         members=tuple(sorted(h.name for h in intent.environment.hosts)),
         waves=(),
         switch={name: (steps.remove(keep_shared=not shared),) for name, fact in sorted(facts.items()) if _holds(fact, shared)},
-        document=deployment_document(
+        document=document_again(
+            intent,
+            live,
             kind="remove",
-            app=intent.app,
-            environment=intent.environment.name,
-            release=str(live.get("release", "")),
-            commit=str(live.get("commit", "")),
-            tree=str(live.get("tree", "")),
-            version=str(live.get("version", "")),
             who=who,
             number=number,
             before=facts[lead.name].member.current,

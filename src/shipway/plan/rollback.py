@@ -12,7 +12,7 @@ from shipway.model.loan import Loan
 from shipway.model.plan import Plan, Step, Wave
 from shipway.plan import steps
 from shipway.plan.activation import finishes, lead_of, start_wave, switches, verifications, votes, with_files
-from shipway.plan.documents import deployment_document, member_addresses
+from shipway.plan.documents import document_again, member_addresses
 from shipway.plan.facts import left_out_notes, open_notes, peer_notes
 from shipway.plan.front import proxy_step
 from shipway.plan.gates import UNTOUCHED, pass_gates
@@ -81,14 +81,10 @@ def plan_rollback(
         switch={} if there else switches(intent, documents, facts),
         verify={} if there else verifications(intent, documents, facts, number),
         finish={} if there else finishes(intent, documents, facts, deployment=deployment, number=number),
-        document=deployment_document(
+        document=document_again(
+            intent,
+            found.document,
             kind="rollback",
-            app=intent.app,
-            environment=environment.name,
-            release=str(found.document["release"]),
-            commit=str(found.document.get("commit", "")),
-            tree=str(found.document.get("tree", "")),
-            version=str(found.document.get("version", "")),
             who=who,
             number=number,
             before=facts[lead.name].member.current,

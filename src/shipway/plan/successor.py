@@ -11,7 +11,7 @@ from shipway.model.intent import Host, Intent
 from shipway.model.plan import Plan, Step, Wave
 from shipway.plan import steps
 from shipway.plan.activation import drain_seconds, lead_of, proof_of, votes, with_files
-from shipway.plan.documents import deployment_document, member_addresses
+from shipway.plan.documents import document_again, member_addresses
 from shipway.plan.facts import open_notes, peer_notes
 from shipway.plan.front import front_door, proxy_step
 from shipway.plan.orders.order import Change, Order
@@ -45,14 +45,10 @@ def plan_successor(
         members=tuple(sorted(host.name for host in environment.hosts)),
         waves=(),
         document={
-            **deployment_document(
+            **document_again(
+                intent,
+                live,
                 kind=order.kind,
-                app=intent.app,
-                environment=environment.name,
-                release=str(live.get("release", "")),
-                commit=str(live.get("commit", "")),
-                tree=str(live.get("tree", "")),
-                version=str(live.get("version", "")),
                 who=who,
                 number=number,
                 before=facts[lead.name].member.current,

@@ -1,0 +1,78 @@
+"""A project and a command's words in; out, the release that they mean, made, and what its planner and its hosts need beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from shipway.execute.fleet import Fleet
+from shipway.execute.telling import Tell
+from shipway.flows.cargo import Cargo
+from shipway.flows.front import Caddies
+from shipway.flows.project import Project
+from shipway.flows.tools import Tools
+from shipway.flows.transact import Planner
+from shipway.flows.want import filled, make, want
+from shipway.flows.without import leave_out
+from shipway.flows.words import DeployWords, PlanWords, PrepareWords
+from shipway.model.facts import HostFacts
+from shipway.model.intent import Intent
+from shipway.model.plan import Plan
+from shipway.model.release import Release
+from shipway.release.release import Made
+
+
+class PlanRelease(Protocol):
+    """Makes the plan of a flow that ships: plan_deploy, plan_prepare."""
+
+    def __call__(
+        self,
+        intent: Intent,
+        release: Release,
+        facts: Mapping[str, HostFacts],
+        *,
+        deployment: str,
+        who: str,
+        number: int,
+        caddies: Mapping[str, str],
+        peer_key: str,
+    ) -> Plan: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Shipping:
+    """A release on its way: what is wanted, what was made, and what goes with it once the hosts were read."""
+
+    intent: Intent
+    made: Made
+    tools: Tools
+    caddies: Caddies
+
+    async def learn(self, fleet: Fleet, facts: Mapping[str, HostFacts]) -> None:
+        """Have at hand what these very hosts lack besides: a proxy and tools of their platforms. Raises Refused."""
+        await self.caddies.learn(fleet, facts)
+        await self.tools.for_hosts(fleet, facts)
+
+    def planner(self, plan_release: PlanRelease) -> Planner:
+        """Plans this release, with what `learn` has brought by then."""
+
+        def plan(facts: Mapping[str, HostFacts], *, deployment: str, who: str, number: int, peer_key: str) -> Plan:
+            of_this_one = {"deployment": deployment, "who": who, "peer_key": peer_key}
+            release = self.tools.equipped(self.made.release)
+            return plan_release(self.intent, release, facts, number=number, caddies=self.caddies.digests, **of_this_one)
+
+        return plan
+
+    def cargo(self, plan: Plan) -> Cargo:
+        """What travels, whatever the plan."""
+        return Cargo(self.made, self.caddies.by_host, self.tools.of)
+
+
+async def shipping(project: Project, words: DeployWords | PrepareWords | PlanWords, tell: Tell) -> Shipping:
+    """Settle what is wanted, with every value in place, and make its release. Raises WrongInput, Refused, Failed; nothing is touched."""
+    wanted = await filled(project, want(project, words.environment, words.ref), tell)
+    wanted = replace(wanted, intent=leave_out(wanted.intent, words.without))
+    tools = Tools(wanted.intent.shipment, tell)
+    made = await make(project, wanted, tell, tools)
+    return Shipping(wanted.intent, made, tools, Caddies(wanted.intent, tell))
