@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from shipway.ledger.store import Ledger
+from shipway.ledger.times import LANDMARKS
 from shipway.model.event import Event
 from shipway.model.facts import Attempt
 from tests.reports.story import START, live, undone
@@ -23,6 +24,16 @@ def test_what_was_added_is_read_back_in_its_order(tmp_path: Path) -> None:
         assert [r.deployment for r in ledger.history("production").records] == ["8-def456", "7-abc123"]
         assert [r.deployment for r in ledger.history("production", limit=1).records] == ["8-def456"]
         assert ledger.history("staging").records == ()
+
+
+def test_the_landmarks_of_one_kind_in_one_environment_are_found_among_all_events(tmp_path: Path) -> None:
+    with Ledger(tmp_path) as ledger:
+        ledger.add(live())
+        ledger.add(undone("8-def456", START + 60))
+        assert ledger.landmarks("staging", "deploy") == ledger.landmarks("production", "rollback") == []
+        found = ledger.landmarks("production", "deploy")
+    assert found == [event for event in (*live(), *undone("8-def456", START + 60)) if event.kind in LANDMARKS]
+    assert {event.kind for event in found} == set(LANDMARKS)
 
 
 def test_an_event_that_is_added_twice_is_kept_once(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from shipway.execute.ask import next_number
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
 from shipway.flows.begin import read, who
+from shipway.flows.expected import expected
 from shipway.flows.project import open_project
 from shipway.flows.reach import reach, typed
 from shipway.flows.shipping import shipping
@@ -24,6 +25,7 @@ from shipway.plan.difference import difference
 from shipway.plan.reboot import local_notes
 from shipway.plan.standing import scaled
 from shipway.reports.plan import difference_json, plan_json, plan_text
+from shipway.reports.times import forecast_text
 
 
 async def plan(words: PlanWords, on_event: Callable[[Event], None]) -> Verdict:
@@ -41,8 +43,16 @@ async def plan(words: PlanWords, on_event: Callable[[Event], None]) -> Verdict:
         before = await _live_entries(fleet, first, facts)
         changes = difference(scaled(intent, facts), ready.made.release, first, facts[first.name].live, before)
     made_plan = replace(made_plan, notes=(*made_plan.notes, *local_notes(intent, facts)))
+    times = expected(project.directory, made_plan)
     lines = plan_text(made_plan, changes, files=words.files)
-    data = {"plan": plan_json(made_plan), "difference": difference_json(changes), "lines": lines}
+    if not made_plan.nothing_to_do:
+        lines += ["", *forecast_text(times, made_plan.kind, made_plan.environment)]
+    data = {
+        "plan": plan_json(made_plan),
+        "difference": difference_json(changes),
+        "expected": times.to_json() if times is not None else None,
+        "lines": lines,
+    }
     message = "nothing to do" if made_plan.nothing_to_do else f"{len(made_plan.waves)} waves, then the switch"
     return Verdict("answer", 0, message, "", "", data)
 

@@ -18,6 +18,7 @@ from shipway.execute.ship import Blobs
 from shipway.flows.attempt import Attempt
 from shipway.flows.begin import hold, is_quiet, read, who
 from shipway.flows.changes import Changes
+from shipway.flows.expected import expected
 from shipway.flows.notifications import keep, keep_before_files, tell_trouble, with_secrets
 from shipway.flows.overtaken import comes_too_late, overtaken
 from shipway.flows.reach import reach, typed
@@ -80,6 +81,7 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
                 await _keep_targets(fleet, intent, facts)
                 return _unchanged(plan, intent, attempt, await left_out())
         with_secrets(plan, os.environ)
+        forecast = expected(attempt.directory, plan)
         documents = facts
         async with hold(fleet, intent.environment, facts, attempt.tell, lambda n, d: plan_for(documents, d, n).document) as held:
             tell = attempt.named(held.claim.deployment)
@@ -89,7 +91,9 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
             if plan.nothing_to_do:
                 return _unchanged(plan, intent, attempt, await left_out())
             before = typed(held.facts)
-            changed = {"changes": transaction.changes(before)} if transaction.changes is not None else {}
+            changed: dict[str, Any] = {"changes": transaction.changes(before)} if transaction.changes is not None else {}
+            if forecast is not None:
+                changed["expected"] = forecast.to_json()
             _tell_began(attempt, plan, source=_sources(before), target=plan.number, **changed)
             complete = with_secrets(plan, os.environ)
             await keep_before_files(fleet, complete, before)

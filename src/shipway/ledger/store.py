@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from shipway.ledger.history import Journal, history
+from shipway.ledger.times import LANDMARKS, RUNS
 from shipway.model.event import Event
 from shipway.model.facts import Attempt
 from shipway.model.history import History
@@ -18,6 +19,9 @@ FOLDER = ".shipway"
 FILE = "ledger.db"
 FORMAT = "1"
 """As schema.sql writes it."""
+LOOKED_AT, RUNS_LOOKED_AT = 200_000, 4 * RUNS
+"""So many events back, and so many deployments, good and bad, are looked for those whose times count."""
+
 BUSY_SECONDS = 10.0
 """How long another program of this project is waited for, which may be stopped in the middle of a write."""
 
@@ -80,6 +84,17 @@ class Ledger:
         """What drivers here told, in the order in which it was added; of one deployment when it is named."""
         rows = self._db.execute(
             "SELECT kind, at, deployment, host, data FROM events WHERE ? IS NULL OR deployment = ? ORDER BY id", (deployment, deployment)
+        )
+        return [Event(kind, at, of, host, json.loads(data)) for kind, at, of, host, data in rows]
+
+    def landmarks(self, environment: str, kind: str) -> list[Event]:
+        """Of the last deployments of one kind in an environment, what tells when they entered and left their phases; oldest first."""
+        marks = ", ".join(f"'{mark}'" for mark in LANDMARKS)
+        rows = self._db.execute(
+            f"SELECT kind, at, deployment, host, data FROM events WHERE kind IN ({marks}) AND deployment IN ("  # noqa: S608  # constants
+            "SELECT deployment FROM events WHERE id > (SELECT max(id) FROM events) - ? AND kind = 'began' AND"
+            " json_extract(data, '$.environment') = ? AND json_extract(data, '$.kind') = ? ORDER BY id DESC LIMIT ?) ORDER BY id",
+            (LOOKED_AT, environment, kind, RUNS_LOOKED_AT),
         )
         return [Event(kind, at, of, host, json.loads(data)) for kind, at, of, host, data in rows]
 

@@ -15,6 +15,7 @@ from shipway.reports.clean import clean
 from shipway.reports.fold import Ended, HostState, State, Wait, Work, fold
 from shipway.reports.reading import listed, mapped, text, whole
 from shipway.reports.schemas import REPORT_FORMAT
+from shipway.reports.times import times_json
 
 ACTIVATION = ("switch", "verify")
 """Phases that users could notice: from the first rename to the last proof."""
@@ -96,6 +97,7 @@ def report_of(state: State) -> dict[str, Any]:
             }
             for p in state.phases
         ],
+        "expected": times_json(state),
         "batches": state.batches,
         "waits": [_wait(wait, start) for wait in state.waits],
         "activation_seconds": activation_seconds(state),

@@ -38,6 +38,7 @@ def page(told: Told) -> str:
         *_top(told, head),
         _facts(told),
         _section("Timeline", "timeline", drawing(layout(told))),
+        _section("Times", "times", _times(told)),
         _section("Hosts", "hosts", _fleet(told)),
         _section("Configuration", "configuration", _changes(told)),
         _section("Waits", "waits", _waits(told)),
@@ -123,6 +124,18 @@ def _fleet(told: Told) -> Markup:
         for name, host in told["hosts"].items()
     ]
     return _table("Each host and what became of it", ("host", "decision", "received", "downtime", "trouble"), rows)
+
+
+def _times(told: Told) -> Markup:
+    expected = told.get("expected")
+    if not expected:
+        return Markup("")
+    rows = [
+        [clean(one["name"], most=PHASE_LENGTH), _lasted(one["expected_seconds"]), _lasted(one["seconds"])] for one in expected["phases"]
+    ]
+    rows.append(["all", _lasted(expected["expected_seconds"]), _lasted(expected["seconds"])])
+    runs = f"the last {expected['runs']} of this kind took" if expected["runs"] > 1 else "the last one of this kind took"
+    return _table(f"What each phase took, beside what {runs}", ("phase", "expected", "took"), rows)
 
 
 def _trouble(host: Told) -> str:

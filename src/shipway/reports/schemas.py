@@ -69,6 +69,7 @@ DATA: Mapping[str, Schema] = {
         changes=listed(least({"key": TEXT, "change": TEXT, "before": TEXT, "after": TEXT, "hosts": listed(TEXT)})),
         confirm_seconds=SECONDS,
         watch_seconds=SECONDS,
+        expected=least({"kind": TEXT, "runs": WHOLE, "seconds": SECONDS, "phases": each(SECONDS)}),
     ),
     "connected": least({"seconds": SECONDS}),
     "leased": least({"fence": WHOLE, "seconds": SECONDS}),
@@ -120,6 +121,7 @@ def report_schema() -> Schema:
         error=maybe(fixed(code=TEXT, message=TEXT, lines=listed(TEXT))),
         last_output=listed(TEXT),
     )
+    expected = fixed(name=TEXT, expected_seconds=maybe(SECONDS), seconds=maybe(SECONDS))
     change = fixed(key=TEXT, change=TEXT, before=TEXT, after=TEXT, hosts=listed(TEXT))
     wait = fixed(host=maybe(TEXT), what=TEXT, began_seconds=SECONDS, ended_seconds=maybe(SECONDS), bound_seconds=maybe(SECONDS))
     host = fixed(
@@ -162,6 +164,7 @@ def report_schema() -> Schema:
         decided_seconds=maybe(SECONDS),
         changes=maybe(listed(change)),
         phases=listed(fixed(name=TEXT, wave=TEXT, began_seconds=SECONDS, seconds=SECONDS, batch=maybe(WHOLE))),
+        expected=maybe(fixed(kind=TEXT, runs=WHOLE, expected_seconds=SECONDS, seconds=SECONDS, phases=listed(expected))),
         batches=listed(listed(TEXT)),
         waits=listed(wait),
         activation_seconds=maybe(SECONDS),

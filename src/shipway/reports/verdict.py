@@ -10,6 +10,7 @@ from shipway.reports.clean import clean
 from shipway.reports.fold import Draining, HostState, State
 from shipway.reports.json import activation_seconds
 from shipway.reports.sizes import seconds, size
+from shipway.reports.times import times_text
 
 LINES = 30
 """Most lines of detail: the screen must hold the whole verdict. The report has them all."""
@@ -61,7 +62,8 @@ def _measures(state: State) -> list[str]:
     content, sent = sum(one.bytes for one in shipped), sum(one.sent for one in shipped)
     if content:
         said.append(f"moved {size(content)} ({size(sent)} on the wire)")
-    return [f"  {', '.join(said)}"] if said else []
+    times = times_text(state)
+    return [*([f"  {', '.join(said)}"] if said else []), *([f"  {times}"] if times else [])]
 
 
 def _said(host: HostState) -> set[str]:
