@@ -182,6 +182,12 @@ def _get(call: Call) -> Dict[str, Any]:
     return blobs.get(call.root, call.args)
 
 
+def _build(call: Call) -> Dict[str, Any]:
+    from shipway_agent import build
+
+    return build.build(call)
+
+
 def _generation(call: Call) -> Dict[str, Any]:
     from shipway_agent.primitives import generations
 
@@ -218,6 +224,7 @@ CALLS: Dict[str, Answer] = {
     "prove": _prove,
     "manifest": _manifest,
     "get": _get,
+    "build": _build,
     "generation": _generation,
     "notifications": _notifications,
     "remove": _remove,

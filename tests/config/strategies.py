@@ -159,7 +159,11 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.booleans()):
         document["shared"] = ["shared-a", "shared-b"]
     if draw(st.booleans()):
-        document["build"] = {"run": draw(st.lists(commands, min_size=1, max_size=2)), "outputs": ["built/one"], "on": "local"}
+        document["build"] = {
+            "run": draw(st.lists(commands, min_size=1, max_size=2)),
+            "outputs": ["built/one"],
+            "on": draw(st.sampled_from(["local", "ci@10.0.0.9", "builder"])),
+        }
     return document
 
 

@@ -149,8 +149,8 @@ CASES: list[tuple[str, str]] = [
     (f"{APP}{WEB}[build]\nrun = ['make']", "4: build.outputs: is missing; nothing that the commands make would be shipped"),
     (f"{APP}{WEB}[build]\noutputs = ['x']", "4: build.run: is missing; nothing makes the outputs"),
     (
-        f"{APP}{WEB}[build]\nrun = ['x']\noutputs = ['x']\non = 'ci'",
-        '7: build.on: should be "local" (the machine where you type) for now: nothing else is built yet, found "ci"',
+        f"{APP}{WEB}[build]\nrun = ['x']\noutputs = ['x']\non = '-oProxyCommand=x'",
+        '7: build.on: may not start with a dash, nor may its host: ssh would read an option, found "-oProxyCommand=x"',
     ),
     (f"{APP}{WEB}[build]\ntimeout_seconds = 0", "5: build.timeout_seconds: should be a number of seconds from 1 to 86400, found 0"),
     # ------------------------------------------------------------------ processes

@@ -502,18 +502,6 @@ def _one_of(*choices: str) -> Form:
     return Form(" or ".join(f'"{choice}"' for choice in choices), read, {"enum": list(choices)})
 
 
-def _only(value: Any, works: str) -> Form:
-    """A key whose other values come later: they are refused by saying so, never ignored."""
-
-    def read(found: Any) -> Any:
-        if type(found) is bool or found != value:
-            raise ValueError(f"should be {works} for now: nothing else is built yet")
-        return found
-
-    return Form(works, read, {"const": value})
-
-
 Issuer: TypeAlias = Annotated[Literal["acme", "internal", "off"], _one_of("acme", "internal", "off")]
 Phase: TypeAlias = Annotated[Literal["prepare", "activate"], _one_of("prepare", "activate")]
-BuildPlace: TypeAlias = Annotated[Literal["local"], _only("local", '"local" (the machine where you type)')]
 Strategy: TypeAlias = Annotated[Literal["together", "rolling"], _one_of("together", "rolling")]

@@ -140,7 +140,11 @@ def _shipment(document: schema.Document) -> intent.Shipment:
         ),
         jobs=tuple(_job(task, task.schedule) for task in document.task if task.schedule is not None),
         build=intent.Build(
-            tuple(document.build.run), tuple(document.build.outputs), dict(document.build.env), document.build.timeout_seconds
+            tuple(document.build.run),
+            tuple(document.build.outputs),
+            dict(document.build.env),
+            document.build.timeout_seconds,
+            document.build.on,
         ),
         shared=tuple(document.shared),
         static=document.static,

@@ -58,7 +58,11 @@ class Build(Table):
     outputs: list[forms.RelativePath] = Field(
         default=[], description="What they make: files or directories that join the release.", examples=[["public/build"]]
     )
-    on: forms.BuildPlace = Field(default="local", description="Where they run.", examples=["local"])
+    on: forms.Address = Field(
+        default="local",
+        description='Where they run: "local" is the machine where you type; else the address of a build host, as ssh understands it.',
+        examples=["ci@10.0.0.9"],
+    )
     env: PlainEnv = Field(
         default={},
         description="Their environment, beside the names above. Strings only: a secret would lie in what is built.",

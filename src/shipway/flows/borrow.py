@@ -5,25 +5,17 @@ It goes through this machine, for here it is verified and both ends are trusted.
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shipway.execute.fetch import READ_SECONDS, fetch
 from shipway.execute.fleet import Fleet
 from shipway.flows.cargo import caddy_blob, caddy_path
-from shipway.model.errors import HostError
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
 from shipway.model.loan import Loan
 from shipway.plan.target import find_target, lacking, lenders
-
-READ_SECONDS = 60.0
-
-AT_ONCE = 16
-"""Questions for content under way at once: small files are many, and each is a way there and back."""
 
 
 async def borrow(fleet: Fleet, intent: Intent, facts: Mapping[str, HostFacts], target: str, folder: Path) -> dict[str, Loan]:
@@ -48,39 +40,11 @@ async def _lent(fleet: Fleet, lender: str, borrower: str, number: int, folder: P
     wanted = [(release, False), *sorted(files)]
     answer = await fleet.call(borrower, "lack", {"blobs": [list(blob) for blob in wanted]}, timeout_seconds=READ_SECONDS)
     lacking_here = {str(digest): bool(executable) for digest, executable in answer["lacking"]} | {release: False}
-    room = asyncio.Semaphore(AT_ONCE)
-
-    async def fetch(digest: str, executable: bool) -> None:
-        async with room:
-            await _fetch(fleet, lender, digest, executable, folder)
-
-    await asyncio.gather(*(fetch(digest, executable) for digest, executable in lacking_here.items()))
+    await fetch(fleet, lender, lacking_here.items(), folder)
     manifest = (folder / release).stat().st_size
     return Loan(
         lender, number, kept["document"], kept["env"], ((release, False, manifest), *((*blob, size) for blob, size in files.items()))
     )
-
-
-async def _fetch(fleet: Fleet, lender: str, digest: str, executable: bool, folder: Path) -> None:
-    """One blob into a file named by its digest. Raises HostError `flipped` where it is not what its digest says."""
-    path = folder / digest
-    if path.exists():
-        return
-    hashing, offset, size = hashlib.blake2b(digest_size=32), 0, 1
-    part = folder / f"{digest}.part"
-    with part.open("wb") as file:
-        while offset < size:
-            args = {"digest": digest, "executable": executable, "offset": offset}
-            answer = await fleet.call(lender, "get", args, timeout_seconds=READ_SECONDS)
-            data, size = base64.b64decode(answer["data"]), int(answer["size"])
-            if not data and offset < size:
-                break
-            hashing.update(data)
-            file.write(data)
-            offset += len(data)
-    if hashing.hexdigest() != digest:
-        raise HostError(lender, "flipped", f"blob {digest} on this host is damaged")
-    part.rename(path)
 
 
 @dataclass

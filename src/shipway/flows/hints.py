@@ -106,6 +106,8 @@ HOSTS: Mapping[str, Advice] = {
     ),
     "no-generation": Advice("the generation is not there", "{deploy} makes a new one"),
     # ------------------------------------------------------------------- commands
+    "build-failed": Advice("a command of [build] failed on the build host", MEND),
+    "build-outputs": Advice("the build host made what cannot be shipped, or not what `outputs` says", MEND),
     "task-failed": Advice("a task ended with another code than 0", MEND),
     "task-timeout": Advice("a task did not end in time, and was ended with all that it had started", MEND),
     "unknown-outcome": Advice(

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
@@ -45,16 +45,19 @@ class Tools:
         """Have those for every host at hand. Raises Refused (code "toolchain") naming hosts that they cannot run on."""
         if not self._wanted:
             return
-        odd = [name for name, fact in sorted(facts.items()) if fact.hello.platform.startswith("linux") and GLIBC not in fact.hello.libc]
-        if odd:
-            raise Refused(
-                f"the tools of [toolchain] need glibc, and {', '.join(odd)} {'has' if len(odd) == 1 else 'have'} another C library",
-                state="nothing was touched",
-                hint="install the language there yourself, and take [toolchain] out of shipway.toml; commit",
-                code="toolchain",
-            )
+        _refuse_other_libraries({name: (fact.hello.platform, fact.hello.libc) for name, fact in facts.items()})
         self._platforms = {name: fact.hello.platform for name, fact in facts.items()}
         await self._bring(dict.fromkeys(self._platforms.values()))
+
+    async def on_build_host(self, hello: Mapping[str, Any]) -> tuple[ToolTree, ...]:
+        """Those for a build host that answered with `hello`. Raises Refused (code "toolchain")."""
+        if self._wanted:
+            _refuse_other_libraries({"the build host": (str(hello.get("platform")), str(hello.get("libc")))})
+        return await self._bring([str(hello.get("platform"))])
+
+    async def versions(self) -> tuple[str, ...]:
+        """Each tool and its exact version, wherever it is to run. Raises Refused."""
+        return tuple(f"{tool.name}-{tool.version}" for tool in await self._settled())
 
     def equipped(self, release: Release) -> Release:
         """The release with the tools that are at hand."""
@@ -67,16 +70,19 @@ class Tools:
     async def _bring(self, platforms: Iterable[str]) -> tuple[ToolTree, ...]:
         if not self._wanted:
             return ()
-        if self._resolved is None:
-            self._resolved = tuple([await _in_thread(partial(_resolved, tool)) for tool in self._wanted])
         brought = []
         for platform in platforms:
-            for tool in self._resolved:
+            for tool in await self._settled():
                 key = (platform, tool.name)
                 if key not in self._trees:
                     self._trees[key] = await _in_thread(partial(store.bring, tool, platform, self._fetching()))
                 brought.append(self._trees[key])
         return tuple(brought)
+
+    async def _settled(self) -> tuple[Resolved, ...]:
+        if self._resolved is None:
+            self._resolved = tuple([await _in_thread(partial(_resolved, tool)) for tool in self._wanted])
+        return self._resolved
 
     def _fetching(self) -> Callable[[str], None]:
         """Says what is fetched, from whichever thread that is done in."""
@@ -91,6 +97,18 @@ class Tools:
 def programs(trees: Iterable[ToolTree]) -> tuple[Path, ...]:
     """The directories of their programs on this machine, as PATH has them."""
     return tuple(store.programs(tree) for tree in trees)
+
+
+def _refuse_other_libraries(hosts: Mapping[str, tuple[str, str]]) -> None:
+    """`hosts` have their platform and C library."""
+    odd = [name for name, (platform, libc) in sorted(hosts.items()) if platform.startswith("linux") and GLIBC not in libc]
+    if odd:
+        raise Refused(
+            f"the tools of [toolchain] need glibc, and {', '.join(odd)} {'has' if len(odd) == 1 else 'have'} another C library",
+            state="nothing was touched",
+            hint="install the language there yourself, and take [toolchain] out of shipway.toml; commit",
+            code="toolchain",
+        )
 
 
 def _resolved(tool: Tool, stop: Event) -> Resolved:

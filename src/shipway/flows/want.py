@@ -6,10 +6,12 @@ import asyncio
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from shipway.config.secrets.folder import place_of
 from shipway.execute.telling import Tell
 from shipway.flows.authority import with_authority
+from shipway.flows.build_host import build_host
 from shipway.flows.project import Project
 from shipway.flows.remembered import resolved
 from shipway.flows.sealed import sealed_at, variables
@@ -17,6 +19,7 @@ from shipway.flows.tools import Tools, programs
 from shipway.flows.values import with_values
 from shipway.model.intent import Intent
 from shipway.model.release import Source
+from shipway.release.build import HERE
 from shipway.release.checks import check_requires
 from shipway.release.refs import resolve_ref
 from shipway.release.release import Made, make_release
@@ -62,14 +65,23 @@ async def filled(project: Project, wanted: Wanted, tell: Tell) -> Wanted:
 async def make(project: Project, wanted: Wanted, tell: Tell, tools: Tools | None = None) -> Made:
     """Pass the requirements of the environment, then read and build the commit, with the tools that hosts get.
 
-    An interruption ends a running build.
+    An interruption ends a running build, here or on a build host.
     """
-    own = await tools.here() if tools is not None and wanted.intent.shipment.build.run else ()
+    tools = tools or Tools(wanted.intent.shipment, tell)
+    declared = wanted.intent.shipment.build
+    elsewhere = declared.on != HERE and bool(declared.run)
     loop = asyncio.get_running_loop()
     stop = threading.Event()
+    own: tuple[Path, ...] = ()
+    if elsewhere:
+        own = tuple(map(Path, await tools.versions()))
+    elif declared.run:
+        own = programs(await tools.here())
 
     def on_line(line: str) -> None:
         loop.call_soon_threadsafe(lambda: tell("output", key="build", line=line))
+
+    there = build_host(wanted.intent, tools, tell, lambda line: tell("output", key="build", line=line), stop) if elsewhere else None
 
     def work() -> Made:
         where = "" if wanted.named else standing(project.repository).sentence
@@ -85,7 +97,7 @@ async def make(project: Project, wanted: Wanted, tell: Tell, tools: Tools | None
             chosen=wanted.named,
             stop=stop,
         )
-        return make_release(project.repository, wanted.source, wanted.intent, on_line, stop=stop, tools=programs(own))
+        return make_release(project.repository, wanted.source, wanted.intent, on_line, stop=stop, tools=own, elsewhere=there)
 
     running = loop.run_in_executor(None, work)
     try:

@@ -110,12 +110,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """Commands that run once in a clean checkout; `outputs` join the release."""
+    """Commands that run once in a clean checkout; `outputs` join the release. `on` is "local" or the address of a build host."""
 
     run: tuple[Command, ...] = ()
     outputs: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     timeout_seconds: float = 1800.0
+    on: str = "local"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from shipway.model.errors import Failed
 from shipway.model.intent import Build
 from shipway.model.release import Entry
 from shipway.release.blobs import BlobSource
-from shipway.release.checkout import FIXED_TIME, cache_directory, check_out, working_directory
+from shipway.release.checkout import cache_directory, check_out, working_directory
 from shipway.release.command import Ending, run, text_of
 from shipway.release.content import chunks_of, digest_of
 from shipway.release.ignored import mentioned
@@ -26,31 +26,27 @@ from shipway.release.source import UNTOUCHED, Repository
 from shipway.release.tree import Faults, check_names
 from shipway_agent import manifest
 from shipway_agent.errors import AgentError
+from shipway_agent.inherited import build_environment
 
 FORMAT = 1
 UNUSED_SECONDS = 30 * 86400
 
 _KINDS: Mapping[str, Literal["file", "executable", "link"]] = {"file": "file", "executable": "executable", "link": "link"}
 
-PASSED_ON = (
-    *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM", "SSH_AUTH_SOCK"),
-    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy"),
-    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"),
-    *(
-        "JAVA_HOME",
-        "GOPATH",
-        "GOROOT",
-        "GOPROXY",
-        "CARGO_HOME",
-        "RUSTUP_HOME",
-        "NVM_DIR",
-        "PNPM_HOME",
-        "VOLTA_HOME",
-        "PYENV_ROOT",
-        "RBENV_ROOT",
-    ),
-)
-PASSED_ON_PREFIXES = ("LC_", "XDG_", "PIP_", "UV_", "npm_config_", "NPM_CONFIG_", "BUNDLE_")
+HERE = "local"
+
+
+class CommandFailed(Exception):
+    """A build elsewhere that ended as it should not have: what happened, and the last lines of its output."""
+
+    def __init__(self, message: str, lines: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.lines = lines
+
+
+Elsewhere: TypeAlias = Callable[[BlobSource, str, Path], None]
+"""Builds on another machine: checkout, digest of the inputs, and the directory that the outputs are put into. Raises CommandFailed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +68,26 @@ def build(
     cache: Path | None = None,
     stop: Event | None = None,
     tools: tuple[Path, ...] = (),
+    elsewhere: Elsewhere | None = None,
 ) -> Built:
-    """The outputs, from an earlier build of the same inputs where there is one. Raises Failed with the last lines, Refused."""
+    """The outputs, from an earlier build of the same inputs where there is one. Raises Failed with the last lines, Refused.
+
+    A build host is asked only where this machine has no result of the same inputs.
+    """
     store = (cache or cache_directory()) / "builds"
-    kept = store / inputs_digest(tree, declared, tools)
+    inputs = inputs_digest(tree, declared, tools)
+    kept = store / inputs
     found = _read(kept)
     if found is not None:
         os.utime(kept)
         return found
     with working_directory(store) as work:
         (work / "tree").mkdir()
-        check_out(checkout, work / "tree")
-        _run_all(repository, declared, work, on_line, stop, tools)
+        if elsewhere is None:
+            check_out(checkout, work / "tree")
+            _run_all(repository, declared, work, on_line, stop, tools)
+        else:
+            _fetch(repository, elsewhere, checkout, inputs, work)
         made = _collect(declared, work)
         _forget_unused(store, work)
         _keep(made, declared, work, kept)
@@ -102,7 +106,8 @@ def platform_name() -> str:
 
 def inputs_digest(tree: str, declared: Build, tools: tuple[Path, ...] = ()) -> str:
     """The name of everything that a build depends on: the tree of the commit, how it is built, with which tools, where it runs."""
-    inputs = [FORMAT, tree, declared.run, declared.outputs, dict(declared.env), platform_name()]
+    place = platform_name() if declared.on == HERE else declared.on
+    inputs = [FORMAT, tree, declared.run, declared.outputs, dict(declared.env), place]
     inputs += [[str(path) for path in tools]] if tools else []
     return manifest.digest(json.dumps(inputs, sort_keys=True).encode())
 
@@ -110,9 +115,7 @@ def inputs_digest(tree: str, declared: Build, tools: tuple[Path, ...] = ()) -> s
 def _run_all(
     repository: Repository, declared: Build, work: Path, on_line: Callable[[str], None], stop: Event | None, tools: tuple[Path, ...]
 ) -> None:
-    environment = {name: value for name, value in os.environ.items() if name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)}
-    environment |= {"SOURCE_DATE_EPOCH": str(FIXED_TIME), "GIT_CEILING_DIRECTORIES": str(work), **declared.env}
-    environment["PATH"] = os.pathsep.join([*map(str, tools), *([environment["PATH"]] if environment.get("PATH") else [])])
+    environment = build_environment(os.environ, declared.env, str(work), [str(path) for path in tools])
     for command in declared.run:
         on_line(f"$ {text_of(command)}")
         ending = run(
@@ -120,6 +123,13 @@ def _run_all(
         )
         if ending.code != 0:
             raise _failed(_how(text_of(command), ending, declared), _hint(repository, ending.lines), ending.lines)
+
+
+def _fetch(repository: Repository, elsewhere: Elsewhere, checkout: BlobSource, inputs: str, work: Path) -> None:
+    try:
+        elsewhere(checkout, inputs, work / "tree")
+    except CommandFailed as error:
+        raise _failed(error.message, _hint(repository, error.lines), error.lines) from None
 
 
 def _how(command: str, ending: Ending, declared: Build) -> str:

@@ -12,9 +12,7 @@ from pathlib import Path
 
 from shipway.release.blobs import BlobSource
 from shipway.release.source import refused
-
-FIXED_TIME = 315532800
-"""1980-01-01, the earliest that every archive format knows: times must not make two builds of one commit differ."""
+from shipway_agent.inherited import FIXED_TIME
 
 
 def cache_directory() -> Path:

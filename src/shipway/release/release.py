@@ -11,7 +11,7 @@ from threading import Event
 from shipway.model.intent import Intent, Shipment
 from shipway.model.release import Entry, Release, Source
 from shipway.release.blobs import BlobSource
-from shipway.release.build import Built, build, platform_name
+from shipway.release.build import Built, Elsewhere, build, platform_name
 from shipway.release.links import stray
 from shipway.release.refs import version_of
 from shipway.release.source import Repository, refused
@@ -37,19 +37,22 @@ def make_release(
     cache: Path | None = None,
     stop: Event | None = None,
     tools: tuple[Path, ...] = (),
+    elsewhere: Elsewhere | None = None,
 ) -> Made:
     """Read the commit, build it where it is to be built, and name the result. `on_line` gets the build's output.
 
     Nothing in the operator's checkout, index or refs changes. Raises Refused for what cannot be shipped, Failed for a build
-    that fails, each naming everything at once. Setting `stop` ends a running build. `tools` come first in the build's PATH.
+    that fails, each naming everything at once. Setting `stop` ends a running build. `tools` come first in the build's PATH. With
+    `elsewhere` a build runs there and not on this machine.
     """
     tree = read_tree(repository, commit.commit, intent.subdirectory)
     source = replace(commit, tree=tree.oid)
-    built = _built(repository, source, tree, intent.shipment, on_line, cache, stop, tools)
+    built = _built(repository, source, tree, intent.shipment, on_line, cache, stop, tools, elsewhere)
     entries = _joined(tree, built, intent.shipment)
     _check(entries, intent.shipment, source)
     release = _release(source, entries, {**tree.blobs, **built.places})
-    release = replace(release, version=version_of(repository, commit.commit), builder=f"local {platform_name()}" if built.entries else "")
+    where = f"local {platform_name()}" if elsewhere is None else intent.shipment.build.on
+    release = replace(release, version=version_of(repository, commit.commit), builder=where if built.entries else "")
     return Made(release, BlobSource(repository, release), built.reused)
 
 
@@ -62,11 +65,12 @@ def _built(
     cache: Path | None,
     stop: Event | None,
     tools: tuple[Path, ...],
+    elsewhere: Elsewhere | None,
 ) -> Built:
     if not shipment.build.run:
         return Built((), {}, reused=False)
     checkout = BlobSource(repository, _release(source, tree.entries, tree.blobs))
-    return build(repository, checkout, tree.inputs, shipment.build, on_line, cache=cache, stop=stop, tools=tools)
+    return build(repository, checkout, tree.inputs, shipment.build, on_line, cache=cache, stop=stop, tools=tools, elsewhere=elsewhere)
 
 
 def _joined(tree: Tree, built: Built, shipment: Shipment) -> tuple[Entry, ...]:

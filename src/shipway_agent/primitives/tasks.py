@@ -130,18 +130,19 @@ class Ended:
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs commands of one task: where, with which environment."""
+    """Runs commands of one task: where, with which environment. With `literal` a list is run as it stands, $PORT and all."""
 
     directory: str
     environment: Mapping[str, str]
     timeout_seconds: float
+    literal: bool = False
 
     def run(self, command: Any, timeout_seconds: float, show: Callable[[str], None], moot: Callable[[], bool] = _never) -> Ended:
         """Run a command to its end, to its timeout or until it is moot; afterwards nothing of its session is left.
 
         Raises AgentError `task-failed`, `stuck`.
         """
-        argv = argv_of(command, "", "")
+        argv = tuple(command) if self.literal and not isinstance(command, str) else argv_of(command, "", "")
         try:
             child = subprocess.Popen(
                 argv,
