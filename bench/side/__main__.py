@@ -73,7 +73,7 @@ def _side_by_side(wanted: argparse.Namespace, run: Run) -> None:
             for _ in range(wanted.runs):
                 for name in (name for name in wanted.only if name not in run.missing):
                     profiled = _show if wanted.profile and name == "shipway" else None
-                    run.add(*measure(CONTESTANTS[name], recipe(), line, count, set(wanted.steps), _tell, profiled))
+                    run.add(*measure(CONTESTANTS[name], recipe(CONTESTANTS[name].shape), line, count, set(wanted.steps), _tell, profiled))
 
 
 def _show(step: Step, lines: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bench.side.net import Net
-from bench.side.recipe import RESTART, TASK_SECONDS, Recipe
+from bench.side.recipe import RESTART, TASK_SECONDS, Recipe, Shape
 
 APP = "/home/deploy/app"
 
@@ -57,6 +57,10 @@ class Contestant(Protocol):
 
     @property
     def pulls(self) -> bool: ...
+
+    @property
+    def shape(self) -> Shape:
+        """What it deploys."""
 
     @property
     def steps(self) -> Sequence[Step]: ...

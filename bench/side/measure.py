@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
+from urllib.request import urlopen
 
 from bench.side.contestant import Contestant, Stage, Step
 from bench.side.contestants.logins import login
@@ -112,7 +113,21 @@ def _wrong(contestant: Contestant, stage: Stage, step: Step, code: int, output: 
     if not step.serves:
         return ""
     places = {name: contestant.served(home) or home for name, home in stage.net.homes().items()}
-    return "; ".join(wrong(places, stage.recipe.files[step.serves])[:3])
+    found = wrong(places, stage.recipe.files[step.serves])
+    if stage.recipe.shape.web:
+        found += [word for name in stage.net.names if (word := _other_answer(stage.net, name, step.serves))]
+    return "; ".join(found[:3])
+
+
+def _other_answer(net: Net, host: str, version: str) -> str:
+    """What a visitor of its front door gets that is not this version; "" where all is well."""
+    address, port = net.hosts.front(host)
+    try:
+        with urlopen(f"http://{address}:{port}/VERSION", timeout=5) as answer:
+            said = answer.read(100).decode(errors="replace").strip()
+    except OSError as error:
+        return f"{host}: its front door: {error}"
+    return "" if said == version else f"{host}: its front door says {said}"
 
 
 def _activation(contestant: Contestant, net: Net) -> float | None:

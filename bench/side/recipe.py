@@ -29,8 +29,18 @@ CONFIGURATION = """\
 app = "bench"
 shared = ["uploads"]
 
+"""
+
+WORKER = """
 [process.app]
 run = "exec sleep 1000000"
+drain_seconds = 1
+"""
+
+WEB = """
+[process.web]
+run = "exec python3 -m http.server $PORT --bind 127.0.0.1"
+health = { path = "/VERSION" }
 drain_seconds = 1
 """
 
@@ -53,9 +63,9 @@ run = "sleep {MIGRATE}"
 
 @dataclass(frozen=True)
 class Shape:
-    """What a release is made of: `file_bytes` is the least and the most that a small file has. Without `tasks` nothing sleeps, and only
+    """What a release is made of: `file_bytes` is the least and the most that a small file has.
 
-    Shipway can deploy it.
+    Without `tasks` nothing sleeps; with `web` its process listens. Both are for Shipway alone.
     """
 
     files: int = 2000
@@ -63,10 +73,11 @@ class Shape:
     binaries: int = 1
     binary_bytes: int = 20_000_000
     tasks: bool = True
+    web: bool = False
 
     @property
     def configuration(self) -> str:
-        return CONFIGURATION + (TASKS if self.tasks else "")
+        return CONFIGURATION + (WEB if self.web else WORKER) + (TASKS if self.tasks else "")
 
 
 USUAL = Shape()

@@ -27,6 +27,8 @@ COLUMNS = (
 
 def goal_table(goals: Sequence[Judged]) -> Iterator[str]:
     """What this run measured of the goals, met or not."""
+    if all(one.met is None for one in goals):
+        return
     yield "| what | goal | bound | Shipway | |"
     yield "|---|---|---:|---:|---|"
     for one in goals:
@@ -40,11 +42,11 @@ GROWTH_STEPS = ("first", "small", "none", "rollback", "status", "history")
 
 
 def growth_table(result: Result) -> Iterator[str]:
-    """How each step grows: wall seconds, CPU seconds of the operator and of one host, and the operator's memory."""
+    """How each step grows: wall seconds, CPU seconds of the operator and of one host, memory of the operator, and what it sent."""
     rows = dict.fromkeys(cell.growth for cell in result.cells if cell.growth)
     if not rows:
         return
-    yield from ("", "Each: wall s / operator's CPU s / CPU s a host / operator's MB", "")
+    yield from ("", "Each: wall s / operator's CPU s / CPU s a host / operator's MB of memory / MB that it sent", "")
     yield f"| | {' | '.join(GROWTH_STEPS)} |"
     yield f"|---|{'---:|' * len(GROWTH_STEPS)}"
     for row in rows:
@@ -58,11 +60,13 @@ def _grown(cells: list[Cell]) -> str:
     good = [cell for cell in cells if not cell.wrong]
     if not good:
         return "**wrong**"
-    wall, own, hosts, memory = (
+    wall, own, hosts, memory, sent = (
         median(figures)
-        for figures in zip(*((c.wall_seconds, c.own_cpu_seconds, c.hosts_cpu_seconds / c.hosts, c.operator_bytes / 1e6) for c in good))
+        for figures in zip(
+            *((c.wall_seconds, c.own_cpu_seconds, c.hosts_cpu_seconds / c.hosts, c.operator_bytes / 1e6, c.sent_bytes / 1e6) for c in good)
+        )
     )
-    return f"{wall:.1f} / {own:.2f} / {hosts:.2f} / {memory:.0f}"
+    return f"{wall:.1f} / {own:.2f} / {hosts:.2f} / {memory:.0f} / {sent:.2f}"
 
 
 def _table(cells: list[Cell], result: Result) -> Iterator[str]:

@@ -57,7 +57,7 @@ def test_more_than_the_bound_is_not_met() -> None:
 def test_what_was_not_measured_is_neither_met_nor_not() -> None:
     goals = judged(result(CELL))
     assert about(goals, "overhead of a small change, 1 host") == [None, None]
-    assert list(goal_table([goal for goal in goals if goal.met is None]))[2:] == []
+    assert list(goal_table([goal for goal in goals if goal.met is None])) == []
 
 
 def test_a_cell_that_was_wrong_counts_nowhere() -> None:
@@ -87,3 +87,10 @@ def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
     one = Result({"machine": "a machine"}, 27_000_000, [CELL, SCRIPT], {"fabric": "not installed"})
     one.write(tmp_path / "result.json")
     assert read(tmp_path / "result.json") == one
+
+
+def test_what_grows_has_a_table_of_its_own_and_counts_nowhere_else() -> None:
+    large = replace(CELL, hosts=4, wall_seconds=3.0, growth="hosts: 4")
+    lines = list(tables(result(CELL, large)))
+    assert "| hosts: 4 | – | 3.0 / 0.40 / 0.05 / 30 / 0.02 | – | – | – | – |" in lines
+    assert [line for line in lines if line.startswith("###")] == ["### lan, 1 host"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.side.contestant import Command, Stage, Step
+from bench.side.recipe import USUAL
 
 SCRIPT = """\
 all=
@@ -19,6 +20,7 @@ class Logins:
     name = "logins"
     travels = "nothing"
     pulls = False
+    shape = USUAL
     steps = (Step("logins", times=9),)
 
     def missing(self) -> str | None:

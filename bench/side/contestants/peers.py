@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.side.contestant import DEPLOYMENTS, Command, Stage, Step, current_link, linked, usual_task_seconds
 from bench.side.contestants import debian, python_tools
 from bench.side.contestants.environment import recipe_environment
+from bench.side.recipe import USUAL, Shape
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 
@@ -24,6 +25,7 @@ class Peer:
     deploy: Sequence[str]
     rollback: Sequence[str]
     pulls: bool = True
+    shape: Shape = USUAL
     program: str | None = None
     mitogen: bool = False
     steps: Sequence[Step] = DEPLOYMENTS

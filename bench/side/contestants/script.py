@@ -7,6 +7,7 @@ from pathlib import Path
 from bench.side.contestant import DEPLOYMENTS, Command, Stage, Step, current_link, linked, usual_task_seconds
 from bench.side.contestants.debian import missing
 from bench.side.contestants.environment import recipe_environment
+from bench.side.recipe import USUAL
 
 SCRIPT = Path(__file__).parents[1] / "recipes/sh/deploy.sh"
 
@@ -17,6 +18,7 @@ class Script:
     name = "sh"
     travels = "rsync --link-dest"
     pulls = False
+    shape = USUAL
     steps = DEPLOYMENTS
 
     def missing(self) -> str | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.side.contestant import DEPLOYMENTS, Command, Stage, Step
-from bench.side.recipe import RESTART, TASK_SECONDS
+from bench.side.recipe import RESTART, TASK_SECONDS, USUAL, Shape
 from tests.apps.repository import Repository
 
 ROOT = Path(__file__).parents[3]
@@ -26,7 +27,8 @@ class Shipway:
     name = "shipway"
     travels = "the blobs that a host lacks"
     pulls = False
-    steps = (*DEPLOYMENTS, Step("status", times=5))
+    shape = USUAL
+    steps: Sequence[Step] = (*DEPLOYMENTS, Step("status", times=5))
 
     def missing(self) -> str | None:
         return None
@@ -54,6 +56,14 @@ class Shipway:
 
     def task_seconds(self, step: Step) -> float:
         return TASK_SECONDS - RESTART if step.name in ("first", "small") else 0.0
+
+
+class ShipwayWeb(Shipway):
+    """With a process that listens: Caddy is brought to each host, health is asked, and the front door answers with the new release."""
+
+    name = "shipway-web"
+    shape = Shape(web=True)
+    steps = DEPLOYMENTS
 
 
 def environment(names: tuple[str, ...]) -> str:
