@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 
@@ -34,6 +35,49 @@ def test_the_landmarks_of_one_kind_in_one_environment_are_found_among_all_events
         found = ledger.landmarks("production", "deploy")
     assert found == [event for event in (*live(), *undone("8-def456", START + 60)) if event.kind in LANDMARKS]
     assert {event.kind for event in found} == set(LANDMARKS)
+
+
+def busy(ledger: Ledger, deployments: int) -> None:
+    """So many deployments, each third by another machine's driver, of two environments, and some of them an hour long."""
+    lease = {"do": "lease", "owner": "bob", "document": {"kind": "deploy", "environment": "production", "version": "1.3"}}
+    for number in range(deployments):
+        began = START + 60.0 * number
+        if number % 3 == 0:
+            heard = {"message": lease, "reply": {"ok": True}}
+            event = {"seq": number + 1, "at": began, "deployment": f"{number}-there", "kind": "member", "data": heard}
+            ledger.learn("production", "a", [event, {**event, "seq": 10_000 + number, "at": began + 3600.0 * (number % 2)}])
+            continue
+        place = "staging" if number % 5 == 0 else "production"
+        told = [
+            Event("began", began, f"{number}-here", data={"environment": place}),
+            Event("ended", began + 3600.0 * (number % 2), f"{number}-here"),
+        ]
+        ledger.add(told)
+
+
+@pytest.mark.parametrize("limit", [1, 7, 60, 1000])
+def test_the_newest_are_the_same_however_little_is_read(tmp_path: Path, limit: int) -> None:
+    with Ledger(tmp_path) as ledger:
+        busy(ledger, 300)
+        for environment in ("production", "staging"):
+            assert ledger.history(environment, limit=limit).records == ledger.history(environment).records[:limit]
+
+
+def test_the_newest_of_a_long_history_are_told_without_reading_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Ledger(tmp_path) as ledger:
+        busy(ledger, 1500)
+        read: list[str] = []
+        loads = json.loads
+
+        def counted(text: str) -> object:
+            read.append(text)
+            return loads(text)
+
+        monkeypatch.setattr(json, "loads", counted)
+        ledger.history("production", limit=20)
+        assert len(read) < 1000
+        ledger.history("production")
+        assert len(read) > 3000
 
 
 def test_an_event_that_is_added_twice_is_kept_once(tmp_path: Path) -> None:

@@ -45,7 +45,10 @@ class Memory:
 
 
 async def remembered(project: Project, intent: Intent, on_event: Callable[[Event], None], *, limit: int | None = None) -> Memory:
-    """Read every host's journal into the ledger, then tell from it. A host that is silent takes nothing away."""
+    """Read every host's journal into the ledger, then tell from it. A host that is silent takes nothing away. With `limit` there are
+
+    records of so many deployments, and nothing of what was told of each.
+    """
     name = intent.environment.name
     attempts: dict[str, Sequence[Attempt]] = {}
     offsets: dict[str, float] = {}
@@ -63,10 +66,12 @@ async def remembered(project: Project, intent: Intent, on_event: Callable[[Event
             learned = await fleet.each(learn, fleet.reached)
         errors: dict[str, HostError] = {**opened.errors, **learned.errors}
         records = ledger.history(name, limit=limit, attempts=attempts)
-        journals = ledger.journals(name, attempts)
+        journals: list[Journal] = []
         told: dict[str, list[Event]] = {}
-        for event in ledger.events():
-            told.setdefault(event.deployment, []).append(event)
+        if limit is None:
+            journals = ledger.journals(name, attempts)
+            for event in ledger.events():
+                told.setdefault(event.deployment, []).append(event)
     return Memory(records, {host: error.message for host, error in errors.items()}, told, journals, offsets)
 
 

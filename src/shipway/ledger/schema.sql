@@ -12,6 +12,7 @@ CREATE TABLE IF NOT EXISTS events (
     UNIQUE (deployment, at, kind, host, data)
 );
 CREATE INDEX IF NOT EXISTS events_by_deployment ON events (deployment, id);
+CREATE INDEX IF NOT EXISTS events_by_time ON events (deployment, at);
 
 CREATE TABLE IF NOT EXISTS journal (
     environment TEXT NOT NULL,
@@ -23,3 +24,4 @@ CREATE TABLE IF NOT EXISTS journal (
     data TEXT NOT NULL,              -- JSON
     PRIMARY KEY (environment, host, seq, at)
 );
+CREATE INDEX IF NOT EXISTS journal_by_time ON journal (environment, deployment, at);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -98,19 +98,49 @@ class Ledger:
         )
         return [Event(kind, at, of, host, json.loads(data)) for kind, at, of, host, data in rows]
 
-    def journals(self, environment: str, attempts: Mapping[str, Sequence[Attempt]] | None = None) -> list[Journal]:
-        """What each host of an environment told so far, beside the `attempts` that its record holds now."""
+    def journals(
+        self, environment: str, attempts: Mapping[str, Sequence[Attempt]] | None = None, deployments: Iterable[str] | None = None
+    ) -> list[Journal]:
+        """What each host of an environment told so far, of all deployments or of these, beside the `attempts` that its record holds now."""
         told: dict[str, list[dict[str, Any]]] = {host: [] for host in attempts or {}}
-        rows = self._db.execute(
-            "SELECT host, seq, at, deployment, kind, data FROM journal WHERE environment = ? ORDER BY host, at, seq", (environment,)
-        )
-        for host, seq, at, deployment, kind, data in rows:
+        for host, seq, at, deployment, kind, data in self._told(environment, deployments):
             told.setdefault(host, []).append({"seq": seq, "at": at, "deployment": deployment, "kind": kind, "data": json.loads(data)})
         return [Journal(host, events, (attempts or {}).get(host, ())) for host, events in told.items()]
 
     def history(self, environment: str, *, limit: int | None = None, attempts: Mapping[str, Sequence[Attempt]] | None = None) -> History:
-        """The records of an environment, newest first, from drivers and hosts together."""
-        return history(self.events(), self.journals(environment, attempts), environment=environment, limit=limit)
+        """The records of an environment, newest first, from drivers and hosts together. With `limit` only what may belong to the newest
+
+        is read, however much there is.
+        """
+        if limit is None:
+            return history(self.events(), self.journals(environment, attempts), environment=environment)
+        count = 2 * limit
+        while True:
+            newest, since = self._newest(environment, count)
+            own = (event for deployment in newest for event in self.events(deployment))
+            found = history(own, self.journals(environment, attempts, newest), environment=environment)
+            # Whatever was not read had its last event by `since`, and so its first one too.
+            if since is None or sum(record.began > since for record in found.records) >= limit:
+                return History(found.records[:limit])
+            count *= 4
+
+    def _newest(self, environment: str, count: int) -> tuple[list[str], float | None]:
+        """The deployments that were told of last, and when the next one was told of for the last time; None where there is no other."""
+        rows = self._db.execute(
+            "SELECT deployment, max(at) AS last FROM ("
+            " SELECT deployment, max(at) AS at FROM events GROUP BY deployment"
+            " UNION ALL SELECT deployment, max(at) FROM journal WHERE environment = ? GROUP BY deployment"
+            ") GROUP BY deployment ORDER BY last DESC LIMIT ?",
+            (environment, count + 1),
+        ).fetchall()
+        return [deployment for deployment, _ in rows[:count]], rows[count][1] if len(rows) > count else None
+
+    def _told(self, environment: str, deployments: Iterable[str] | None) -> Iterator[tuple[Any, ...]]:
+        columns = "SELECT host, seq, at, deployment, kind, data FROM journal WHERE environment = ?"
+        if deployments is None:
+            yield from self._db.execute(f"{columns} ORDER BY host, at, seq", (environment,))
+        for deployment in deployments or ():
+            yield from self._db.execute(f"{columns} AND deployment = ? ORDER BY host, at, seq", (environment, deployment))
 
     def _set_aside(self) -> None:
         self.path.replace(self.path.with_suffix(".damaged"))
