@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from typing import Deque, Tuple
+from typing import Callable, Deque, Tuple
 
 OFFERED_BYTES = 4 << 20
 """Bytes of frames that may be left out and are not, while the reader is slow."""
 
 
 class Outbox:
-    """Frames on their way out, in order. Once the other end is gone they vanish: what counts is in the journal."""
+    """Frames on their way out, in order. Once the other end is gone they vanish: what counts is in the journal.
 
-    def __init__(self, fd: int) -> None:
+    `pack` makes of each frame what travels, when its turn has come.
+    """
+
+    def __init__(self, fd: int, pack: Callable[[bytes], bytes] = bytes) -> None:
         self._fd = fd
+        self._pack = pack
         self._waiting: Deque[Tuple[bytes, bool]] = deque()
         self._ahead: Deque[bytes] = deque()
         self._offered = 0
@@ -66,7 +70,7 @@ class Outbox:
                 if offered:
                     self._offered -= len(frame)
             if not self._dead:
-                self._dead = not _write_all(self._fd, frame)
+                self._dead = not _write_all(self._fd, self._pack(frame))
 
 
 def _write_all(fd: int, data: bytes) -> bool:

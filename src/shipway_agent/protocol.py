@@ -1,20 +1,35 @@
 """Values in, frames out, and back: the one form in which operator and agent speak. Both ends import this file.
 
-A frame is a head of nine bytes (length of the payload, kind, number of the request) and the payload: JSON, or raw bytes of a body.
+A frame is a head of nine bytes (length of the payload, kind, number of the request) and the payload: JSON, or raw bytes of a body. JSON is
+packed: what was said before on the same channel in the same direction need not be said again.
 """
 
 from __future__ import annotations
 
 import json
 import struct
+import zlib
 from typing import Any, BinaryIO, Dict, Mapping, NamedTuple, NoReturn, Optional
 
+from shipway_agent.spoken import SPOKEN
+
 REQUEST, EVENT, ANSWER, REFUSAL, BODY = 1, 2, 3, 4, 5
+OF_JSON = (REQUEST, EVENT, ANSWER, REFUSAL)
+
+PACKED = 0x80
+"""Added to the kind of a frame whose JSON is packed."""
 
 HEAD = struct.Struct(">IBI")
 
 MAX_JSON_BYTES = 16 << 20
 MAX_BODY_BYTES = 1 << 20
+
+WINDOW_BITS = 14
+MEMORY_LEVEL = 7
+"""What packing one direction takes: 128 KiB here and 24 KiB there."""
+
+FLUSHED = b"\0\0\xff\xff"
+"""What ends each packed payload, and is left out."""
 
 START = b"SHIPWAY 1 "
 """What the first line of an agent begins with; its own hash follows."""
@@ -58,6 +73,40 @@ def head(data: bytes) -> Head:
     return Head(length, kind, number)
 
 
+class Packing:
+    """One direction of a channel, at the end that sends. Frames must leave in the order in which they are packed."""
+
+    def __init__(self) -> None:
+        self._deflate = zlib.compressobj(6, zlib.DEFLATED, -WINDOW_BITS, MEMORY_LEVEL, zlib.Z_DEFAULT_STRATEGY, SPOKEN)
+
+    def frame(self, frame: bytes) -> bytes:
+        """A frame as it travels: packed, or as it is where it is part of a body."""
+        _, kind, number = HEAD.unpack(frame[: HEAD.size])
+        if kind not in OF_JSON:
+            return frame
+        packed = self._deflate.compress(frame[HEAD.size :]) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
+        return HEAD.pack(len(packed) - len(FLUSHED), kind | PACKED, number) + packed[: -len(FLUSHED)]
+
+
+class Unpacking:
+    """One direction of a channel, at the end that hears. Every frame must pass through it, in order."""
+
+    def __init__(self) -> None:
+        self._inflate = zlib.decompressobj(-WINDOW_BITS, SPOKEN)
+
+    def frame(self, frame: Frame) -> Frame:
+        """The frame as it was before it was packed. Raises ProtocolError, also for more than MAX_JSON_BYTES, which are not unpacked."""
+        if not frame.kind & PACKED:
+            return frame
+        try:
+            payload = self._inflate.decompress(frame.payload + FLUSHED, MAX_JSON_BYTES + 1)
+        except zlib.error as error:
+            raise ProtocolError(f"a frame that should be packed is not: {error}") from None
+        if len(payload) > MAX_JSON_BYTES or self._inflate.eof:
+            raise ProtocolError(f"a frame that unpacks to more than {MAX_JSON_BYTES:,} bytes, or ends the channel")
+        return Frame(frame.kind & ~PACKED, frame.number, payload)
+
+
 def load(payload: bytes) -> Dict[str, Any]:
     """The object in a JSON payload. Raises ProtocolError for anything else."""
     try:
@@ -96,7 +145,7 @@ def read_exactly(stream: BinaryIO, size: int) -> bytes:
 
 
 def _bounded(kind: int, length: int) -> None:
-    if kind not in (REQUEST, EVENT, ANSWER, REFUSAL, BODY):
+    if kind != BODY and kind & ~PACKED not in OF_JSON:
         raise ProtocolError(f"a frame of unknown kind {kind}")
     bound = MAX_BODY_BYTES if kind == BODY else MAX_JSON_BYTES
     if length > bound:

@@ -24,7 +24,9 @@ from shipway_agent.protocol import (
     REQUEST,
     START,
     Frame,
+    Packing,
     ProtocolError,
+    Unpacking,
     load,
     pack_json,
     read_frame,
@@ -53,8 +55,8 @@ def serve(place: Place) -> int:
     os.dup2(null, 1)
     os.close(null)
     sys.stdout = sys.stderr
-    outbox = Outbox(sink)
-    outbox.send(START + place.agent.encode() + b"\n", ahead=True)  # no answer overtakes it
+    os.write(sink, START + place.agent.encode() + b"\n")
+    outbox = Outbox(sink, Packing().frame)
     with open(source, "rb", buffering=0) as stream:
         code = Session(place, stream, outbox).run()
     outbox.close(FLUSH_SECONDS)
@@ -77,11 +79,12 @@ class Session:
     def run(self) -> int:
         """Read requests until the end. 0, or 1 when the other end broke the protocol or the channel broke."""
         try:
+            unpacking = Unpacking()
             while self._hears():
                 frame = read_frame(self.stream)
                 if frame is None:
                     break
-                self._take(frame)
+                self._take(unpacking.frame(frame))
             return 0
         except ProtocolError as error:
             self._say(REFUSAL, self._last, AgentError("protocol", str(error)).to_json())

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import shipway_agent
-from shipway_agent.protocol import ANSWER, BODY, EVENT, REFUSAL, REQUEST, START, Frame, load, pack, pack_json, read_frame
+from shipway_agent.protocol import ANSWER, BODY, EVENT, REFUSAL, REQUEST, START, Frame, Unpacking, load, pack, pack_json, read_frame
 
 SOURCES = str(Path(shipway_agent.__file__).parent.parent)
 BOUND_SECONDS = 30.0
@@ -26,6 +26,7 @@ class Wire:
         self.child = child
         self.number = 0
         self.heard: list[Frame] = []
+        self.unpacking = Unpacking()
 
     def ask(self, name: str, args: Mapping[str, Any] | None = None) -> int:
         """Send a request; its number."""
@@ -59,7 +60,8 @@ class Wire:
         assert self.child.stdout is not None
         ready, _, _ = select.select([self.child.stdout], [], [], BOUND_SECONDS)
         assert ready, "nothing was heard"
-        return read_frame(cast(BinaryIO, self.child.stdout))
+        frame = read_frame(cast(BinaryIO, self.child.stdout))
+        return None if frame is None else self.unpacking.frame(frame)
 
     def call(self, name: str, args: Mapping[str, Any] | None = None) -> dict[str, Any]:
         return self.hear(self.ask(name, args))

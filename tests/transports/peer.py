@@ -6,19 +6,26 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+import shipway_agent
 from shipway.model.intent import Host
 from shipway.transports.channel import FramedChannel
 from shipway.transports.link import Link, start
 
 HOST = Host("a", "deploy@a.example")
 
-HEADER = """
+SOURCES = str(Path(shipway_agent.__file__).parent.parent)
+
+HEADER = f"""
 import json, os, struct, sys, time
+sys.path.insert(0, {SOURCES!r})
+from shipway_agent.protocol import Frame, Unpacking
+unpacking = Unpacking()
 source, sink = sys.stdin.buffer, sys.stdout.buffer
 def take():
     length, kind, number = struct.unpack(">IBI", source.read(9))
-    return kind, number, source.read(length)
+    return tuple(unpacking.frame(Frame(kind, number, source.read(length))))
 def raw(data):
     sink.write(data); sink.flush()
 def frame(kind, number, payload):

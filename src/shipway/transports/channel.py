@@ -11,7 +11,22 @@ from shipway.model.errors import HostRefused, LinkLost, Overdue
 from shipway.model.intent import Host
 from shipway.transports.base import Json
 from shipway.transports.link import Link
-from shipway_agent.protocol import ANSWER, BODY, EVENT, HEAD, REFUSAL, REQUEST, ProtocolError, head, load, pack, pack_json
+from shipway_agent.protocol import (
+    ANSWER,
+    BODY,
+    EVENT,
+    HEAD,
+    REFUSAL,
+    REQUEST,
+    Frame,
+    Packing,
+    ProtocolError,
+    Unpacking,
+    head,
+    load,
+    pack,
+    pack_json,
+)
 from shipway_agent.text import clean_json
 
 PART_BYTES = 128 * 1024
@@ -37,6 +52,7 @@ class FramedChannel:
         self._numbers = 0
         self._broken: LinkLost | None = None
         self._closing = False
+        self._packing, self._unpacking = Packing(), Unpacking()
         self._reading = asyncio.ensure_future(self._read())
 
     @property
@@ -91,7 +107,7 @@ class FramedChannel:
     async def _exchange(
         self, number: int, answer: asyncio.Future[dict[str, Any]], request: dict[str, Any], body: AsyncIterator[bytes] | None
     ) -> dict[str, Any]:
-        await self._link.send(pack_json(REQUEST, number, request))
+        await self._link.send(self._packing.frame(pack_json(REQUEST, number, request)))
         if body is None:
             return await answer
         sending = asyncio.ensure_future(self._send_body(number, body))
@@ -120,7 +136,8 @@ class FramedChannel:
         try:
             while True:
                 announced = head(await reader.readexactly(HEAD.size))
-                self._take(announced.kind, announced.number, await reader.readexactly(announced.length))
+                payload = await reader.readexactly(announced.length)
+                self._take(*self._unpacking.frame(Frame(announced.kind, announced.number, payload)))
                 count += 1
                 if count % BREATH == 0:
                     await asyncio.sleep(0)
