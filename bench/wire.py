@@ -86,7 +86,7 @@ async def _bulk(channel: Channel) -> float:
             yield content[start : start + (1 << 18)]
 
     began = time.perf_counter()
-    await channel.call("put_many", {"blobs": [[digest, False, len(content)]], "packing": ""}, body=body(), timeout_seconds=300.0)
+    await channel.call("put", {"digest": digest, "executable": False, "size": len(content)}, body=body(), timeout_seconds=300.0)
     return time.perf_counter() - began
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import Deque, Iterator
+from typing import Deque, Iterable, Iterator
 
 from shipway_agent.errors import AgentError
 
@@ -63,3 +63,30 @@ class Body:
             if not part:
                 return
             yield part
+
+
+class Parts:
+    """A stream of bytes, handed out in pieces of the sizes asked for."""
+
+    def __init__(self, body: Iterable[bytes]) -> None:
+        self._body = filter(None, body)
+        self._rest = memoryview(b"")
+
+    def take(self, size: int) -> Iterator[memoryview]:
+        """The next `size` bytes, as they come. Raises AgentError `body` when there are fewer."""
+        if size < 0:
+            raise AgentError("body", f"a blob of {size} bytes")
+        while size > 0:
+            if not self._rest:
+                self._rest = memoryview(next(self._body, b""))
+                if not self._rest:
+                    raise AgentError("body", f"the body ended {size} bytes early; nothing was kept")
+            part, self._rest = self._rest[:size], self._rest[size:]
+            size -= len(part)
+            yield part
+
+    def more(self) -> bool:
+        """Whether anything is left; waits for it."""
+        if not self._rest:
+            self._rest = memoryview(next(self._body, b""))
+        return bool(self._rest)

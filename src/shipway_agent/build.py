@@ -25,7 +25,7 @@ from shipway_agent.group import MARKER
 from shipway_agent.inherited import FIXED_TIME, build_environment
 from shipway_agent.manifest import Entry, digest_of, shown
 from shipway_agent.orphans import end, marker_for, orphans
-from shipway_agent.primitives import Context, blobs, toolchains, trees
+from shipway_agent.primitives import Context, blobs, intake, toolchains, trees
 from shipway_agent.primitives.tasks import Runner
 from shipway_agent.root import Root
 from shipway_agent.surroundings import PATH
@@ -96,7 +96,7 @@ def _listed(root: Root, name: str) -> Tuple[Entry, ...]:
         if error.code not in ("missing", "flipped"):
             raise
         if error.code == "flipped":
-            root.unlink(f"{blobs.FOLDER}/{_place(name, False)}")
+            root.unlink(f"{intake.FOLDER}/{_place(name, False)}")
         raise AgentError(
             "lacking", "the list of the commit's files is not on this host, or was damaged there", blobs=[[name, False]]
         ) from None
@@ -131,7 +131,7 @@ def _there(root: Root, inputs: str) -> Optional[Dict[str, Any]]:
             entries = manifest.read(blobs.read(root, digest_of(made["manifest"])))
         except (AgentError, ValueError, KeyError):
             return None
-        with root.at(blobs.FOLDER, create=True) as store:
+        with root.at(intake.FOLDER, create=True) as store:
             good = [_is_good(store, entry) for entry in entries if entry.is_file]
         if not all(good):
             return None
@@ -159,7 +159,7 @@ def _is_good(store: Folder, entry: Entry) -> bool:
 def _check_out(root: Root, tree: Folder, entries: Sequence[Entry]) -> None:
     """Copies, not links: a build may write over what it was given. What is damaged or not here is named, to be sent again."""
     lacking: List[List[Any]] = []
-    with root.at(blobs.FOLDER, create=True) as store:
+    with root.at(intake.FOLDER, create=True) as store:
         for entry in entries:
             above, _, name = entry.path.rpartition(b"/")
             with tree.at(above, create=True, sync=False) as place, naming(place.full(name)):
@@ -269,7 +269,7 @@ def _kept(context: Context, tree: Folder, found: Sequence[Found]) -> Dict[str, A
     """Their content is in `blobs/` then, each byte verified on its way, and last the manifest."""
     data = manifest.write(one.entry for one in found)
     files = {(one.entry.digest, one.entry.executable, one.entry.size): one.path for one in found if one.entry.is_file}
-    with context.root.at(blobs.FOLDER, create=True) as store:
+    with context.root.at(intake.FOLDER, create=True) as store:
         there = {(entry.digest, entry.executable) for entry in (one.entry for one in found) if entry.is_file and _is_good(store, entry)}
     wanted = [key for key in files if key[:2] not in there]
     name = manifest.digest(data)
@@ -280,12 +280,12 @@ def _kept(context: Context, tree: Folder, found: Sequence[Found]) -> Dict[str, A
                 yield from iter(lambda: file.read(blobs.CHUNK), b"")
         yield data
 
-    blobs.put_many(context, {"blobs": [*wanted, (name, False, len(data))]}, body())
+    blobs.keep(context.root, [*wanted, (name, False, len(data))], body())
     return {"manifest": name, "bytes": sum(size for _, _, size in files), "files": len(found)}
 
 
 def _place(digest: str, executable: bool) -> str:
-    return f"{blobs.shelf_of(digest)}/{blobs.name_of(digest, executable)}"
+    return f"{intake.shelf_of(digest)}/{intake.name_of(digest, executable)}"
 
 
 def _say(call: Call, line: str) -> None:
@@ -295,7 +295,7 @@ def _say(call: Call, line: str) -> None:
 def _forget_unused(root: Root) -> None:
     """What is used has the time of its last use."""
     before = time.time() - UNUSED_SECONDS
-    for path in (DONE, *(f"{blobs.FOLDER}/{shelf}" for shelf in root.names(blobs.FOLDER) if not shelf.startswith("."))):
+    for path in (DONE, *(f"{intake.FOLDER}/{shelf}" for shelf in root.names(intake.FOLDER) if not shelf.startswith("."))):
         with root.at(path, create=True) as folder:
             for name in folder.names():
                 info = folder.stat(name)

@@ -125,9 +125,9 @@ def _fresh(call: Call) -> Dict[str, Any]:
 
 
 def _lack(call: Call) -> Dict[str, Any]:
-    from shipway_agent.primitives import blobs
+    from shipway_agent.primitives import lack
 
-    return blobs.lack(call.context(), call.args)
+    return lack.lack(call.context(), call.args, call.body)
 
 
 def _put(call: Call) -> Dict[str, Any]:
@@ -136,10 +136,10 @@ def _put(call: Call) -> Dict[str, Any]:
     return blobs.put(call.context(), call.args, call.body)
 
 
-def _put_many(call: Call) -> Dict[str, Any]:
-    from shipway_agent.primitives import blobs
+def _parcels(call: Call) -> Dict[str, Any]:
+    from shipway_agent.primitives import parcels
 
-    return blobs.put_many(call.context(), call.args, call.body)
+    return parcels.take(call.context(), call.args, call.body)
 
 
 def _feed(call: Call) -> Dict[str, Any]:
@@ -209,7 +209,7 @@ CALLS: Dict[str, Answer] = {
     "look": _look,
     "lack": _lack,
     "put": _put,
-    "put_many": _put_many,
+    "parcels": _parcels,
     "feed": _feed,
     "decide": _decide,
     "run": _run,

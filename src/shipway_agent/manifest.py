@@ -90,6 +90,35 @@ def read(data: bytes) -> Tuple[Entry, ...]:
     return tuple(entries)
 
 
+def contents(entries: Iterable[AnyEntry]) -> List[Tuple[str, bool, int]]:
+    """Digest, executable, size in bytes of every file's content, each once, in the order of the entries."""
+    return list(dict.fromkeys((e.digest, e.kind == EXECUTABLE, e.size) for e in entries if e.kind in (FILE, EXECUTABLE)))
+
+
+def change(base: bytes, wanted: bytes) -> Tuple[List[Any], List[str]]:
+    """What makes of one manifest another: the rows to put and the paths to remove, as `changed` takes them."""
+    before, after = base.split(b"\n")[:-1], wanted.split(b"\n")[:-1]
+    old, new = frozenset(before), frozenset(after)
+    put = [json.loads(line) for line in after if line not in old]
+    paths = frozenset(row[1] for row in put)
+    gone = (json.loads(line)[1] for line in before if line not in new)
+    return put, [path for path in gone if path not in paths]
+
+
+def changed(base: bytes, put: Sequence[Any], removed: Sequence[str]) -> bytes:
+    """The manifest that these changes make of `base`. Whether it is one, its digest tells. Raises AgentError `manifest` for no changes."""
+    try:
+        rows = {row[1]: json.dumps(row, separators=(",", ":")).encode("ascii") + b"\n" for row in put}
+        gone = frozenset(removed)
+        for line in base.split(b"\n")[:-1]:
+            path = json.loads(line)[1]
+            if path not in gone:
+                rows.setdefault(path, line + b"\n")
+        return b"".join(rows[path] for path in sorted(rows, key=lambda path: path.encode("latin-1")))
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise AgentError("manifest", f"these are no changes of a manifest: {error}") from None
+
+
 def refusal(code: str, what: str, faults: Sequence[str]) -> AgentError:
     """One error for all faults of one input; the first TOLD of them are its lines."""
     more = [f"and {len(faults) - TOLD} more"] if len(faults) > TOLD else []

@@ -16,7 +16,7 @@ from shipway.model.intent import Environment, Intent, Shipment
 from shipway.plan.proxy.caddy import site
 from shipway.transports import caddy as wheel
 from shipway_agent import spawn
-from shipway_agent.primitives import blobs, files, generations, processes, prove, proxy, switch
+from shipway_agent.primitives import files, generations, intake, processes, prove, proxy, switch
 from shipway_agent.root import Root
 from tests.agent.lodge import Lodge, process
 
@@ -31,12 +31,12 @@ def binary_digest() -> str:
 
 def send_caddy(root: Root) -> None:
     """The binary as the operator sends it."""
-    place = Path(root.path) / blobs.FOLDER / blobs.shelf_of(binary_digest())
+    place = Path(root.path) / intake.FOLDER / intake.shelf_of(binary_digest())
     place.mkdir(parents=True, exist_ok=True)
     aside = place / "aside"
     shutil.copyfile(wheel.binary(), aside)
     aside.chmod(0o555)
-    aside.rename(place / blobs.name_of(binary_digest(), True))
+    aside.rename(place / intake.name_of(binary_digest(), True))
 
 
 def free_port() -> int:

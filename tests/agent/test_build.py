@@ -15,7 +15,7 @@ from shipway_agent.build import DONE, FOLDER, UNUSED_SECONDS, build
 from shipway_agent.call import Call, Place
 from shipway_agent.errors import AgentError
 from shipway_agent.manifest import Entry, digest
-from shipway_agent.primitives import blobs
+from shipway_agent.primitives import blobs, intake
 from shipway_agent.root import Root
 
 INPUTS = digest(b"the inputs")
@@ -36,8 +36,8 @@ class Host:
         data = manifest.write(rows)
         contents[digest(data)] = data
         with self.call({}) as call:
-            wanted = [[name, False, len(content)] for name, content in contents.items()]
-            blobs.put_many(call.context(), {"blobs": wanted}, [b"".join(contents.values())])
+            wanted = [(name, False, len(content)) for name, content in contents.items()]
+            blobs.keep(call.root, wanted, [b"".join(contents.values())])
         return digest(data)
 
     def call(self, args: Mapping[str, Any]) -> Call:
@@ -61,7 +61,7 @@ class Host:
         return {os.fsdecode(e.path): (e.kind, self.content(e) if e.is_file else e.target) for e in entries}
 
     def place(self, entry: Entry) -> Path:
-        return Path(self.root.path, blobs.FOLDER, blobs.shelf_of(entry.digest), blobs.name_of(entry.digest, entry.executable))
+        return Path(self.root.path, intake.FOLDER, intake.shelf_of(entry.digest), intake.name_of(entry.digest, entry.executable))
 
     def content(self, entry: Entry) -> bytes:
         return self.place(entry).read_bytes()

@@ -194,3 +194,27 @@ def test_whatever_bytes_arrive_the_reader_answers_or_refuses(data: bytes) -> Non
         assert write(read(data)) == data
     except AgentError as error:
         assert error.code in ("manifest", "shadowed") and error.lines
+
+
+ROWS = st.dictionaries(st.sampled_from([b"a", b"b", b"c/d", b"c/\xff", b"z"]), st.integers(0, 3))
+
+
+@given(ROWS, ROWS)
+def test_a_manifest_is_what_its_changes_make_of_another(before: dict[bytes, int], after: dict[bytes, int]) -> None:
+    old, new = ([Entry(FILE, path, SIZED, size) for path, size in rows.items()] for rows in (before, after))
+    put, removed = manifest.change(write(old), write(new))
+    assert manifest.changed(write(old), json.loads(json.dumps(put)), removed) == write(new)
+    same = {path for path, size in before.items() if after.get(path) == size}
+    assert len(put) == len(after) - len(same), "what stays as it is is not told"
+
+
+@pytest.mark.parametrize("put", [None, [None], [[]], [["file", 3]], [{}], [["file", ["a"]]], [["file", "\u20ac", "", 0, ""]]])
+def test_what_is_no_change_of_a_manifest_is_refused(put: Any) -> None:
+    with pytest.raises(AgentError) as caught:
+        manifest.changed(line(), put, [])
+    assert caught.value.code == "manifest"
+
+
+def test_contents_are_each_there_once_in_the_order_of_the_paths() -> None:
+    entries = [Entry(FILE, b"b", SIZED, 3), Entry(FILE, b"c", SIZED, 3), Entry(EXECUTABLE, b"d", SIZED, 3), Entry(LINK, b"e", target=b"b")]
+    assert manifest.contents([Entry(FILE, b"a", EMPTY, 0), *entries]) == [(EMPTY, False, 0), (SIZED, False, 3), (SIZED, True, 3)]

@@ -18,7 +18,7 @@ from shipway_agent import clock, daemon, ownership
 from shipway_agent.caddy import admin, sites
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
-from shipway_agent.primitives import blobs, member, proxy
+from shipway_agent.primitives import intake, member, proxy
 from shipway_agent.root import Root
 from tests.agent.lodge import Lodge, lodge, wait
 from tests.agent.shop import binary_digest, free_port, get, send_caddy
@@ -302,7 +302,7 @@ def test_a_missing_binary_is_named(tmp_path: Path) -> None:
 
 
 def test_a_flipped_bit_in_the_binary_is_found_before_it_runs(shop: Lodge) -> None:
-    path = Path(shop.root.path) / blobs.FOLDER / blobs.shelf_of(BINARY) / blobs.name_of(BINARY, True)
+    path = Path(shop.root.path) / intake.FOLDER / intake.shelf_of(BINARY) / intake.name_of(BINARY, True)
     path.chmod(0o755)
     with path.open("r+b") as file:
         file.seek(1_000_000)

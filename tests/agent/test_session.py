@@ -121,7 +121,7 @@ def test_a_blob_arrives_in_a_body(wire: Wire, root: Path) -> None:
     number = wire.ask("put", {"digest": digest(content), "executable": False, "size": len(content), "link": None})
     wire.body(number, *(content[i : i + MAX_BODY_BYTES] for i in range(0, len(content), MAX_BODY_BYTES)))
     assert wire.hear(number) == {"stored": 1}
-    assert wire.call("lack", {"blobs": [[digest(content), False]]}) == {"lacking": []}
+    assert wire.call("lack", {"blobs": [[digest(content), False]]})["lacking"] == []
 
 
 def test_a_body_that_is_refused_half_way_is_read_to_its_end_and_forgotten(wire: Wire) -> None:

@@ -59,9 +59,11 @@ def test_each_host_gets_the_one_of_its_platform_and_all_the_same_version(tmp_pat
     assert [t.platform for t in brought.equipped(release(1)).tools] == ["linux-x86_64", "linux-aarch64"]
     cargo = Cargo(None, {}, brought.of)
     (tree,) = brought.of("a")
-    wanted = [digest for digest, _, _ in cargo.wanted("a")]
-    assert wanted[-1] == tree.digest, "its list travels behind its files"
-    assert list(cargo.read(wanted))[:2] == [b"#!/bin/sh\n", b"npm"]
+    (listing,) = asyncio.run(cargo.listings("a"))
+    assert listing.digest == tree.digest
+    wanted = [digest for digest, _, _ in listing.blobs]
+    assert list(cargo.read([*wanted, tree.digest]))[:2] == [b"#!/bin/sh\n", b"npm"]
+    assert list(cargo.read([tree.digest])) == [listing.data], "its list travels as its files do"
 
 
 def test_hosts_with_another_c_library_are_named_before_anything_is_fetched() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,8 +13,11 @@ import pytest
 
 from shipway.model.errors import HostRefused, Unreachable
 from shipway.model.intent import Host
+from shipway.release.parcels import Content, parcels
 from shipway.transports import transport_for
 from shipway.transports.base import Channel
+from shipway_agent.manifest import digest
+from shipway_agent.parcel import RECORD, name_of
 from tests.agent.workshop import DEPLOYMENT, NUMBER, step, task, workshop
 from tests.transports import agents
 
@@ -61,19 +63,19 @@ def test_the_operator_s_environment_stays_with_the_operator(tmp_path: Path, monk
 
 def test_blobs_travel_and_bytes_are_counted(tmp_path: Path) -> None:
     content = os.urandom(2_000_000)
-    digest = hashlib.blake2b(content, digest_size=32).hexdigest()
+    made = list(parcels([Content(digest(content), False, content)]))
 
     async def body() -> AsyncIterator[bytes]:
-        yield content
+        for data in made:
+            yield RECORD.pack(bytes.fromhex(name_of(data)), len(data)) + data
 
     async def talk(channel: Channel) -> tuple[dict[str, Any], int]:
         before = channel.bytes_sent
-        blobs = [[digest, False, len(content)]]
-        return await channel.call("put_many", {"blobs": blobs, "packing": ""}, body=body()), channel.bytes_sent - before
+        return await channel.call("parcels", {"count": 1, "size": len(content)}, body=body()), channel.bytes_sent - before
 
     answer, sent = over(tmp_path / "a", talk)
-    assert answer == {"stored": 1}
-    assert len(content) < sent < len(content) + 1000
+    assert answer == {"stored": 1, "lacking": []}
+    assert len(content) < sent < len(content) + 2000
 
 
 def test_a_refusal_of_the_agent_comes_back_with_its_code(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from shipway.execute.fetch import fetch
 from shipway.execute.fleet import Fleet
-from shipway.execute.ship import Blobs, ship
+from shipway.execute.ship import Blobs, Delivery
 from shipway.execute.telling import Tell
 from shipway.model.errors import HostError, HostRefused
 from shipway_agent import manifest
@@ -42,7 +42,7 @@ async def build_on(
             on_line(str(event.get("line", "")))
 
     async def built(mends: int) -> dict[str, Any]:
-        await ship(fleet, checkout, tell, host)
+        await Delivery(fleet, checkout, tell).ship(host)
         try:
             return await fleet.call(host, "build", args, on_event=on_event, timeout_seconds=seconds)
         except HostRefused as refused:

@@ -14,7 +14,7 @@ from shipway.execute import ask, barrier, decision, steps
 from shipway.execute.decision import COMMITTED, Ending
 from shipway.execute.fleet import Fleet
 from shipway.execute.lease import Claim
-from shipway.execute.ship import Blobs, ship
+from shipway.execute.ship import Blobs, Delivery
 from shipway.execute.steps import Where
 from shipway.execute.telling import Tell
 from shipway.execute.undo import Undone, left_of, undo_tasks
@@ -75,7 +75,7 @@ class Conduct:
         self._fleet = fleet
         self._plan = plan
         self._claim = claim
-        self._blobs = blobs
+        self._shipping = Delivery(fleet, blobs, tell) if blobs is not None else None
         self._tell = tell
         self._reason = reason
         self._where = "begin"
@@ -220,17 +220,17 @@ class Conduct:
         self._tell("barrier", name="others serve", seconds=loop.time() - began, **self._batch)
 
     async def _ship(self, hosts: tuple[str, ...]) -> None:
-        if self._blobs is not None:
-            blobs = self._blobs
+        shipping = self._shipping
+        if shipping is not None:
 
             async def one(name: str) -> None:
-                self._shipped[name] = await ship(self._fleet, blobs, self._tell, name)
+                self._shipped[name] = await shipping.ship(name)
 
             await self._phase("ship", one, hosts=hosts)
 
     async def _send_again(self, broken: barrier.Broken) -> None:
         """Content that a host found damaged or gone is sent once more, only that. Anything else that broke a barrier is raised."""
-        if self._blobs is None or not all(error.code in MENDED_BY_SENDING for error in broken.errors.values()):
+        if self._shipping is None or not all(error.code in MENDED_BY_SENDING for error in broken.errors.values()):
             raise broken
         for name, error in broken.errors.items():
             self._tell("note", host=name, message=error.message)

@@ -36,7 +36,7 @@ WAITS: Mapping[str, str] = {
     "setup": "the machine to be made ready",
     "lack": "what it lacks",
     "put": "a file to arrive",
-    "put_many": "files to arrive",
+    "parcels": "files to arrive",
     "feed": "parcels to arrive, from here and from the other hosts",
     "events": "its journal",
     "tail": "its logs",

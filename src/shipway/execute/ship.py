@@ -1,33 +1,68 @@
-"""Blobs and a host's lacks in, shipped bytes out. Only what a host has said it lacks travels, verified at the other end."""
+"""What hosts are to have in, what reached them out. Only what a host has said it lacks travels, verified at the other end.
+
+A host is told what changes in a manifest that it has, and says in the same exchange which contents it lacks. Those go in parcels, made
+once for all hosts that lack the same.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from shipway.execute.fleet import Fleet
+from shipway.execute.load import Load
 from shipway.execute.telling import Tell
+from shipway.model.errors import HostRefused
+from shipway_agent.parcel import RAW, RECORD, ZLIB
 
-CHUNK_BYTES = 256 * 1024
-
-SMALL_BYTES = 16 * 1024
-"""What is compressed on the spot; more goes to a thread, so that renewals and other hosts do not wait for it."""
+LACK_SECONDS = 60.0
 
 PUT_SECONDS = 1800.0
 """Bound of one upload; a channel that carries nothing at all is noticed earlier by ssh's own keep-alive."""
+
+KEPT_BYTES = 1 << 20
+"""More than this is kept on the host while it arrives, so that a cut costs only what was on its way."""
+
+Blob = tuple[str, bool, int]
+"""Digest, executable, size in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A manifest: its digest, the contents that it names (as `manifest.contents` has them), its bytes.
+
+    `base` is a manifest that the host is known to have, from which `put` and `removed` make this one.
+    """
+
+    digest: str
+    blobs: tuple[Blob, ...]
+    data: bytes
+    base: str = ""
+    put: Sequence[Any] = field(default=())
+    removed: Sequence[str] = field(default=())
+
+    @property
+    def question(self) -> dict[str, Any]:
+        """This manifest as a host is asked about it."""
+        return {"digest": self.digest, **({"base": self.base, "put": self.put, "removed": self.removed} if self.base else {})}
 
 
 class Blobs(Protocol):
     """Where content is read on the operator's side."""
 
-    def wanted(self, host: str) -> Sequence[tuple[str, bool, int]]:
-        """Every blob that host needs: digest, executable, size in bytes."""
+    async def listings(self, host: str) -> Sequence[Listing]:
+        """The manifests that host is to have."""
         ...
 
-    def read(self, digests: Iterable[str]) -> Iterable[bytes]:
-        """The content of each digest, in order."""
+    def singles(self, host: str) -> Sequence[Blob]:
+        """Blobs it is to have that are in no manifest."""
+        ...
+
+    def parcels(self, blobs: Sequence[Blob], *, base: str, packing: bytes) -> Iterator[bytes]:
+        """What brings these blobs to hosts that have everything in the manifest `base` ("" for none)."""
         ...
 
     def path(self, digest: str) -> str | None:
@@ -35,55 +70,119 @@ class Blobs(Protocol):
         ...
 
 
-async def ship(fleet: Fleet, blobs: Blobs, tell: Tell, name: str) -> dict[str, Any]:
-    """Bring one host what it lacks, and answer what that was: the data of the event *shipped*.
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """What one host lacks, what it has to make it from, and the parcels that it kept when it was cut off."""
 
-    Raises HostError; what has arrived stays, so that another try sends only the rest.
-    """
-    wanted = blobs.wanted(name)
-    loop = asyncio.get_running_loop()
-    began, sent_before = loop.time(), fleet.bytes_sent(name)
-    answer = await fleet.call(name, "lack", {"blobs": [[digest, executable] for digest, executable, _ in wanted]}, timeout_seconds=60.0)
-    lacking = {(digest, bool(executable)) for digest, executable in answer["lacking"]}
-    missing = [blob for blob in wanted if (blob[0], blob[1]) in lacking]
-    local = fleet.hosts[name].address == "local"
-    linked = [blob for blob in missing if local and blobs.path(blob[0])]
-    for digest, executable, size in linked:
-        args = {"digest": digest, "executable": executable, "size": size, "link": blobs.path(digest)}
-        await fleet.call(name, "put", args, timeout_seconds=PUT_SECONDS)
-    rest = [blob for blob in missing if blob not in linked]
-    if rest:
-        await fleet.call(
-            name,
-            "put_many",
-            {"blobs": [list(blob) for blob in rest], "packing": "" if local else "zlib"},
-            body=_packed(blobs, rest, pack=not local),
-            timeout_seconds=PUT_SECONDS,
-        )
-    shipped = {
-        "blobs": len(missing),
-        "bytes": sum(size for _, _, size in missing),
-        "sent": fleet.bytes_sent(name) - sent_before,
-        "seconds": loop.time() - began,
-    }
-    tell("shipped", host=name, **shipped)
-    return shipped
+    blobs: tuple[Blob, ...]
+    base: str
+    kept: frozenset[str]
 
 
-def _packed(blobs: Blobs, rest: Sequence[tuple[str, bool, int]], *, pack: bool) -> Callable[[], AsyncIterator[bytes]]:
-    async def body() -> AsyncIterator[bytes]:
-        packer = zlib.compressobj(6) if pack else None
-        for content in blobs.read([digest for digest, _, _ in rest]):
-            for start in range(0, len(content), CHUNK_BYTES):
-                chunk = content[start : start + CHUNK_BYTES]
-                packed = await _compressed(packer, chunk) if packer else chunk
-                if packed:
-                    yield packed
-        if packer:
-            yield packer.flush()
+class Delivery:
+    """One cargo on its way to one fleet."""
 
-    return body
+    def __init__(self, fleet: Fleet, blobs: Blobs, tell: Tell) -> None:
+        self._fleet = fleet
+        self._blobs = blobs
+        self._tell = tell
+        self._loads: dict[tuple[tuple[Blob, ...], str, bytes], Load] = {}
+
+    async def ship(self, name: str) -> dict[str, Any]:
+        """Bring one host what it lacks, and answer what that was: the data of the event *shipped*.
+
+        Raises HostError; what has arrived stays, so that another try sends only the rest.
+        """
+        loop = asyncio.get_running_loop()
+        began, sent_before = loop.time(), self._fleet.bytes_sent(name)
+        lacking = await self._lacking(name)
+        await self._bring(name, lacking)
+        shipped = {
+            "blobs": len(lacking.blobs),
+            "bytes": sum(size for _, _, size in lacking.blobs),
+            "sent": self._fleet.bytes_sent(name) - sent_before,
+            "seconds": loop.time() - began,
+        }
+        self._tell("shipped", host=name, **shipped)
+        return shipped
+
+    async def _lacking(self, name: str) -> Lacking:
+        listings, singles = await self._blobs.listings(name), self._blobs.singles(name)
+        asked = {"blobs": [[digest, executable] for digest, executable, _ in singles], "manifests": [one.question for one in listings]}
+        answer = await self._fleet.call(name, "lack", asked, timeout_seconds=LACK_SECONDS)
+        runs: dict[str, Sequence[int] | None] = {one.digest: found for one, found in zip(listings, answer["manifests"])}
+        based = next((one.base for one in listings if one.base and runs[one.digest] is not None), "")
+        unknown = [one for one in listings if runs[one.digest] is None]
+        if unknown and answer["blobs"]:
+            runs |= await self._told_whole(name, unknown)
+        lacks = {(digest, bool(executable)) for digest, executable in answer["lacking"]}
+        found: dict[Blob, None] = {}
+        for one in listings:
+            found |= dict.fromkeys(_of_runs(one, runs[one.digest]))
+        found |= dict.fromkeys(blob for blob in singles if blob[:2] in lacks)
+        return Lacking(tuple(found), based, frozenset(answer["parcels"]))
+
+    async def _told_whole(self, name: str, listings: Sequence[Listing]) -> Mapping[str, Sequence[int]]:
+        """For a host that has some of it, nobody knows what: it gets the manifests themselves, and says what of them it lacks."""
+        packed = await asyncio.to_thread(zlib.compress, b"".join(one.data for one in listings))
+
+        async def body() -> AsyncIterator[bytes]:
+            yield packed
+
+        asked = {"manifests": [{"digest": one.digest, "size": len(one.data)} for one in listings]}
+        answer = await self._fleet.call(name, "lack", asked, body=body, timeout_seconds=PUT_SECONDS)
+        return {one.digest: found for one, found in zip(listings, answer["manifests"])}
+
+    async def _bring(self, name: str, lacking: Lacking) -> None:
+        local = self._fleet.hosts[name].address == "local"
+        linked = [blob for blob in lacking.blobs if local and self._blobs.path(blob[0])]
+        for digest, executable, size in linked:
+            args = {"digest": digest, "executable": executable, "size": size, "link": self._blobs.path(digest)}
+            await self._fleet.call(name, "put", args, timeout_seconds=PUT_SECONDS)
+        packing, rest = RAW if local else ZLIB, tuple(blob for blob in lacking.blobs if blob not in linked)
+        try:
+            whole = await self._send(name, rest, lacking.base, packing, lacking.kept)
+        except HostRefused as error:
+            if error.code != "parcel-gone":
+                raise
+            whole = await self._send(name, rest, lacking.base, packing, frozenset())  # what it had kept is damaged, or gone
+        await self._send(name, whole, "", packing, frozenset())
+
+    async def _send(self, name: str, blobs: tuple[Blob, ...], base: str, packing: bytes, kept: frozenset[str]) -> tuple[Blob, ...]:
+        """Send parcels; which of the blobs they could not be made into there, for what they are made from is gone or damaged."""
+        if not blobs:
+            return ()
+        load = self._loads.setdefault((blobs, base, packing), Load(lambda: self._blobs.parcels(blobs, base=base, packing=packing)))
+        size = sum(size for _, _, size in blobs)
+        args = {"count": len(blobs), "size": size, "keep": packing != RAW and size > KEPT_BYTES}
+        body = self._body(name, load, kept)
+        answer = await self._fleet.call(name, "parcels", args, body=body, timeout_seconds=PUT_SECONDS)
+        lacking = {(digest, bool(executable)) for digest, executable in answer["lacking"]}
+        return tuple(blob for blob in blobs if blob[:2] in lacking)
+
+    def _body(self, name: str, load: Load, kept: frozenset[str]) -> Callable[[], AsyncIterator[bytes]]:
+        tries = 0
+
+        async def body() -> AsyncIterator[bytes]:
+            nonlocal tries
+            tries += 1
+            here = kept if tries == 1 else frozenset((await self._fleet.call(name, "lack", again=False))["parcels"])
+            place = 0
+            while await load.reaches(place):
+                parcel = load.name(place)
+                if parcel in here:
+                    yield RECORD.pack(bytes.fromhex(parcel), 0)
+                else:
+                    data = load.data(place)
+                    yield RECORD.pack(bytes.fromhex(parcel), len(data))
+                    yield data
+                place += 1
+
+        return body
 
 
-async def _compressed(packer: zlib._Compress, chunk: bytes) -> bytes:
-    return packer.compress(chunk) if len(chunk) <= SMALL_BYTES else await asyncio.to_thread(packer.compress, chunk)
+def _of_runs(listing: Listing, runs: Sequence[int] | None) -> tuple[Blob, ...]:
+    """The contents of a manifest in these runs, or all, and the manifest with them."""
+    if runs is None:
+        return (*listing.blobs, (listing.digest, False, len(listing.data)))
+    return tuple(blob for first, behind in zip(runs[::2], runs[1::2]) for blob in listing.blobs[first:behind])

@@ -5,17 +5,19 @@ It goes through this machine, for here it is verified and both ends are trusted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from shipway.execute.fetch import READ_SECONDS, fetch
 from shipway.execute.fleet import Fleet
+from shipway.execute.ship import Blob, Listing
 from shipway.flows.cargo import caddy_blob, caddy_path
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
 from shipway.model.loan import Loan
 from shipway.plan.target import find_target, lacking, lenders
+from shipway.release.parcels import Content, parcels
 
 
 async def borrow(fleet: Fleet, intent: Intent, facts: Mapping[str, HostFacts], target: str, folder: Path) -> dict[str, Loan]:
@@ -55,16 +57,19 @@ class Borrowed:
     loans: Mapping[str, Loan] = field(default_factory=dict)
     caddies: Mapping[str, tuple[str, Path]] = field(default_factory=dict)
 
-    def wanted(self, host: str) -> Sequence[tuple[str, bool, int]]:
+    async def listings(self, host: str) -> Sequence[Listing]:
+        """None: what is borrowed is asked for blob by blob."""
+        return ()
+
+    def singles(self, host: str) -> Sequence[Blob]:
         """Digest, executable, size of every blob that host needs; none for hosts that have the target."""
         if host not in self.loans:
             return []
         return [*self.loans[host].blobs, *caddy_blob(self.caddies, host)]
 
-    def read(self, digests: Iterable[str]) -> Iterator[bytes]:
-        """Their contents, in order."""
-        for digest in digests:
-            yield Path(self.path(digest)).read_bytes()
+    def parcels(self, blobs: Sequence[Blob], *, base: str, packing: bytes) -> Iterator[bytes]:
+        """What brings these blobs; whole, whatever the host has."""
+        return parcels((Content(digest, executable, Path(self.path(digest)).read_bytes()) for digest, executable, _ in blobs), packing)
 
     def path(self, digest: str) -> str:
         """The file on this machine that holds exactly this content."""

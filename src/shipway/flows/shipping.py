@@ -8,6 +8,7 @@ from typing import Protocol
 
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
+from shipway.flows.bases import Bases
 from shipway.flows.cargo import Cargo
 from shipway.flows.front import Caddies
 from shipway.flows.project import Project
@@ -48,9 +49,11 @@ class Shipping:
     made: Made
     tools: Tools
     caddies: Caddies
+    bases: Bases
 
     async def learn(self, fleet: Fleet, facts: Mapping[str, HostFacts]) -> None:
         """Have at hand what these very hosts lack besides: a proxy and tools of their platforms. Raises Refused."""
+        self.bases.learn(fleet, facts)
         await self.caddies.learn(fleet, facts)
         await self.tools.for_hosts(fleet, facts)
 
@@ -66,7 +69,7 @@ class Shipping:
 
     def cargo(self, plan: Plan) -> Cargo:
         """What travels, whatever the plan."""
-        return Cargo(self.made, self.caddies.by_host, self.tools.of)
+        return Cargo(self.made, self.caddies.by_host, self.tools.of, self.bases)
 
 
 async def shipping(project: Project, words: DeployWords | PrepareWords | PlanWords, tell: Tell) -> Shipping:
@@ -75,4 +78,5 @@ async def shipping(project: Project, words: DeployWords | PrepareWords | PlanWor
     wanted = replace(wanted, intent=leave_out(wanted.intent, words.without))
     tools = Tools(wanted.intent.shipment, tell)
     made = await make(project, wanted, tell, tools)
-    return Shipping(wanted.intent, made, tools, Caddies(wanted.intent, tell))
+    bases = Bases(project.repository, made, wanted.intent.subdirectory)
+    return Shipping(wanted.intent, made, tools, Caddies(wanted.intent, tell), bases)

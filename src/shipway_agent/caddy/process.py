@@ -13,7 +13,7 @@ from shipway_agent import clock, logs
 from shipway_agent.errors import AgentError, Missing, naming
 from shipway_agent.folder import Folder
 from shipway_agent.journal import Journal
-from shipway_agent.primitives import Context, blobs, generations, member
+from shipway_agent.primitives import Context, blobs, generations, intake, member
 from shipway_agent.primitives.switch import perform
 from shipway_agent.record import replace
 from shipway_agent.root import Root
@@ -36,7 +36,7 @@ def install(proxy: Root, source: Root, digest: str) -> None:
     """Put the binary into the proxy's root, as a release of its own. Raises AgentError: `no-blob`, `flipped`, `disk-full`."""
     if digest in proxy.names(RELEASES):
         return
-    path = f"{blobs.FOLDER}/{blobs.shelf_of(digest)}/{blobs.name_of(digest, True)}"
+    path = f"{intake.FOLDER}/{intake.shelf_of(digest)}/{intake.name_of(digest, True)}"
     with proxy.at(RELEASES, create=True) as releases:
         releases.sweep()
         with releases.workshop() as inside:

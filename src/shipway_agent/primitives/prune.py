@@ -10,7 +10,7 @@ from shipway_agent.decide import Member
 from shipway_agent.errors import naming
 from shipway_agent.journal import Journal
 from shipway_agent.previous import previous
-from shipway_agent.primitives import Context, blobs, files, generations, toolchains, trees
+from shipway_agent.primitives import Context, files, generations, intake, parcels, toolchains, trees
 from shipway_agent.root import Root
 from shipway_agent.shortening import shorten
 from shipway_agent.states import COMMITTED, DISCARDED, INTENT, TENTATIVE
@@ -50,6 +50,7 @@ def prune(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
         removed += [f"{logs.FOLDER}/{name}" for name in logs.forget(place, kept | frozenset(generations.numbers(root)))]
     removed += toolchains.prune(root, journal, list(generations.documents(root).values()))
     removed += agents.prune(root)
+    parcels.forget(root)
     shorten(journal, frozenset(trees.complete(root)))
     count, size = _remove_blobs(root, toolchains.manifests(root, journal))
     return {"removed": removed, "blobs": count, "bytes": size}
@@ -93,7 +94,7 @@ def _remove_blobs(root: Root, tools: AbstractSet[str]) -> Tuple[int, int]:
     """Remove blobs that no tree links to: their count and bytes. Manifests of the releases and tools that stand are kept."""
     manifests = {*trees.complete(root), *tools}
     count = size = 0
-    with root.at(blobs.FOLDER, create=True) as store:
+    with root.at(intake.FOLDER, create=True) as store:
         store.sweep()
         for shelf_name in store.names():
             with store.at(shelf_name) as shelf, naming(shelf.path):

@@ -14,7 +14,7 @@ from shipway_agent.notifications import kept
 from shipway_agent.primitives import Context, proxy, reboot
 from shipway_agent.root import Root
 
-EVERYTHING = ("releases", "generations", "toolchains", "outputs", "assets", "blobs", "logs", kept.FILE)
+EVERYTHING = ("releases", "generations", "toolchains", "outputs", "assets", "blobs", "parcels", "logs", kept.FILE)
 LOOK_SECONDS = 0.1
 
 

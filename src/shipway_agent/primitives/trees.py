@@ -14,7 +14,7 @@ from shipway_agent.durable import sync_all
 from shipway_agent.errors import AgentError, Missing, naming
 from shipway_agent.folder import Folder, Name, write_file
 from shipway_agent.manifest import DIGEST, Entry, digest_of, refusal, shown
-from shipway_agent.primitives import Context, blobs
+from shipway_agent.primitives import Context, blobs, intake
 from shipway_agent.root import Root
 from shipway_agent.stamp import stamp
 
@@ -208,7 +208,7 @@ def fill(root: Root, tree: Folder, release: str, entries: Sequence[Entry]) -> No
         by_directory[entry.path.rpartition(b"/")[0]].append(entry)
     lacking: List[List[Any]] = []
     flipped: List[Tuple[str, bool, str]] = []
-    with root.at(blobs.FOLDER, create=True) as store:
+    with root.at(intake.FOLDER, create=True) as store:
         for path in by_directory:
             with tree.at(path, create=True, mode=0o700, sync=False) as place, naming(place.path):
                 for entry in by_directory[path]:
@@ -255,7 +255,7 @@ def _sealed(tree: Folder, path: bytes) -> int:
 
 def _link_file(store: Folder, place: Folder, name: Name, entry: Entry) -> bool:
     """Link one blob into the tree; False when its content is not what its name says."""
-    blob = store.file(f"{blobs.shelf_of(entry.digest)}/{blobs.name_of(entry.digest, entry.executable)}")
+    blob = store.file(f"{intake.shelf_of(entry.digest)}/{intake.name_of(entry.digest, entry.executable)}")
     try:
         digest, size = blobs.digest_of_file(blob)
         if (digest, size) != (entry.digest, entry.size):
@@ -280,7 +280,7 @@ def _link_file(store: Folder, place: Folder, name: Name, entry: Entry) -> bool:
 
 def _refuse_flipped(store: Folder, flipped: Sequence[Tuple[str, bool, str]]) -> None:
     for digest, executable, _ in set(flipped):
-        store.unlink(f"{blobs.shelf_of(digest)}/{blobs.name_of(digest, executable)}")
+        store.unlink(f"{intake.shelf_of(digest)}/{intake.name_of(digest, executable)}")
     digest, _, path = flipped[0]
     more = f", and {len(flipped) - 1} more" if len(flipped) > 1 else ""
     raise AgentError(
@@ -293,8 +293,8 @@ def _refuse_flipped(store: Folder, flipped: Sequence[Tuple[str, bool, str]]) -> 
 
 def _drop_damaged(root: Root, entries: Sequence[Entry]) -> None:
     for entry in entries:
-        with root.at(blobs.FOLDER, create=True) as store:
-            path = f"{blobs.shelf_of(entry.digest)}/{blobs.name_of(entry.digest, entry.executable)}"
+        with root.at(intake.FOLDER, create=True) as store:
+            path = f"{intake.shelf_of(entry.digest)}/{intake.name_of(entry.digest, entry.executable)}"
             try:
                 file = store.file(path)
             except Missing:

@@ -11,7 +11,7 @@ import pytest
 
 from shipway_agent.journal import Journal
 from shipway_agent.manifest import EXECUTABLE, FILE, Entry, digest, write
-from shipway_agent.primitives import Context, blobs
+from shipway_agent.primitives import Context, blobs, intake
 from shipway_agent.root import Root
 
 
@@ -53,17 +53,17 @@ class Tree:
         return {"release": self.release, "manifest": self.release}
 
     @property
-    def wanted(self) -> list[list[object]]:
-        return [[name, executable, len(data)] for (name, executable), data in self.contents.items()]
+    def wanted(self) -> list[tuple[str, bool, int]]:
+        return [(name, executable, len(data)) for (name, executable), data in self.contents.items()]
 
     def ship(self, context: Context) -> None:
         """Bring every blob of it."""
-        blobs.put_many(context, {"blobs": self.wanted}, list(self.contents.values()))
+        blobs.keep(context.root, self.wanted, list(self.contents.values()))
 
 
 def blob_path(root: Root, name: str, executable: bool = False) -> str:
     """Where a blob lies."""
-    return f"{root.path}/blobs/{blobs.shelf_of(name)}/{blobs.name_of(name, executable)}"
+    return f"{root.path}/blobs/{intake.shelf_of(name)}/{intake.name_of(name, executable)}"
 
 
 def flip(path: str, bit: int) -> None:

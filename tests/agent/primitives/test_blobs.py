@@ -7,7 +7,6 @@ import os
 import random
 import stat
 import subprocess
-import zlib
 from pathlib import Path
 
 import pytest
@@ -15,13 +14,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shipway_agent.errors import AgentError, Foreign, Missing
-from shipway_agent.journal import Journal
 from shipway_agent.manifest import digest
-from shipway_agent.primitives import Context, blobs
+from shipway_agent.primitives import Context, blobs, lack
 from shipway_agent.root import Root
-from tests.agent.primitives.conftest import blob_path, context_of, flip
+from tests.agent.primitives.conftest import blob_path, flip
 
 A, B = b"one", b"two" * 1000
+
+
+Sent = tuple[str, bool, int]
+
+
+def of(*contents: bytes) -> list[Sent]:
+    """How contents are announced."""
+    return [(digest(data), False, len(data)) for data in contents]
+
+
+def lacking(context: Context, *wanted: list[object]) -> object:
+    return lack.lack(context, {"blobs": list(wanted)})["lacking"]
 
 
 def code_of(work: object) -> str:
@@ -32,11 +42,10 @@ def code_of(work: object) -> str:
 
 
 def test_a_host_says_what_it_lacks_and_then_lacks_it_no_more(context: Context, root: Root) -> None:
-    wanted = [[digest(A), False], [digest(B), True]]
-    assert blobs.lack(context, {"blobs": wanted}) == {"lacking": wanted}
-    sent = {"blobs": [[digest(A), False, len(A)], [digest(B), True, len(B)]]}
-    assert blobs.put_many(context, sent, [A + B]) == {"stored": 2}
-    assert blobs.lack(context, {"blobs": wanted}) == {"lacking": []}
+    wanted: list[list[object]] = [[digest(A), False], [digest(B), True]]
+    assert lacking(context, *wanted) == wanted
+    assert blobs.keep(root, [(digest(A), False, len(A)), (digest(B), True, len(B))], [A + B]) == {"stored": 2}
+    assert lacking(context, *wanted) == []
     for name, executable, data in ((digest(A), False, A), (digest(B), True, B)):
         with open(blob_path(root, name, executable), "rb") as file:
             assert file.read() == data
@@ -44,24 +53,22 @@ def test_a_host_says_what_it_lacks_and_then_lacks_it_no_more(context: Context, r
 
 
 def test_a_file_that_became_executable_sends_no_bytes(context: Context) -> None:
-    blobs.put_many(context, {"blobs": [[digest(A), False, len(A)]]}, [A])
-    assert blobs.lack(context, {"blobs": [[digest(A), True]]}) == {"lacking": []}
-    assert blobs.lack(context, {"blobs": [[digest(A), False], [digest(A), True]]}) == {"lacking": []}
+    blobs.keep(context.root, of(A), [A])
+    assert lacking(context, [digest(A), True]) == []
+    assert lacking(context, [digest(A), False], [digest(A), True]) == []
 
 
 def test_a_damaged_twin_is_not_copied(context: Context, root: Root) -> None:
-    blobs.put_many(context, {"blobs": [[digest(A), False, len(A)]]}, [A])
+    blobs.keep(root, of(A), [A])
     flip(blob_path(root, digest(A)), 3)
-    assert blobs.lack(context, {"blobs": [[digest(A), True]]}) == {"lacking": [[digest(A), True]]}
+    assert lacking(context, [digest(A), True]) == [[digest(A), True]]
 
 
 @pytest.mark.parametrize("cut", [1, 2, 7, 10_000])
-def test_a_body_may_come_in_any_pieces_packed_or_not(context: Context, cut: int) -> None:
+def test_a_body_may_come_in_any_pieces(root: Root, cut: int) -> None:
     body = A + B
-    for packing, data in (("", body), ("zlib", zlib.compress(body))):
-        args = {"blobs": [[digest(A), False, len(A)], [digest(B), False, len(B)]], "packing": packing}
-        assert blobs.put_many(context, args, [data[i : i + cut] for i in range(0, len(data), cut)]) == {"stored": 2}
-        assert blobs.read(context.root, digest(B)) == B
+    assert blobs.keep(root, of(A, B), [body[i : i + cut] for i in range(0, len(body), cut)]) == {"stored": 2}
+    assert blobs.read(root, digest(B)) == B
 
 
 def test_one_blob_comes_alone_or_from_a_file_of_this_machine(context: Context, tmp_path: Path, root: Root) -> None:
@@ -69,14 +76,14 @@ def test_one_blob_comes_alone_or_from_a_file_of_this_machine(context: Context, t
     own = {"digest": digest(B), "executable": True, "size": len(B)}
     assert blobs.put(context, {**own, "link": str(tmp_path / "caddy")}, []) == {"stored": 1}
     os.unlink(blob_path(root, digest(B), True))
-    assert blobs.put(context, {**own, "packing": "zlib"}, [zlib.compress(B)]) == {"stored": 1}
+    assert blobs.put(context, own, [B]) == {"stored": 1}
     assert os.stat(tmp_path / "caddy").st_nlink == 1, "a file of somebody else is copied, for its owner may change it"
     with pytest.raises(Missing, match="nowhere"):
         blobs.put(context, {**own, "link": str(tmp_path / "nowhere")}, [])
 
 
 def test_a_member_that_lacks_a_blob_gets_it_in_parts(context: Context, root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
-    blobs.put_many(context, {"blobs": [[digest(B), True, len(B)]]}, [B])
+    blobs.keep(root, [(digest(B), True, len(B))], [B])
     monkeypatch.setattr(blobs, "PART_BYTES", 2500)
     got = b""
     while len(got) < len(B):
@@ -89,51 +96,36 @@ def test_a_member_that_lacks_a_blob_gets_it_in_parts(context: Context, root: Roo
 
 
 def test_all_arrive_or_none(context: Context, root: Root) -> None:
-    args = {"blobs": [[digest(A), False, len(A)], [digest(B), False, len(B)]]}
     for body, code in (
         (A + B[:-1] + b"X", "flipped"),
         (A + B[:-1], "body"),
         (A + B + b"more", "body"),
         (b"", "body"),
     ):
-        assert code_of(lambda body=body: blobs.put_many(context, args, [body])) == code
-        assert blobs.lack(context, {"blobs": [[digest(A), False]]})["lacking"]
+        assert code_of(lambda body=body: blobs.keep(root, of(A, B), [body])) == code
+        assert lacking(context, [digest(A), False])
         assert root.names("blobs") == [], "and nothing is left lying about"
 
 
 def test_the_same_blob_may_be_announced_twice_and_sent_again(context: Context) -> None:
-    twice = {"blobs": [[digest(A), False, len(A)], [digest(A), False, len(A)]]}
-    assert blobs.put_many(context, twice, [A + A]) == {"stored": 2}
-    assert blobs.put_many(context, twice, [A + A]) == {"stored": 2}
+    assert blobs.keep(context.root, of(A, A), [A + A]) == {"stored": 2}
+    assert blobs.keep(context.root, of(A, A), [A + A]) == {"stored": 2}
     assert blobs.read(context.root, digest(A)) == A
-
-
-def test_a_packed_body_that_unpacks_to_more_than_announced_is_refused_without_unpacking_it(context: Context) -> None:
-    bomb = zlib.compress(b"\0" * 50_000_000)
-    args = {"blobs": [[digest(A), False, 10]], "packing": "zlib"}
-    assert code_of(lambda: blobs.put_many(context, args, [bomb])) == "flipped"
-
-
-@pytest.mark.parametrize("body", [b"not zlib at all", zlib.compress(A)[:-3], b""])
-def test_a_packed_body_that_is_damaged_or_cut_off_is_refused(context: Context, body: bytes) -> None:
-    args = {"blobs": [[digest(A), False, len(A)]], "packing": "zlib"}
-    assert code_of(lambda: blobs.put_many(context, args, [body])) == "body"
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "", "x" * 64, digest(A)[:-1]])
 def test_a_digest_is_never_a_path(context: Context, name: str) -> None:
-    assert code_of(lambda: blobs.put_many(context, {"blobs": [[name, False, 1]]}, [b"x"])) == "digest"
-    assert code_of(lambda: blobs.lack(context, {"blobs": [[name, False]]})) == "digest"
+    assert code_of(lambda: blobs.put(context, {"digest": name, "executable": False, "size": 1}, [b"x"])) == "digest"
+    assert code_of(lambda: lacking(context, [name, False])) == "digest"
 
 
-def test_what_is_impossible_is_refused(context: Context) -> None:
-    assert code_of(lambda: blobs.put_many(context, {"blobs": [], "packing": "zip"}, [])) == "packing"
-    assert code_of(lambda: blobs.put_many(context, {"blobs": [[digest(A), False, -1]]}, [])) == "body"
+def test_what_is_impossible_is_refused(root: Root) -> None:
+    assert code_of(lambda: blobs.keep(root, [(digest(A), False, -1)], [])) == "body"
 
 
-def test_more_than_the_disk_can_hold_is_refused_before_anything_is_written(context: Context) -> None:
+def test_more_than_the_disk_can_hold_is_refused_before_anything_is_written(root: Root) -> None:
     with pytest.raises(AgentError, match="bytes are to come") as caught:
-        blobs.put_many(context, {"blobs": [[digest(A), False, 1 << 60]]}, [A])
+        blobs.keep(root, [(digest(A), False, 1 << 60)], [A])
     assert caught.value.code == "disk-full" and caught.value.facts["free_bytes"] > 0
 
 
@@ -142,13 +134,13 @@ def test_a_link_in_the_place_of_a_shelf_is_refused(context: Context, root: Root,
     root.at("blobs", create=True).close()
     os.symlink(tmp_path / "outside", f"{root.path}/blobs/{digest(A)[:2]}")
     with pytest.raises(Foreign):
-        blobs.put_many(context, {"blobs": [[digest(A), False, len(A)]]}, [A])
+        blobs.keep(root, of(A), [A])
     assert os.listdir(tmp_path / "outside") == []
 
 
 @pytest.mark.parametrize("bit", [random.Random(5).randrange(8 * len(B)) for _ in range(10)])
 def test_a_flipped_bit_is_found_when_a_blob_is_read(context: Context, root: Root, bit: int) -> None:
-    blobs.put_many(context, {"blobs": [[digest(B), False, len(B)]]}, [B])
+    blobs.keep(root, of(B), [B])
     flip(blob_path(root, digest(B)), bit)
     with pytest.raises(AgentError, match="is damaged") as caught:
         blobs.read(root, digest(B))
@@ -158,23 +150,20 @@ def test_a_flipped_bit_is_found_when_a_blob_is_read(context: Context, root: Root
 def test_killed_in_the_middle_nothing_half_stands_under_its_name(root: Root) -> None:
     """A child dies at each of its system calls in turn, until it gets through."""
     contents = [bytes([number]) * 5000 for number in range(12)]
-    args = {"blobs": [[digest(data), False, len(data)] for data in contents]}
     died = 0
     for call in ("write", "fsync", "rename"):
         for nth in range(0, 12, 4):
             pid = os.fork()
             if pid == 0:
                 die_at(call, nth)
-                with Journal(root) as journal:
-                    blobs.put_many(context_of(root, journal), args, contents)
+                blobs.keep(root, of(*contents), contents)
                 os._exit(0)
             died += os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
             for shelf in root.names("blobs"):
                 for name in root.names(f"blobs/{shelf}") if not shelf.startswith(".") else []:
                     assert digest(root.read(f"blobs/{shelf}/{name}")) == name
     assert died >= 6
-    with Journal(root) as journal:
-        blobs.put_many(context_of(root, journal), args, contents)
+    blobs.keep(root, of(*contents), contents)
     assert all(not name.startswith(".") for name in root.names("blobs")), "the rest of the killed ones is swept"
 
 
@@ -199,29 +188,27 @@ def test_a_disk_that_fills_up_on_the_way_is_named_with_its_path(tmp_path: Path, 
     if subprocess.run(["mount", "-t", "tmpfs", "-o", f"{options},mode=700", "tmpfs", small], capture_output=True).returncode != 0:
         pytest.skip("this machine does not let us mount")
     try:
-        with Root(str(small)) as root, Journal(root) as journal:
+        with Root(str(small)) as root:
             contents = [bytes([number]) * size for number in range(count)]
-            args = {"blobs": [[digest(data), False, len(data)] for data in contents]}
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(Root, "room", lambda self: (1 << 60, 1 << 60))  # somebody else fills it behind our look
                 patch.setattr("shipway_agent.folder.Folder.room", lambda self: (1 << 60, 1 << 60))
                 with pytest.raises(AgentError, match=f"{small}/blobs: no (space|inodes)") as caught:
-                    blobs.put_many(context_of(root, journal), args, contents)
+                    blobs.keep(root, of(*contents), contents)
             assert caught.value.code == "disk-full"
             assert root.names("blobs") == [], "what had been written is gone, so that there is room again"
             with pytest.raises(AgentError, match="are to come"):
-                blobs.put_many(context_of(root, journal), args, contents)
+                blobs.keep(root, of(*contents), contents)
     finally:
         subprocess.run(["umount", small], check=True)
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.lists(st.tuples(st.binary(max_size=3000), st.booleans()), max_size=8), st.integers(1, 4000), st.booleans())
-def test_whatever_is_put_is_there(context: Context, some: list[tuple[bytes, bool]], cut: int, packed: bool) -> None:
+@given(st.lists(st.tuples(st.binary(max_size=3000), st.booleans()), max_size=8), st.integers(1, 4000))
+def test_whatever_is_put_is_there(root: Root, some: list[tuple[bytes, bool]], cut: int) -> None:
     body = b"".join(data for data, _ in some)
-    sent = zlib.compress(body) if packed else body
-    args = {"blobs": [[digest(data), executable, len(data)] for data, executable in some], "packing": "zlib" if packed else ""}
-    blobs.put_many(context, args, [sent[i : i + cut] for i in range(0, len(sent), cut)])
+    sent = [(digest(data), executable, len(data)) for data, executable in some]
+    blobs.keep(root, sent, [body[i : i + cut] for i in range(0, len(body), cut)])
     for data, executable in some:
-        with open(blob_path(context.root, digest(data), executable), "rb") as file:
+        with open(blob_path(root, digest(data), executable), "rb") as file:
             assert file.read() == data

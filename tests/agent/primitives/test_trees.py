@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from shipway_agent.errors import AgentError, Foreign
 from shipway_agent.journal import Journal
 from shipway_agent.manifest import FILE, LINK, OUTPUT, SHARED, Entry, digest, write
-from shipway_agent.primitives import Context, blobs, generations, trees
+from shipway_agent.primitives import Context, blobs, generations, lack, trees
 from shipway_agent.root import Root
 from tests.agent.primitives.conftest import Tree, blob_path, context_of, flip
 from tests.agent.primitives.test_blobs import die_at
@@ -109,7 +109,7 @@ def test_a_flipped_bit_in_any_blob_is_found_named_and_sent_again(context: Contex
     error = refusal(context, tree)
     assert error.code == "flipped" and name in error.message and path.decode() in error.message
     assert trees.complete(root) == [] and root.names("releases") == []
-    assert blobs.lack(context, {"blobs": [[n, x] for n, x, _ in tree.wanted]}) == {"lacking": [[name, executable]]}
+    assert lack.lack(context, {"blobs": [[n, x] for n, x, _ in tree.wanted]})["lacking"] == [[name, executable]]
     tree.ship(context)
     assert trees.make(context, tree.args)["reused"] is False
 
@@ -153,8 +153,7 @@ def test_a_manifest_that_lacks_or_is_another_ones_is_refused(context: Context) -
 )
 def test_a_hostile_manifest_writes_nothing(context: Context, root: Root, entries: list[Entry]) -> None:
     data = write(entries)
-    sent = [[digest(data), False, len(data)], [digest(b""), False, 0]]
-    blobs.put_many(context, {"blobs": sent}, [data])
+    blobs.keep(root, [(digest(data), False, len(data)), (digest(b""), False, 0)], [data])
     with pytest.raises(AgentError) as caught:
         trees.make(context, {"release": digest(data), "manifest": digest(data)})
     assert caught.value.code == "manifest"
@@ -295,7 +294,7 @@ def test_whatever_is_changed_by_hand_is_named_and_repaired(
     assert found == {"exact": False, "differences": [{"path": path, "what": what}]}
     if how == "write":  # the blob is the same file as the one that was written to
         lacking = [[digest(FILES[b"bin/run"]), True]]
-        assert blobs.lack(context, {"blobs": [[n, x] for n, x, _ in made.wanted]}) == {"lacking": lacking}
+        assert lack.lack(context, {"blobs": [[n, x] for n, x, _ in made.wanted]})["lacking"] == lacking
         made.ship(context)
     assert trees.make(context, made.args)["reused"] is False
     assert trees.verify(context, {"release": made.release})["exact"]

@@ -14,7 +14,7 @@ from tests.faults.trial import Trial
 
 MOMENTS = (
     "a after decide:lease",
-    "b before put_many",
+    "b before parcels",
     "c started tree",
     "d done task:announce",
     "b started start",

@@ -1,0 +1,112 @@
+"""Content in, blobs under their names out: all that arrives together is written aside, verified, synced together and only then named."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import contextmanager
+from functools import partial
+from typing import Iterator, Set, Union
+
+from shipway_agent.durable import start_writing, sync_all
+from shipway_agent.errors import AgentError, naming
+from shipway_agent.folder import Folder
+from shipway_agent.root import Root
+
+FOLDER = "blobs"
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def name_of(digest: str, executable: bool) -> str:
+    """The file name of a blob: executable content has a file of its own, for links share their mode."""
+    return f"{digest}.x" if executable else digest
+
+
+def shelf_of(digest: str) -> str:
+    """The directory below `blobs` that a blob lies in."""
+    return digest[:2]
+
+
+@contextmanager
+def intake(root: Root, count: int, size: int) -> Iterator[Intake]:
+    """For `count` blobs with `size` bytes in all: what was verified in the block stands under its name behind it, or nothing of it.
+
+    A name is given only to content that is on disk, and the block ends only when the names are: no blob under its name is ever
+    half there, also after a loss of power. Raises AgentError `disk-full` before anything is written where they cannot fit.
+    """
+    with root.at(FOLDER, create=True) as folder:
+        folder.sweep()
+        free_bytes, free_inodes = folder.room()
+        if size > free_bytes or (0 <= free_inodes < count):
+            what = f"{count} files with {size} bytes are to come; {free_bytes} bytes and {free_inodes} inodes are free"
+            raise AgentError("disk-full", f"{folder.path}: {what}", path=folder.path, free_bytes=free_bytes, free_inodes=free_inodes)
+        with folder.workshop() as workshop, naming(folder.path):
+            arriving = Intake(folder, workshop)
+            yield arriving
+            arriving.settle()
+
+
+class Intake:
+    """Blobs on their way in. `names` are the file names of those that are whole."""
+
+    def __init__(self, folder: Folder, workshop: Folder) -> None:
+        self.folder = folder
+        self.names: Set[str] = set()
+        self._workshop = workshop
+
+    def begin(self, digest: str, executable: bool) -> Incoming:
+        """A blob whose content comes now."""
+        return Incoming(self, digest, executable, os.open(name_of(digest, executable), WRITE, 0o600, dir_fd=self._workshop.fd))
+
+    def settle(self) -> None:
+        """Sync all, give all their names, sync the directories."""
+        names = sorted(self.names)
+        sync_all(partial(os.open, name, READ, dir_fd=self._workshop.fd) for name in names)
+        shelves = sorted({shelf_of(name) for name in names})
+        for shelf in shelves:
+            self.folder.at(shelf, create=True, sync=False).close()
+        for name in names:
+            os.rename(name, f"{shelf_of(name)}/{name}", src_dir_fd=self._workshop.fd, dst_dir_fd=self.folder.fd)
+        sync_all(partial(os.open, shelf, READ | os.O_DIRECTORY, dir_fd=self.folder.fd) for shelf in [*shelves, "."] if names)
+
+
+class Incoming:
+    """One blob that is being written; closed by `end`, or by `close` where it comes to nothing."""
+
+    def __init__(self, intake: Intake, digest: str, executable: bool, fd: int) -> None:
+        self.digest = digest
+        self.executable = executable
+        self.size = 0
+        self._intake = intake
+        self._fd = fd
+        self._hashing = hashlib.blake2b(digest_size=32)
+
+    def write(self, part: Union[bytes, memoryview]) -> None:
+        """The next bytes of it."""
+        self._hashing.update(part)
+        self.size += len(part)
+        view = memoryview(part)
+        while view:
+            view = view[os.write(self._fd, view) :]
+
+    def end(self) -> bool:
+        """No more comes. False, and nothing is kept, where it is not what its digest says."""
+        whole = self._hashing.hexdigest() == self.digest
+        if whole:
+            os.fchmod(self._fd, 0o555 if self.executable else 0o444)
+            start_writing(self._fd)
+            self._intake.names.add(name_of(self.digest, self.executable))
+        self.close()
+        return whole
+
+    def close(self) -> None:
+        """Forget it."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def flipped(digest: str) -> AgentError:
+    """The refusal of content that is not what it was said to be."""
+    return AgentError("flipped", f"what arrived as blob {digest} is something else; nothing was kept", digest=digest)
