@@ -26,6 +26,9 @@ run = "exec sleep 600000"
 drain_seconds = 2
 
 """
+UNWATCHED = QUICK.replace("watch_seconds = 1", "watch_seconds = 0")
+"""Orders are many here, and none of them is about something that turns sick later."""
+
 COMMANDS = {"python3 app.py": "web", "sleep 600000": "worker"}
 PATIENCE_SECONDS = 120.0
 
@@ -36,7 +39,7 @@ class Daily(Fleet):
     def __init__(self, place: Path, hosts: Hosts) -> None:
         self.hosts = hosts
         lines = "\n".join(f'  {{ name = "{name}", address = "deploy@{hosts.address(name)}" }},' for name in hosts.names)
-        settings = f"{WORKER}[environment.live]\n{QUICK}\nhosts = [\n{lines}\n]\n"
+        settings = f"{WORKER}[environment.live]\n{UNWATCHED}\nhosts = [\n{lines}\n]\n"
         self.project = Project(sample(place / "shop", settings, versions={**FOUR, "v5": {}}), "live", hosts.env)
 
     def order(self, *words: str, code: int = 0) -> str:

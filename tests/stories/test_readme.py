@@ -1,6 +1,7 @@
 """The README as a new user reads it: its file is written as it stands there, its commands are typed as they stand there.
 
-Only two things differ: 10.0.0.1 is a test host (ssh_config says where), and `v1.4` is a tag that the story makes first.
+Only three things differ: 10.0.0.1 is a test host (ssh_config says where), `v1.4` is a tag that the story makes first, and from there on
+nobody watches each release for five seconds.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ def test_the_first_real_deployment_and_every_command_after_it(place: Path) -> No
         project.run(*shlex.split(step("deploy"))[1:])
         assert "first" in front_page(hosts)
         repository.write("index.html", "<p>second\n")
+        repository.write("shipway.toml", settings.replace("[environment.production]\n", "[environment.production]\nwatch_seconds = 1\n"))
         repository.commit("Second", "v1.4")
         table = README.split("| you type | and get |", 1)[1].split("\n\n", 1)[0]
         typed = [command for row in table.splitlines() for command in re.findall(r"`(shipway [^`]*)`", row)]

@@ -106,6 +106,7 @@ def _build(shipment: Shipment, assumptions: Sequence[Assumption]) -> Iterator[li
     if not build.run:
         return
     pairs: list[tuple[str, Any]] = [("run", _commands(build.run)), ("outputs", build.outputs)]
+    pairs += [("on", build.on)] if build.on != _default(schema.Build, "on") else []
     pairs += [("env", build.env)] if build.env else []
     pairs += [("timeout_seconds", build.timeout_seconds)] if build.timeout_seconds != _default(schema.Build, "timeout_seconds") else []
     yield [*_why(_about(assumptions, "build")), "[build]", *_pairs(pairs)]

@@ -89,7 +89,8 @@ class _Quiet:
 
     def heard(self, kind: str, /, **data: Any) -> None:
         if kind == "shipped":
-            self.sent = f"sent {data['blobs']} files ({data['sent']:,} bytes on the wire)"
+            count = "1 file" if data["blobs"] == 1 else f"{data['blobs']} files"
+            self.sent = f"sent {count} ({data['sent']:,} bytes on the wire)"
         elif kind == "waiting":
             self._tell("note", message=f"{self._address}: waiting for {data['what']}, at most {data['bound_seconds']:.0f} s")
         elif kind == "lost":
