@@ -68,6 +68,16 @@ def test_how_long_it_is_watched_is_as_it_is_said_now() -> None:
     assert predicted(run(1, ONE, watch=5.0), watch=30.0) == {"ship": 4.0, "start": 1.0, "verify": 31.0}
 
 
+def test_what_hosts_remember_counts_too() -> None:
+    """There a deployment has its decision and no verdict, and nobody knows how long it was watched."""
+    events = run(1, (("ship", 4.0), ("verify", 6.0)))[:-1]
+    told = [event for event in events if event.kind != "began"]
+    began = Event("began", 1000.0, "d1", data={"kind": "deploy", "environment": "live", "source": {"a": 1, "b": None}})
+    decided = Event("decided", 1012.0, "d1", "a", {"decision": "committed"})
+    assert predicted([began, *told], watch=30.0) is None
+    assert predicted([began, *told, decided], watch=30.0) == {"ship": 4.0, "verify": 6.0}
+
+
 def test_a_first_one_is_measured_by_first_ones() -> None:
     assert predicted(run(1, ONE, before=None), run(2, (("ship", 1.0),)), first=True) == dict(ONE)
 

@@ -29,7 +29,11 @@ def attempt(took: dict[str, float], expected: Times | None = EXPECTED) -> State:
 @pytest.mark.parametrize(
     ("expected", "line"),
     [
-        (None, "how long it takes is not known: no deploy of live that ended well is on record here"),
+        (
+            None,
+            "how long it takes is not known: no deploy of live that ended well is on record here"
+            " (shipway history live reads what hosts remember)",
+        ),
         (EXPECTED, "expected, as the last 3 took: 6.4 s (ship 0.4 s, start 1.0 s, verify 5.0 s)"),
         (Times("deploy", 1, {"ship": 2.0}), "expected, as the last one took: 2.0 s (ship 2.0 s)"),
     ],

@@ -13,10 +13,11 @@ RUNS = 5
 """More would say how it was before the application or the fleet had changed."""
 
 GOOD = ("live", "prepared")
+COMMITTED = "committed"
 WATCHED = "verify"
 """The phase that lasts at least as long as the release is watched."""
 
-LANDMARKS = ("began", "phase", "barrier", "ended")
+LANDMARKS = ("began", "phase", "barrier", "decided", "ended")
 """Kinds of events that tell the times of phases."""
 
 
@@ -24,7 +25,7 @@ def times(events: Iterable[Event], *, environment: str, kind: str, first: bool, 
     """From the events of any deployments, in their order; None where none of this kind ended well in the environment.
 
     `first` when nothing serves before it: such a one brings everything, and is no measure for others, nor they for it. How long a release
-    was watched then is taken out of what its proof took, and `watch_seconds` put in its place.
+    was watched then, where that is known, is taken out of what its proof took, and `watch_seconds` put in its place.
     """
     runs = [run for run in _runs(events) if run.good and (run.environment, run.kind, run.first) == (environment, kind, first)][-RUNS:]
     if not runs:
@@ -38,7 +39,7 @@ class _Run:
     environment: str
     kind: str
     first: bool
-    watch_seconds: float
+    watch_seconds: float | None
     good: bool = False
     phases: dict[str, float] = field(default_factory=dict)
     _name: str = ""
@@ -67,22 +68,28 @@ def _runs(events: Iterable[Event]) -> list[_Run]:
             run.enter(str(event.data.get("name", "")), event.at)
         elif event.kind in ("barrier", "ended"):
             run.leave(event.at)
+        if event.kind == "decided":
+            run.good = event.data.get("decision") == COMMITTED
         if event.kind == "ended":
-            run.good = event.data.get("verdict") in GOOD and bool(run.phases)
-    return list(runs.values())
+            run.good = event.data.get("verdict") in GOOD
+    return [run for run in runs.values() if run.phases]
 
 
 def _begun(data: Mapping[str, object]) -> _Run:
-    watched = data.get("watch_seconds")
+    watched, source = data.get("watch_seconds"), data.get("source")
+    before = list(source.values()) if isinstance(source, Mapping) else [data.get("before")]
     return _Run(
         str(data.get("environment", "")),
         str(data.get("kind", "")),
-        data.get("before") is None,
-        float(watched) if isinstance(watched, (int, float)) else 0.0,
+        all(number is None for number in before),
+        float(watched) if isinstance(watched, (int, float)) else None,
     )
 
 
 def _median(name: str, runs: list[_Run], watch_seconds: float) -> float:
-    if name != WATCHED:
-        return median(run.phases.get(name, 0.0) for run in runs)
-    return median(max(0.0, run.phases.get(name, 0.0) - run.watch_seconds) for run in runs) + watch_seconds
+    return median(_as_now(name, run, watch_seconds) for run in runs)
+
+
+def _as_now(name: str, run: _Run, watch_seconds: float) -> float:
+    took = run.phases.get(name, 0.0)
+    return took if name != WATCHED or run.watch_seconds is None else max(0.0, took - run.watch_seconds) + watch_seconds

@@ -18,7 +18,8 @@ SLOWER, SLOWER_SECONDS = 1.5, 1.0
 def forecast_text(expected: Times | None, kind: str, environment: str) -> list[str]:
     """Below a plan: how long each phase may take, or that nothing is known."""
     if expected is None:
-        return [f"how long it takes is not known: no {clean(kind)} of {clean(environment)} that ended well is on record here"]
+        record = f"no {clean(kind)} of {clean(environment)} that ended well is on record here"
+        return [f"how long it takes is not known: {record} (shipway history {clean(environment)} reads what hosts remember)"]
     runs = f"the last {expected.runs} took" if expected.runs > 1 else "the last one took"
     phases = ", ".join(f"{clean(name)} {seconds(value)}" for name, value in expected.phases.items())
     return [f"expected, as {runs}: {seconds(expected.seconds)} ({phases})"]
