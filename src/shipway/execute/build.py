@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -29,9 +31,18 @@ WAIT_SECONDS = 1800.0
 
 
 async def build_on(
-    fleet: Fleet, host: str, checkout: Blobs, args: Mapping[str, Any], into: Path, tell: Tell, on_line: Callable[[str], None]
+    fleet: Fleet,
+    host: str,
+    checkout: Blobs,
+    args: Mapping[str, Any],
+    into: Path,
+    places: Mapping[str, str],
+    tell: Tell,
+    on_line: Callable[[str], None],
 ) -> bool:
     """Have it built and put the outputs below `into`; whether an earlier result was taken. `args` are those of the call `build`.
+
+    What one of the `places` has, by digest, does not come again.
 
     Raises HostRefused (`build-failed` with the last lines, `build-outputs`), LinkLost, Unreachable, HostError for content that is damaged.
     """
@@ -52,15 +63,17 @@ async def build_on(
 
     answer = await built(MENDS)
     with TemporaryDirectory(prefix="fetched-", dir=into.parent) as folder:
-        await _bring(fleet, host, str(answer["manifest"]), Path(folder), into)
+        await _bring(fleet, host, str(answer["manifest"]), Path(folder), into, places)
     return bool(answer["reused"])
 
 
-async def _bring(fleet: Fleet, host: str, name: str, folder: Path, into: Path) -> None:
+async def _bring(fleet: Fleet, host: str, name: str, folder: Path, into: Path, places: Mapping[str, str]) -> None:
     with _no_nonsense(host):
         await fetch(fleet, host, [(manifest.digest_of(name), False)], folder)
         entries = manifest.read((folder / name).read_bytes())
-    await fetch(fleet, host, {(entry.digest, entry.executable) for entry in entries if entry.is_file}, folder)
+    wanted = {entry.digest: entry.executable for entry in entries if entry.is_file}
+    await asyncio.to_thread(_take, {digest: places[digest] for digest in wanted if digest in places}, folder)
+    await fetch(fleet, host, wanted.items(), folder)
     for entry in entries:
         path = into / os.fsdecode(entry.path)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,6 +82,15 @@ async def _bring(fleet: Fleet, host: str, name: str, folder: Path, into: Path) -
             path.chmod(0o755 if entry.executable else 0o644)
         else:
             path.symlink_to(os.fsdecode(entry.target))
+
+
+def _take(places: Mapping[str, str], folder: Path) -> None:
+    """Into the folder what is here, and is what its digest says."""
+    for digest, place in places.items():
+        with contextlib.suppress(OSError):
+            data = Path(place).read_bytes()
+            if manifest.digest(data) == digest:
+                (folder / digest).write_bytes(data)
 
 
 @contextmanager

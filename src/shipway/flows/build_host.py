@@ -6,7 +6,7 @@ It needs sshd and python3, as a host does; neither git nor anything else of ours
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, wait
 from pathlib import Path
 from threading import Event
@@ -36,8 +36,8 @@ def build_host(intent: Intent, tools: Tools, tell: Tell, on_line: Callable[[str]
     """For a thread beside the running loop. Setting `stop` ends the build there. Raises Refused where the host cannot be used."""
     loop = asyncio.get_running_loop()
 
-    def elsewhere(checkout: BlobSource, inputs: str, into: Path) -> None:
-        building = asyncio.run_coroutine_threadsafe(_build(intent, tools, tell, on_line, checkout, inputs, into), loop)
+    def elsewhere(checkout: BlobSource, inputs: str, into: Path, places: Mapping[str, str]) -> None:
+        building = asyncio.run_coroutine_threadsafe(_build(intent, tools, tell, on_line, checkout, inputs, into, places), loop)
         while not wait([building], LOOK_SECONDS).done:
             if stop.is_set():
                 building.cancel()
@@ -50,7 +50,14 @@ def build_host(intent: Intent, tools: Tools, tell: Tell, on_line: Callable[[str]
 
 
 async def _build(
-    intent: Intent, tools: Tools, tell: Tell, on_line: Callable[[str], None], checkout: BlobSource, inputs: str, into: Path
+    intent: Intent,
+    tools: Tools,
+    tell: Tell,
+    on_line: Callable[[str], None],
+    checkout: BlobSource,
+    inputs: str,
+    into: Path,
+    places: Mapping[str, str],
 ) -> None:
     declared = intent.shipment.build
     host = Host(NAME, declared.on, root=f"~/.shipway/builds/{intent.app}")
@@ -68,7 +75,7 @@ async def _build(
                 "tools": [{"place": tree.place, "manifest": tree.digest} for tree in trees],
             }
             cargo = Cargo(Made(checkout.release, checkout), {}, lambda _: trees)
-            reused = await build_on(fleet, NAME, cargo, args, into, quiet.tell, on_line)
+            reused = await build_on(fleet, NAME, cargo, args, into, places, quiet.tell, on_line)
         except HostRefused as error:
             if error.code in FAILED:
                 raise CommandFailed(f"{error.message}, on {declared.on}", error.lines) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -31,6 +32,9 @@ from shipway_agent.inherited import build_environment
 FORMAT = 1
 UNUSED_SECONDS = 30 * 86400
 
+NEWEST = 4
+"""So many results are looked through for what a build host need not send again."""
+
 _KINDS: Mapping[str, Literal["file", "executable", "link"]] = {"file": "file", "executable": "executable", "link": "link"}
 
 HERE = "local"
@@ -45,8 +49,10 @@ class CommandFailed(Exception):
         self.lines = lines
 
 
-Elsewhere: TypeAlias = Callable[[BlobSource, str, Path], None]
-"""Builds on another machine: checkout, digest of the inputs, and the directory that the outputs are put into. Raises CommandFailed."""
+Elsewhere: TypeAlias = Callable[[BlobSource, str, Path, Mapping[str, str]], None]
+"""Builds on another machine: checkout, digest of the inputs, and the directory that the outputs are put into; beside them, where what
+
+earlier builds made is here, by digest, so that it need not come again. Raises CommandFailed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ def build(
             check_out(checkout, work / "tree")
             _run_all(repository, declared, work, on_line, stop, tools)
         else:
-            _fetch(repository, elsewhere, checkout, inputs, work)
+            _fetch(repository, elsewhere, checkout, inputs, work, _places(store))
         made = _collect(declared, work)
         _forget_unused(store, work)
         _keep(made, declared, work, kept)
@@ -125,9 +131,9 @@ def _run_all(
             raise _failed(_how(text_of(command), ending, declared), _hint(repository, ending.lines), ending.lines)
 
 
-def _fetch(repository: Repository, elsewhere: Elsewhere, checkout: BlobSource, inputs: str, work: Path) -> None:
+def _fetch(repository: Repository, elsewhere: Elsewhere, checkout: BlobSource, inputs: str, work: Path, places: Mapping[str, str]) -> None:
     try:
-        elsewhere(checkout, inputs, work / "tree")
+        elsewhere(checkout, inputs, work / "tree", places)
     except CommandFailed as error:
         raise _failed(error.message, _hint(repository, error.lines), error.lines) from None
 
@@ -205,6 +211,17 @@ def _keep(made: list[Entry], declared: Build, work: Path, kept: Path) -> None:
         if _read(kept) is None:
             kept.rename(work / "damaged")
             aside.rename(kept)
+
+
+def _places(store: Path) -> dict[str, str]:
+    """Where contents of the newest results should be, by digest; whoever uses one reads it again."""
+    results = sorted((kept for kept in store.iterdir() if not kept.name.startswith(".")), key=lambda kept: kept.lstat().st_mtime)
+    found: dict[str, str] = {}
+    for kept in results[-NEWEST:]:
+        with contextlib.suppress(OSError, AgentError):
+            entries = manifest.read((kept / "manifest").read_bytes())
+            found |= {entry.digest: str(kept / "outputs" / os.fsdecode(entry.path)) for entry in entries if entry.is_file}
+    return found
 
 
 def _read(kept: Path) -> Built | None:
