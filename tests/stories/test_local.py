@@ -6,6 +6,7 @@ import getpass
 import hashlib
 import json
 import os
+import re
 import signal
 import socket
 from collections.abc import Iterator
@@ -192,6 +193,19 @@ def test_what_happened_can_be_read_back(shop: Shop) -> None:
     assert "cannot be written: Not a directory" in refused.text and "--html OTHER.html" in refused.text
     shop.project.run("verify", "local", release)
     shop.project.run("verify", "local", shop.repository.git("rev-parse", "v2"), code=1)
+
+
+def test_how_long_it_may_take_is_known_here_and_from_what_hosts_remember(shop: Shop) -> None:
+    shop.project.deploy("v1")
+    assert "how long it takes is not known: no deploy of local" in shop.project.run("plan", "local", "--ref", "v2").text
+    shop.project.deploy("v2")
+    assert re.search(r"expected, as the last one took: .* \(.*ship .*, verify ", shop.project.run("plan", "local", "--ref", "v5").text)
+    for file in (shop.project.directory / ".shipway").glob("ledger.db*"):
+        file.unlink()
+    shop.project.run("history", "local")
+    said = shop.project.deploy("v5").text
+    assert re.search(r"  expected .* s, took .* s", said), said
+    assert shop.project.report()["expected"]["runs"] == 1
 
 
 def test_remove_takes_the_application_off_and_keeps_what_is_shared(shop: Shop) -> None:
