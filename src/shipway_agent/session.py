@@ -175,7 +175,7 @@ class Session:
         if event.get("event") == "output":
             self.outbox.offer(frame)
         else:
-            self.outbox.send(frame)
+            self.outbox.send(frame, soon=event.get("event") == "step")
 
 
 def _ignore_hang_up() -> None:

@@ -6,6 +6,8 @@ import os
 import select
 import time
 
+import pytest
+
 from shipway_agent.outbox import OFFERED_BYTES, Outbox
 
 
@@ -58,4 +60,34 @@ def test_an_answer_overtakes_what_was_told_before_it_and_none_of_its_like() -> N
     with open(reading, "rb") as stream:
         assert stream.read(1_000_000 + 29).lstrip(b".").split() == [b"one", b"two", b"told", b"0", b"told", b"1", b"told", b"2"]
     outbox.close(30)
+    os.close(writing)
+
+
+def test_what_is_only_told_leaves_with_the_answer_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each write is a packet on its way, and one back."""
+    monkeypatch.setattr("shipway_agent.outbox.SOON_SECONDS", 600.0)
+    reading, writing = os.pipe2(os.O_DIRECT)  # keeps writes apart
+    outbox = Outbox(writing)
+    told = [b"step %d\n" % number for number in range(5)]
+    for frame in told:
+        outbox.send(frame, soon=True)
+    outbox.send(b"answer\n")
+    assert os.read(reading, 1000) == b"".join(told) + b"answer\n"
+    outbox.send(told[0], soon=True)
+    outbox.send(b"renewed\n", ahead=True)
+    assert os.read(reading, 1000) == b"renewed\n" + told[0]
+    outbox.send(told[1], soon=True)
+    outbox.close(30)
+    assert os.read(reading, 1000) == told[1]
+    os.close(reading)
+    os.close(writing)
+
+
+def test_what_has_no_company_leaves_by_itself() -> None:
+    reading, writing = os.pipe()
+    outbox = Outbox(writing)
+    outbox.send(b"alone\n", soon=True)
+    assert os.read(reading, 1000) == b"alone\n"
+    outbox.close(30)
+    os.close(reading)
     os.close(writing)

@@ -32,7 +32,8 @@ def states(fleet: Fleet) -> dict[str, tuple[str, int | None]]:
 def replace_machine(hosts: Hosts, host: str) -> None:
     """Same name, same address; nothing of ours on it, and nothing that ran."""
     hosts.run(host, ["crontab", "-r"], check=False)
-    hosts.run(host, ["rm", "-rf", "/home/deploy/.shipway"], user="root")
+    # Its supervisor works until the reboot, and may put a file into a folder that is being removed: then once more.
+    hosts.run(host, ["sh", "-c", "until rm -rf /home/deploy/.shipway; do sleep 0.1; done"], user="root")
     hosts.reboot(host)
 
 

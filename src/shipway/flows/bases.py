@@ -42,25 +42,30 @@ class Bases:
         self._subdirectory = subdirectory
         self._fleet: Fleet | None = None
         self._live: dict[str, tuple[str, str]] = {}
+        self._known: dict[str, asyncio.Future[Earlier]] = {}
         self._found: dict[str, asyncio.Future[Base | None]] = {}
 
     def learn(self, fleet: Fleet, facts: Mapping[str, HostFacts]) -> None:
-        """Remember what each host serves; nothing is looked up yet."""
+        """Remember what each host serves, and begin to look in git for what that was. Called in a running loop."""
         self._fleet = fleet
         served = {name: fact.live for name, fact in facts.items()}
         self._live = {name: (str(live.get("release", "")), str(live.get("commit", ""))) for name, live in served.items() if live}
+        for release, commit in {*self._live.values()}:
+            if release not in self._known and release != self._made.release.digest:
+                looking = asyncio.to_thread(earlier, self._repository, self._made.release, self._subdirectory, commit, release)
+                self._known[release] = asyncio.ensure_future(looking)
 
     async def of(self, host: str) -> Base | None:
         """What that host serves; None where it serves nothing, or the very release that is to come, or nobody knows its manifest."""
-        release, commit = self._live.get(host, ("", ""))
+        release, _ = self._live.get(host, ("", ""))
         if not release or release == self._made.release.digest:
             return None
         if release not in self._found:
-            self._found[release] = asyncio.ensure_future(self._look_up(host, release, commit))
+            self._found[release] = asyncio.ensure_future(self._look_up(host, release))
         return await asyncio.shield(self._found[release])
 
-    async def _look_up(self, host: str, release: str, commit: str) -> Base | None:
-        known = await asyncio.to_thread(earlier, self._repository, self._made.release, self._subdirectory, commit, release)
+    async def _look_up(self, host: str, release: str) -> Base | None:
+        known = await self._known[release]
         data = known.manifest or await self._asked(host, known)
         try:
             by_path = {entry.path: entry for entry in manifest.read(data)} if known.objects else {}
