@@ -205,9 +205,14 @@ def _intent(run_of: RunOf, step: Order) -> Dict[str, Any]:
 
 
 def _numbers(said: Any) -> Dict[str, Any]:
-    """What a driver says that it sent: numbers, or nothing."""
+    """What a driver says that it sent, and what other hosts did: numbers, or nothing."""
     found = said if isinstance(said, dict) else {}
-    return {name: found[name] for name in ("blobs", "bytes", "sent", "seconds") if isinstance(found.get(name), (int, float))}
+    numbers: Dict[str, Any] = {
+        name: found[name] for name in ("blobs", "bytes", "sent", "seconds") if isinstance(found.get(name), (int, float))
+    }
+    if isinstance(found.get("peers"), dict) and found["peers"]:
+        numbers["peers"] = {str(name)[:WORDS]: size for name, size in found["peers"].items() if isinstance(size, int)}
+    return numbers
 
 
 def _context(call: Call, run_of: RunOf, step: Order, before: Optional[Step], began: float) -> Context:

@@ -42,14 +42,15 @@ def run(hosts: Hosts, seed: int) -> tuple[dict[str, Fed], int]:
         async with fleet:
             assert (await fleet.connect()).ok
             before = sum(fleet.bytes_sent(name) for name in hosts.names)
-            fed = await feed(fleet, {name: set() for name in hosts.names}, Made(parcels), Tell(lambda event: None, lambda: 0.0))
+            outcomes = await feed(fleet, {name: set() for name in hosts.names}, Made(parcels), Tell(lambda event: None, lambda: 0.0))
             sent = sum(fleet.bytes_sent(name) for name in hosts.names) - before
+            assert outcomes.ok
             for name in hosts.names:
                 here = hosts.run(name, ["ls", ".shipway/apps/shop-live/parcels"]).stdout.decode().split()
                 assert set(parcels) <= set(here), name
                 listening = hosts.run(name, ["ss", "-Hltn"]).stdout.decode().splitlines()
                 assert all(line.split()[3].endswith(":22") for line in listening), listening
-            return fed, sent
+            return outcomes.answers, sent
 
     return asyncio.run(go())
 

@@ -53,7 +53,7 @@ def test_the_report_of_a_deployment_that_went_live() -> None:
     assert made["generation"] == {"before": 6, "after": 7} and made["decision"] == "committed" and made["who"] == "ann@laptop"
     assert made["activation_seconds"] == pytest.approx(4.0), "from the first switch to the last proof"
     assert made["downtime_seconds"] == 0.0
-    assert made["bytes_moved"] == {"content": 3_000_000, "sent": 1_000_200}
+    assert made["bytes_moved"] == {"content": 3_000_000, "sent": 1_000_200, "between_hosts": 0}
     assert [(p["name"], round(p["seconds"], 1)) for p in made["phases"]][:2] == [("ship", 0.6), ("prepare", 2.0)]
     b = made["hosts"]["b"]
     assert b["generation_before"] == 6 and b["decision"] == "committed" and b["probes"][0]["ok"]

@@ -222,6 +222,7 @@ class Conduct:
     async def _ship(self, hosts: tuple[str, ...]) -> None:
         shipping = self._shipping
         if shipping is not None:
+            shipping.expect(hosts)
 
             async def one(name: str) -> None:
                 self._shipped[name] = await shipping.ship(name)

@@ -18,7 +18,7 @@ from statistics import median
 from typing import Any, Protocol
 
 from shipway.execute.feed_keys import credentials
-from shipway.execute.fleet import Fleet
+from shipway.execute.fleet import Fleet, Outcomes
 from shipway.execute.telling import Tell
 from shipway.model.errors import HostRefused
 from shipway.model.intent import Host
@@ -76,10 +76,11 @@ class Source(Protocol):
         ...
 
 
-async def feed(fleet: Fleet, kept: Mapping[str, AbstractSet[str]], source: Source, tell: Tell) -> dict[str, Fed]:
+async def feed(fleet: Fleet, kept: Mapping[str, AbstractSet[str]], source: Source, tell: Tell) -> Outcomes[Fed]:
     """Feed these hosts, all of which want all that `source` has; `kept` are the digests of parcels that a cut left on each of them.
 
-    Answers what became of each that could be heard to the end. Raises HostRefused for a host that could not keep what came (its disk).
+    Answers how each was fed, and the error of each that could not be: HostRefused where it could not keep what came (its disk), or said
+    nonsense (code `feed`). Raises what `source` raises.
     """
     loop = asyncio.get_running_loop()
     keys = await asyncio.to_thread(credentials, [str(number) for number in range(len(kept))])
@@ -107,9 +108,6 @@ async def feed(fleet: Fleet, kept: Mapping[str, AbstractSet[str]], source: Sourc
         await asyncio.gather(naming, return_exceptions=True)
     if not naming.cancelled() and (fault := naming.exception()) is not None:
         raise fault
-    for error in outcomes.errors.values():
-        if isinstance(error, HostRefused) and error.code != "feed":
-            raise error
     for liar in sorted({name for fed in outcomes.answers.values() for name in fed.lied}):
         found = ", ".join(name for name, fed in outcomes.answers.items() if liar in fed.lied)
         tell(
@@ -117,7 +115,7 @@ async def feed(fleet: Fleet, kept: Mapping[str, AbstractSet[str]], source: Sourc
             host=liar,
             message=f"what it passed on to {found} was not what was sent to it; it was thrown away, and came from elsewhere",
         )
-    return outcomes.answers
+    return outcomes
 
 
 @dataclass(eq=False)

@@ -41,6 +41,10 @@ class Load:
         """The digest of a parcel that was reached."""
         return self._names[place]
 
+    def names(self) -> list[str]:
+        """The digests of all that were reached so far."""
+        return list(self._names)
+
     def data(self, place: int) -> bytes:
         """Its bytes. Raises OSError where the file cannot be read."""
         found = self._places[place]

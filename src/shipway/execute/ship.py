@@ -1,18 +1,20 @@
 """What hosts are to have in, what reached them out. Only what a host has said it lacks travels, verified at the other end.
 
 A host is told what changes in a manifest that it has, and says in the same exchange which contents it lacks. Those go in parcels, made
-once for all hosts that lack the same.
+once for all hosts that lack the same; those pass them on to each other where that spares much of what leaves here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from shipway.execute.fleet import Fleet
+from shipway.execute.company import Company
+from shipway.execute.feed import Fed, feed
+from shipway.execute.fleet import Fleet, Outcomes
 from shipway.execute.load import Load
 from shipway.execute.telling import Tell
 from shipway.model.errors import HostRefused
@@ -25,6 +27,12 @@ PUT_SECONDS = 1800.0
 
 KEPT_BYTES = 1 << 20
 """More than this is kept on the host while it arrives, so that a cut costs only what was on its way."""
+
+SPARED_BYTES = 512 * 1024
+"""What feeding must spare of what leaves this machine: keys and names for it are some 3 KB a host, and pairs of hosts have to meet."""
+
+COMPANY_SECONDS = 5.0
+"""How long a host that has said what it lacks waits for others that lack the same."""
 
 Blob = tuple[str, bool, int]
 """Digest, executable, size in bytes."""
@@ -70,6 +78,29 @@ class Blobs(Protocol):
         ...
 
 
+Wanted = tuple[tuple[Blob, ...], str, bytes]
+"""What some hosts lack, the manifest that they have, and how it is packed for them: hosts with the same of these get the same parcels."""
+
+
+class Feeding:
+    """One feeding that several hosts wait for. It ends early when nobody waits for it any more."""
+
+    def __init__(self, work: Coroutine[Any, Any, Outcomes[Fed]]) -> None:
+        self._task = asyncio.ensure_future(work)
+        self._waiting = 0
+
+    async def ended(self) -> Outcomes[Fed]:
+        """How it ended. Raises what it raised."""
+        self._waiting += 1
+        try:
+            return await asyncio.shield(self._task)
+        finally:
+            self._waiting -= 1
+            if not self._waiting and not self._task.done():
+                self._task.cancel()
+                await asyncio.gather(self._task, return_exceptions=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Lacking:
     """What one host lacks, what it has to make it from, and the parcels that it kept when it was cut off."""
@@ -86,7 +117,15 @@ class Delivery:
         self._fleet = fleet
         self._blobs = blobs
         self._tell = tell
-        self._loads: dict[tuple[tuple[Blob, ...], str, bytes], Load] = {}
+        self._loads: dict[Wanted, Load] = {}
+        self._company = Company((), COMPANY_SECONDS)
+        self._kept: dict[str, frozenset[str]] = {}
+        self._feedings: dict[Load, Feeding] = {}
+
+    def expect(self, names: Iterable[str]) -> None:
+        """These are shipped to next, all at once: those that lack the same may be fed together."""
+        self._company = Company(names, COMPANY_SECONDS)
+        self._feedings = {}
 
     async def ship(self, name: str) -> dict[str, Any]:
         """Bring one host what it lacks, and answer what that was: the data of the event *shipped*.
@@ -95,13 +134,18 @@ class Delivery:
         """
         loop = asyncio.get_running_loop()
         began, sent_before = loop.time(), self._fleet.bytes_sent(name)
-        lacking = await self._lacking(name)
-        await self._bring(name, lacking)
+        try:
+            lacking = await self._lacking(name)
+        except BaseException:
+            self._company.leave(name)
+            raise
+        fed = await self._bring(name, lacking)
         shipped = {
             "blobs": len(lacking.blobs),
             "bytes": sum(size for _, _, size in lacking.blobs),
             "sent": self._fleet.bytes_sent(name) - sent_before,
             "seconds": loop.time() - began,
+            "peers": dict(fed.peers) if fed is not None else {},
         }
         self._tell("shipped", host=name, **shipped)
         return shipped
@@ -133,26 +177,57 @@ class Delivery:
         answer = await self._fleet.call(name, "lack", asked, body=body, timeout_seconds=PUT_SECONDS)
         return {one.digest: found for one, found in zip(listings, answer["manifests"])}
 
-    async def _bring(self, name: str, lacking: Lacking) -> None:
+    async def _bring(self, name: str, lacking: Lacking) -> Fed | None:
         local = self._fleet.hosts[name].address == "local"
         linked = [blob for blob in lacking.blobs if local and self._blobs.path(blob[0])]
         for digest, executable, size in linked:
             args = {"digest": digest, "executable": executable, "size": size, "link": self._blobs.path(digest)}
             await self._fleet.call(name, "put", args, timeout_seconds=PUT_SECONDS)
         packing, rest = RAW if local else ZLIB, tuple(blob for blob in lacking.blobs if blob not in linked)
+        wanted = rest, lacking.base, packing
+        fed, kept = await self._fed(name, wanted, lacking.kept)
         try:
-            whole = await self._send(name, rest, lacking.base, packing, lacking.kept)
+            whole = await self._send(name, wanted, kept)
         except HostRefused as error:
             if error.code != "parcel-gone":
                 raise
-            whole = await self._send(name, rest, lacking.base, packing, frozenset())  # what it had kept is damaged, or gone
-        await self._send(name, whole, "", packing, frozenset())
+            whole = await self._send(name, wanted, frozenset())  # what it had kept is damaged, or gone
+        await self._send(name, (whole, "", packing), frozenset())
+        return fed
 
-    async def _send(self, name: str, blobs: tuple[Blob, ...], base: str, packing: bytes, kept: frozenset[str]) -> tuple[Blob, ...]:
+    async def _fed(self, name: str, wanted: Wanted, kept: frozenset[str]) -> tuple[Fed | None, frozenset[str]]:
+        """Have this host fed with all that lack the same; how it was, and the parcels that it has then.
+
+        Raises HostRefused where its disk takes no more. Whatever else goes wrong in it is made good by sending straight.
+        """
+        if not wanted[0] or wanted[2] == RAW:
+            self._company.leave(name)
+            return None, kept
+        load, self._kept[name] = self._load(wanted), kept
+        together = await self._company.of(name, wanted)
+        if len(together) < 2 or not await _holds(load, SPARED_BYTES / (len(together) - 1)):
+            return None, kept
+        feeding = self._feedings.get(load)
+        if feeding is None:
+            feeding = self._feedings[load] = Feeding(feed(self._fleet, {one: self._kept[one] for one in together}, load, self._tell))
+        outcomes = await feeding.ended()
+        error, fed = outcomes.errors.get(name), outcomes.answers.get(name)
+        if isinstance(error, HostRefused) and error.code != "feed":
+            raise error
+        if fed is not None and fed.whole:
+            return fed, frozenset(load.names())
+        return fed, frozenset((await self._fleet.call(name, "lack", timeout_seconds=LACK_SECONDS))["parcels"])
+
+    def _load(self, wanted: Wanted) -> Load:
+        blobs, base, packing = wanted
+        return self._loads.setdefault(wanted, Load(lambda: self._blobs.parcels(blobs, base=base, packing=packing)))
+
+    async def _send(self, name: str, wanted: Wanted, kept: frozenset[str]) -> tuple[Blob, ...]:
         """Send parcels; which of the blobs they could not be made into there, for what they are made from is gone or damaged."""
+        blobs, _, packing = wanted
         if not blobs:
             return ()
-        load = self._loads.setdefault((blobs, base, packing), Load(lambda: self._blobs.parcels(blobs, base=base, packing=packing)))
+        load = self._load(wanted)
         size = sum(size for _, _, size in blobs)
         args = {"count": len(blobs), "size": size, "keep": packing != RAW and size > KEPT_BYTES}
         body = self._body(name, load, kept)
@@ -179,6 +254,17 @@ class Delivery:
                 place += 1
 
         return body
+
+
+async def _holds(load: Load, least_bytes: float) -> bool:
+    """Whether all of it together is so much; asks for no more than it takes to know."""
+    place, held = 0, 0
+    while await load.reaches(place):
+        held += len(load.data(place))
+        if held >= least_bytes:
+            return True
+        place += 1
+    return False
 
 
 def _of_runs(listing: Listing, runs: Sequence[int] | None) -> tuple[Blob, ...]:

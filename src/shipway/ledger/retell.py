@@ -206,7 +206,9 @@ class Retelling:
 
     def _shipped(self, host: str, at: float, data: Json) -> list[Event]:
         numbers = {name: data.get(name) for name in ("blobs", "bytes", "sent", "seconds")}
-        return [self._event("shipped", at, host, **numbers)] if all(isinstance(n, (int, float)) for n in numbers.values()) else []
+        peers = {"peers": dict(data["peers"])} if isinstance(data.get("peers"), Mapping) else {}
+        told = all(isinstance(n, (int, float)) for n in numbers.values())
+        return [self._event("shipped", at, host, **numbers, **peers)] if told else []
 
     def _enter(self, at: float, phase: str, wave: str, batch: int = 0) -> list[Event]:
         """The fleet enters a wave with the first host that does; the wave before has then been passed by all."""

@@ -28,7 +28,7 @@ KINDS: Mapping[str, str] = {
     "phase": "the fleet entered a phase: name (begin, ship, prepare, activate, start, switch, verify, commit, undo, finish); in a rolling "
     "deployment also batch, batches and hosts",
     "barrier": "all hosts (of the batch) passed: name, seconds",
-    "shipped": "blobs reached a host: blobs, bytes (of content), sent (on the wire)",
+    "shipped": "blobs reached a host: blobs, bytes (of content), sent (from here, on the wire), peers (bytes from other hosts, by name)",
     "step": "a step of a host: key, title, state (started, done, failed, skipped), seconds, answer or error",
     "output": "a line of a task or process: key, line",
     "switched": "a host serves the new generation: generation, seconds, at_boot (the host's own clock)",

@@ -66,12 +66,13 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """What reached a host: blobs, bytes of content, bytes on the wire."""
+    """What reached a host: blobs, bytes of content, bytes on the wire from the operator, and from other hosts by their names."""
 
     blobs: int = 0
     bytes: int = 0
     sent: int = 0
     seconds: float | None = None
+    peers: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +242,9 @@ def _barrier(state: State, host: HostState | None, event: Event) -> None:
 def _shipped(state: State, host: HostState | None, event: Event) -> None:
     if host is not None:
         blobs, content, sent = (max(0, whole(event.data, key) or 0) for key in ("blobs", "bytes", "sent"))
-        host.stage, host.shipped = "shipped", Shipped(blobs, content, sent, duration(event.data, "seconds"))
+        came = mapped(event.data, "peers")
+        peers = {clean(name): max(0, whole(came, name) or 0) for name in sorted(came)}
+        host.stage, host.shipped = "shipped", Shipped(blobs, content, sent, duration(event.data, "seconds"), peers)
 
 
 def _step(state: State, host: HostState | None, event: Event) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from shipway.model.event import Event
 from shipway.model.history import VERDICTS, History, Record
+from shipway.reports.between import between
 from shipway.reports.clean import clean
 from shipway.reports.json import report
 from shipway.reports.layout import layout
@@ -81,7 +82,8 @@ def _hosts(told: Mapping[str, Any]) -> list[str]:
     lines: list[str] = []
     for name, host in told["hosts"].items():
         shipped = host["shipped"]
-        moved = f", {size(shipped['bytes'] or 0)} received" if shipped else ""
+        passed_on = between(shipped["peers"]) if shipped else ""
+        moved = f", {size(shipped['bytes'] or 0)} received{f' ({passed_on})' if passed_on else ''}" if shipped else ""
         down = f", downtime {seconds(host['downtime_seconds'])}" if host["downtime_seconds"] is not None else ""
         lines.append(f"{clean(name)}  {host['decision'] or 'undecided'}{moved}{down}")
         for step in host["steps"]:

@@ -102,7 +102,11 @@ def report_of(state: State) -> dict[str, Any]:
         "waits": [_wait(wait, start) for wait in state.waits],
         "activation_seconds": activation_seconds(state),
         "downtime_seconds": max(downtimes) if downtimes else None,
-        "bytes_moved": {"content": sum(one.bytes for one in shipped), "sent": sum(one.sent for one in shipped)},
+        "bytes_moved": {
+            "content": sum(one.bytes for one in shipped),
+            "sent": sum(one.sent for one in shipped),
+            "between_hosts": sum(sum(one.peers.values()) for one in shipped),
+        },
         "hosts": {name: _host(host, start, sources) for name, host in sorted(state.hosts.items())},
         "settled": [{"deployment": other, "decision": decision} for other, decision in state.settled],
         "draining": [asdict(draining) for draining in state.draining],

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from shipway.model.history import VERDICTS
+from shipway.reports.between import between
 from shipway.reports.clean import clean
 from shipway.reports.drawing import drawing
 from shipway.reports.layout import layout
@@ -105,11 +106,15 @@ def _facts(told: Told) -> Markup:
         ("Exit code", DASH if told["exit_code"] is None else str(told["exit_code"])),
         ("First switch to last proof", _lasted(told["activation_seconds"])),
         ("Downtime measured", _lasted(told["downtime_seconds"])),
-        ("Moved", f"{size(moved['content'])} of files, {size(moved['sent'])} on the wire"),
+        ("Moved", f"{size(moved['content'])} of files, {size(moved['sent'])} on the wire{_passed_on(moved)}"),
         ("Left out", ", ".join(told["without"])),
     ]
     shown = [part for name, value in rows if value and value != DASH for part in (element("dt", name), element("dd", value))]
     return element("dl", *shown, class_="facts")
+
+
+def _passed_on(moved: Told) -> str:
+    return f", {size(moved['between_hosts'])} passed on between hosts" if moved["between_hosts"] else ""
 
 
 def _fleet(told: Told) -> Markup:
@@ -117,13 +122,18 @@ def _fleet(told: Told) -> Markup:
         [
             name,
             host["decision"] or "undecided",
-            f"{size(host['shipped']['bytes'])}" if host["shipped"] else DASH,
+            _received(host["shipped"]) if host["shipped"] else DASH,
             _lasted(host["downtime_seconds"]),
             _trouble(host),
         ]
         for name, host in told["hosts"].items()
     ]
     return _table("Each host and what became of it", ("host", "decision", "received", "downtime", "trouble"), rows)
+
+
+def _received(shipped: Told) -> str:
+    came = between(shipped["peers"])
+    return size(shipped["bytes"]) + (f" ({size(shipped['sent'])} from the operator, {came})" if came else "")
 
 
 def _times(told: Told) -> Markup:

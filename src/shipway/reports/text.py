@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from shipway.model.event import Event
+from shipway.reports.between import between
 from shipway.reports.clean import clean
 from shipway.reports.fold import State
 from shipway.reports.reading import duration, listed, mapped, text, whole
@@ -63,7 +64,9 @@ def _shipped(data: Data) -> list[str]:
     blobs = whole(data, "blobs")
     if not blobs:
         return ["has every file already"]
-    return [f"received {blobs} files, {size(whole(data, 'bytes') or 0)} ({size(whole(data, 'sent') or 0)} on the wire)"]
+    sent, peers = size(whole(data, "sent") or 0), mapped(data, "peers")
+    wire = f"{sent} from here, {between(peers)}" if peers else f"{sent} on the wire"
+    return [f"received {blobs} files, {size(whole(data, 'bytes') or 0)} ({wire})"]
 
 
 def _step(data: Data) -> list[str]:

@@ -61,7 +61,9 @@ def _measures(state: State) -> list[str]:
     shipped = [host.shipped for host in state.hosts.values() if host.shipped]
     content, sent = sum(one.bytes for one in shipped), sum(one.sent for one in shipped)
     if content:
-        said.append(f"moved {size(content)} ({size(sent)} on the wire)")
+        passed_on = sum(sum(one.peers.values()) for one in shipped)
+        more = f", {size(passed_on)} passed on between hosts" if passed_on else ""
+        said.append(f"moved {size(content)} ({size(sent)} on the wire{more})")
     times = times_text(state)
     return [*([f"  {', '.join(said)}"] if said else []), *([f"  {times}"] if times else [])]
 

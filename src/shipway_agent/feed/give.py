@@ -7,7 +7,7 @@ import ssl
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import IO, Dict, List, Optional, Set, Tuple
+from typing import IO, Dict, Optional, Set, Tuple
 
 from shipway_agent.errors import AgentError
 from shipway_agent.feed.line import PART_BYTES, TOLD, Answer, Nonsense, Question
@@ -55,13 +55,14 @@ class Giver:
         return port
 
     def close(self) -> None:
-        """Nothing listens, and no connection is open, when this returns."""
+        """Nothing listens, and nothing more is told to anybody, when this returns."""
         with self._lock:
             self._closed = True
             open_ones = list(self._calling)
-        _hang_up(self._listener)
+        hang_up(self._listener)
+        self._listener.close()
         for one in open_ones:
-            _hang_up(one)
+            hang_up(one)
 
     def _accept(self) -> None:
         while True:
@@ -69,31 +70,34 @@ class Giver:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            self._welcome(connection)
+            try:
+                connection.settimeout(HANDSHAKE_SECONDS)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                talk = self.context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+            except (OSError, ValueError):
+                connection.close()  # it is gone already
+                continue
+            if self._welcome(talk):
+                threading.Thread(target=self._serve, args=(talk,), name="feed caller", daemon=True).start()
+            else:
+                talk.close()
 
-    def _welcome(self, connection: socket.socket) -> None:
-        leaves: List[socket.socket] = []
+    def _welcome(self, talk: ssl.SSLSocket) -> bool:
         with self._lock:
             if self._closed or len(self._calling) - len(self._strangers) >= self.most:
-                leaves.append(connection)
-            else:
-                if len(self._strangers) >= self.most:
-                    leaves.append(min(self._strangers, key=lambda one: self._calling[one]))
-                self._calling[connection] = time.monotonic()
-                self._strangers.add(connection)
-        for one in leaves:
-            _hang_up(one)
-        if connection not in leaves:
-            threading.Thread(target=self._serve, args=(connection,), name="feed caller", daemon=True).start()
+                return False
+            if len(self._strangers) >= self.most:
+                oldest = min(self._strangers, key=lambda one: self._calling[one])
+                self._strangers.discard(oldest)
+                del self._calling[oldest]
+                hang_up(oldest)
+            self._calling[talk] = time.monotonic()
+            self._strangers.add(talk)
+            return True
 
-    def _serve(self, connection: socket.socket) -> None:
+    def _serve(self, talk: ssl.SSLSocket) -> None:
         try:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.settimeout(HANDSHAKE_SECONDS)
-            with self.context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False) as talk:
-                connection = self._now(connection, talk)
-                if self._closed:
-                    return
+            with talk:
                 talk.do_handshake()
                 with self._lock:
                     self._strangers.discard(talk)
@@ -104,17 +108,8 @@ class Giver:
             pass  # it is the caller who wants something: whoever it is asks again, or somebody else
         finally:
             with self._lock:
-                self._strangers.discard(connection)
-                self._calling.pop(connection, None)
-            connection.close()
-
-    def _now(self, plain: socket.socket, talk: socket.socket) -> socket.socket:
-        """The same caller, behind TLS."""
-        with self._lock:
-            self._calling[talk] = self._calling.pop(plain)
-            self._strangers.discard(plain)
-            self._strangers.add(talk)
-        return talk
+                self._strangers.discard(talk)
+                self._calling.pop(talk, None)
 
     def _answer_all(self, talk: ssl.SSLSocket, stream: IO[bytes]) -> None:
         while not self._closed:
@@ -157,10 +152,10 @@ class Giver:
                 self._giving[digest] -= 1
 
 
-def _hang_up(one: socket.socket) -> None:
-    """Whoever reads from it or writes to it in another thread stops at once."""
+def hang_up(one: socket.socket) -> None:
+    """Whoever reads from it or writes to it in another thread stops at once, and closes it."""
     try:
-        one.shutdown(socket.SHUT_RDWR)
+        # Not the method of ssl's sockets: that one takes TLS off first, and what the other thread writes then would be plain.
+        socket.socket.shutdown(one, socket.SHUT_RDWR)
     except OSError:
         pass  # the other end was quicker
-    one.close()

@@ -13,8 +13,8 @@ from shipway_agent.errors import AgentError
 OPERATOR = ""
 """Where a parcel came from that no peer gave."""
 
-AGAIN_SECONDS = 1.0
-"""A parcel that has been on its way for so long is taken from another peer as well; the first that is whole counts."""
+STILL_SECONDS, AGAIN_SECONDS = 2.0, 6.0
+"""A parcel of which nothing has come for so long, or that has been on its way for so long, is taken from another peer as well."""
 
 AT_MOST = 3
 """Peers that one parcel may be on its way from at once."""
@@ -32,7 +32,7 @@ class Store(Protocol):
         ...
 
     def read(self, digest: str) -> bytes:
-        """The bytes of one. Raises Missing."""
+        """The bytes of one. Raises AgentError."""
         ...
 
 
@@ -41,6 +41,17 @@ class Lie(AgentError):
 
     def __init__(self, digest: str) -> None:
         super().__init__("flipped", f"what came as parcel {digest} is something else; it was thrown away", digest=digest)
+
+
+@dataclass
+class _Way:
+    """A parcel on its way from one peer, on time.monotonic()."""
+
+    began: float
+    moved: float
+
+    def late(self, now: float) -> bool:
+        return self.moved < now - STILL_SECONDS or self.began < now - AGAIN_SECONDS
 
 
 @dataclass
@@ -53,7 +64,7 @@ class Shelf:
     _here: List[str] = field(default_factory=list)
     _lacking: Set[str] = field(default_factory=set)
     _named: bool = False
-    _on_way: Dict[str, Dict[str, float]] = field(default_factory=dict)
+    _on_way: Dict[str, Dict[str, _Way]] = field(default_factory=dict)
     _moved: float = field(default_factory=time.monotonic)
     _closed: bool = False
     _changed: threading.Condition = field(default_factory=threading.Condition)
@@ -89,9 +100,12 @@ class Shelf:
     def lacks(self, digest: str) -> bool:
         return digest in self._lacking
 
-    def move(self) -> None:
+    def move(self, giver: str = OPERATOR, digest: str = "") -> None:
         """Something moves: a part of a parcel has come, or who brings some has been named."""
-        self._moved = time.monotonic()
+        self._moved = now = time.monotonic()
+        way = self._on_way.get(digest, {}).get(giver)
+        if way is not None:
+            way.moved = now
 
     def still_seconds(self) -> float:
         """How long nothing has moved."""
@@ -133,12 +147,12 @@ class Shelf:
                     continue
                 ways = self._on_way.setdefault(digest, {})
                 if not ways:
-                    ways[giver] = now
+                    ways[giver] = _Way(now, now)
                     return digest
-                if giver not in ways and len(ways) < AT_MOST and min(ways.values()) < now - AGAIN_SECONDS:
+                if giver not in ways and len(ways) < AT_MOST and all(way.late(now) for way in ways.values()):
                     late = late or digest
             if late is not None:
-                self._on_way[late][giver] = now
+                self._on_way[late][giver] = _Way(now, now)
             return late
 
     def release(self, giver: str, digest: str) -> None:

@@ -1,43 +1,34 @@
-"""Parcels in, files below `parcels/` named by their digest out: what a cut left there need not travel again."""
+"""The parcels of one root, as a shelf needs them: what a cut left there need not travel again, and no byte of them is trusted unread."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 from dataclasses import dataclass
 
-from shipway_agent.errors import Missing, naming
-from shipway_agent.folder import write_file
+from shipway_agent.errors import AgentError
+from shipway_agent.primitives import parcels
 from shipway_agent.root import Root
-
-FOLDER = "parcels"
 
 
 @dataclass(frozen=True)
 class Parcels:
-    """The parcels of one root. Nothing here is synced: each is verified when it is looked for again, and a damaged one never came."""
+    """Below `parcels/` of `root`."""
 
     root: Root
 
     def has(self, digest: str) -> bool:
-        """Whether it is here and whole."""
+        """Whether it is here and whole; a damaged one is taken away."""
         try:
-            return hashlib.blake2b(self.read(digest), digest_size=32).hexdigest() == digest
-        except Missing:
+            self.read(digest)
+        except AgentError as error:
+            if error.code != "parcel-gone":
+                raise
             return False
+        return True
 
     def keep(self, digest: str, data: bytes) -> None:
-        """Put one there, in one rename. Raises AgentError: disk-full, denied, read-only."""
-        with self.root.at(FOLDER, create=True, mode=0o700) as folder, naming(folder.full(digest)):
-            aside = f".new-{os.urandom(8).hex()}"
-            try:
-                write_file(folder.fd, aside, data, 0o600, sync=False)
-                os.rename(aside, digest, src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
-            except BaseException:
-                folder.unlink(aside)
-                raise
+        """Put one there, in one rename. Raises AgentError: flipped, disk-full, denied, read-only."""
+        parcels.keep(self.root, digest, data)
 
     def read(self, digest: str) -> bytes:
-        """The bytes of one. Raises Missing."""
-        with self.root.at(FOLDER) as folder:
-            return folder.read(digest)
+        """The bytes of one. Raises AgentError `parcel-gone`."""
+        return parcels.read(self.root, digest)

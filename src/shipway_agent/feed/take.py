@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import IO, Dict, List, Optional, Sequence
 
 from shipway_agent.errors import AgentError
+from shipway_agent.feed.give import hang_up
 from shipway_agent.feed.line import PART_BYTES, Answer, Nonsense, Question
 from shipway_agent.feed.names import NAME
 from shipway_agent.feed.shelf import Lie, Shelf
@@ -59,10 +60,7 @@ class Taker:
         """Stop at once; the shelf must be closed before."""
         talk = self._talk
         if talk is not None:
-            try:
-                talk.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # it is gone already
+            hang_up(talk)
 
     def _run(self) -> None:
         try:
@@ -156,7 +154,7 @@ class Taker:
             part = stream.read(min(left, PART_BYTES))
             if not part:
                 raise OSError("the peer ended in the middle of a parcel")
-            self.shelf.move()
+            self.shelf.move(self.number, digest)
             parts.append(part)
             left -= len(part)
         self.shelf.put(digest, b"".join(parts), self.number)

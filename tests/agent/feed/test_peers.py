@@ -15,7 +15,7 @@ from shipway.execute.feed_keys import credentials
 from shipway_agent.feed import take
 from shipway_agent.feed.credentials import Credentials, giving, taking
 from shipway_agent.feed.line import Answer, Question
-from shipway_agent.feed.shelf import AGAIN_SECONDS, Lie, Shelf
+from shipway_agent.feed.shelf import STILL_SECONDS, Lie, Shelf
 from shipway_agent.feed.store import Parcels
 from shipway_agent.root import Root
 from tests.agent.feed.sides import CONTENT, WANTED, Side, digest_of, until
@@ -214,8 +214,12 @@ def test_a_parcel_is_asked_of_one_peer_and_of_another_when_it_is_late(tmp_path: 
         assert shelf.claim("a", [first]) == first
         assert shelf.claim("b", [first]) is None
         assert shelf.claim("b", [first, second]) == second
-        now[0] += AGAIN_SECONDS * 2
+        now[0] += STILL_SECONDS * 2
         assert shelf.claim("c", [first]) == first
+        now[0] += STILL_SECONDS * 0.9
+        shelf.move("c", first)
+        now[0] += STILL_SECONDS * 0.9
+        assert shelf.claim("d", [first]) is None  # from c it comes
         shelf.release("a", first)
         shelf.release("c", first)
         assert shelf.claim("b", [first]) == first
@@ -239,8 +243,8 @@ def test_what_is_not_what_its_digest_says_is_not_kept(tmp_path: Path) -> None:
 def test_a_damaged_parcel_is_as_if_it_had_not_come(tmp_path: Path) -> None:
     with Root(str(tmp_path), create=True) as root:
         store = Parcels(root)
-        store.keep(digest_of(CONTENT[0]), CONTENT[1])
         store.keep(digest_of(CONTENT[2]), CONTENT[2])
+        root.write(f"parcels/{digest_of(CONTENT[0])}", CONTENT[1])
         assert not store.has(digest_of(CONTENT[0]))
         assert store.has(digest_of(CONTENT[2]))
         assert not store.has(digest_of(CONTENT[3]))

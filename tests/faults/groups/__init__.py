@@ -6,7 +6,7 @@ import importlib
 
 from tests.faults.case import Group
 
-NAMES = ("operator", "network", "wire", "host", "agent", "disk", "release", "clock", "members")
+NAMES = ("operator", "network", "wire", "host", "agent", "disk", "release", "clock", "members", "feed")
 
 
 def groups() -> list[Group]:

@@ -1,0 +1,80 @@
+"""What is shipped to several hosts at once comes to most of them from the others, and to all of them whatever becomes of that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shipway.execute import feed as feeding
+from shipway.execute import ship as shipping
+from shipway.execute.feed import Fed, Source
+from shipway.execute.fleet import Fleet, Outcomes
+from shipway.execute.ship import SPARED_BYTES, Delivery
+from shipway.execute.telling import Tell
+from shipway.model.errors import HostRefused, LinkLost
+from shipway.model.event import Event
+from shipway.model.intent import Host
+from tests.execute.test_ship import BIG, FILES, Freight, Ground
+
+EVERYTHING = Freight({**FILES, b"big": BIG})
+
+
+class Near(Ground):
+    """Three hosts that find each other on 127.0.0.1."""
+
+    def __init__(self, place: Path) -> None:
+        super().__init__(place, "a", "b", "c")
+
+    def ship(self, freight: Freight) -> dict[str, dict[str, Any]]:
+        async def all_at_once() -> dict[str, dict[str, Any]]:
+            tell = Tell(self.told.append, lambda: 0.0)
+            hosts = [Host(name, f"{name}@127.0.0.1", root=str(self.place / name)) for name in self.names]
+            async with Fleet(hosts, app="shop", environment="live", transport_for=lambda host: self, tell=tell) as fleet:
+                await fleet.connect()
+                going = Delivery(fleet, freight, tell)
+                going.expect(fleet.names)
+                outcomes = await fleet.each(going.ship)
+                assert outcomes.ok, outcomes.errors
+                return outcomes.answers
+
+        return asyncio.run(all_at_once())
+
+
+def test_a_first_deployment_leaves_once_and_a_small_change_goes_straight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeding, "RESCUE_SECONDS", 300.0)
+    near = Near(tmp_path)
+    shipped = near.ship(EVERYTHING)
+    assert near.holds(EVERYTHING)
+    sent = sum(one["sent"] for one in shipped.values())
+    assert len(BIG) <= sent <= len(BIG) + SPARED_BYTES
+    passed_on = sum(sum(one["peers"].values()) for one in shipped.values())
+    assert passed_on >= 2 * len(BIG)
+    assert [event.data["peers"] for event in near.told if event.kind == "shipped"] == [
+        one["peers"] for one in _in_order(near.told, shipped)
+    ]
+    assert not any((tmp_path / name / "parcels").exists() for name in near.names)
+    changed = Freight({**EVERYTHING.files, b"new": b"a few bytes"}, EVERYTHING)
+    shipped = near.ship(changed)
+    assert near.holds(changed)
+    assert [one["peers"] for one in shipped.values()] == [{}, {}, {}]
+
+
+def _in_order(told: list[Event], shipped: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    return [shipped[event.host] for event in told if event.kind == "shipped"]
+
+
+def test_who_is_not_fed_is_sent_the_rest_straight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(fleet: Fleet, kept: Mapping[str, AbstractSet[str]], source: Source, tell: Tell) -> Outcomes[Fed]:
+        lost, refused = LinkLost("a", "lost", "the link broke"), HostRefused("b", "feed", "no feeding here")
+        return Outcomes(answers={"c": Fed(0, {}, (), whole=False)}, errors={"a": lost, "b": refused})
+
+    monkeypatch.setattr(shipping, "feed", broken)
+    near = Near(tmp_path)
+    shipped = near.ship(EVERYTHING)
+    assert near.holds(EVERYTHING)
+    assert all(one["sent"] > len(BIG) for one in shipped.values())
