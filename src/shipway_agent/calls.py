@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 DRIVEN = frozenset({"lease", "tell", "undo", "commit"})
 """Messages whose effect needs the supervisor."""
 
+SEALED = "sealed"
+"""In place of true in `verify` of a look: what nobody has written to is not read."""
+
 REMOVE_SECONDS = 290.0
 """Bound of taking an application off this host: its processes end as they ask to be ended."""
 
@@ -39,7 +42,8 @@ def _hello(call: Call) -> Dict[str, Any]:
 def _look(call: Call) -> Dict[str, Any]:
     from shipway_agent.primitives import facts
 
-    return facts.look(call.place, call.journal, verify=bool(call.args.get("verify")))
+    verify = call.args.get("verify")
+    return facts.look(call.place, call.journal, verify=bool(verify), sealed=verify == SEALED)
 
 
 def _decide(call: Call) -> Dict[str, Any]:

@@ -7,16 +7,12 @@ from __future__ import annotations
 
 import socket
 import time
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
+from typing import Any, Mapping, Optional
 
 from shipway_agent.address import path_of, port_of
+from shipway_agent.http_exchange import Closed, NotHttp, exchange
 from shipway_agent.record import dataclass, field
 from shipway_agent.text import clean
-
-if TYPE_CHECKING:
-    from http.client import HTTPResponse
-
-    from shipway_agent.connection import Connection
 
 BODY_BYTES = 1 << 20
 SEEN_CHARACTERS = 400
@@ -53,22 +49,21 @@ def ask(
 
     With `tls` the name of `host` is asked for, and whatever certificate comes is taken: who answers is proved by other means.
     """
-    from shipway_agent.connection import Connection, HTTPException  # not by those who only want to know what is there
-
     began = time.monotonic()
-    connection = Connection(address, timeout_seconds, host if tls else "")
+    until = began + timeout_seconds
     try:
-        connection.request("GET", path, headers={"Host": host, "User-Agent": "shipway", "Connection": "close", **(headers or {})})
-        response = connection.getresponse()
-        body = _read(response, connection, began + timeout_seconds)
-        names: Dict[str, str] = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, body, names, time.monotonic() - began)
+        connection = connect(address, timeout_seconds)
+        try:
+            connection = secured(connection, host) if tls else connection
+            said = {"Host": host, "User-Agent": "shipway", **(headers or {})}
+            found = exchange(connection, "GET", path, said, until=until, most_bytes=BODY_BYTES)
+        finally:
+            connection.close()
+        return Answer(found.status, found.body, found.headers, time.monotonic() - began)
     except (TimeoutError, socket.timeout):  # two classes until Python 3.10
         return Answer(None, seconds=time.monotonic() - began, why=f"no answer within {timeout_seconds:g} s")
-    except (OSError, HTTPException, ValueError) as error:
+    except (OSError, NotHttp, ValueError) as error:
         return Answer(None, seconds=time.monotonic() - began, why=_reason(error, address))
-    finally:
-        connection.close()
 
 
 def fault(answer: Answer, page: Mapping[str, Any]) -> Optional[str]:
@@ -137,33 +132,13 @@ def trim(text: str) -> str:
     return text if len(text) <= SEEN_CHARACTERS else text[: SEEN_CHARACTERS - 1] + "…"
 
 
-def _read(response: HTTPResponse, connection: Connection, until: float) -> bytes:
-    """The body, up to the bound in bytes and in time: a server that drips a byte a second does not hold us longer."""
-    parts = []
-    size = 0
-    while size < BODY_BYTES:
-        left = until - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        if connection.opened is not None and connection.opened.fileno() >= 0:
-            connection.opened.settimeout(left)
-        part = response.read1(min(65536, BODY_BYTES - size))
-        if not part:
-            break
-        parts.append(part)
-        size += len(part)
-    return b"".join(parts)
-
-
 def _reason(error: Exception, address: str) -> str:
     if isinstance(error, (ConnectionRefusedError, FileNotFoundError)):
         return f"nothing accepts connections at {address}"
-    from http.client import HTTPException, RemoteDisconnected
-
-    if isinstance(error, RemoteDisconnected):
-        return "the connection was closed before an answer came"
     if isinstance(error, ConnectionResetError):
         return "the connection was reset before an answer came"
-    if isinstance(error, HTTPException):
-        return f"what came is not HTTP: {error!r}"
+    if isinstance(error, Closed):
+        return "the connection was closed before an answer came"
+    if isinstance(error, NotHttp):
+        return f"what came is not HTTP: {error}"
     return f"{error}"

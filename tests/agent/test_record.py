@@ -90,7 +90,7 @@ def test_a_session_reads_few_modules_before_it_answers(tmp_path: Any) -> None:
     agent.write_bytes(bundle().data)
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "import shipway_agent.__main__, shipway_agent.session, shipway_agent.steps\n"
+        "import shipway_agent.__main__, shipway_agent.session, shipway_agent.steps, shipway_agent.probes\n"
         "from shipway_agent.primitives import facts, member\n"
         "print(*sorted(sys.modules))"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from shipway.execute.fleet import Fleet, Outcomes
 
@@ -14,8 +14,14 @@ VERIFY_SECONDS = 300.0
 """Bound of a look that reads every byte of the live release."""
 
 
-async def look(fleet: Fleet, *, verify: bool = False, hosts: tuple[str, ...] | None = None) -> Outcomes[Facts]:
-    """The facts of every host at once. `verify` also compares the live release byte by byte with its manifest."""
+Verify = bool | Literal["sealed"]
+"""Whether a look compares the live release with its manifest: every byte of it, or, sealed, every byte of a tree that was written to since
+it was read last, as the file system tells.
+"""
+
+
+async def look(fleet: Fleet, *, verify: Verify = False, hosts: tuple[str, ...] | None = None) -> Outcomes[Facts]:
+    """The facts of every host at once."""
     bound = VERIFY_SECONDS if verify else LOOK_SECONDS
     return await fleet.each(lambda name: fleet.call(name, "look", {"verify": verify}, timeout_seconds=bound), hosts)
 

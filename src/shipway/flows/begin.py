@@ -40,7 +40,7 @@ class Hold:
     given_back: set[str] = field(default_factory=set)
 
 
-async def read(fleet: Fleet, *, verify: bool = False, may_leave_out: bool = False) -> dict[str, Facts]:
+async def read(fleet: Fleet, *, verify: ask.Verify = False, may_leave_out: bool = False) -> dict[str, Facts]:
     """The facts of every host. Raises Refused naming all that cannot be reached; with `may_leave_out` and --without as a way out."""
     connected = await fleet.connect()
     if connected.errors:

@@ -75,8 +75,8 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
         if plan.nothing_to_do and is_quiet(facts) and transaction.unchanged is not None:
             return _nothing(plan, transaction.unchanged(plan), attempt)
         if plan.nothing_to_do and is_quiet(facts):
-            # Only now is every byte compared: a change costs no reading of what it replaces.
-            drift |= {name: fact["drift"] for name, fact in (await read(fleet, verify=True)).items()}
+            # Only now are the files compared: a change costs no reading of what it replaces.
+            drift |= {name: fact["drift"] for name, fact in (await read(fleet, verify="sealed")).items()}
             if plan_for(facts, "plan", next_number(facts)).nothing_to_do:
                 await _keep_targets(fleet, intent, facts)
                 return _unchanged(plan, intent, attempt, await left_out())

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from shipway_agent.address import of_socket
 from shipway_agent.errors import AgentError
+from shipway_agent.http_exchange import NotHttp, exchange
+from shipway_agent.probes import connect
 from shipway_agent.root import Root
 from shipway_agent.text import clean
 
 SOCKET = "admin"
 ASK_SECONDS = 5.0
 LOAD_SECONDS = 30.0
+ANSWER_BYTES = 16 << 20
 
 
 def path_of(proxy: Root) -> str:
@@ -50,15 +54,14 @@ def load(proxy: Root, config: Mapping[str, Any]) -> None:
 
 def _ask(proxy: Root, method: str, page: str, body: Optional[bytes], timeout_seconds: float) -> Tuple[int, bytes]:
     """Raises OSError, also for what is not HTTP."""
-    from shipway_agent.connection import Connection, HTTPException
-
-    connection = Connection(address_of(proxy), timeout_seconds)
+    until = time.monotonic() + timeout_seconds
+    connection = connect(address_of(proxy), timeout_seconds)
     try:
-        connection.request(method, page, body, {"Content-Type": "application/json", "Connection": "close"})
-        response = connection.getresponse()
-        return response.status, response.read()
-    except HTTPException as error:
-        raise OSError(f"what came is not HTTP: {error!r}") from error
+        said = {"Host": "localhost", "Content-Type": "application/json"}
+        found = exchange(connection, method, page, said, until=until, most_bytes=ANSWER_BYTES, body=body)
+        return found.status, found.body
+    except NotHttp as error:
+        raise OSError(f"what came is not HTTP: {error}") from error
     finally:
         connection.close()
 

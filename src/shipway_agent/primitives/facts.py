@@ -47,8 +47,11 @@ def hello(place: Place) -> Dict[str, Any]:
     }
 
 
-def look(place: Place, journal: Journal, *, verify: bool) -> Dict[str, Any]:
-    """The FACTS of docs/contracts.md. With `verify`, also how the live release differs from its manifest, and the bytes of the root."""
+def look(place: Place, journal: Journal, *, verify: bool, sealed: bool = False) -> Dict[str, Any]:
+    """The FACTS of docs/contracts.md. With `verify`, also how the live release differs from its manifest, and the bytes of the root.
+
+    With `sealed` as well, a tree whose seal is unbroken is not read again, and the root is not measured.
+    """
     root, member = place.root, journal.member()
     documents = generations.documents(root)
     free_bytes, free_inodes = root.room()
@@ -69,12 +72,12 @@ def look(place: Place, journal: Journal, *, verify: bool) -> Dict[str, Any]:
         "shared": shared_paths(root),
         "doing": progress(journal, doing, clock.boot_now(), clock.wall_now()) if doing is not None else None,
         "draining": processes.still_finishing(root, journal),
-        "drift": [*([unsound] if unsound else []), *(_drift(place, journal, live) if live is not None else [])] if verify else [],
+        "drift": [*([unsound] if unsound else []), *(_drift(place, journal, live, sealed) if live is not None else [])] if verify else [],
         "unsound": unsound,
         "busy": [{"deployment": step.deployment, "key": step.key, "since": step.at} for step in journal.busy()],
         "left": leftovers.left(root, journal),
         "supervisor": {"running": root.supervised(), "agent": journal.meta(AGENT) or ""},
-        "root_bytes": bytes_below(root) if verify else 0,
+        "root_bytes": bytes_below(root) if verify and not sealed else 0,
         "notifications": box.summary(journal),
         "peer_port": int(journal.meta(peers.PORT) or 0) or None,
         "cannot_ask": journal.meta(peers.CANNOT_ASK),
@@ -131,8 +134,10 @@ def _unsound(journal: Journal) -> Optional[str]:
     return None
 
 
-def _drift(place: Place, journal: Journal, live: Dict[str, Any]) -> List[str]:
+def _drift(place: Place, journal: Journal, live: Dict[str, Any], sealed: bool = False) -> List[str]:
     release = str(live["release"])
+    if sealed and trees.is_sealed(place.root, journal, release):
+        return []
     context = Context(place.root, place.proxy, journal, deployment="", fence=0, key="look", until=float("inf"), emit=lambda event: None)
     try:
         found = trees.verify(context, {"release": release})["differences"]

@@ -13,6 +13,7 @@ from shipway_agent import manifest
 from shipway_agent.durable import sync_all
 from shipway_agent.errors import AgentError, Missing, naming
 from shipway_agent.folder import Folder, Name, write_file
+from shipway_agent.journal import Journal
 from shipway_agent.manifest import DIGEST, Entry, digest_of, refusal, shown
 from shipway_agent.primitives import Context, blobs, intake
 from shipway_agent.root import Root
@@ -87,6 +88,16 @@ def verify(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     changed = {difference.path for difference in found if difference.what == "changed"}
     _drop_damaged(context.root, [entry for entry in entries if entry.is_file and shown(entry.path) in changed])
     return {"exact": not found, "differences": [difference._asdict() for difference in found]}
+
+
+def is_sealed(root: Root, journal: Journal, release: str) -> bool:
+    """Whether nobody has written to a release since every byte of it was read: see `seal_of`."""
+    kept = journal.meta(SEAL + release)
+    try:
+        with root.at(FOLDER) as folder:
+            return kept is not None and kept == seal_of(folder, release)
+    except Missing:
+        return False
 
 
 def complete(root: Root) -> List[str]:

@@ -319,7 +319,9 @@ def test_a_sealed_tree_that_nobody_wrote_to_is_not_read_again(
 
 @pytest.mark.parametrize(("path", "how", "what"), BY_HAND)
 def test_whatever_is_changed_by_hand_breaks_the_seal(context: Context, root: Root, made: Tree, path: str, how: str, what: str) -> None:
+    assert trees.is_sealed(root, context.journal, made.release)
     change(place(root, made), path, how)
+    assert not trees.is_sealed(root, context.journal, made.release)
     sealed = {**made.args, "sealed": True}
     if how == "write":
         with pytest.raises(AgentError, match="damaged"):
