@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import Dict, List, Sequence
@@ -79,6 +80,7 @@ def _serve(options: Dict[str, str]) -> int:
     from shipway_agent.root import Root
     from shipway_agent.session import serve
 
+    gc.set_threshold(20_000, 50, 50)  # a session is short, and what it imports stays: looking for cycles in that finds none
     path = options["--root"]
     with Root(path, create=True) as root:
         proxy = options.get("--proxy") or root.full("proxy")

@@ -22,7 +22,7 @@ from shipway.model.errors import HostRefused, LinkLost, Overdue
 from shipway.model.event import Event
 from shipway.model.intent import Host
 from shipway.model.plan import Step
-from shipway.transports.base import Transport
+from shipway.transports.base import End, Transport
 from shipway.transports.memory import Emit, MemoryTransport
 
 SOURCE = Path(__file__).parents[2] / "src/shipway"
@@ -220,3 +220,44 @@ def test_hosts_are_only_asked_where_a_bound_is_kept() -> None:
         if "transports" not in path.parts and "channel.call(" in path.read_text(encoding="utf-8")
     }
     assert holders == {"execute/fleet.py"}
+
+
+class Slow(MemoryTransport):
+    """Its logins take their time to end."""
+
+    def __init__(self, agents: dict[str, Agent]) -> None:
+        super().__init__(agents)
+        self.may_end = asyncio.Event()
+        self.ended = 0
+
+    async def log_in(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> End:
+        rest = await super().log_in(host, app=app, environment=environment, timeout_seconds=timeout_seconds)
+
+        async def end() -> None:
+            await self.may_end.wait()
+            await rest
+            self.ended += 1
+
+        return end()
+
+
+@on_a_loop
+async def test_a_new_login_is_proved_before_it_has_ended_and_nothing_is_left_of_it_behind_the_fleet(told: list[Event]) -> None:
+    transport = Slow({"a": Agent(well)})
+    async with Fleet([Host("a", "memory")], app="shop", environment="live", transport_for=lambda host: transport) as fleet:
+        await asyncio.wait_for(fleet.login("a"), 30)
+        assert (transport.ended, fleet.wire("a").logins) == (0, 1)
+        transport.may_end.set()
+    assert transport.ended == 1
+
+
+@on_a_loop
+async def test_exchanges_are_counted_by_phase_and_a_renewal_is_none(told: list[Event]) -> None:
+    fleet = fleet_of(told, a=Agent(well), b=Agent(well))
+    await fleet.call("a", "look")
+    fleet.phase = "switch"
+    await fleet.call("a", "run", {"steps": []})
+    await fleet.call("a", "decide", {"do": "renew"})
+    await fleet.call("a", "decide", {"do": "commit"})
+    assert (fleet.wire("a").logins, fleet.wire("a").exchanges) == (1, {"begin": 1, "switch": 2})
+    assert fleet.wire("b").exchanges == {}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from shipway.model.errors import HostError, HostRefused, LinkLost, Overdue, Unreachable
 from shipway.model.intent import Host
-from shipway.transports.base import open_and_ask
+from shipway.transports.base import End, open_and_ask
 from tests.simulation.host import Emit, Session
 
 if TYPE_CHECKING:
@@ -271,8 +271,8 @@ class Driver:
         await self.maybe_die(number, after=True)
         return channel
 
-    async def log_in(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> None:
-        await open_and_ask(self, host, app=app, environment=environment, timeout_seconds=timeout_seconds)
+    async def log_in(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> End:
+        return await open_and_ask(self, host, app=app, environment=environment, timeout_seconds=timeout_seconds)
 
 
 def _nothing(event: Json) -> None:

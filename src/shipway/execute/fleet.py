@@ -108,6 +108,7 @@ class Fleet:
         self._opening: dict[str, asyncio.Lock] = {}
         self._sent_before: dict[str, int] = {}
         self._wire: dict[str, Wire] = {name: Wire() for name in self.hosts}
+        self._endings: list[asyncio.Future[None]] = []
         self.phase = "begin"
         self._room = asyncio.Semaphore(AT_ONCE)
 
@@ -115,7 +116,7 @@ class Fleet:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await asyncio.gather(*(channel.close() for channel in self._channels.values()))
+        await asyncio.gather(*(channel.close() for channel in self._channels.values()), *self._endings)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -221,7 +222,10 @@ class Fleet:
             host = self.hosts[name]
             async with self._room:
                 self._wire[name].logins += 1
-                await self._transport_for(host).log_in(host, app=self._app, environment=self.environment, timeout_seconds=CONNECT_SECONDS)
+                end = await self._transport_for(host).log_in(
+                    host, app=self._app, environment=self.environment, timeout_seconds=CONNECT_SECONDS
+                )
+            self._endings.append(asyncio.ensure_future(end))
 
     async def _open(self, name: str) -> Channel:
         lock = self._opening.setdefault(name, asyncio.Lock())

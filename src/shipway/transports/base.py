@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 from shipway.model.intent import Host
 
 Json = Mapping[str, Any]
+
+End = Coroutine[Any, Any, None]
+"""What is left of a login, to be awaited or to run beside other things: it never raises."""
 
 ANSWER_SECONDS = 10.0
 """Bound of the first answer over a new login."""
@@ -38,7 +41,7 @@ class Channel(Protocol):
         """Bytes written to the channel so far."""
         ...
 
-    async def close(self) -> None:
+    def close(self) -> Coroutine[Any, Any, None]:
         """End the channel. Never raises, never waits longer than 2 s."""
         ...
 
@@ -50,15 +53,22 @@ class Transport(Protocol):
         """A new login: the agent is brought, checked and started. Raises Unreachable."""
         ...
 
-    async def log_in(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> None:
-        """A new login that finds the host as the next driver would, and ends. Raises Unreachable, LinkLost, Overdue."""
+    async def log_in(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> End:
+        """A new login that finds the host as the next driver would. Its end, which nobody need wait for, is handed back.
+
+        Raises Unreachable, LinkLost, Overdue.
+        """
         ...
 
 
-async def open_and_ask(transport: Transport, host: Host, *, app: str, environment: str, timeout_seconds: float) -> None:
-    """A login that starts the agent and has it say something. Raises Unreachable, LinkLost, Overdue."""
+async def open_and_ask(
+    transport: Transport, host: Host, *, app: str, environment: str, timeout_seconds: float
+) -> Coroutine[Any, Any, None]:
+    """A login that starts the agent and has it say something. Hands back its end. Raises Unreachable, LinkLost, Overdue."""
     channel = await transport.open(host, app=app, environment=environment, timeout_seconds=timeout_seconds)
     try:
         await channel.call("fresh", timeout_seconds=ANSWER_SECONDS)
-    finally:
+    except BaseException:
         await channel.close()
+        raise
+    return channel.close()

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from shipway.model.errors import Unreachable
 from shipway.model.intent import Host
-from shipway.transports.base import Channel, open_and_ask
+from shipway.transports.base import Channel, End, open_and_ask
 from shipway.transports.bootstrap import STAGE, NoAgent, arrive, is_there
 from shipway.transports.channel import FramedChannel
 from shipway.transports.link import Link, start
@@ -31,13 +31,14 @@ class LocalTransport:
         link, _ = await _started(host, timeout_seconds, lambda link: arrive(link, host, root=root, proxy=f"{root}/proxy"))
         return FramedChannel(host, link)
 
-    async def log_in(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> None:
+    async def log_in(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> End:
         """A start that finds its agent and goes no further; where it finds none, one that brings it. Raises as `open` does."""
         root = _root(host)
         link, there = await _started(host, timeout_seconds, lambda link: is_there(link, host, root=root, proxy=f"{root}/proxy"))
+        if there:
+            return link.close()
         await link.close()
-        if not there:
-            await open_and_ask(self, host, app=app, environment=environment, timeout_seconds=timeout_seconds)
+        return await open_and_ask(self, host, app=app, environment=environment, timeout_seconds=timeout_seconds)
 
 
 def _root(host: Host) -> str:

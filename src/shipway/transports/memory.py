@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from shipway.model.errors import HostRefused, LinkLost, Unreachable
 from shipway.model.intent import Host
-from shipway.transports.base import Channel, Json, open_and_ask
+from shipway.transports.base import Channel, End, Json, open_and_ask
 from shipway.transports.channel import overdue
 from shipway_agent.errors import AgentError
 
@@ -38,9 +38,9 @@ class MemoryTransport:
             raise Unreachable(host.name, "unreachable", f"no such host in memory: {host.name}")
         return MemoryChannel(host, self.agents[host.name])
 
-    async def log_in(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> None:
+    async def log_in(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> End:
         """A new login with an answer. Raises as `open` does, and LinkLost."""
-        await open_and_ask(self, host, app=app, environment=environment, timeout_seconds=timeout_seconds)
+        return await open_and_ask(self, host, app=app, environment=environment, timeout_seconds=timeout_seconds)
 
 
 class MemoryChannel:

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from shipway.model.errors import Unreachable
 from shipway.model.intent import Host
-from shipway.transports.base import Channel, open_and_ask
+from shipway.transports.base import Channel, End, open_and_ask
 from shipway.transports.bootstrap import REMOTE_COMMAND, NoAgent, arrive, is_there
 from shipway.transports.channel import FramedChannel
 from shipway.transports.complaints import Complaint, explain, offered_key
@@ -61,7 +61,7 @@ class SshTransport:
         root = host.root or f"~/.shipway/apps/{app}-{environment}"
         return await open_agent(host, REMOTE_COMMAND, root=root, proxy=DEFAULT_PROXY, timeout_seconds=timeout_seconds)
 
-    async def log_in(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> None:
+    async def log_in(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> End:
         """A new login that finds its agent and starts nothing; where it finds none, one that brings and starts it. Raises as `open` does,
         and LinkLost.
         """
@@ -69,9 +69,10 @@ class SshTransport:
         link, there = await _logged_in(
             host, REMOTE_COMMAND, timeout_seconds, lambda link: is_there(link, host, root=root, proxy=DEFAULT_PROXY)
         )
+        if there:
+            return link.close()
         await link.close()
-        if not there:
-            await open_and_ask(self, host, app=app, environment=environment, timeout_seconds=timeout_seconds)
+        return await open_and_ask(self, host, app=app, environment=environment, timeout_seconds=timeout_seconds)
 
 
 async def open_agent(host: Host, remote_command: str, *, root: str, proxy: str, timeout_seconds: float) -> Channel:

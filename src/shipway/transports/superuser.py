@@ -15,7 +15,7 @@ from pathlib import Path
 
 from shipway.model.errors import Unreachable
 from shipway.model.intent import Host
-from shipway.transports.base import Channel, open_and_ask
+from shipway.transports.base import Channel, End, open_and_ask
 from shipway.transports.bootstrap import REMOTE_COMMAND
 from shipway.transports.link import Link
 from shipway.transports.programs import said
@@ -66,9 +66,9 @@ class SuperuserTransport:
         there = as_user(host, self.login)
         return await open_agent(there, self._root(REMOTE_COMMAND), root=PLACE, proxy=f"{PLACE}/proxy", timeout_seconds=timeout_seconds)
 
-    async def log_in(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> None:
+    async def log_in(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> End:
         """A new login with an answer. Raises as `open` does, and LinkLost."""
-        await open_and_ask(self, host, app=app, environment=environment, timeout_seconds=timeout_seconds)
+        return await open_and_ask(self, host, app=app, environment=environment, timeout_seconds=timeout_seconds)
 
     async def install_python(self, host: Host) -> None:
         """Have python3 there, by the package manager of the machine. Raises Unreachable (no-python) with what that said."""
