@@ -72,7 +72,7 @@ def multiply(ledger: Path, deployments: int) -> None:
     with closing(sqlite3.connect(ledger)) as db, db:
         (first,) = db.execute("SELECT deployment FROM events WHERE deployment <> '' LIMIT 1").fetchone()
         for number in range(1, deployments):
-            name, shift = f"{number}-{first.partition('-')[2]}", -60.0 * (deployments - number)
+            name, shift = f"old-{number}-{first}", -60.0 * (deployments - number)
             db.execute(COPY, (first, name, shift))
 
 
