@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional
 
 from shipway_agent.body import Parts
@@ -25,10 +26,10 @@ def take(context: Context, args: Mapping[str, Any], body: Iterable[bytes]) -> Di
     `count` and `size` are of the blobs in them, for the room that they need. With `keep` each parcel that arrives is kept until all are
     unpacked; with `stay` also then, for other hosts, until `prune`.
     """
-    root = context.root
+    root, size = context.root, int(args["size"])
     names: List[str] = []
-    arriving = _arriving(root, Parts(body), bool(args.get("keep")), names)
-    answer = unpack(root, arriving, count=int(args["count"]), size=int(args["size"]))
+    arriving = _arriving(root, Parts(body), bool(args.get("keep")) and root.room()[0] > 2 * size, names)
+    answer = unpack(root, arriving, count=int(args["count"]), size=size)
     if not args.get("stay"):
         forget(root, names)
     return answer
@@ -40,7 +41,7 @@ def unpack(root: Root, parcels: Iterable[bytes], *, count: int, size: int) -> Di
     A blob that is cut into pieces has them in parcels that follow each other. Lacking are those that were to be made from a blob which is
     not here or is damaged: they are to be sent whole. Raises AgentError: `parcel`, `flipped`, `disk-full`; then nothing of all is kept.
     """
-    with intake(root, count, size) as arriving:
+    with _leaving_room(root), intake(root, count, size) as arriving:
         unpacking = _Unpacking(root, arriving, size)
         try:
             for data in parcels:
@@ -65,7 +66,7 @@ def keep(root: Root, name: str, data: bytes) -> None:
     """
     if name_of(data) != digest_of(name):
         raise AgentError("flipped", f"what arrived as parcel {name} is something else; nothing of it was kept", digest=name)
-    with root.at(FOLDER, create=True, mode=0o700, sync=False) as folder, naming(folder.path):
+    with _leaving_room(root), root.at(FOLDER, create=True, mode=0o700, sync=False) as folder, naming(folder.path):
         aside = f".new-{os.urandom(8).hex()}"
         try:
             write_file(folder.fd, aside, data, 0o600, sync=False)
@@ -99,6 +100,17 @@ def forget(root: Root, names: Optional[Iterable[str]] = None) -> None:
         os.rmdir(FOLDER, dir_fd=root.fd)
     except (Missing, OSError):
         pass  # there is none, or others are in it
+
+
+@contextmanager
+def _leaving_room(root: Root) -> Iterator[None]:
+    """A disk that is full is emptied of all parcels: they can come again, and the record of this host must be written."""
+    try:
+        yield
+    except AgentError as error:
+        if error.code == "disk-full":
+            forget(root)
+        raise
 
 
 def _arriving(root: Root, body: Parts, keeping: bool, names: List[str]) -> Iterator[bytes]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
 import zlib
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
@@ -13,11 +15,12 @@ from shipway.release.parcels import Content
 from shipway.release.parcels import parcels as make
 from shipway_agent import parcel
 from shipway_agent.errors import AgentError
+from shipway_agent.journal import Journal
 from shipway_agent.manifest import digest
 from shipway_agent.parcel import MADE, ORDER, PIECE, RAW, RECORD, ZLIB, name_of
 from shipway_agent.primitives import Context, blobs, parcels
 from shipway_agent.root import Root
-from tests.agent.primitives.conftest import blob_path, flip
+from tests.agent.primitives.conftest import blob_path, context_of, flip
 from tests.agent.primitives.test_blobs import code_of, die_at
 
 RANDOM = random.Random(11)
@@ -182,6 +185,36 @@ def test_a_parcel_is_not_unpacked_beyond_what_it_announces(context: Context) -> 
 def test_a_parcel_that_is_too_long_or_more_than_the_disk_holds_is_refused(context: Context) -> None:
     assert code_of(lambda: take(context, RECORD.pack(bytes(32), (1 << 20) + 1), A)) == "parcel"
     assert code_of(lambda: parcels.take(context, {"count": 1, "size": 1 << 60}, [])) == "disk-full"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a small file system")
+@pytest.mark.parametrize("free", [4_500_000, 7_000_000], ids=["while they arrive", "while they are unpacked"])
+def test_a_disk_that_fills_up_is_emptied_of_parcels(tmp_path: Path, free: int) -> None:
+    """Else the record of the host could not be written, and its deployment not be undone."""
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={free},mode=700", "tmpfs", small], capture_output=True).returncode != 0:
+        pytest.skip("this machine does not let us mount")
+    try:
+        with Root(str(small)) as root:
+            made = list(make(contents(RANDOM.randbytes(5_000_000))))
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("shipway_agent.folder.Folder.room", lambda self: (1 << 60, 1 << 60))  # somebody else fills it behind our look
+                with Journal(root) as journal:
+                    sent = body(made)
+                    args = {"count": 1, "size": 5_000_000, "keep": True}
+                    assert code_of(lambda: parcels.take(context_of(root, journal), args, [sent])) == "disk-full"
+            assert parcels.kept(root) == [] and root.names("blobs") == []
+            assert root.room()[0] > free // 2
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+def test_parcels_are_not_kept_where_there_is_room_for_the_blobs_only(context: Context, root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = list(make(contents(LARGE)))
+    monkeypatch.setattr("shipway_agent.folder.Folder.room", lambda self: (4_000_000, 1 << 60))
+    assert code_of(lambda: take(context, body(made)[:-1000], LARGE, keep=True)) == "body"
+    assert parcels.kept(root) == []
 
 
 def test_killed_in_the_middle_nothing_half_stands_under_its_name(context: Context, root: Root) -> None:
