@@ -25,13 +25,14 @@ from shipway_agent.group import MARKER
 from shipway_agent.inherited import FIXED_TIME, build_environment
 from shipway_agent.manifest import Entry, digest_of, shown
 from shipway_agent.orphans import end, marker_for, orphans
-from shipway_agent.primitives import Context, blobs, intake, toolchains, trees
+from shipway_agent.primitives import Context, blobs, facts, intake, toolchains, trees
 from shipway_agent.primitives.tasks import Runner
 from shipway_agent.root import Root
 from shipway_agent.surroundings import PATH
 
 FOLDER = "builds"
 DONE = "builds/done"
+LAST = "last-build.json"
 KEY = "build"
 """What its output and its processes are known by."""
 
@@ -50,9 +51,20 @@ class Found:
     path: bytes
 
 
+def look(call: Call) -> Dict[str, Any]:
+    """What an operator asks first: {"platform", "libc", "last": {"manifest", "commit"} of the tree that was checked out last, or {}}."""
+    hello = facts.hello(call.place)
+    try:
+        last = json.loads(call.root.read(LAST))
+    except (AgentError, ValueError):
+        last = {}
+    return {"platform": hello["platform"], "libc": hello["libc"], "last": last}
+
+
 def build(call: Call) -> Dict[str, Any]:
-    """Args {"inputs": digest that names all of this, "manifest", "run": [command], "outputs": [path], "env", "timeout_seconds" of a
-    command, "tools": [{"place", "manifest"}]} → {"manifest", "bytes", "files", "reused"}; the outputs are in `blobs/` then.
+    """Args {"inputs": digest that names all of this, "manifest", "commit", "run": [command], "outputs": [path], "env", "timeout_seconds"
+
+    of a command, "tools": [{"place", "manifest"}]} → {"manifest", "bytes", "files", "reused"}; the outputs are in `blobs/` then.
 
     Two builds of the same inputs are one: the second waits. Ends with its channel. Raises AgentError: `build-failed` with the last lines,
     `build-outputs` with one line a fault, `lacking`, `flipped`, and faults of the disk.
@@ -83,6 +95,7 @@ def _made(call: Call, folder: Folder, inputs: str) -> Dict[str, Any]:
     with folder.workshop() as work:
         with work.at("tree", create=True) as tree:
             _check_out(call.root, tree, entries)
+        call.root.write(LAST, json.dumps({"manifest": args["manifest"], "commit": str(args.get("commit", ""))}).encode())
         own = {"PATH": PATH, **os.environ}
         _run_all(call, inputs, work.path, build_environment(own, args.get("env") or {}, work.path, places))
         with work.at("tree") as tree:

@@ -192,6 +192,12 @@ def _build(call: Call) -> Dict[str, Any]:
     return build.build(call)
 
 
+def _builds(call: Call) -> Dict[str, Any]:
+    from shipway_agent import build
+
+    return build.look(call)
+
+
 def _generation(call: Call) -> Dict[str, Any]:
     from shipway_agent.primitives import generations
 
@@ -228,6 +234,7 @@ CALLS: Dict[str, Answer] = {
     "prove": _prove,
     "manifest": _manifest,
     "get": _get,
+    "builds": _builds,
     "build": _build,
     "generation": _generation,
     "notifications": _notifications,

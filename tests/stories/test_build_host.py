@@ -6,6 +6,7 @@ The application runs on this machine; `plan` builds as `deploy` does, and touche
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 from collections.abc import Iterator
@@ -114,6 +115,7 @@ def test_it_is_built_there_once_goes_live_and_is_kept_on_both_sides(shop: Shop) 
     assert shop.count() == 2
     (sent,) = [note for note in notes(second) if "was sent" in note]
     assert "sent 1 file " in sent, sent
+    assert int(re.sub(r".*\((.*) bytes.*", r"\1", sent).replace(",", "")) < 1000, f"neither the list nor what is there already: {sent}"
 
 
 def test_what_fails_there_is_told_with_its_last_lines(shop: Shop) -> None:

@@ -43,7 +43,7 @@ WAITS: Mapping[str, str] = {
     "manifest": "the list of its files",
     "generation": "an earlier generation",
     "get": "its content",
-    "hello": "its first answer",
+    "builds": "what it has built",
     "build": "its build",
     "prove": "its proof",
     "remove": "the removal",

@@ -55,6 +55,11 @@ class Bases:
                 looking = asyncio.to_thread(earlier, self._repository, self._made.release, self._subdirectory, commit, release)
                 self._known[release] = asyncio.ensure_future(looking)
 
+    def know(self, fleet: Fleet, host: str, release: str, commit: str) -> None:
+        """The same of one host that said so itself; "" for nothing."""
+        self._fleet = fleet
+        self._live[host] = release, commit
+
     async def of(self, host: str) -> Base | None:
         """What that host serves; None where it serves nothing, or the very release that is to come, or nobody knows its manifest."""
         release, _ = self._live.get(host, ("", ""))

@@ -15,6 +15,7 @@ from typing import Any
 from shipway.execute.build import build_on
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
+from shipway.flows.bases import Bases
 from shipway.flows.cargo import Cargo
 from shipway.flows.tools import Tools
 from shipway.flows.words_of_failure import unreachable
@@ -23,6 +24,7 @@ from shipway.model.intent import Host, Intent
 from shipway.release.blobs import BlobSource
 from shipway.release.build import CommandFailed, Elsewhere
 from shipway.release.release import Made
+from shipway.release.source import Repository
 from shipway.transports import transport_for
 
 NAME = "build-host"
@@ -32,12 +34,12 @@ FAILED = ("build-failed", "build-outputs")
 LOOK_SECONDS = 0.2
 
 
-def build_host(intent: Intent, tools: Tools, tell: Tell, on_line: Callable[[str], None], stop: Event) -> Elsewhere:
+def build_host(repository: Repository, intent: Intent, tools: Tools, tell: Tell, on_line: Callable[[str], None], stop: Event) -> Elsewhere:
     """For a thread beside the running loop. Setting `stop` ends the build there. Raises Refused where the host cannot be used."""
     loop = asyncio.get_running_loop()
 
     def elsewhere(checkout: BlobSource, inputs: str, into: Path, places: Mapping[str, str]) -> None:
-        building = asyncio.run_coroutine_threadsafe(_build(intent, tools, tell, on_line, checkout, inputs, into, places), loop)
+        building = asyncio.run_coroutine_threadsafe(_build(repository, intent, tools, tell, on_line, checkout, inputs, into, places), loop)
         while not wait([building], LOOK_SECONDS).done:
             if stop.is_set():
                 building.cancel()
@@ -50,6 +52,7 @@ def build_host(intent: Intent, tools: Tools, tell: Tell, on_line: Callable[[str]
 
 
 async def _build(
+    repository: Repository,
     intent: Intent,
     tools: Tools,
     tell: Tell,
@@ -64,17 +67,22 @@ async def _build(
     quiet = _Quiet(tell, declared.on)
     async with Fleet([host], app=intent.app, environment=intent.environment.name, transport_for=transport_for, tell=quiet.heard) as fleet:
         try:
-            trees = await tools.on_build_host(await fleet.call(NAME, "hello"))
+            there = await fleet.call(NAME, "builds")
+            trees = await tools.on_build_host(there)
+            made, last = Made(checkout.release, checkout), there["last"]
+            bases = Bases(repository, made, intent.subdirectory)
+            bases.know(fleet, NAME, str(last.get("manifest", "")), str(last.get("commit", "")))
             args = {
                 "inputs": inputs,
                 "manifest": checkout.release.digest,
+                "commit": checkout.release.source.commit,
                 "run": declared.run,
                 "outputs": declared.outputs,
                 "env": dict(declared.env),
                 "timeout_seconds": declared.timeout_seconds,
                 "tools": [{"place": tree.place, "manifest": tree.digest} for tree in trees],
             }
-            cargo = Cargo(Made(checkout.release, checkout), {}, lambda _: trees)
+            cargo = Cargo(made, {}, lambda _: trees, bases)
             reused = await build_on(fleet, NAME, cargo, args, into, places, quiet.tell, on_line)
         except HostRefused as error:
             if error.code in FAILED:

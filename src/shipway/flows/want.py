@@ -81,7 +81,11 @@ async def make(project: Project, wanted: Wanted, tell: Tell, tools: Tools | None
     def on_line(line: str) -> None:
         loop.call_soon_threadsafe(lambda: tell("output", key="build", line=line))
 
-    there = build_host(wanted.intent, tools, tell, lambda line: tell("output", key="build", line=line), stop) if elsewhere else None
+    there = (
+        build_host(project.repository, wanted.intent, tools, tell, lambda line: tell("output", key="build", line=line), stop)
+        if elsewhere
+        else None
+    )
 
     def work() -> Made:
         where = "" if wanted.named else standing(project.repository).sentence
