@@ -192,6 +192,12 @@ def _build(call: Call) -> Dict[str, Any]:
     return build.build(call)
 
 
+def _get_many(call: Call) -> Dict[str, Any]:
+    from shipway_agent.primitives import blobs
+
+    return blobs.get_many(call.root, call.args)
+
+
 def _builds(call: Call) -> Dict[str, Any]:
     from shipway_agent import build
 
@@ -234,6 +240,7 @@ CALLS: Dict[str, Answer] = {
     "prove": _prove,
     "manifest": _manifest,
     "get": _get,
+    "get_many": _get_many,
     "builds": _builds,
     "build": _build,
     "generation": _generation,

@@ -27,8 +27,8 @@ class Builder(Ground):
         call = Fleet.call
 
         async def counted(fleet: Fleet, name: str, asked: str, args: Any = None, **more: Any) -> dict[str, Any]:
-            if asked == "get":
-                self.fetched.append(args["digest"])
+            if asked in ("get", "get_many"):
+                self.fetched += [args["digest"]] if asked == "get" else [digest for digest, _ in args["blobs"]]
             return await call(fleet, name, asked, args, **more)
 
         monkeypatch.setattr(Fleet, "call", counted)

@@ -69,11 +69,11 @@ async def build_on(
 
 async def _bring(fleet: Fleet, host: str, name: str, folder: Path, into: Path, places: Mapping[str, str]) -> None:
     with _no_nonsense(host):
-        await fetch(fleet, host, [(manifest.digest_of(name), False)], folder)
+        await fetch(fleet, host, [(manifest.digest_of(name), False, -1)], folder)
         entries = manifest.read((folder / name).read_bytes())
-    wanted = {entry.digest: entry.executable for entry in entries if entry.is_file}
+    wanted = {entry.digest: (entry.digest, entry.executable, entry.size) for entry in entries if entry.is_file}
     await asyncio.to_thread(_take, {digest: places[digest] for digest in wanted if digest in places}, folder)
-    await fetch(fleet, host, wanted.items(), folder)
+    await fetch(fleet, host, wanted.values(), folder)
     for entry in entries:
         path = into / os.fsdecode(entry.path)
         path.parent.mkdir(parents=True, exist_ok=True)

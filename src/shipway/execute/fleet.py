@@ -43,6 +43,7 @@ WAITS: Mapping[str, str] = {
     "manifest": "the list of its files",
     "generation": "an earlier generation",
     "get": "its content",
+    "get_many": "its content",
     "builds": "what it has built",
     "build": "its build",
     "prove": "its proof",

@@ -42,7 +42,8 @@ async def _lent(fleet: Fleet, lender: str, borrower: str, number: int, folder: P
     wanted = [(release, False), *sorted(files)]
     answer = await fleet.call(borrower, "lack", {"blobs": [list(blob) for blob in wanted]}, timeout_seconds=READ_SECONDS)
     lacking_here = {str(digest): bool(executable) for digest, executable in answer["lacking"]} | {release: False}
-    await fetch(fleet, lender, lacking_here.items(), folder)
+    sizes = {digest: size for (digest, _), size in files.items()}
+    await fetch(fleet, lender, [(digest, executable, sizes.get(digest, -1)) for digest, executable in lacking_here.items()], folder)
     manifest = (folder / release).stat().st_size
     return Loan(
         lender, number, kept["document"], kept["env"], ((release, False, manifest), *((*blob, size) for blob, size in files.items()))

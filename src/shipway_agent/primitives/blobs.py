@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from typing import Any, Dict, Iterable, Mapping, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Sequence, Tuple
 
 from shipway_agent.body import Parts
 from shipway_agent.errors import AgentError, naming
@@ -50,6 +50,19 @@ def get(root: Root, args: Mapping[str, Any]) -> Dict[str, Any]:
             return {"size": os.fstat(fd).st_size, "data": base64.b64encode(data).decode()}
         finally:
             os.close(fd)
+
+
+def get_many(root: Root, args: Mapping[str, Any]) -> Dict[str, Any]:
+    """The contents of blobs, in order: {"data": [base64]}, as many of them as PART_BYTES hold. Raises Missing."""
+    found: List[str] = []
+    room = PART_BYTES
+    for digest, executable in args["blobs"]:
+        answer = get(root, {"digest": digest, "executable": executable})
+        room -= int(answer["size"])
+        if room < 0:
+            break
+        found.append(answer["data"])
+    return {"data": found}
 
 
 def digest_of_file(fd: int) -> Tuple[str, int]:
