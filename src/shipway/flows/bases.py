@@ -51,14 +51,18 @@ class Bases:
         served = {name: fact.live for name, fact in facts.items()}
         self._live = {name: (str(live.get("release", "")), str(live.get("commit", ""))) for name, live in served.items() if live}
         for release, commit in {*self._live.values()}:
-            if release not in self._known and release != self._made.release.digest:
-                looking = asyncio.to_thread(earlier, self._repository, self._made.release, self._subdirectory, commit, release)
-                self._known[release] = asyncio.ensure_future(looking)
+            self._look(release, commit)
 
     def know(self, fleet: Fleet, host: str, release: str, commit: str) -> None:
         """The same of one host that said so itself; "" for nothing."""
         self._fleet = fleet
         self._live[host] = release, commit
+        self._look(release, commit)
+
+    def _look(self, release: str, commit: str) -> None:
+        if release not in self._known and release != self._made.release.digest:
+            looking = asyncio.to_thread(earlier, self._repository, self._made.release, self._subdirectory, commit, release)
+            self._known[release] = asyncio.ensure_future(looking)
 
     async def of(self, host: str) -> Base | None:
         """What that host serves; None where it serves nothing, or the very release that is to come, or nobody knows its manifest."""
