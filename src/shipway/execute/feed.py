@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from shipway.execute.feed_keys import credentials
 from shipway.execute.fleet import Fleet, Outcomes
 from shipway.execute.telling import Tell
-from shipway.model.errors import HostRefused
+from shipway.model.errors import HostError, HostRefused
 from shipway.model.intent import Host
 from shipway.model.whereabouts import dialled, found_at
 from shipway_agent.feed import orders
@@ -76,11 +76,17 @@ class Source(Protocol):
         ...
 
 
-async def feed(fleet: Fleet, kept: Mapping[str, AbstractSet[str]], source: Source, tell: Tell) -> Outcomes[Fed]:
+async def feed(
+    fleet: Fleet,
+    kept: Mapping[str, AbstractSet[str]],
+    source: Source,
+    tell: Tell,
+    on_error: Callable[[HostError], None] = lambda error: None,
+) -> Outcomes[Fed]:
     """Feed these hosts, all of which want all that `source` has; `kept` are the digests of parcels that a cut left on each of them.
 
     Answers how each was fed, and the error of each that could not be: HostRefused where it could not keep what came (its disk), or said
-    nonsense (code `feed`). Raises what `source` raises.
+    nonsense (code `feed`). `on_error` hears of each at once, while the others are still fed. Raises what `source` raises.
     """
     loop = asyncio.get_running_loop()
     keys = await asyncio.to_thread(credentials, [str(number) for number in range(len(kept))])
@@ -93,9 +99,12 @@ async def feed(fleet: Fleet, kept: Mapping[str, AbstractSet[str]], source: Sourc
         try:
             hear = partial(feeding.hear, host)
             answer = await fleet.call(name, "feed", args, body=host.body, on_event=hear, timeout_seconds=FEED_SECONDS, again=False)
+            return feeding.read_answer(host, answer)
+        except HostError as error:
+            on_error(error)
+            raise
         finally:
             feeding.gone(host)
-        return feeding.read_answer(host, answer)
 
     gather = loop.call_later(GATHER_SECONDS, feeding.introduce)
     naming = asyncio.ensure_future(feeding.name_all())

@@ -10,6 +10,7 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from shipway.execute.company import Company
@@ -17,7 +18,7 @@ from shipway.execute.feed import Fed, feed
 from shipway.execute.fleet import Fleet, Outcomes
 from shipway.execute.load import Load
 from shipway.execute.telling import Tell
-from shipway.model.errors import HostRefused
+from shipway.model.errors import HostError, HostRefused
 from shipway_agent.parcel import RAW, RECORD, ZLIB
 
 LACK_SECONDS = 60.0
@@ -85,20 +86,37 @@ Wanted = tuple[tuple[Blob, ...], str, bytes]
 class Feeding:
     """One feeding that several hosts wait for. It ends early when nobody waits for it any more."""
 
-    def __init__(self, work: Coroutine[Any, Any, Outcomes[Fed]]) -> None:
-        self._task = asyncio.ensure_future(work)
+    def __init__(self, begin: Callable[[Callable[[HostError], None]], Coroutine[Any, Any, Outcomes[Fed]]]) -> None:
+        """`begin` gets whom to tell of a host that is out of it."""
+        self._task = asyncio.ensure_future(begin(self._lose))
+        self._lost: dict[str, HostError] = {}
+        self._changed = asyncio.Event()
+        self._task.add_done_callback(lambda task: self._changed.set())
         self._waiting = 0
 
-    async def ended(self) -> Outcomes[Fed]:
-        """How it ended. Raises what it raised."""
+    async def ended(self, name: str) -> Fed | HostError:
+        """How it ended for this host: with its error at once, for its link is to be opened again before its lease runs out.
+
+        Raises what the feeding raised.
+        """
         self._waiting += 1
         try:
-            return await asyncio.shield(self._task)
+            while not self._task.done() and name not in self._lost:
+                self._changed.clear()
+                await self._changed.wait()
+            if name in self._lost:
+                return self._lost[name]
+            outcomes = self._task.result()
+            return outcomes.errors[name] if name in outcomes.errors else outcomes.answers[name]
         finally:
             self._waiting -= 1
             if not self._waiting and not self._task.done():
                 self._task.cancel()
                 await asyncio.gather(self._task, return_exceptions=True)
+
+    def _lose(self, error: HostError) -> None:
+        self._lost[error.host] = error
+        self._changed.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,14 +227,16 @@ class Delivery:
             return None, kept
         feeding = self._feedings.get(load)
         if feeding is None:
-            feeding = self._feedings[load] = Feeding(feed(self._fleet, {one: self._kept[one] for one in together}, load, self._tell))
-        outcomes = await feeding.ended()
-        error, fed = outcomes.errors.get(name), outcomes.answers.get(name)
-        if isinstance(error, HostRefused) and error.code != "feed":
-            raise error
-        if fed is not None and fed.whole:
+            kept_of = {one: self._kept[one] for one in together}
+            feeding = self._feedings[load] = Feeding(partial(feed, self._fleet, kept_of, load, self._tell))
+        fed = await feeding.ended(name)
+        if isinstance(fed, HostRefused) and fed.code != "feed":
+            raise fed
+        if isinstance(fed, Fed) and fed.whole:
             return fed, frozenset(load.names())
-        return fed, frozenset((await self._fleet.call(name, "lack", timeout_seconds=LACK_SECONDS))["parcels"])
+        return fed if isinstance(fed, Fed) else None, frozenset(
+            (await self._fleet.call(name, "lack", timeout_seconds=LACK_SECONDS))["parcels"]
+        )
 
     def _load(self, wanted: Wanted) -> Load:
         blobs, base, packing = wanted
