@@ -94,7 +94,9 @@ HOSTS: Mapping[str, Advice] = {
     "body": Advice("what arrived is not what was announced", "{again}"),
     "digest": Advice("a digest is none", REPORT),
     "manifest": Advice("the list of the release's files is not as it must be", "{again}; if it stays, " + REPORT),
-    "packing": Advice("the agent cannot unpack that", VERSIONS),
+    "parcel": Advice("what arrived cannot be unpacked", "{again}; if it stays, " + REPORT),
+    "parcel-gone": Advice("a part that had arrived is not there any more, or is damaged", "{again} sends it anew"),
+    "feed": Advice("it cannot take part where hosts pass content on to each other", "{again}; what it lacks is sent to it straight"),
     "shadowed": Advice(
         "the release would hide a shared path", "remove what is named from the commit (git rm --cached), commit, then {deploy}"
     ),
