@@ -13,7 +13,7 @@ from shipway.model.release import Release
 from shipway.plan import steps
 from shipway.plan.activation import finishes, lead_of, start_wave, switches, verifications, votes, with_files
 from shipway.plan.batches import batches, once_more
-from shipway.plan.documents import deployment_document, env_document, generation_document, same_generation
+from shipway.plan.documents import deployment_document, env_document, generation_document, member_addresses, same_generation
 from shipway.plan.facts import left_out_notes, open_notes, peer_notes
 from shipway.plan.front import certificate_notes, proxy_step
 from shipway.plan.gates import pass_gates
@@ -48,6 +48,7 @@ def plan_deploy(
     hosts = sorted(intent.environment.hosts, key=lambda host: host.name)
     lead = lead_of(hosts)
     made = facts[lead.name].hello.clock
+    before, everybody = kept(facts), member_addresses(intent)
     wanted = {
         h.name: generation_document(
             intent,
@@ -59,7 +60,8 @@ def plan_deploy(
             who=who,
             made=made,
             platform=facts[h.name].hello.platform,
-            kept=kept(facts),
+            kept=before,
+            members=everybody,
         )
         for h in hosts
     }

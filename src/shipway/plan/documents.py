@@ -42,11 +42,12 @@ def generation_document(
     made: float,
     platform: str = "",
     kept: Mapping[str, Any] | None = None,
+    members: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What `host` keeps of its generation `number`. `made` is seconds since the epoch. Values of the environment are never in it:
 
     `env_digests` holds a salted digest of each, so that a later plan can tell which one changed. `platform` is the host's, `kept`
-    are keys of the generation before that hold on (plan/standing.py).
+    are keys of the generation before that hold on (plan/standing.py), `members` what `member_addresses` makes, once for all hosts.
     """
     scaled = {
         process.name: {"instances": process.instances, "file": process.scaled_from}
@@ -76,7 +77,7 @@ def generation_document(
         "domains": list(intent.environment.domains),
         "env_salt": deployment,
         "env_digests": env_digests(env_document(intent, host), deployment),
-        "members": member_addresses(intent),
+        "members": member_addresses(intent) if members is None else members,
         **({"toolchains": tools} if (tools := tool_table(release, platform)) else {}),
         **({"jobs": jobs} if (jobs := job_table(intent)) else {}),
         **({"scaled": scaled} if scaled else {}),
