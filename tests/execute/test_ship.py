@@ -172,7 +172,6 @@ def test_a_link_that_breaks_costs_only_what_was_on_its_way(tmp_path: Path) -> No
     assert ground.holds(freight)
     assert "lost" in [event.kind for event in ground.told]
     assert shipped["sent"] < 1.9 * 8_000_000
-    assert not (tmp_path / "a" / "parcels").exists(), "what is unpacked is not kept twice"
 
 
 def test_another_command_goes_on_where_one_was_cut_off(tmp_path: Path) -> None:

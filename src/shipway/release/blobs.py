@@ -18,12 +18,6 @@ class BlobSource:
         self._repository = repository
         self.release = release
 
-    def wanted(self) -> Iterator[tuple[str, bool, int]]:
-        """Digest, executable, size in bytes of every blob that a host needs, each once; the manifest comes last."""
-        files = [entry for entry in self.release.entries if entry.kind in ("file", "executable")]
-        yield from dict.fromkeys((entry.digest, entry.kind == "executable", entry.size) for entry in files)
-        yield self.release.digest, False, len(self.manifest())
-
     def manifest(self) -> bytes:
         """The manifest blob."""
         return manifest.write(self.release.entries)
