@@ -39,9 +39,14 @@ def _overheads(result: Result) -> Iterator[Judged]:
         yield Judged(where, f"at most {_part(of_script)} the script's", mine, _times(script, of_script), "s")
         if of_tools is not None:
             yield Judged(where, f"at most {_part(of_tools)} any tool's", mine, _times(_best(result, line, hosts), of_tools), "s")
-    near, far = (result.figure(_overhead, US, line, 1, "small") for line in ("lan", "rtt40"))
-    trips = None if near is None or far is None else (far - near) / 0.04
-    yield Judged("round trips of a small change, 1 host: what 40 ms more each cost", "at most 15", trips, 15.0, "")
+    trips, login = _trips(result, US, "small"), _trips(result, "logins", "logins")
+    alone = "" if login is None else f" (a bare login: {login:.0f})"
+    yield Judged("round trips of a small change, 1 host: what 40 ms more each cost", f"at most 15{alone}", trips, 15.0, "")
+
+
+def _trips(result: Result, contestant: str, step: str) -> float | None:
+    near, far = (result.figure(_overhead, contestant, line, 1, step) for line in ("lan", "rtt40"))
+    return None if near is None or far is None else (far - near) / 0.04
 
 
 def _nothing(result: Result) -> Iterator[Judged]:

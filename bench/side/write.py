@@ -1,6 +1,6 @@
 """Results of bin/bench in, the tables of README.md and docs/performance.md out, between their markers; nothing there is written by hand.
 
-python -m bench.side.write FILE.json …: the cells of all files together.
+python -m bench.side.write FILE.json … [PROFILE.md]: the cells of all files together, and what `bin/bench --profile` printed.
 """
 
 from __future__ import annotations
@@ -19,11 +19,26 @@ BEGIN, END = "<!-- bin/bench: {} -->", "<!-- bin/bench: end -->"
 
 def main(words: Sequence[str]) -> int:
     """Write both pages. Raises ValueError where a page has no marker of a name."""
-    result = together([read(Path(word)) for word in words])
+    result = together([read(Path(word)) for word in words if word.endswith(".json")])
+    profiles = "".join(Path(word).read_text(encoding="utf-8") for word in words if word.endswith(".md"))
     write(ROOT / "README.md", {"short": ["", *short_table(result), "", _about(result), ""]})
     parts = {"about": ["", _about(result), ""], "goals": ["", *goal_table(judged(result)), ""], "growth": [*growth_table(result), ""]}
+    if profiles:
+        parts["profile"] = list(hottest(profiles))
     write(ROOT / "docs/performance.md", {**parts, "all": [*tables(result), ""]})
     return 0
+
+
+HOTTEST = (("first", "operator"), ("small", "serve"), ("status", "operator"))
+"""Step and program of the three paths where most time goes."""
+
+
+def hottest(profiles: str) -> Iterator[str]:
+    """Their tables, of what `bin/bench --profile` printed for these steps."""
+    for step, program in HOTTEST:
+        of_step = profiles.partition(f"### {step}\n")[2].partition("\n### ")[0]
+        of_program = of_step.partition(f"#### {program}")[2].partition("\n#### ")[0]
+        yield f"\n### `{step}`: {program}{of_program.rstrip()}"
 
 
 def together(results: Sequence[Result]) -> Result:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.side.machine import ROOT
-from bench.side.write import BEGIN, END, short_table, together, write
+from bench.side.write import BEGIN, END, hottest, short_table, together, write
 from tests.bench.test_goals import CELL, SCRIPT, result
 
 
@@ -25,7 +25,9 @@ def test_a_page_without_the_marker_is_refused(tmp_path: Path) -> None:
         write(tmp_path / "page.md", {"short": ["new"]})
 
 
-@pytest.mark.parametrize(("page", "names"), [("README.md", ["short"]), ("docs/performance.md", ["about", "goals", "growth", "all"])])
+@pytest.mark.parametrize(
+    ("page", "names"), [("README.md", ["short"]), ("docs/performance.md", ["about", "goals", "growth", "profile", "all"])]
+)
 def test_our_pages_have_the_markers(page: str, names: list[str]) -> None:
     text = (ROOT / page).read_text()
     assert [name for name in names if BEGIN.format(name) not in text] == []
@@ -44,3 +46,15 @@ def test_several_results_are_one_with_the_span_of_their_loads() -> None:
     both = together(parts)
     assert both.cells == [CELL, SCRIPT]
     assert both.about["load"] == "0.5 to 11.0"
+
+
+def test_of_a_profile_the_three_hottest_paths_are_shown() -> None:
+    steps = [
+        f"\n### {step}\n\n#### operator: 1 s\n\n| {step} |\n\n#### serve on the first host: 2 s\n\n| host {step} |"
+        for step in ("first", "small", "status")
+    ]
+    assert list(hottest("\n".join(steps))) == [
+        "\n### `first`: operator: 1 s\n\n| first |",
+        "\n### `small`: serve on the first host: 2 s\n\n| host small |",
+        "\n### `status`: operator: 1 s\n\n| status |",
+    ]
