@@ -60,6 +60,14 @@ class Fed:
     whole: bool
 
 
+class Clock(Protocol):
+    """What is needed of an event loop."""
+
+    def time(self) -> float: ...
+
+    def call_later(self, delay: float, callback: Callable[[], object], /) -> asyncio.TimerHandle: ...
+
+
 class Source(Protocol):
     """Parcels in order, as they are made (load.py)."""
 
@@ -165,19 +173,19 @@ class _Fledgling:
 class _Feeding:
     """Who has what, who gets what next. Everything happens on the loop; `hear` and `gone` are what moves it."""
 
-    def __init__(self, hosts: Sequence[_Fledgling], source: Source, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, hosts: Sequence[_Fledgling], source: Source, clock: Clock) -> None:
         self.hosts = hosts
         self.by_name = {host.host.name: host for host in hosts}
         self._by_number = {host.number: host for host in hosts}
         self._source = source
         self._places: dict[str, int] = {}
-        self._loop = loop
+        self._clock = clock
         self._queue: deque[str] = deque()
         self._sent_at: dict[str, float] = {}
         self._took: deque[float] = deque(maxlen=LAST)
         self._timers: set[asyncio.TimerHandle] = set()
         self._together = False
-        self._met_at = loop.time()
+        self._met_at = clock.time()
 
     def peers_of(self, host: _Fledgling) -> list[_Fledgling]:
         """All others, or, of many, those at distances 1, 2, 4, 8 … on either side, so that all are few steps apart."""
@@ -225,8 +233,8 @@ class _Feeding:
             digest = str(event["parcel"])
             host.has.add(digest)
             if host.on_way == digest:
-                took = self._loop.time() - host.sent_at
-                self._sent_at[digest] = self._loop.time()
+                took = self._clock.time() - host.sent_at
+                self._sent_at[digest] = self._clock.time()
                 self._took.append(took)
                 host.spent_seconds += took
                 host.on_way = None
@@ -245,7 +253,7 @@ class _Feeding:
     def introduce(self) -> None:
         """Tell every host that listens where those listen that it takes from, as far as it does not know it yet."""
         if not self._together:
-            self._together, self._met_at = True, self._loop.time()
+            self._together, self._met_at = True, self._clock.time()
         for host in self.hosts:
             if not host.listening or host.gone:
                 continue
@@ -292,7 +300,7 @@ class _Feeding:
 
     def _owe(self, host: _Fledgling, digests: Iterable[str]) -> None:
         """It asks for what nobody brought to it: one that has peers waits for what is on its way to one of them."""
-        now = self._loop.time()
+        now = self._clock.time()
         patience = max(RESCUE_SECONDS, RESCUE_TIMES * median(self._took)) if self._took else inf
         for digest in digests:
             if digest not in self._places or digest in host.owed or digest == host.on_way:
@@ -321,11 +329,11 @@ class _Feeding:
                 yield min(takers, key=lambda host: host.spent_seconds), digest
 
     def _send(self, host: _Fledgling, digest: str) -> None:
-        now = self._loop.time()
+        now = self._clock.time()
         host.on_way, host.sent_at = digest, now
         self._sent_at[digest] = now
         host.say(self._content(digest))
-        timer = self._loop.call_later(SLOW_SECONDS, self.move)
+        timer = self._clock.call_later(SLOW_SECONDS, self.move)
         self._timers.add(timer)
 
     def _content(self, digest: str) -> Iterator[bytes]:
@@ -333,7 +341,7 @@ class _Feeding:
         yield from orders.content(digest, self._source.data(self._places[digest]))
 
     def _keeps_others(self, host: _Fledgling) -> bool:
-        return host.on_way is not None and not host.gone and self._loop.time() - host.sent_at < SLOW_SECONDS
+        return host.on_way is not None and not host.gone and self._clock.time() - host.sent_at < SLOW_SECONDS
 
     def _others_have(self, digest: str, host: _Fledgling) -> bool:
         others = (other for other in self.hosts if other is not host and not other.gone)

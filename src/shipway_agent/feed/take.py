@@ -22,8 +22,8 @@ CONNECT_SECONDS = 2.0
 HANDSHAKE_SECONDS = 10.0
 """What it gets to show its certificate: many do so at once, on a machine that is busy. Nobody else waits for it."""
 
-STALL_SECONDS = 3.0
-"""A peer from which no byte comes for so long is given up."""
+STALL_SECONDS = 10.0
+"""A peer from which no byte comes for so long is given up; what it was asked for comes from another much earlier (shelf.py)."""
 
 WAIT_SECONDS = 0.5
 """How long a peer is asked to wait for something new: then we look whether it has what another did not bring."""
