@@ -25,7 +25,7 @@ from shipway_agent.group import MARKER
 from shipway_agent.inherited import FIXED_TIME, build_environment
 from shipway_agent.manifest import Entry, digest_of, shown
 from shipway_agent.orphans import end, marker_for, orphans
-from shipway_agent.primitives import Context, blobs, facts, intake, toolchains, trees
+from shipway_agent.primitives import Context, blobs, facts, intake, parcels, toolchains, trees
 from shipway_agent.primitives.tasks import Runner
 from shipway_agent.root import Root
 from shipway_agent.surroundings import PATH
@@ -37,7 +37,7 @@ KEY = "build"
 """What its output and its processes are known by."""
 
 UNUSED_SECONDS = 30 * 86400
-"""What no build has used for so long is forgotten: results, and content of commits."""
+"""What no build has used for so long is forgotten: results, content of commits, tools."""
 
 LOOK_SECONDS = 0.2
 TOLD = 50
@@ -81,7 +81,7 @@ def build(call: Call) -> Dict[str, Any]:
         made = _made(call, folder, inputs)
         with call.root.at(DONE, create=True, mode=0o700) as done:
             done.write(inputs, json.dumps(made).encode())
-        _forget_unused(call.root)
+        _forget_unused(call.context())
         return {**made, "reused": False}
 
 
@@ -91,7 +91,10 @@ def _made(call: Call, folder: Folder, inputs: str) -> Dict[str, Any]:
     places = []
     for tool in args.get("tools") or []:
         toolchains.make(context, tool)
-        places.append(f"{call.root.path}/{toolchains.FOLDER}/{tool['place']}/bin")
+        place = f"{call.root.path}/{toolchains.FOLDER}/{tool['place']}"
+        with naming(place):
+            os.utime(place)
+        places.append(f"{place}/bin")
     with folder.workshop() as work:
         with work.at("tree", create=True) as tree:
             _check_out(call.root, tree, entries)
@@ -305,12 +308,17 @@ def _say(call: Call, line: str) -> None:
     call.emit({"event": "output", "key": KEY, "line": line})
 
 
-def _forget_unused(root: Root) -> None:
+def _forget_unused(context: Context) -> None:
     """What is used has the time of its last use."""
-    before = time.time() - UNUSED_SECONDS
-    for path in (DONE, *(f"{intake.FOLDER}/{shelf}" for shelf in root.names(intake.FOLDER) if not shelf.startswith("."))):
-        with root.at(path, create=True) as folder:
-            for name in folder.names():
-                info = folder.stat(name)
-                if info is not None and stat.S_ISREG(info.st_mode) and info.st_mtime < before:
-                    folder.unlink(name)
+    root, before = context.root, time.time() - UNUSED_SECONDS
+    shelves = [f"{intake.FOLDER}/{shelf}" for shelf in root.names(intake.FOLDER) if not shelf.startswith(".")]
+    for path in (FOLDER, DONE, parcels.FOLDER, *shelves):
+        for name in root.names(path):
+            info = root.stat(f"{path}/{name}")
+            if info is not None and stat.S_ISREG(info.st_mode) and info.st_mtime < before:
+                root.unlink(f"{path}/{name}")
+    for place in root.names(toolchains.FOLDER):
+        info = root.stat(f"{toolchains.FOLDER}/{place}")
+        if info is not None and info.st_mtime < before:
+            root.remove(f"{toolchains.FOLDER}/{place}")
+            context.journal.set_meta(toolchains.TOOL + place, None)

@@ -40,6 +40,15 @@ class Host:
             blobs.keep(call.root, wanted, [b"".join(contents.values())])
         return digest(data)
 
+    def tool(self, name: str, text: str) -> dict[str, str]:
+        """A tool with one program, whose blobs are here."""
+        content = text.encode()
+        data = manifest.write([Entry(manifest.EXECUTABLE, f"bin/{name}".encode(), digest(content), len(content))])
+        with self.call({}) as call:
+            wanted = [(digest(content), True, len(content)), (digest(data), False, len(data))]
+            blobs.keep(call.root, wanted, [content + data])
+        return {"place": f"{name}-1.0-{digest(data)[:16]}", "manifest": digest(data)}
+
     def call(self, args: Mapping[str, Any]) -> Call:
         return Call(Place(self.root, "", "build-host", ""), dict(args), (), lambda event: self.lines.append(event["line"]), self.ended)
 
@@ -159,6 +168,15 @@ def test_two_at_once_are_one(host: Host, tmp_path: Path) -> None:
         thread.join(60)
     assert sorted(answer["reused"] for answer in answers) == [False, True]
     assert (tmp_path / "count").read_text() == "one\n"
+
+
+def test_tools_come_first_in_path_and_go_when_no_build_has_used_them_for_long(host: Host) -> None:
+    tool = host.tool("node", "#!/bin/sh\necho a node of our own\n")
+    tree = host.tree(a="1")
+    assert host.made(host.build(tree, "node > out", tools=[tool]))["out"][1] == b"a node of our own\n"
+    os.utime(Path(host.root.path, "toolchains", tool["place"]), (0, 0))
+    host.build(tree, "echo none > out", inputs=digest(b"without"))
+    assert host.root.names("toolchains") == []
 
 
 def test_what_nothing_used_for_long_is_forgotten(host: Host) -> None:
