@@ -15,7 +15,7 @@ from tests.faults.case import Case, Family, Group
 from tests.faults.drive import Drive
 from tests.faults.ground import ROOT, Ground
 from tests.faults.groups.host import SUPERVISOR, kill, running
-from tests.faults.groups.network import BOOT_SECONDS, HANG_SECONDS, back, converges, told_in_full, wait_alone
+from tests.faults.groups.network import BOOT_SECONDS, HANG_SECONDS, back, converges, stages_of, told_in_full, wait_alone
 from tests.faults.moments import Fault
 from tests.faults.power.losses import judge, losses
 from tests.faults.power.platter import Platter
@@ -62,7 +62,7 @@ STAGES = (
     "done switch",
     "done prove",
     "before decide:tell",
-    "before run:retire",
+    "before run:acknowledged",
 )
 BACK_STAGES = ("started generation", "before run:switch", "done switch")
 """Those of a rollback that can end otherwise: nothing travels."""
@@ -73,7 +73,7 @@ def fills(ground: Ground) -> Iterable[Case]:
     for what in ("bytes", "inodes"):
         for host, role in roles(ground):
             yield Case(f"no {what} on {role} before", _full_before(host, what))
-            for stage in (*STAGES, *(["before decide:commit"] if host == ground.lead else [])):
+            for stage in stages_of(STAGES, host, ground.lead):
                 for dies, died in ((False, ""), (True, " the driver dies")):
                     run = _fills(host, what, "deploy", stage, driver_dies=dies)
                     yield Case(f"no {what} left on {role},{died} {stage}", run, f"{role} {what} {stage}")
@@ -169,7 +169,7 @@ def read_only(ground: Ground) -> Iterable[Case]:
     """The kernel takes the right to write from a file system that met an error; a reboot, which has it checked, gives it back."""
     for host, role in roles(ground):
         yield Case(f"{role} cannot write before", _spoilt_before(host))
-        for stage in (*STAGES, *(["before decide:commit"] if host == ground.lead else [])):
+        for stage in stages_of(STAGES, host, ground.lead):
             for dies, died in ((False, ""), (True, " the driver dies")):
                 run = _spoilt(host, "deploy", stage, driver_dies=dies)
                 yield Case(f"{role} cannot write any more,{died} {stage}", run, f"{role} {stage}")
@@ -220,7 +220,7 @@ def mend(trial: Trial, host: str) -> None:
 def unsynced(ground: Ground) -> Iterable[Case]:
     """The power fails at every stage, and what the agent had not synced by then is lost: all of it, the later half, or any part."""
     for host, role in roles(ground):
-        for stage in (*STAGES, *(["before decide:commit", "after decide:commit"] if host == ground.lead else [])):
+        for stage in (*stages_of(STAGES, host, ground.lead), *(["after decide:commit"] if host == ground.lead else [])):
             for what in ("all", "the later half", "a drawn part"):
                 name = f"{role} loses its power and {what} of what it had not synced, {stage}"
                 yield Case(name, _lost(host, stage, what), f"{role} {stage}")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from tests.faults.case import Case, Family, Group
 from tests.faults.ground import ROOT, Ground
-from tests.faults.groups.network import BOOT_SECONDS, STAGES, back, converges, told_in_full
+from tests.faults.groups.network import BOOT_SECONDS, STAGES, back, converges, stages_of, told_in_full
 from tests.faults.moments import Fault
 from tests.faults.trial import Trial
 from tests.stories.proof import visit
@@ -19,7 +19,7 @@ PROXY = "caddy run "
 
 def powers(ground: Ground) -> Iterable[Case]:
     for host, role in ((ground.lead, "the lead"), (ground.names[-1], "a member")):
-        for stage in STAGES:
+        for stage in stages_of(STAGES, host, ground.lead):
             yield Case(f"{role} loses its power, {stage}", _power(host, f"{host} {stage}"))
 
 
@@ -43,7 +43,7 @@ def _power(host: str, moment: str) -> Callable[[Trial], None]:
 
 def supervisors(ground: Ground) -> Iterable[Case]:
     for host, role in ((ground.lead, "the lead"), (ground.names[-1], "a member")):
-        for stage in STAGES:
+        for stage in stages_of(STAGES, host, ground.lead):
             yield Case(f"{role} loses its supervisor, {stage}", _loses(host, f"{host} {stage}", SUPERVISOR, serves=True))
 
 

@@ -29,7 +29,7 @@ STAGES = (
     "started prove",
     "done prove",
     "before decide:tell",
-    "before run:retire",
+    "before run:acknowledged",
 )
 """Between any two of these nothing is different for a host that hears nobody."""
 
@@ -41,12 +41,16 @@ HANG_SECONDS = 115.0
 """No command may take longer than this with one host that is silent: it is the sum of all bounds that it tells."""
 
 
+def stages_of(stages: Iterable[str], host: str, lead: str) -> Iterable[str]:
+    """Those of one host: a lead decides and is not told, and whoever is told decides nothing."""
+    return ["before decide:commit" if stage == "before decide:tell" and host == lead else stage for stage in stages]
+
+
 def cuts(ground: Ground) -> Iterable[Case]:
     """The lead and another host, at each stage, from the operator and from everybody."""
     lead, member = ground.names[0], ground.names[-1]
     for host in (lead, member):
-        stages = (*STAGES, "before decide:commit") if host == lead else STAGES
-        for stage in stages:
+        for stage in stages_of(STAGES, host, lead):
             for whom in (OPERATOR, EVERYBODY):
                 role = "the lead" if host == lead else "a member"
                 yield Case(f"{role} is cut off from {whom}, {stage}", _cut(host, f"{host} {stage}", whom))
