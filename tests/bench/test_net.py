@@ -14,6 +14,7 @@ pytestmark = [
     pytest.mark.hosts,
     pytest.mark.alone,
     pytest.mark.skipif(groups.why_not() is not None, reason=groups.why_not() or ""),
+    pytest.mark.skipif(not Path("/dev/net/tun").exists(), reason="a line with a delay needs /dev/net/tun"),
 ]
 
 
