@@ -1,7 +1,8 @@
 """One line of JSON on stdin in; the agent's file stored, checked and running in our place out.
 
 It is sent as text ahead of the agent, so it imports nothing of ours and runs on Python 3.6 to say that this is too old. The line is
-{"root", "proxy", "name", "hash", "size"}; the answer is the mark, then HAVE, LACK (the file follows), or NO with a code and a reason.
+{"root", "proxy", "name", "hash", "size"}; the answer is the mark, then HAVE, LACK (the file follows, packed to `size` bytes), or NO with a
+code and a reason.
 """
 
 import hashlib
@@ -9,6 +10,7 @@ import json
 import os
 import stat
 import sys
+import zlib
 
 MARK = "SHIPWAY-BOOT 1"
 OLDEST = (3, 9)
@@ -36,7 +38,7 @@ def arrive() -> None:
         say("HAVE")
     else:
         say("LACK")
-        data = read_exactly(min(ask["size"], LARGEST_AGENT))
+        data = unpacked(read_exactly(min(ask["size"], LARGEST_AGENT)))
         if digest(data) != ask["hash"]:
             raise No("cut", "what arrived is not the agent that was sent")
         store(inside, name, data, path)
@@ -61,6 +63,14 @@ def read_exactly(size: int) -> bytes:
         parts.append(part)
         size -= len(part)
     return b"".join(parts)
+
+
+def unpacked(data: bytes) -> bytes:
+    """What was packed, no more of it than an agent can be; nothing where it is damaged."""
+    try:
+        return zlib.decompressobj().decompress(data, LARGEST_AGENT)
+    except zlib.error:
+        return b""
 
 
 def read_line() -> bytes:

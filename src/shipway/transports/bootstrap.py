@@ -44,12 +44,12 @@ async def arrive(link: Link, host: Host, *, root: str, proxy: str) -> None:
     """Bring and start the agent. Raises NoAgent, OSError, or Unreachable where the host itself says no (codes root, no-python, cut)."""
     agent = bundle()
     if await _enter(link, host, root, proxy, "serve") != b"HAVE":
-        ask = {"root": root, "proxy": proxy, "name": host.name, "hash": agent.hash, "size": len(agent.data)}
+        ask = {"root": root, "proxy": proxy, "name": host.name, "hash": agent.hash, "size": len(agent.packed)}
         link.post(_packed("arrive.py") + json.dumps(ask).encode() + b"\n")
         await _skip_noise(link)
         word = await _line(link)
         if word == b"LACK":
-            await link.send(agent.data)
+            await link.send(agent.packed)
         elif word != b"HAVE":
             raise _no(host, word)
     said = await _line(link)

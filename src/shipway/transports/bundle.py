@@ -6,6 +6,7 @@ import functools
 import hashlib
 import io
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,12 +27,17 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip file can hold; the same for every file, so that the clock is not part of the bytes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bundle:
-    """The agent as it travels: `data` is a zipapp for python3, `hash` its BLAKE2b in 64 hex digits, which is its name on hosts."""
+    """The agent: `data` is a zipapp for python3, `hash` its BLAKE2b in 64 hex digits, which is its name on hosts."""
 
     hash: str
     data: bytes
+
+    @functools.cached_property
+    def packed(self) -> bytes:
+        """It as it travels: packed as one, which is a third shorter than file by file, and only where a host lacks it."""
+        return zlib.compress(self.data, 9)
 
 
 @functools.cache
@@ -41,14 +47,16 @@ def bundle() -> Bundle:
 
 
 def pack(source: Path) -> Bundle:
-    """The zipapp of the package in the directory `source`: its `.py` files, sorted, deflated, with fixed times and modes."""
+    """The zipapp of the package in the directory `source`: its `.py` files, sorted, as they are, with fixed times and modes.
+
+    Not deflated: that took every command 50 ms, and its bytes, which name the agent, are another library's to choose.
+    """
     files = {f"shipway_agent/{path.relative_to(source).as_posix()}": path.read_bytes() for path in source.rglob("*.py")}
     files["__main__.py"] = ENTRY
     written = io.BytesIO()
-    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(files):
             member = zipfile.ZipInfo(name, EPOCH)
-            member.compress_type = zipfile.ZIP_DEFLATED
             member.create_system = 3  # UNIX, whatever system makes it
             member.external_attr = 0o644 << 16
             archive.writestr(member, files[name])
