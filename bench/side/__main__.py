@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--nets", type=_names(LINES), default=["lan", "rtt40"], help=f"of {', '.join(LINES)} (default: lan,rtt40)")
     parser.add_argument("--only", type=_names(CONTESTANTS), default=list(CONTESTANTS), help=f"of {', '.join(CONTESTANTS)} (default: all)")
     parser.add_argument("--steps", type=_names(STEPS), default=list(STEPS), help=f"of {', '.join(STEPS)} (default: all)")
-    parser.add_argument("--runs", type=int, default=1, help="how often everything is repeated; tables show the median (default: 1)")
+    parser.add_argument("--runs", type=int, default=1, help="how often everything is repeated; tables show the least (default: 1)")
     parser.add_argument(
         "--profile", action="store_true", help="where the time goes, of Shipway's operator and its first host's agent; no table"
     )

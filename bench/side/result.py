@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 
@@ -57,12 +56,12 @@ class Result:
     missing: Mapping[str, str] = field(default_factory=dict)
 
     def figure(self, of: Callable[[Cell], float | None], contestant: str, line: str, hosts: int, step: str) -> float | None:
-        """The median of the good cells; None where there is none."""
+        """The least of the good cells: what is more than that, other programs took. None where there is none."""
         wanted = (contestant, line, hosts, step, "")
         good = [cell for cell in self.cells if not cell.wrong]
         found = [of(cell) for cell in good if (cell.contestant, cell.line, cell.hosts, cell.step, cell.growth) == wanted]
         known = [figure for figure in found if figure is not None]
-        return median(known) if known else None
+        return min(known, default=None)
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
