@@ -46,7 +46,8 @@ def _overheads(result: Result) -> Iterator[Judged]:
 
 def _trips(result: Result, contestant: str, step: str) -> float | None:
     near, far = (result.figure(_overhead, contestant, line, 1, step) for line in ("lan", "rtt40"))
-    return None if near is None or far is None else (far - near) / 0.04
+    # Where the near one took longer, the machine was busier then, and the difference tells nothing.
+    return None if near is None or far is None or far < near else (far - near) / 0.04
 
 
 def _nothing(result: Result) -> Iterator[Judged]:

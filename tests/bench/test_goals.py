@@ -77,6 +77,11 @@ def test_round_trips_are_what_40_ms_more_each_make_of_the_time() -> None:
     assert trips.met is True
 
 
+def test_no_round_trips_are_told_where_the_near_line_was_the_slower_one() -> None:
+    goals = judged(result(CELL, replace(CELL, line="rtt40", wall_seconds=1.5)))
+    assert [goal.met for goal in goals if goal.what.startswith("round trips")] == [None]
+
+
 def test_the_tables_print_a_wrong_cell_as_wrong_and_never_as_fast() -> None:
     lines = list(tables(result(replace(CELL, wrong="b: VERSION is another version's"), SCRIPT)))
     assert [line for line in lines if line.startswith("| shipway | small | **wrong**: b: VERSION is another version's |")]
