@@ -73,8 +73,22 @@ def test_hosts_with_another_c_library_are_named_before_anything_is_fetched() -> 
     assert refused.value.code == "toolchain"
 
 
+def test_a_build_host_gets_those_of_its_own_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with mirror() as site:
+        site.files["index.json"] = b'[{"version": "v22.11.0"}]'
+        site.node("22.11.0", NODE, "linux-arm64")
+        brought = tools(site.url, [])
+        assert asyncio.run(brought.versions()) == ("node-22.11.0",)
+        (tree,) = asyncio.run(brought.on_build_host({"platform": "linux-aarch64", "libc": "glibc 2.36"}))
+        assert site.asked.count("index.json") == 1, "settled once"
+    assert (tree.platform, tree.version) == ("linux-aarch64", "22.11.0")
+    with pytest.raises(Refused, match="the build host has another C library"):
+        asyncio.run(brought.on_build_host({"platform": "linux-aarch64", "libc": ""}))
+
+
 def test_without_a_toolchain_nothing_is_asked() -> None:
     brought = Tools(Shipment("shop"), Tell(lambda event: None, lambda: 0.0))
     asyncio.run(brought.for_hosts(NOBODY, of({"b": ("linux-x86_64", "")})))
-    assert asyncio.run(brought.here()) == ()
+    assert asyncio.run(brought.here()) == asyncio.run(brought.on_build_host({"platform": "linux-x86_64", "libc": ""})) == ()
     assert brought.equipped(release(1)) == release(1)
