@@ -109,6 +109,12 @@ class Git:
                 said.seek(0)
                 raise GitFailed("cat-file", 128, said.read())
 
+    def sizes(self, oids: Iterable[str]) -> dict[str, int]:
+        """The size in bytes of those objects that are there, without reading them."""
+        said = self.ask("cat-file", "--batch-check=%(objectname) %(objectsize)", sent="".join(f"{oid}\n" for oid in oids).encode())
+        rows = (line.split() for line in said.decode("ascii", "replace").splitlines())
+        return {oid: int(size) for oid, size in rows if size.isdigit()}
+
     def _command(self, arguments: tuple[str, ...]) -> list[str]:
         options = [word for setting in (*_SETTINGS, *self.settings) for word in ("-c", setting)]
         return ["git", "--no-pager", "--literal-pathspecs", *self.where, *options, *arguments]

@@ -12,8 +12,10 @@ from shipway.model.intent import Intent, Shipment
 from shipway.model.release import Entry, Release, Source
 from shipway.release.blobs import BlobSource
 from shipway.release.build import Built, Elsewhere, build, platform_name
+from shipway.release.checkout import cache_directory
 from shipway.release.links import stray
 from shipway.release.refs import version_of
+from shipway.release.remembered import Contents
 from shipway.release.source import Repository, refused
 from shipway.release.tree import Faults, Tree, check_names, read_tree, shown
 from shipway_agent import manifest
@@ -45,7 +47,7 @@ def make_release(
     that fails, each naming everything at once. Setting `stop` ends a running build. `tools` come first in the build's PATH. With
     `elsewhere` a build runs there and not on this machine.
     """
-    tree = read_tree(repository, commit.commit, intent.subdirectory)
+    tree = read_tree(repository, commit.commit, intent.subdirectory, Contents(cache or cache_directory()))
     source = replace(commit, tree=tree.oid)
     built = _built(repository, source, tree, intent.shipment, on_line, cache, stop, tools, elsewhere)
     entries = _joined(tree, built, intent.shipment)

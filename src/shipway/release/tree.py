@@ -11,6 +11,7 @@ from shipway.model.release import Entry
 from shipway.release.content import chunks_of, digest_of
 from shipway.release.git import Blob
 from shipway.release.large_files import Pointer, read_pointer
+from shipway.release.remembered import Contents
 from shipway.release.source import Repository, refused
 from shipway.release.submodules import find_module, module_names
 from shipway_agent import manifest
@@ -59,8 +60,11 @@ class Faults:
         raise refused("tree", f"{count} of commit {commit[:12]} cannot be shipped", " ".join(hints), tuple(lines))
 
 
-def read_tree(repository: Repository, commit: str, subdirectory: str = ".") -> Tree:
-    """All paths below `subdirectory`, with submodules and large files in place of what stands for them. Raises Refused."""
+def read_tree(repository: Repository, commit: str, subdirectory: str = ".", remembered: Contents | None = None) -> Tree:
+    """All paths below `subdirectory`, with submodules and large files in place of what stands for them. Raises Refused.
+
+    Of objects that are `remembered` only the size is asked for.
+    """
     mode, oid = repository.find(commit, subdirectory)
     if mode != "040000":
         what = "is not a directory" if mode else "is not there"
@@ -73,7 +77,7 @@ def read_tree(repository: Repository, commit: str, subdirectory: str = ".") -> T
     items = [item for item in found if STAYS not in item.path.split("/")]
     check_names([item.path for item in items], faults)
     faults.settle(commit)
-    entries, blobs = _contents(items, repository, faults)
+    entries, blobs = _contents(items, repository, faults, remembered or Contents())
     faults.settle(commit)
     tree = Tree(oid, entries, blobs, oid if len(items) == len(found) else manifest.digest(manifest.write(entries)))
     if not tree.entries:
@@ -133,14 +137,13 @@ def check_names(paths: Collection[str], faults: Faults) -> None:
             above = above.rpartition("/")[0]
 
 
-def _contents(items: list[_Item], home: Repository, faults: Faults) -> tuple[tuple[Entry, ...], dict[str, str]]:
-    """Read every object once, in bulk, and name it by its content."""
+def _contents(items: list[_Item], home: Repository, faults: Faults, remembered: Contents) -> tuple[tuple[Entry, ...], dict[str, str]]:
     known: dict[tuple[Path, str], _Content] = {}
+    links = {item.oid for item in items if item.mode == "120000"}
     for directory, repository in {item.repository.directory: item.repository for item in items}.items():
         oids = dict.fromkeys(item.oid for item in items if item.repository.directory == directory)
         place = "" if repository is home else f":{directory}"
-        for blob in repository.git.blobs(oids):
-            known[directory, blob.oid] = _read(blob, place)
+        known |= {(directory, content.oid): content for content in _read_all(repository, oids, place, links, remembered)}
     entries: list[Entry] = []
     blobs: dict[str, str] = {}
     for item in items:
@@ -159,6 +162,7 @@ def _contents(items: list[_Item], home: Repository, faults: Faults) -> tuple[tup
 
 @dataclass(frozen=True, slots=True)
 class _Content:
+    oid: str
     digest: str
     size: int
     place: str
@@ -166,12 +170,24 @@ class _Content:
     pointer: Pointer | None = None
 
 
+def _read_all(
+    repository: Repository, oids: Collection[str], place: str, links: Collection[str], remembered: Contents
+) -> Iterator[_Content]:
+    """Read every object that is not remembered, in bulk, and name it by its content. One that is remembered must be there all the same."""
+    seen = remembered.of(oid for oid in oids if oid not in links)
+    sizes = repository.git.sizes(seen) if seen else {}
+    yield from (_Content(oid, digest, size, f"git:{oid}{place}") for oid, (digest, size) in seen.items() if sizes.get(oid) == size)
+    read = [_read(blob, place) for blob in repository.git.blobs(oid for oid in oids if sizes.get(oid, -1) != seen.get(oid, ("", 0))[1])]
+    remembered.add({one.oid: (one.digest, one.size) for one in read if one.pointer is None})
+    yield from read
+
+
 def _read(blob: Blob, place: str) -> _Content:
     """Its digest; of what is small, which links and pointers are, its content too."""
     if blob.size <= manifest.MOST_PATH_BYTES:
         content = blob.content()
-        return _Content(manifest.digest(content), blob.size, f"git:{blob.oid}{place}", content, read_pointer(content))
-    return _Content(digest_of(blob.chunks), blob.size, f"git:{blob.oid}{place}")
+        return _Content(blob.oid, manifest.digest(content), blob.size, f"git:{blob.oid}{place}", content, read_pointer(content))
+    return _Content(blob.oid, digest_of(blob.chunks), blob.size, f"git:{blob.oid}{place}")
 
 
 def _resolve(item: _Item, pointer: Pointer, faults: Faults) -> _Content:
@@ -179,5 +195,5 @@ def _resolve(item: _Item, pointer: Pointer, faults: Faults) -> _Content:
     if path is None or not pointer.describes(path):
         state = "is not on this machine" if path is None else f"is damaged in {path}"
         faults.add("large file", item.path, f"is a pointer of Git LFS, and its file {pointer.oid[:12]} {state}")
-        return _Content("", 0, "")
-    return _Content(digest_of(chunks_of(path)), pointer.size, str(path))
+        return _Content(item.oid, "", 0, "")
+    return _Content(item.oid, digest_of(chunks_of(path)), pointer.size, str(path))
