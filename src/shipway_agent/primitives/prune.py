@@ -98,11 +98,13 @@ def _remove_blobs(root: Root, tools: AbstractSet[str]) -> Tuple[int, int]:
         store.sweep()
         for shelf_name in store.names():
             with store.at(shelf_name) as shelf, naming(shelf.path):
+                before = count
                 for name in shelf.names():
                     info = shelf.stat(name)
                     if info is None or info.st_nlink > 1 or name in manifests:
                         continue
                     os.unlink(name, dir_fd=shelf.fd)
                     count, size = count + 1, size + info.st_size
-                shelf.sync()
+                if count > before:  # 256 syncs of nothing took a quarter of a second
+                    shelf.sync()
     return count, size

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import stat
+from contextlib import closing
 from functools import partial
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
@@ -219,7 +220,7 @@ def fill(root: Root, tree: Folder, release: str, entries: Sequence[Entry]) -> No
         by_directory[entry.path.rpartition(b"/")[0]].append(entry)
     lacking: List[List[Any]] = []
     flipped: List[Tuple[str, bool, str]] = []
-    with root.at(intake.FOLDER, create=True) as store:
+    with root.at(intake.FOLDER, create=True) as store, closing(_Shelves(store)) as shelves:
         for path in by_directory:
             with tree.at(path, create=True, mode=0o700, sync=False) as place, naming(place.path):
                 for entry in by_directory[path]:
@@ -228,7 +229,7 @@ def fill(root: Root, tree: Folder, release: str, entries: Sequence[Entry]) -> No
                         os.symlink(target_of(entry, release), name, dir_fd=place.fd)
                         continue
                     try:
-                        if not _link_file(store, place, name, entry):
+                        if not _link_file(shelves, place, name, entry):
                             flipped.append((entry.digest, entry.executable, shown(entry.path)))
                     except Missing:
                         lacking.append([entry.digest, entry.executable])
@@ -264,9 +265,28 @@ def _sealed(tree: Folder, path: bytes) -> int:
         return os.dup(place.fd)
 
 
-def _link_file(store: Folder, place: Folder, name: Name, entry: Entry) -> bool:
+class _Shelves:
+    """The shelves of the store, each opened once: a tree of 2,000 files asks 256 of them."""
+
+    def __init__(self, store: Folder) -> None:
+        self._store = store
+        self._open: Dict[str, Folder] = {}
+
+    def file(self, entry: Entry) -> int:
+        """A descriptor of the blob of an entry. Raises Missing."""
+        name = intake.shelf_of(entry.digest)
+        if name not in self._open:
+            self._open[name] = self._store.at(name)
+        return self._open[name].file(intake.name_of(entry.digest, entry.executable))
+
+    def close(self) -> None:
+        for shelf in self._open.values():
+            shelf.close()
+
+
+def _link_file(shelves: _Shelves, place: Folder, name: Name, entry: Entry) -> bool:
     """Link one blob into the tree; False when its content is not what its name says."""
-    blob = store.file(f"{intake.shelf_of(entry.digest)}/{intake.name_of(entry.digest, entry.executable)}")
+    blob = shelves.file(entry)
     try:
         digest, size = blobs.digest_of_file(blob)
         if (digest, size) != (entry.digest, entry.size):
