@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shipway.config.forms import read_env_name
 from shipway.config.secrets.age import MOST_BYTES
 from shipway.config.secrets.folder import ENDING, RECIPIENTS, Folder, place_of
 from shipway.flows.project import Project
@@ -60,6 +59,8 @@ def same(here: bytes | None, head: bytes | None) -> bool:
 
 def name_fault(name: str) -> str:
     """Why a variable cannot have this name; "" where it can."""
+    from shipway.config.forms import read_env_name  # brings pydantic, which most commands never need
+
     try:
         read_env_name(name)
     except ValueError as fault:
