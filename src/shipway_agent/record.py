@@ -19,26 +19,31 @@ else:
     class _Field:
         """What stands behind one name: a default, or what makes one."""
 
-        def __init__(self, default, default_factory, repr):
+        def __init__(self, default, default_factory=NOTHING, repr=True, compare=True, metadata=None):
             self.default, self.default_factory, self.repr = default, default_factory, repr
+            self.compare, self.metadata = compare, metadata
 
-    def field(*, default=NOTHING, default_factory=NOTHING, repr=True):
-        """A name's default where it is not a plain value, and whether it is shown."""
-        return _Field(default, default_factory, repr)
+    def field(*, default=NOTHING, default_factory=NOTHING, repr=True, compare=True, metadata=None):
+        """A name's default where it is not a plain value, whether it is shown and compared, and what else is known of it."""
+        return _Field(default, default_factory, repr, compare, metadata)
 
-    def dataclass(cls=None, *, frozen=False, eq=True):
-        """Make a record of a class. `frozen` ones cannot be changed and have a hash; without `eq` each is equal to itself alone."""
+    def dataclass(cls=None, *, frozen=False, eq=True, kw_only=False, slots=False):
+        """Make a record of a class. `frozen` ones cannot be changed and have a hash; without `eq` each is equal to itself alone.
+
+        `kw_only` ones take no value by its place. `slots` are for the type checker, which then knows of every name: here they would be
+        a second class.
+        """
         if cls is None:
-            return lambda cls: dataclass(cls, frozen=frozen, eq=eq)
+            return lambda cls: dataclass(cls, frozen=frozen, eq=eq, kw_only=kw_only)
         fields = {}
         for base in reversed(cls.__mro__[1:]):
             fields.update(vars(base).get("_fields", {}))
         for name in vars(cls).get("__annotations__") or cls.__annotations__:
             default = vars(cls).get(name, NOTHING)
-            fields[name] = default if isinstance(default, _Field) else _Field(default, NOTHING, True)
+            fields[name] = default if isinstance(default, _Field) else _Field(default)
             if default is fields[name]:
                 delattr(cls, name)
-        cls._fields, cls._frozen = fields, frozen
+        cls._fields, cls._by_name = fields, kw_only
         cls.__dataclass_fields__ = _Known()
         cls.__init__ = _first_init
         cls.__repr__ = _shown
@@ -79,7 +84,7 @@ else:
 
     def _init_of(cls):
         known = {"NOTHING": NOTHING}
-        words, lines = ["self"], ["    d = self.__dict__"]
+        words, lines = ["self", *(["*"] if cls._by_name and cls._fields else [])], ["    d = self.__dict__"]
         for name, one in cls._fields.items():
             known[f"_{name}"] = one.default if one.default_factory is NOTHING else one.default_factory
             made = one.default_factory is not NOTHING
@@ -97,10 +102,14 @@ else:
     def _equal(self, other):
         if other.__class__ is not self.__class__:
             return NotImplemented
-        return self.__dict__ == other.__dict__
+        return self.__dict__ == other.__dict__ or _compared(self) == _compared(other)
 
     def _hashed(self):
-        return hash(tuple(self.__dict__.values()))
+        return hash(_compared(self))
+
+    def _compared(self):
+        values = self.__dict__
+        return tuple(values[name] for name, one in self._fields.items() if one.compare)
 
     def _refused(self, name, *value):
         from dataclasses import FrozenInstanceError
@@ -117,7 +126,9 @@ else:
             for name, one in cls._fields.items():
                 given = {"default": one.default} if one.default is not NOTHING else {}
                 given = given if one.default_factory is NOTHING else {"default_factory": one.default_factory}
-                made.append((name, object, dataclasses.field(repr=one.repr, kw_only=True, **given)))
+                made.append(
+                    (name, object, dataclasses.field(repr=one.repr, compare=one.compare, metadata=one.metadata, kw_only=True, **given))
+                )
             known = dataclasses.make_dataclass(cls.__name__, made).__dataclass_fields__
             cls.__dataclass_fields__ = known
             return known

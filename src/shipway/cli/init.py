@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -11,6 +10,7 @@ import click
 from shipway.cli.options import everywhere
 from shipway.cli.perform import perform
 from shipway.flows.words import InitWords
+from shipway_agent.record import replace
 
 
 @click.command("init")

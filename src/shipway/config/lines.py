@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 import tomllib
 from bisect import bisect_right
-from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
+
+from shipway_agent.record import dataclass, field
 
 Path: TypeAlias = tuple[str | int, ...]
 

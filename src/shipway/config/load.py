@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,6 +14,7 @@ from shipway.config.faults import SHOWN, Fault, path_text, shown, wrong
 from shipway.config.lines import DEPTH, Lines, Path, TooDeep, scan
 from shipway.config.schema import Document
 from shipway.model.errors import WrongInput
+from shipway_agent.record import dataclass
 
 LARGEST_BYTES = 1 << 20
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from shipway.model.errors import WrongInput
+from shipway_agent.record import dataclass
 
 FILE = "shipway.toml"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from shipway.detect import python_install
 from shipway.detect.python_packages import packages
@@ -12,6 +11,7 @@ from shipway.detect.python_web import EMPTY, ask_for, serve
 from shipway.detect.sketch import HEALTH_PATHS, HEALTHY, Sketch, answers_at, good_at
 from shipway.detect.tree import Tree
 from shipway.model.intent import Task
+from shipway_agent.record import replace
 
 _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["'],\s*(?:default=)?["']([\w.]+)["']""")
 _DATABASE = re.compile(r"""["']?NAME["']?\s*[:=]\s*.*?["'/]([\w.-]+\.(?:sqlite3?|db))["']""")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from dataclasses import dataclass, field
 
 from shipway.detect.sketch import OURS, Sketch, answers_at
 from shipway.detect.tree import Tree
 from shipway.model.intent import Process
+from shipway_agent.record import dataclass, field
 
 FILES = ("Dockerfile", "Containerfile")
 

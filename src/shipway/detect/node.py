@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from shipway.detect.sketch import HEALTH_PATHS, HEALTHY, Sketch, answers_at, good_at
 from shipway.detect.tree import Tree
 from shipway.model.intent import Build, Command, Process
+from shipway_agent.record import dataclass
 
 FILE = "package.json"
 BIN = "node_modules/.bin"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
 from shipway.detect.sketch import HEALTHY, Sketch, answers_at, as_name
 from shipway.detect.tree import Tree
 from shipway.model.intent import Process, Task
+from shipway_agent.record import replace
 
 FILE = "Procfile"
 RELEASE = "release"

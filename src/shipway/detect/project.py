@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import NamedTuple
 
 from shipway.detect import django, docker, node, procfile, python_web, ruby, static
@@ -11,6 +10,7 @@ from shipway.detect.sketch import HEALTHY, Sketch, answers_at, as_name, good_at
 from shipway.detect.tree import Tree
 from shipway.model.found import Found
 from shipway.model.intent import Process
+from shipway_agent.record import replace
 
 
 class Kind(NamedTuple):

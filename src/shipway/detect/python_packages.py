@@ -8,10 +8,10 @@ import re
 import tomllib
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from shipway.detect.tree import Tree
+from shipway_agent.record import dataclass
 
 REQUIREMENTS = ("requirements.txt", "requirements/production.txt", "requirements/prod.txt", "requirements/base.txt", "requirements.pip")
 NAMES = (*REQUIREMENTS, "pyproject.toml", "uv.lock", "poetry.lock", "Pipfile", "Pipfile.lock", "setup.cfg", "setup.py")

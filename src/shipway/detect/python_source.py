@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from shipway.detect.python_packages import parsed
 from shipway.detect.sketch import HEALTH_PATHS
 from shipway.detect.tree import Tree
+from shipway_agent.record import dataclass
 
 Interface = Literal["wsgi", "asgi", "aiohttp"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from shipway.detect import python_install
 from shipway.detect.python_packages import Packages, normal, packages
@@ -11,6 +10,7 @@ from shipway.detect.python_source import App, apps, variables
 from shipway.detect.sketch import HEALTHY, OURS, Sketch, answers_at, good_at
 from shipway.detect.tree import Tree
 from shipway.model.intent import Process
+from shipway_agent.record import dataclass
 
 EMPTY = Packages(directory=".", source="", named={})
 

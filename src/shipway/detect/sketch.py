@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 from shipway.model.found import Assumption, Found
 from shipway.model.intent import Build, Health, Page, Process, Shipment, Task
+from shipway_agent.record import dataclass, field
 
 ANSWERS = (200, 204, 301, 302, 303, 307, 308, 401, 403, 404, 405)
 """What an application says that is at work, where nobody knows a page of it: anything but that it failed."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from shipway.detect.sketch import Sketch
 from shipway.detect.tree import Tree
 from shipway.model.intent import Build
+from shipway_agent.record import dataclass
 
 PLACES = ("public", "dist", "_site", "site", "build", "www", "html", "htdocs", "docs")
 """Directories that hold a site when they hold an index.html, likeliest first."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from shipway.execute import ask, barrier, decision, steps
@@ -21,6 +20,7 @@ from shipway.execute.undo import Undone, left_of, undo_tasks
 from shipway.execute.uninterrupted import undisturbed
 from shipway.model.errors import HostError, HostRefused
 from shipway.model.plan import Batch, Plan, Step, Wave
+from shipway_agent.record import dataclass
 
 T = TypeVar("T")
 

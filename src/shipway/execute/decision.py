@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from shipway.execute.fleet import Fleet
@@ -16,6 +15,7 @@ from shipway.execute.steps import as_sent
 from shipway.execute.telling import Tell
 from shipway.model.errors import HostError, HostRefused, Overdue
 from shipway.model.plan import Step
+from shipway_agent.record import dataclass, field
 
 Json = Mapping[str, Any]
 

@@ -11,7 +11,6 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
 from functools import partial
 from math import inf
 from statistics import median
@@ -24,6 +23,7 @@ from shipway.model.errors import HostError, HostRefused
 from shipway.model.intent import Host
 from shipway.model.whereabouts import dialled, found_at
 from shipway_agent.feed import orders
+from shipway_agent.record import dataclass, field
 
 FEED_SECONDS = 1800.0
 """Bound of one feeding; a channel that carries nothing at all is noticed earlier by ssh's own keep-alive."""

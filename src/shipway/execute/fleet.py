@@ -7,13 +7,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from shipway.model.errors import HostError, LinkLost, Overdue, Unreachable
 from shipway.model.intent import Host
 from shipway.transports.base import Channel, Transport
+from shipway_agent.record import dataclass, field
 
 T = TypeVar("T")
 V = TypeVar("V")

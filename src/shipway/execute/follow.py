@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from shipway.execute.fleet import Fleet
 from shipway.model.errors import HostError
+from shipway_agent.record import dataclass, field
 
 Rows = Sequence[Mapping[str, Any]]
 

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 from shipway.execute.ask import Facts
@@ -17,6 +16,7 @@ from shipway.execute.telling import Tell
 from shipway.execute.uninterrupted import to_its_end
 from shipway.model.doing import Doing
 from shipway.model.errors import AGAIN, HostError, Refused
+from shipway_agent.record import dataclass, field
 
 Json = Mapping[str, Any]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
@@ -20,6 +19,7 @@ from shipway.execute.load import Load
 from shipway.execute.telling import Tell
 from shipway.model.errors import HostError, HostRefused
 from shipway_agent.parcel import RAW, RECORD, ZLIB
+from shipway_agent.record import dataclass, field
 
 LACK_SECONDS = 60.0
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from shipway.execute.fleet import Fleet
@@ -12,6 +11,7 @@ from shipway.execute.lease import Claim
 from shipway.execute.telling import Tell
 from shipway.model.errors import HostRefused
 from shipway.model.plan import Step
+from shipway_agent.record import dataclass
 
 GRACE_SECONDS = 15.0
 """What a host may need on top of its steps' own bounds: to end a step and to journal it."""
@@ -26,6 +26,9 @@ class Where:
     batch: int = 0
 
 
+NOWHERE = Where()
+
+
 async def run(
     fleet: Fleet,
     name: str,
@@ -34,7 +37,7 @@ async def run(
     tell: Tell,
     *,
     decided: bool = False,
-    where: Where = Where(),
+    where: Where = NOWHERE,
     wheres: Mapping[str, Where] = {},
     shipped: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:

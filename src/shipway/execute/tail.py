@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from shipway.execute.fleet import Fleet, Outcomes
 from shipway.execute.follow import ANSWER_SECONDS, RETRY_SECONDS, WAIT_SECONDS
 from shipway.model.errors import HostError
+from shipway_agent.record import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from shipway.execute import steps
@@ -13,6 +12,7 @@ from shipway.execute.lease import Claim
 from shipway.execute.telling import Tell
 from shipway.model.errors import HostError
 from shipway.model.plan import Step
+from shipway_agent.record import dataclass, replace
 
 Left = Mapping[str, Any]
 """One such task, as FACTS["left"] of docs/contracts.md has it."""

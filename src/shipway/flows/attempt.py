@@ -9,7 +9,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from shipway.model.event import Event
 from shipway.model.verdict import Verdict
 from shipway.reports.files import write_report
 from shipway.reports.json import ACTIVATION
+from shipway_agent.record import replace
 
 LANDMARKS = frozenset({"began", "phase", "decided"})
 """Events at which an attempt is written down so far: a driver that is killed leaves a report too, which says *interrupted*."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import posixpath
 import ssl
-from dataclasses import replace
 
 from shipway.flows.project import Project
 from shipway.model.errors import WrongInput
 from shipway.model.intent import Intent
+from shipway_agent.record import replace
 
 MOST_BYTES = 256 * 1024
 

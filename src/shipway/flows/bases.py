@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from shipway.execute.fleet import Fleet
 from shipway.model.errors import HostError
@@ -14,6 +13,7 @@ from shipway.release.release import Made
 from shipway.release.source import Repository
 from shipway_agent import manifest
 from shipway_agent.errors import AgentError
+from shipway_agent.record import dataclass, field
 
 ASK_SECONDS = 60.0
 

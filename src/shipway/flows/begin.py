@@ -8,7 +8,6 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 from shipway.execute import ask, decision, lease
@@ -22,6 +21,7 @@ from shipway.flows.records import open_deployments, recorded, unsettled
 from shipway.flows.words_of_failure import gone_behind_a_settlement, silent, unreachable, without_lead
 from shipway.model.errors import AGAIN, HostError, Refused, Unsettled
 from shipway.model.intent import Environment
+from shipway_agent.record import dataclass, field
 
 LEFT = "left"
 """What a note is of that names tasks of earlier deployments: the verdict says it once more."""

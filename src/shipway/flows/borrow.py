@@ -6,7 +6,6 @@ It goes through this machine, for here it is verified and both ends are trusted.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from shipway.execute.fetch import READ_SECONDS, fetch
@@ -18,6 +17,7 @@ from shipway.model.intent import Intent
 from shipway.model.loan import Loan
 from shipway.plan.target import find_target, lacking, lenders
 from shipway.release.parcels import Content, parcels
+from shipway_agent.record import dataclass, field
 
 
 async def borrow(fleet: Fleet, intent: Intent, facts: Mapping[str, HostFacts], target: str, folder: Path) -> dict[str, Loan]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from difflib import get_close_matches
 
 from shipway.config.secrets.fingerprint import fingerprint, read_key
@@ -29,6 +28,7 @@ from shipway.plan.settings import compared
 from shipway.reports.config import config_json, config_text
 from shipway.reports.standing import standing_words
 from shipway_agent import surroundings
+from shipway_agent.record import replace
 
 OF_THE_HOST: Mapping[str, tuple[str, str | None]] = {
     "PATH": ("the host's, unless you give another", surroundings.PATH),

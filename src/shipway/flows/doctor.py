@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from shipway.execute import ask
 from shipway.execute.examine import examine, mend
@@ -33,6 +32,7 @@ from shipway.plan.checks.host import Asked, host_findings
 from shipway.plan.facts import read_facts
 from shipway.plan.front import listen, secure
 from shipway.reports.doctor import doctor_json, doctor_text
+from shipway_agent.record import replace
 
 MENDED_ON_A_HOST = frozenset({"supervisor", "reboot"})
 SETTLED = frozenset({"undecided", "task"})

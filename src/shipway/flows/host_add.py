@@ -6,7 +6,6 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -29,6 +28,7 @@ from shipway.model.verdict import Verdict
 from shipway.plan.facts import newest_committed
 from shipway.release.refs import resolve_ref
 from shipway.reports.machine import machine_json
+from shipway_agent.record import replace
 
 Write: TypeAlias = Callable[[], None]
 

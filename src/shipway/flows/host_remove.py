@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from shipway.execute import steps
 from shipway.execute.ask import Facts
@@ -27,6 +26,7 @@ from shipway.model.plan import Plan
 from shipway.model.verdict import Verdict
 from shipway.plan.facts import left_under, recorded_members
 from shipway.plan.leave import address_on_record, plan_leave
+from shipway_agent.record import replace
 
 UNTOUCHED = "nothing was touched; every host serves what it served"
 

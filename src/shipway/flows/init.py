@@ -7,7 +7,6 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from shipway.config import answers
@@ -24,6 +23,7 @@ from shipway.model.intent import Environment, Host
 from shipway.model.verdict import Verdict
 from shipway.release.listing import Listing, listing
 from shipway.release.source import Repository
+from shipway_agent.record import asdict, dataclass, replace
 
 UNTOUCHED = "Nothing was touched."
 KEPT = Path(".shipway/replaced")

@@ -7,7 +7,6 @@ Every member that is not named lost is leased under a higher term, so that no an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from shipway.flows.attempt import Attempt
 from shipway.flows.settle import Settled, settle
@@ -16,6 +15,7 @@ from shipway.model.errors import AGAIN, Refused, WrongInput
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
 from shipway.plan.facts import recorded_members
+from shipway_agent.record import replace
 
 UNTOUCHED = "nothing was touched; every host serves what it served"
 

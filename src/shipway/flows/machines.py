@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shipway.execute.examine import examine
@@ -22,6 +21,7 @@ from shipway.model.intent import Host, Intent
 from shipway.model.machine import Thing
 from shipway.transports.public_keys import parse
 from shipway.transports.superuser import INSTALL_SECONDS, SuperuserTransport, deploying_user
+from shipway_agent.record import dataclass, replace
 
 WEB = ":80"
 NO_PYTHON = "no-python"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
@@ -20,6 +19,7 @@ from shipway.model.facts import Attempt
 from shipway.model.history import History
 from shipway.model.intent import Intent
 from shipway.plan.facts import read_facts
+from shipway_agent.record import dataclass, field
 
 AT_A_TIME = 1000
 """Events of a journal in one answer."""

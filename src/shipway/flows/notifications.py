@@ -6,7 +6,6 @@ Values are put in right before a plan is carried out, so that no plan that is pr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from shipway.execute.fleet import Fleet
@@ -20,6 +19,7 @@ from shipway.plan.notifications import KEEP, VARIABLE, keep_steps
 from shipway.plan.notifications import targets as targets_of
 from shipway.reports.notifications import trouble
 from shipway_agent.notifications import targets
+from shipway_agent.record import replace
 
 WAIT_SECONDS = 3.0
 """How long the lead may take to try what it was just given to tell."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from shipway.execute.telling import Tell
 from shipway.flows import programs
@@ -25,6 +24,7 @@ from shipway.plan.checks.operator import operator_findings
 from shipway.release.checks import check_requires
 from shipway.release.release import make_release
 from shipway.release.standing import standing
+from shipway_agent.record import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

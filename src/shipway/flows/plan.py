@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from shipway.execute.ask import next_number
 from shipway.execute.fleet import Fleet
@@ -26,6 +25,7 @@ from shipway.plan.reboot import local_notes
 from shipway.plan.standing import scaled
 from shipway.reports.plan import difference_json, plan_json, plan_text
 from shipway.reports.times import forecast_text
+from shipway_agent.record import replace
 
 
 async def plan(words: PlanWords, on_event: Callable[[Event], None]) -> Verdict:

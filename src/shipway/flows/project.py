@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 
 from shipway.config.locate import Place, locate
 from shipway.model.errors import WrongInput
 from shipway.release.refs import resolve_ref
 from shipway.release.source import Repository
+from shipway_agent.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from shipway.reports.clean import clean
 from shipway.reports.schemas import REPORT_FORMAT
 from shipway.transports.bundle import bundle, pack
 from shipway_agent.journal import FORMAT as JOURNAL_FORMAT
+from shipway_agent.record import asdict, dataclass
 
 PYTHON = (3, 11)
 GIT = (2, 30)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from shipway.flows.attempt import Attempt
 from shipway.flows.begin import hold, is_quiet, who
@@ -11,6 +10,7 @@ from shipway.flows.reach import reach, typed
 from shipway.flows.transact import connect_and_read
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
+from shipway_agent.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Protocol
 
 from shipway.execute.fleet import Fleet
@@ -22,6 +21,7 @@ from shipway.model.intent import Intent
 from shipway.model.plan import Plan
 from shipway.model.release import Release
 from shipway.release.release import Made
+from shipway_agent.record import dataclass, replace
 
 
 class PlanRelease(Protocol):

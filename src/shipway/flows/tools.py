@@ -6,7 +6,6 @@ import asyncio
 import platform as machine
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -20,6 +19,7 @@ from shipway.model.intent import Shipment, Tool
 from shipway.model.release import Release, ToolTree
 from shipway.release.toolchain import store
 from shipway.release.toolchain.resolved import Resolved
+from shipway_agent.record import replace
 
 T = TypeVar("T")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from shipway.execute.ask import Facts, next_number
@@ -30,6 +29,7 @@ from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
 from shipway.model.plan import Plan
 from shipway.model.verdict import Verdict
+from shipway_agent.record import asdict, dataclass
 
 
 class Planner(Protocol):

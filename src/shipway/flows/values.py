@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +17,7 @@ from shipway.execute.telling import Tell
 from shipway.model.errors import AGAIN, WrongInput
 from shipway.model.intent import Env, Hidden, Intent, Reference
 from shipway.release.command import text_of
+from shipway_agent.record import replace
 
 AT_ONCE = 8
 """Commands that are asked at the same time."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shipway.config.secrets.folder import place_of
@@ -24,6 +23,7 @@ from shipway.release.checks import check_requires
 from shipway.release.refs import resolve_ref
 from shipway.release.release import Made, make_release
 from shipway.release.standing import standing
+from shipway_agent.record import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from shipway.flows.hints import hint
 from shipway.ledger.retell import DECISIONS, Retelling
@@ -11,6 +10,7 @@ from shipway.model.doing import Doing
 from shipway.model.errors import AGAIN
 from shipway.model.facts import Attempt, HostFacts
 from shipway.model.verdict import Verdict
+from shipway_agent.record import dataclass, field
 
 SETTLES = ("resume", "abort")
 """Kinds that ship nothing: they end what another one left, and that is what a person wants to see."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from difflib import get_close_matches
 
 from shipway.execute import ask
@@ -19,6 +18,7 @@ from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
 from shipway.model.plan import Plan
 from shipway.plan.facts import read_facts
+from shipway_agent.record import replace
 
 LOOK_SECONDS = 10.0
 """How long hosts that are left out are asked what they serve, beside the deployment: they may be dead."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from shipway.model.streams import Streams
+from shipway_agent.record import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

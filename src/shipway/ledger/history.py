@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from shipway.model.event import Event
 from shipway.model.facts import Attempt
 from shipway.model.history import History, Record
+from shipway_agent.record import dataclass, replace
 
 Json = Mapping[str, Any]
 

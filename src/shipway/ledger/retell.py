@@ -6,10 +6,10 @@ So whoever attaches sees what the driver's own terminal shows, also when there i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from shipway.model.event import Event
+from shipway_agent.record import dataclass
 
 Json = Mapping[str, Any]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from statistics import median
 
 from shipway.model.event import Event
 from shipway.model.times import Times
+from shipway_agent.record import dataclass, field
 
 RUNS = 5
 """More would say how it was before the application or the fleet had changed."""

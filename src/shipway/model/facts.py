@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from shipway.model.doing import Doing, Finishing
+from shipway_agent.record import dataclass, field
 
 Json: TypeAlias = Mapping[str, Any]
 

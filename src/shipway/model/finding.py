@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from shipway_agent.record import dataclass
 
 Severity: TypeAlias = Literal["wrong", "note", "ok"]
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from shipway.model.intent import Shipment
+from shipway_agent.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
+
+from shipway_agent.record import dataclass, field
 
 Json: TypeAlias = Mapping[str, Any]
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Protocol
+
+from shipway_agent.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from shipway.model.facts import HostFacts, Json, serves
@@ -23,6 +22,7 @@ from shipway.plan.reboot import reboot_notes, reboot_steps
 from shipway.plan.standing import as_in_file, kept, page_of, scale_notes, scaled, starts_again, under_maintenance
 from shipway.plan.waves import runners, waves
 from shipway_agent.previous import SAME_AS, alike
+from shipway_agent.record import dataclass, replace
 
 
 def plan_deploy(

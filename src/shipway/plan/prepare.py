@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
@@ -11,6 +10,7 @@ from shipway.model.plan import Plan, Wave
 from shipway.model.release import Release
 from shipway.plan.deploy import plan_deploy
 from shipway.plan.steps import member
+from shipway_agent.record import replace
 
 
 def plan_prepare(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Host, Intent
 from shipway.model.setting import Setting
 from shipway.plan.documents import env_digest
 from shipway.plan.runtimes.process import fits
+from shipway_agent.record import replace
 
 
 def compared(intent: Intent, settings: Sequence[Setting], values: Mapping[str, str], facts: Mapping[str, HostFacts]) -> list[Setting]:

@@ -8,11 +8,11 @@ These hold from one generation to the next, so each generation's document has th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from shipway.model.facts import HostFacts, Json
 from shipway.model.intent import Intent
+from shipway_agent.record import replace
 from shipway_agent.wants import TAKES
 
 SCALED, STOPPED, CLOSED, MAINTENANCE = "scaled", "stopped", "closed", "maintenance"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from shipway.model.intent import Task
 from shipway.model.plan import Step
 from shipway.model.release import Release
 from shipway.plan.runtimes.process import command
+from shipway_agent.record import replace
 
 GRACE_SECONDS = 15.0
 """What a step may need on top of the wait that it is for."""

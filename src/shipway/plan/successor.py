@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from shipway.model.facts import HostFacts, Json, serves
@@ -18,6 +17,7 @@ from shipway.plan.orders.order import Change, Order
 from shipway.plan.proxy.routes import routed
 from shipway.plan.standing import CLOSED, MAINTENANCE, newest_live
 from shipway_agent.previous import SOURCE
+from shipway_agent.record import replace
 from shipway_agent.wants import TAKES
 
 FOR_ALL: Json = {"path": "/", "status": [503], "contains": None, "timeout_seconds": 5.0, "public": True}

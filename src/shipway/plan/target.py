@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from shipway.model.errors import Refused
 from shipway.model.facts import HostFacts, Json
 from shipway.model.intent import Intent
 from shipway.plan.gates import UNTOUCHED
 from shipway_agent.previous import previous
+from shipway_agent.record import dataclass
 
 PREVIOUS = "@previous"
 

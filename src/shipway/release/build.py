@@ -10,7 +10,6 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import Literal, TypeAlias
@@ -28,6 +27,7 @@ from shipway.release.tree import Faults, check_names
 from shipway_agent import manifest
 from shipway_agent.errors import AgentError
 from shipway_agent.inherited import build_environment
+from shipway_agent.record import dataclass
 
 FORMAT = 1
 UNUSED_SECONDS = 30 * 86400

@@ -11,11 +11,11 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
 from shipway.model.intent import Command
+from shipway_agent.record import dataclass
 
 LAST_LINES = 20
 LONGEST_LINE_BYTES = 4096

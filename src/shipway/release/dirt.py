@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from shipway.model.errors import Refused
 from shipway.release.git import Git
 from shipway.release.large_files import read_pointer
 from shipway.release.source import Repository, refused
+from shipway_agent.record import dataclass
 
 OURS = ".shipway"
 """Reports are written there; it never counts."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from shipway.model.errors import Refused
 from shipway.model.release import Entry, Release
@@ -14,6 +13,7 @@ from shipway.release.large_files import read_pointer
 from shipway.release.source import Repository
 from shipway.release.tree import STAYS
 from shipway_agent import manifest
+from shipway_agent.record import dataclass, field
 
 _COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _MODULE = "160000"

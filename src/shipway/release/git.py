@@ -6,11 +6,11 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from shipway.model.errors import Refused
+from shipway_agent.record import dataclass
 
 CHUNK_BYTES = 1 << 20
 BOUND_SECONDS = 600.0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from shipway.release.content import chunks_of
 from shipway.release.source import Repository
+from shipway_agent.record import dataclass
 
 LARGEST_POINTER_BYTES = 1024
 

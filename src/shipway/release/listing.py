@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from shipway.release.source import Repository
+from shipway_agent.record import dataclass
 
 PLAIN = ("100644", "100755", "100664")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
 from shipway.release.delta import added_bytes, delta
 from shipway_agent.parcel import EXECUTABLE, FROM_EXECUTABLE, MADE, MOST_BYTES, MOST_PIECE_BYTES, ORDER, PIECE, RAW, ZLIB, Copy, Part
+from shipway_agent.record import dataclass
 
 ENOUGH_BYTES = MOST_BYTES - MOST_PIECE_BYTES - (128 << 10)
 """A parcel of so many packed bytes gets no further piece: with one it could be too long, for a packer holds back what it has."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
@@ -19,6 +18,7 @@ from shipway.release.remembered import Contents
 from shipway.release.source import Repository, refused
 from shipway.release.tree import Faults, Tree, check_names, read_tree, shown
 from shipway_agent import manifest
+from shipway_agent.record import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

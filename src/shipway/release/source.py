@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from shipway.model.errors import Refused
 from shipway.release.git import Git, GitFailed, is_git_directory
+from shipway_agent.record import dataclass
 
 UNTOUCHED = "Nothing was touched."
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from shipway.model.release import Entry
@@ -15,6 +14,7 @@ from shipway.release.remembered import Contents
 from shipway.release.source import Repository, refused
 from shipway.release.submodules import find_module, module_names
 from shipway_agent import manifest
+from shipway_agent.record import dataclass, field
 
 HINTS = {
     "submodule": "Type `git submodule update --init --recursive`.",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from shipway.model.event import Event
 from shipway.reports.clean import clean, clean_lines
 from shipway.reports.reading import duration, listed, mapped, number, text, whole
+from shipway_agent.record import dataclass, field
 
 ENDINGS = ("done", "failed", "skipped")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +15,7 @@ from shipway.reports.fold import Ended, HostState, State, Wait, Work, fold
 from shipway.reports.reading import listed, mapped, text, whole
 from shipway.reports.schemas import REPORT_FORMAT
 from shipway.reports.times import times_json
+from shipway_agent.record import asdict
 
 ACTIVATION = ("switch", "verify")
 """Phases that users could notice: from the first rename to the last proof."""

@@ -6,8 +6,9 @@ the terminal's drawing (timeline.py) and the page's (drawing.py) both show these
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from shipway_agent.record import dataclass
 
 LETTERS = {
     "begin": "b",

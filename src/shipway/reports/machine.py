@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from shipway.model.machine import Thing
 from shipway.reports.clean import clean
+from shipway_agent.record import asdict
 
 SHOWN = {"there": "ok", "made": "made", "wanted": "would", "note": "note", "wrong": "wrong"}
 WIDTH = max(len(word) for word in SHOWN.values())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from shipway.reports.clean import clean
 from shipway.reports.layout import FAILED, IDLE, LETTERS, MEANINGS, UNDO, WAIT, Layout, Row
+from shipway_agent.record import dataclass
 
 NARROWEST = 20
 UNDER = (IDLE, UNDO)

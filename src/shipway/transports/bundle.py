@@ -7,10 +7,10 @@ import hashlib
 import io
 import zipfile
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 
 import shipway_agent
+from shipway_agent.record import dataclass
 
 ENTRY = b"""import sys
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import Any
 
 from shipway.model.errors import HostRefused, LinkLost, Overdue
@@ -27,6 +26,7 @@ from shipway_agent.protocol import (
     pack,
     pack_json,
 )
+from shipway_agent.record import dataclass
 from shipway_agent.text import clean_json
 
 PART_BYTES = 128 * 1024

@@ -7,9 +7,10 @@ import binascii
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from shipway_agent.record import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

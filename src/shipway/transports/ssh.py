@@ -10,7 +10,6 @@ import asyncio
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from typing import TypeVar
 
 from shipway.model.errors import Unreachable
@@ -20,6 +19,7 @@ from shipway.transports.bootstrap import REMOTE_COMMAND, NoAgent, arrive, is_the
 from shipway.transports.channel import FramedChannel
 from shipway.transports.complaints import Complaint, explain, offered_key
 from shipway.transports.link import Link, start
+from shipway_agent.record import replace
 
 T = TypeVar("T")
 

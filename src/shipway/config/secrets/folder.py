@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from shipway_agent.record import dataclass
 
 FOLDER = ".shipway-secrets"
 ENDING = ".age"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from shipway_agent.record import dataclass, field
 
 VARIABLE = "SHIPWAY_AGE_IDENTITY"
 """Names a file with the key, or holds the key itself (for CI). Where it is set, nothing else is looked at."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from shipway.model.errors import AGAIN
 from shipway.model.facts import HostFacts, Instance
@@ -11,6 +10,7 @@ from shipway.model.finding import Examined, Finding, Severity
 from shipway.model.intent import Host, Intent
 from shipway.model.release import Release
 from shipway.plan.gates import host_reasons
+from shipway_agent.record import dataclass
 
 NOTED_SKEW_SECONDS = 5.0
 """A clock that differs by less is how clocks are: no decision reads it."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from shipway.model.finding import Finding
+from shipway_agent.record import dataclass
 
 OLDEST_GIT = (2, 30)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from shipway.model.errors import Refused
@@ -15,6 +14,7 @@ from shipway.plan.gates import UNTOUCHED
 from shipway.plan.orders.order import Change, Order, live_documents, refuse, routed_of
 from shipway.plan.proxy.routes import HOLD_SECONDS
 from shipway.plan.standing import CLOSED, MAINTENANCE
+from shipway_agent.record import dataclass
 
 LONGEST_MESSAGE = 2000
 MOST_BYTES = 256 * 1024

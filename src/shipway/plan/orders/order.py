@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from shipway.model.errors import Refused, WrongInput
@@ -11,6 +10,7 @@ from shipway.model.facts import HostFacts, Json
 from shipway.model.intent import Intent
 from shipway.plan.gates import UNTOUCHED, pass_gates
 from shipway.plan.proxy.routes import routed
+from shipway_agent.record import dataclass, field
 
 Kind = Literal["restart", "scale", "stop", "start", "maintenance"]
 

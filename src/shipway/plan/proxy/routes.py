@@ -7,11 +7,11 @@ agent lays out as `front/` inside the generation, and so it flips with the renam
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from shipway.model.errors import WrongInput
 from shipway.model.intent import Intent
+from shipway_agent.record import dataclass
 
 SLOTS = 12
 """Addresses that the proxy dials, whatever the number of instances."""
