@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import secrets
 import socket
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -48,12 +48,14 @@ def test_a_worker_is_told_no_address() -> None:
 
 
 def test_a_port_is_free_and_nobody_else_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    picks = iter([5, 6, 7])
-    monkeypatch.setattr(secrets, "randbelow", lambda _: next(picks))
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", spawn.LOWEST_PORT + 5))
+        taken.bind(("127.0.0.1", spawn.choose_port(set())))
         taken.listen()
-        assert spawn.choose_port({spawn.LOWEST_PORT + 6}) == spawn.LOWEST_PORT + 7
+        busy = taken.getsockname()[1] - spawn.LOWEST_PORT
+        claimed, free = islice((n for n in range(1000) if n != busy and spawn.is_free(spawn.LOWEST_PORT + n)), 2)
+        picks = iter([busy, claimed, free])
+        monkeypatch.setattr(os, "urandom", lambda size: next(picks).to_bytes(size, "big"))
+        assert spawn.choose_port({spawn.LOWEST_PORT + claimed}) == spawn.LOWEST_PORT + free
 
 
 def test_ports_stay_below_those_of_outgoing_connections() -> None:

@@ -121,7 +121,7 @@ async def _deploy(world: World, driver: Driver, shape: Shape, times: Times, with
 async def _conduct(fleet: Fleet, plan: Plan, held: Hold) -> str:
     """As flows.transact ends: the exit code is the verdict."""
     outcome = await Conduct(fleet, plan, held.claim, None, held.tell).run()
-    held.given_back.update(outcome.given_back)
+    held.left_alone.update(outcome.left_alone)
     if plan.kind == "prepare" and outcome.ending is None:
         return "prepared"
     if outcome.live and outcome.ending is not None and outcome.ending.settled:

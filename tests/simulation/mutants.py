@@ -152,18 +152,17 @@ def _never_exclude(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(decide, "live", lambda held, now: False)
 
 
-async def _settle_nothing(fleet: Any, claim: Any, tell: Any, environment: Any) -> Any:
-    from shipway.flows import begin
-
-    return await begin.read(fleet)
+async def _settle_nothing(fleet: Any, claim: Any, tell: Any, environment: Any, facts: Any) -> Any:
+    return facts
 
 
 def _take_one_lease_only(patch: pytest.MonkeyPatch) -> None:
     take_one = lease._take_one
 
-    async def take(fleet: Any, name: str, claim: Any, tell: Any) -> None:
+    async def take(fleet: Any, name: str, claim: Any, tell: Any) -> Any:
         if name == fleet.names[-1]:
-            await take_one(fleet, name, claim, tell)
+            return await take_one(fleet, name, claim, tell)
+        return await fleet.call(name, "look")
 
     patch.setattr(lease, "_take_one", take)
 

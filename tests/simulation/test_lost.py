@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from shipway.execute import lease
+from shipway.execute import ask, lease
+from shipway.execute.ask import Facts
 from shipway.execute.fleet import Fleet
 from shipway.execute.lease import Claim
 from shipway.execute.telling import Tell
@@ -171,8 +172,11 @@ def _takes_any_answer(patch: pytest.MonkeyPatch) -> None:
 def _fences_nobody_else(patch: pytest.MonkeyPatch) -> None:
     take = lease.take
 
-    async def only_the_first(fleet: Fleet, claim: Claim, tell: Tell) -> None:
-        await (lease._take_one(fleet, fleet.names[0], claim, tell) if claim.lost else take(fleet, claim, tell))
+    async def only_the_first(fleet: Fleet, claim: Claim, tell: Tell, *, in_order: bool = False) -> dict[str, Facts]:
+        if not claim.lost:
+            return await take(fleet, claim, tell, in_order=in_order)
+        await lease._take_one(fleet, fleet.names[0], claim, tell)
+        return (await ask.look(fleet)).answers
 
     patch.setattr(lease, "take", only_the_first)
 

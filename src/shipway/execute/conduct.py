@@ -34,7 +34,10 @@ MENDED_BY_SENDING = frozenset({"flipped", "lacking"})
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a plan ended, and what stood in its way: per host the error that broke the barrier `where`. `given_back`: without a lease now."""
+    """How a plan ended, and what stood in its way: per host the error that broke the barrier `where`.
+
+    `left_alone` are not to be told to let go of their lease: they have, or must let it run out.
+    """
 
     ending: Ending | None
     where: str = ""
@@ -42,7 +45,7 @@ class Outcome:
     interrupted: bool = False
     undone_tasks: tuple[str, ...] = ()
     kept_tasks: tuple[str, ...] = ()
-    given_back: frozenset[str] = frozenset()
+    left_alone: frozenset[str] = frozenset()
 
     @property
     def live(self) -> bool:
@@ -104,9 +107,9 @@ class Conduct:
             self._where = "commit"  # the lead hears us and cannot commit: it has rebooted, or gone back
             return await self._shielded(self._go_back(ending.silent))
         if ending.decision != COMMITTED:
-            return Outcome(ending, "commit", ending.silent)
+            return Outcome(ending, "commit", ending.silent, left_alone=self._open(ending))
         given_back = await self._shielded(self._finish(all_acknowledged=ending.settled))
-        return Outcome(ending, given_back=given_back)
+        return Outcome(ending, left_alone=given_back)
 
     async def _go_forward(self) -> None:
         await self._ship(self._plan.members)
@@ -293,7 +296,11 @@ class Conduct:
             await self._finish()
             return Outcome(ending, where, errors, interrupted)
         done = await self._undo_tasks()
-        return Outcome(ending, where, errors, interrupted, done.undone, done.kept)
+        return Outcome(ending, where, errors, interrupted, done.undone, done.kept, self._open(ending))
+
+    def _open(self, ending: Ending) -> frozenset[str]:
+        """Hosts that may have switched, and of which nobody knows how they end, ask the lead. One that was told to let go tells nobody."""
+        return frozenset(self._fleet.names) if self._armed and ending.decision is None else frozenset()
 
     async def _undo_tasks(self) -> Undone:
         """Undo what ran, as each host's own journal has it, which may know more than was heard here."""

@@ -32,12 +32,15 @@ TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Leases of one driver on the whole fleet, and what was there when it had them all. `given_back` are hosts that have theirs back."""
+    """Leases of one driver on the whole fleet, and what was there when it had them all.
+
+    `left_alone` are hosts that are not told to let go: they have, or must let their lease run out.
+    """
 
     claim: Claim
     facts: dict[str, Facts]
     tell: Tell
-    given_back: set[str] = field(default_factory=set)
+    left_alone: set[str] = field(default_factory=set)
 
 
 async def read(fleet: Fleet, *, verify: ask.Verify = False, may_leave_out: bool = False) -> dict[str, Facts]:
@@ -60,7 +63,7 @@ async def hold(
     document: Callable[[int, str], Mapping[str, Any]],
     lost: tuple[str, ...] = (),
 ) -> AsyncIterator[Hold]:
-    """Lease every member, settle what is open, read again; renew for the length of the block and give back after it.
+    """Lease every member, settle what is open, read again; renew for the length of the block; give back after it, but what is left alone.
 
     `document` makes what every host journals from the number and the id. `lost` are members that are written off, none of which is
     in `fleet`: then the others are leased under a higher term. Raises Refused when somebody else holds a lease, or when what is open
@@ -73,12 +76,12 @@ async def hold(
     except HostError as error:
         raise unreachable({error.host: error}, fleet) from error
     async with lease.renewed(fleet, claim):
-        given_back: set[str] = set()
+        left_alone: set[str] = set()
         try:
             facts = await settled(fleet, claim, told, environment, facts)
-            yield Hold(claim, facts, told, given_back)
+            yield Hold(claim, facts, told, left_alone)
         finally:
-            await undisturbed(lease.release(fleet, claim, besides=given_back))
+            await undisturbed(lease.release(fleet, claim, besides=left_alone))
 
 
 async def settled(fleet: Fleet, claim: Claim, tell: Tell, environment: Environment, facts: dict[str, Facts]) -> dict[str, Facts]:

@@ -106,7 +106,7 @@ async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
                 reason=lambda outcome: reason(outcome, fleet, plan.kind, str(plan.document.get("command", ""))),
             )
             outcome = await conduct.run()
-            held.given_back.update(outcome.given_back)
+            held.left_alone.update(outcome.left_alone)
         for name in fleet.reached:
             attempt.tell("exchanged", host=name, **asdict(fleet.wire(name)))
         if outcome.ending is None or plan.lead not in outcome.ending.silent:
