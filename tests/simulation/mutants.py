@@ -194,5 +194,6 @@ MUTANTS: Mapping[str, Plant] = {
     "a step that is sent again is done again": lambda patch: patch.setattr(SimulatedHost, "_do", _again),
     "a driver does not settle what is open": lambda patch: patch.setattr("shipway.flows.begin.settled", _settle_nothing),
     "a driver takes one lease only": _take_one_lease_only,
+    "a driver lets go of what it does not know the end of": lambda patch: patch.setattr(Conduct, "_open", lambda self, ending: frozenset()),
 }
 """The name of each bug, and how to plant it."""

@@ -27,7 +27,7 @@ def nothing_stands_yet() -> Iterator[None]:
     standing.cache_clear()
 
 
-RARE = {"a late tell is taken after a higher number": 1000}
+RARE = {"a late tell is taken after a higher number": 1000, "a driver lets go of what it does not know the end of": 7462}
 """Bugs that few stories show, and the seed from which to look for them."""
 
 

@@ -102,7 +102,7 @@ def interrupted() -> Refused:
 
 
 async def release(fleet: Fleet, claim: Claim, *, besides: Collection[str] = ()) -> dict[str, HostError]:
-    """Give the leases back, but for those of `besides`, which have theirs. Returns the hosts that could not be told; theirs run out."""
+    """Give the leases back, but for those of `besides`. Returns the hosts that could not be told; theirs run out."""
     hosts = [name for name in fleet.reached if name not in besides]
     outcomes = await fleet.each(lambda name: fleet.call(name, "decide", claim.message("finish")), hosts)
     return outcomes.errors
