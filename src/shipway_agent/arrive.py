@@ -1,8 +1,8 @@
 """One line of JSON on stdin in; the agent's file stored, checked and running in our place out.
 
 It is sent as text ahead of the agent, so it imports nothing of ours and runs on Python 3.6 to say that this is too old. The line is
-{"root", "proxy", "name", "hash", "size"}; the answer is the mark, then HAVE, LACK (the file follows, packed to `size` bytes), or NO with a
-code and a reason.
+{"root", "proxy", "name", "hash"}; the answer is the mark, then HAVE; or LACK and how the file may be packed (it follows, with its packed
+size in a line ahead); or NO with a code and a reason.
 """
 
 import hashlib
@@ -37,8 +37,8 @@ def arrive() -> None:
     if is_present(inside, name, ask["hash"]):
         say("HAVE")
     else:
-        say("LACK")
-        data = unpacked(read_exactly(min(ask["size"], LARGEST_AGENT)))
+        say(f"LACK {packing()}")
+        data = unpacked(read_exactly(min(int(read_line()), LARGEST_AGENT)))
         if digest(data) != ask["hash"]:
             raise No("cut", "what arrived is not the agent that was sent")
         store(inside, name, data, path)
@@ -65,11 +65,24 @@ def read_exactly(size: int) -> bytes:
     return b"".join(parts)
 
 
+def packing() -> str:
+    """The better of two modules that unpack, where this Python was built with it."""
+    try:
+        __import__("bz2")
+    except ImportError:
+        return "zlib"
+    return "bz2"
+
+
 def unpacked(data: bytes) -> bytes:
     """What was packed, no more of it than an agent can be; nothing where it is damaged."""
     try:
-        return zlib.decompressobj().decompress(data, LARGEST_AGENT)
-    except zlib.error:
+        if packing() == "zlib":
+            return zlib.decompressobj().decompress(data, LARGEST_AGENT)
+        from bz2 import BZ2Decompressor
+
+        return BZ2Decompressor().decompress(data, LARGEST_AGENT)
+    except (OSError, zlib.error):
         return b""
 
 

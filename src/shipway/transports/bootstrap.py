@@ -16,7 +16,8 @@ from importlib.resources import files
 
 from shipway.model.errors import Unreachable
 from shipway.model.intent import Host
-from shipway.transports.bundle import bundle
+from shipway.transports.bundle import PACKINGS, bundle
+from shipway.transports.code_only import code_only
 from shipway.transports.link import Link
 from shipway_agent.arrive import MARK
 from shipway_agent.protocol import START
@@ -44,14 +45,15 @@ async def arrive(link: Link, host: Host, *, root: str, proxy: str) -> None:
     """Bring and start the agent. Raises NoAgent, OSError, or Unreachable where the host itself says no (codes root, no-python, cut)."""
     agent = bundle()
     if await _enter(link, host, root, proxy, "serve") != b"HAVE":
-        ask = {"root": root, "proxy": proxy, "name": host.name, "hash": agent.hash, "size": len(agent.packed)}
+        ask = {"root": root, "proxy": proxy, "name": host.name, "hash": agent.hash}
         link.post(_packed("arrive.py") + json.dumps(ask).encode() + b"\n")
         await _skip_noise(link)
-        word = await _line(link)
-        if word == b"LACK":
-            await link.send(agent.packed)
-        elif word != b"HAVE":
-            raise _no(host, word)
+        word, _, packing = (await _line(link)).decode("utf-8", "replace").partition(" ")
+        if word == "LACK" and packing in PACKINGS:
+            packed = agent.packed(packing)
+            await link.send(b"%d\n%s" % (len(packed), packed))
+        elif word != "HAVE":
+            raise _no(host, f"{word} {packing}".encode())
     said = await _line(link)
     if said != START + agent.hash.encode():
         raise _no(host, said)
@@ -106,7 +108,7 @@ def _shown(noise: bytes) -> str:
 
 @cache
 def _packed(name: str) -> bytes:
-    """A program of the agent as STAGE reads it; what it says of itself to people, and its comments, stay here."""
-    text = files("shipway_agent").joinpath(name).read_text(encoding="utf-8").partition('"""\n\n')[2]
-    program = zlib.compress(re.sub("  # .*", "", text).encode(), 9)
+    """A program of the agent as STAGE reads it: without lines that say nothing, for no traceback of it is shown to anybody."""
+    text = code_only(files("shipway_agent").joinpath(name).read_text(encoding="utf-8"))
+    program = zlib.compress(re.sub(r"\n+", "\n", re.sub('^ *""$', "", text, flags=re.MULTILINE)).encode(), 9)
     return b"%d\n%s" % (len(program), program)
