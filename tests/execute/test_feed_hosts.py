@@ -12,6 +12,8 @@ from shipway.execute.feed import Fed, feed
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
 from shipway.model.intent import Host
+from shipway.transports import transports
+from shipway.transports.bundle import bundle
 from shipway.transports.ssh import SshTransport
 from tests.execute.test_feed import KEYS_BYTES, PARCEL_BYTES, PARCELS, Made, content
 from tests.hosts.fleet import Hosts
@@ -79,3 +81,30 @@ def test_a_host_behind_a_firewall_is_fed_by_the_operator(hosts: Hosts, monkeypat
     assert fed["d"].peers == {}
     assert all(one.whole for one in fed.values())
     assert all("d" not in one.peers and sum(one.peers.values()) > 0 for name, one in fed.items() if name != "d")
+
+
+@pytest.mark.parametrize("cut", ["", "d"])
+def test_bare_hosts_pass_the_agent_on_and_one_behind_a_firewall_gets_it_from_here(
+    hosts: Hosts, cut: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in hosts.env.items():
+        monkeypatch.setenv(name, value)
+    size = len(bundle().packed("bz2"))
+
+    async def go() -> dict[str, int]:
+        machines = [Host(name, f"deploy@{name}") for name in hosts.names]
+        async with Fleet(machines, app="shop", environment=f"bare{cut}", transport_for=transports(4)) as fleet:
+            assert (await fleet.connect()).ok
+            return {name: fleet.bytes_sent(name) for name in hosts.names}
+
+    if cut:
+        hosts.cut(cut, *(name for name in hosts.names if name != cut))
+    try:
+        sent = asyncio.run(go())
+    finally:
+        for name in hosts.names:
+            hosts.heal(name)
+    if cut:
+        assert sent[cut] > size
+    else:
+        assert size < sum(sent.values()) < 1.5 * size

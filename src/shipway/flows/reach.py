@@ -9,13 +9,14 @@ from shipway.execute.fleet import Fleet
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
 from shipway.plan.facts import read_facts
-from shipway.transports import transport_for
+from shipway.transports import transports
 
 
 def reach(intent: Intent, tell: Callable[..., None]) -> Fleet:
     """The environment's hosts, not connected yet. `tell` hears of waits and lost links, as a Tell does."""
     environment = intent.environment
-    return Fleet(environment.hosts, app=intent.app, environment=environment.name, transport_for=transport_for, tell=tell)
+    opened_by = transports(len(environment.hosts))
+    return Fleet(environment.hosts, app=intent.app, environment=environment.name, transport_for=opened_by, tell=tell)
 
 
 def typed(facts: Mapping[str, Facts]) -> dict[str, HostFacts]:

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from shipway.model.intent import Host
 from shipway.transports.base import Transport
 
+if TYPE_CHECKING:
+    from shipway.transports.passing import Passing
 
-def transport_for(host: Host) -> Transport:
+
+def transports(count: int) -> Callable[[Host], Transport]:
+    """For a fleet of `count` hosts, of which those that lack the agent pass it on to each other."""
+    if count < 2:
+        return transport_for
+    from shipway.transports.passing import Passing
+
+    passing = Passing()
+
+    def shared(host: Host) -> Transport:
+        return transport_for(host, passing)
+
+    return shared
+
+
+def transport_for(host: Host, passing: Passing | None = None) -> Transport:
     """`local` for a root on this machine, else the user's own ssh."""
     if host.address == "local":
         from shipway.transports.local import LocalTransport
@@ -14,4 +34,4 @@ def transport_for(host: Host) -> Transport:
         return LocalTransport()
     from shipway.transports.ssh import SshTransport
 
-    return SshTransport()
+    return SshTransport(passing)

@@ -11,14 +11,18 @@ import asyncio
 import json
 import re
 import zlib
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from shipway.model.errors import Unreachable
 from shipway.model.intent import Host
-from shipway.transports.bundle import PACKINGS, bundle
+from shipway.model.whereabouts import found_at
+from shipway.transports.bundle import PACKINGS, Bundle, bundle
 from shipway.transports.code_only import code_only
 from shipway.transports.link import Link
+from shipway.transports.passing import EACH, Passing, Source
 from shipway_agent.arrive import MARK
 from shipway_agent.protocol import START
 from shipway_agent.text import clean
@@ -41,19 +45,21 @@ class NoAgent(Exception):
         self.noise = noise
 
 
-async def arrive(link: Link, host: Host, *, root: str, proxy: str) -> None:
-    """Bring and start the agent. Raises NoAgent, OSError, or Unreachable where the host itself says no (codes root, no-python, cut)."""
+async def arrive(link: Link, host: Host, *, root: str, proxy: str, passing: Passing | None = None) -> None:
+    """Bring and start the agent; with `passing`, another host of the fleet may bring it.
+
+    Raises NoAgent, OSError, or Unreachable where the host itself says no (codes root, no-python, cut).
+    """
     agent = bundle()
     if await _enter(link, host, root, proxy, "serve") != b"HAVE":
         ask = {"root": root, "proxy": proxy, "name": host.name, "hash": agent.hash}
-        link.post(_packed("arrive.py") + json.dumps(ask).encode() + b"\n")
+        link.post(_packed("arrive.py") + _line_of(ask))
         await _skip_noise(link)
-        word, _, packing = (await _line(link)).decode("utf-8", "replace").partition(" ")
-        if word == "LACK" and packing in PACKINGS:
-            packed = agent.packed(packing)
-            await link.send(b"%d\n%s" % (len(packed), packed))
-        elif word != "HAVE":
-            raise _no(host, f"{word} {packing}".encode())
+        word = await _line(link)
+        if word.startswith(b"LACK "):
+            await _bring(link, host, agent, word, passing)
+        elif word != b"HAVE":
+            raise _no(host, word)
     said = await _line(link)
     if said != START + agent.hash.encode():
         raise _no(host, said)
@@ -62,6 +68,46 @@ async def arrive(link: Link, host: Host, *, root: str, proxy: str) -> None:
 async def is_there(link: Link, host: Host, *, root: str, proxy: str) -> bool:
     """Whether a login over this link finds the agent and could start it; nothing is started. Raises NoAgent, OSError, Unreachable."""
     return await _enter(link, host, root, proxy, "look") == b"HAVE"
+
+
+async def _bring(link: Link, host: Host, agent: Bundle, lack: bytes, passing: Passing | None) -> None:
+    """Bring the agent to a host that has said what it lacks."""
+    if passing is None:
+        return await _send(link, agent, _packing(host, lack))
+    with passing.turn() as turn:
+        source, packing = await turn.source(), _packing(host, lack)
+        if source is not None and source.packing == packing:
+            link.post(_line_of({"from": source.addresses, "port": source.port, "token": passing.token}))
+            word = await _line(link)
+            if word == b"HAVE":
+                return
+            packing = _packing(host, word)
+        if not turn.first:
+            return await _send(link, agent, packing)
+        await _send(link, agent, packing, {"token": passing.token, "most": EACH - 1})
+        found = re.fullmatch(rb"GIVES ([0-9]{1,5})", said := await _line(link))
+        if found is None:
+            raise _no(host, said)
+        if found[1] != b"0":
+            seen = lack.decode("utf-8", "replace").split(" ")[2]
+            turn.gives(Source(tuple(dict.fromkeys(name for name in (seen, found_at(host)) if name)), int(found[1]), packing))
+
+
+async def _send(link: Link, agent: Bundle, packing: str, give: Mapping[str, Any] | None = None) -> None:
+    packed = await asyncio.to_thread(agent.packed, packing)
+    await link.send(_line_of({"size": len(packed), "give": give}) + packed)
+
+
+def _packing(host: Host, lack: bytes) -> str:
+    """How an agent may be packed for a host that said this. Raises Unreachable."""
+    words = lack.decode("utf-8", "replace").split(" ")
+    if len(words) != 3 or words[0] != "LACK" or words[1] not in PACKINGS:
+        raise _no(host, lack)
+    return words[1]
+
+
+def _line_of(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
 
 
 async def _enter(link: Link, host: Host, root: str, proxy: str, do: str) -> bytes:

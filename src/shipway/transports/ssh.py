@@ -19,6 +19,7 @@ from shipway.transports.bootstrap import REMOTE_COMMAND, NoAgent, arrive, is_the
 from shipway.transports.channel import FramedChannel
 from shipway.transports.complaints import Complaint, explain, offered_key
 from shipway.transports.link import Link, start
+from shipway.transports.passing import Passing
 from shipway_agent.record import replace
 
 T = TypeVar("T")
@@ -52,14 +53,19 @@ _ADDRESS = re.compile(
 
 
 class SshTransport:
-    """Opens channels with `ssh`."""
+    """Opens channels with `ssh`. Those of one fleet share a `passing`, where hosts that lack the agent get it from each other."""
+
+    def __init__(self, passing: Passing | None = None) -> None:
+        self._passing = passing
 
     async def open(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> Channel:
         """A new login. Raises Unreachable: address, no-ssh, ssh-config, host-key-unknown, host-key-changed, host-key-revoked, login,
         unreachable, no-python, noise, root.
         """
         root = host.root or f"~/.shipway/apps/{app}-{environment}"
-        return await open_agent(host, REMOTE_COMMAND, root=root, proxy=DEFAULT_PROXY, timeout_seconds=timeout_seconds)
+        return await open_agent(
+            host, REMOTE_COMMAND, root=root, proxy=DEFAULT_PROXY, timeout_seconds=timeout_seconds, passing=self._passing
+        )
 
     async def log_in(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> End:
         """A new login that finds its agent and starts nothing; where it finds none, one that brings and starts it. Raises as `open` does,
@@ -75,9 +81,13 @@ class SshTransport:
         return await open_and_ask(self, host, app=app, environment=environment, timeout_seconds=timeout_seconds)
 
 
-async def open_agent(host: Host, remote_command: str, *, root: str, proxy: str, timeout_seconds: float) -> Channel:
+async def open_agent(
+    host: Host, remote_command: str, *, root: str, proxy: str, timeout_seconds: float, passing: Passing | None = None
+) -> Channel:
     """Log in and have `remote_command`, which is one of our constants, start the agent. Raises Unreachable."""
-    link, _ = await _logged_in(host, remote_command, timeout_seconds, lambda link: arrive(link, host, root=root, proxy=proxy))
+    link, _ = await _logged_in(
+        host, remote_command, timeout_seconds, lambda link: arrive(link, host, root=root, proxy=proxy, passing=passing)
+    )
     return FramedChannel(host, link)
 
 
