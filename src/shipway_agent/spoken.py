@@ -87,7 +87,7 @@ SPOKEN = (
     b'"proxy":{"running":true,"binary":"","listen":"127.0.0.1:8080","sites":{"":""}},"drift":[],"unsound":null,"busy":'
     b'[],"supervisor":{"running":true,"agent":""},"root_bytes":,"doing":null,"draining":[],"notifications":null,"peer_'
     b'port":null,"cannot_ask":null}'
-    b'{"lacking":[],"manifests":[[0,1]],"blobs":,"parcels":[]}{"stored":1,"lacking":[]}{"event":"output","key":"task:"'
+    b'{"lacking":[],"manifests":[[0,1]],"blobs":,"parcels":[],"free_bytes":}{"stored":1,"lacking":[]}{"event":"output","key":"task:"'
     b',"line":"{"done":[{"key":"","seconds":0.0,"answer":{},"reused":false}],"failed":null}{"ok":true,"fence":'
     b'{"event":"step","key":"","state":"started","seconds":0.0}{"event":"step","key":"","state":"done","seconds":0.0,"'
     b'answer":{},"reused":false}'

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -19,6 +21,9 @@ from shipway.execute.telling import Tell
 from shipway.model.errors import HostError, HostRefused, LinkLost
 from shipway.model.event import Event
 from shipway.model.intent import Host
+from shipway_agent.manifest import digest
+from shipway_agent.root import Root
+from tests.agent.primitives.conftest import blob_path, flip
 from tests.execute.test_ship import BIG, FILES, Freight, Ground
 
 EVERYTHING = Freight({**FILES, b"big": BIG})
@@ -30,6 +35,7 @@ class Near(Ground):
     def __init__(self, place: Path) -> None:
         super().__init__(place, "a", "b", "c")
         self.heard = asyncio.Event()
+        self.exchanges: dict[str, int] = {}
 
     def hear(self, event: Event) -> None:
         self.told.append(event)
@@ -45,6 +51,7 @@ class Near(Ground):
                 going.expect(fleet.names)
                 outcomes = await fleet.each(going.ship)
                 assert outcomes.ok, outcomes.errors
+                self.exchanges = {name: sum(fleet.wire(name).exchanges.values()) for name in fleet.names}
                 return outcomes.answers
 
         return asyncio.run(all_at_once())
@@ -63,6 +70,7 @@ def test_a_first_deployment_leaves_once_and_a_small_change_goes_straight(tmp_pat
         one["peers"] for one in _in_order(near.told, shipped)
     ]
     assert not any((tmp_path / name / "parcels").exists() for name in near.names)
+    assert near.exchanges == {"a": 2, "b": 2, "c": 2}, "it says what it lacks, unpacks what comes, and is asked nothing more"
     changed = Freight({**EVERYTHING.files, b"new": b"a few bytes"}, EVERYTHING)
     shipped = near.ship(changed)
     assert near.holds(changed)
@@ -78,7 +86,14 @@ def test_who_is_not_fed_is_sent_the_rest_straight(tmp_path: Path, monkeypatch: p
     near = Near(tmp_path)
 
     async def broken(
-        fleet: Fleet, kept: Mapping[str, AbstractSet[str]], source: Source, tell: Tell, on_error: Callable[[HostError], None]
+        fleet: Fleet,
+        kept: Mapping[str, AbstractSet[str]],
+        source: Source,
+        tell: Tell,
+        on_error: Callable[[HostError], None],
+        *,
+        count: int,
+        size: int,
     ) -> Outcomes[Fed]:
         lost, refused = LinkLost("a", "lost", "the link broke"), HostRefused("b", "feed", "no feeding here")
         on_error(lost)
@@ -92,3 +107,32 @@ def test_who_is_not_fed_is_sent_the_rest_straight(tmp_path: Path, monkeypatch: p
     shipped = near.ship(EVERYTHING)
     assert near.holds(EVERYTHING)
     assert all(one["sent"] > len(BIG) for one in shipped.values())
+
+
+def test_what_a_host_cannot_make_of_what_it_has_is_sent_to_it_alone(tmp_path: Path) -> None:
+    near = Near(tmp_path)
+    near.ship(EVERYTHING)
+    changed = Freight({**EVERYTHING.files, b"big": BIG[: len(BIG) // 2] + os.urandom(SPARED_BYTES) + BIG[len(BIG) // 2 :]}, EVERYTHING)
+    with Root(str(tmp_path / "b")) as root:
+        flip(blob_path(root, digest(BIG)), 12_345)
+    shipped = near.ship(changed)
+    assert near.holds(changed)
+    assert shipped["a"]["peers"] or shipped["c"]["peers"]
+    assert shipped["b"]["sent"] > len(BIG) > max(shipped["a"]["sent"], shipped["c"]["sent"])
+
+
+def test_a_host_without_room_to_pass_on_gets_all_from_here_and_is_named(tmp_path: Path) -> None:
+    small = tmp_path / "a"
+    small.mkdir()
+    size = 4_000_000 + len(BIG)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", small], capture_output=True).returncode != 0:
+        pytest.skip("only root can have a small disk here")
+    try:
+        near = Near(tmp_path)
+        shipped = near.ship(EVERYTHING)
+        assert near.holds(EVERYTHING)
+        assert shipped["a"]["peers"] == {}
+        assert shipped["b"]["peers"] and shipped["c"]["peers"]
+        assert [event.host for event in near.told if event.kind == "note" and "not to pass it on" in str(event.data["message"])] == ["a"]
+    finally:
+        subprocess.run(["umount", "-l", small], check=True)

@@ -200,7 +200,7 @@ def test_nothing_else_waits_while_much_is_packed() -> None:
 
         async def call(self, name: str, call: str, args: Any = None, **more: Any) -> dict[str, Any]:
             if call == "lack":
-                return {"lacking": [], "manifests": [None], "blobs": 0, "parcels": []}
+                return {"lacking": [], "manifests": [None], "blobs": 0, "parcels": [], "free_bytes": 1 << 30}
             async for _ in more["body"]():
                 self.parts += 1
             return {"stored": 2, "lacking": []}

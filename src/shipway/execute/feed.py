@@ -52,12 +52,16 @@ ALL_OF = 17
 
 @dataclass(frozen=True, slots=True)
 class Fed:
-    """Bytes of parcels that came to a host from here and from each other host by name; `lied` are those whose parcels were none."""
+    """Bytes of parcels that came to a host from here and from each other host by name; `lied` are those whose parcels were none.
+
+    `lacking` are blobs (digest, executable) that could not be made there from what was to be there; None where nothing was unpacked.
+    """
 
     operator: int
     peers: Mapping[str, int]
     lied: tuple[str, ...]
     whole: bool
+    lacking: frozenset[tuple[str, bool]] | None = None
 
 
 class Clock(Protocol):
@@ -90,8 +94,13 @@ async def feed(
     source: Source,
     tell: Tell,
     on_error: Callable[[HostError], None] = lambda error: None,
+    *,
+    count: int = 0,
+    size: int = 0,
 ) -> Outcomes[Fed]:
     """Feed these hosts, all of which want all that `source` has; `kept` are the digests of parcels that a cut left on each of them.
+
+    There are `count` blobs with `size` bytes in it, which each unpacks as they come.
 
     Answers how each was fed, and the error of each that could not be: HostRefused where it could not keep what came (its disk), or said
     nonsense (code `feed`). `on_error` hears of each at once, while the others are still fed. Raises what `source` raises.
@@ -103,7 +112,7 @@ async def feed(
 
     async def one(name: str) -> Fed:
         host = feeding.by_name[name]
-        args = {"peers": len(feeding.peers_of(host)), "credentials": keys[host.number]}
+        args = {"peers": len(feeding.peers_of(host)), "credentials": keys[host.number], "count": count, "size": size}
         try:
             hear = partial(feeding.hear, host)
             answer = await fleet.call(name, "feed", args, body=host.body, on_event=hear, timeout_seconds=FEED_SECONDS, again=False)
@@ -294,7 +303,9 @@ class _Feeding:
         try:
             peers = {self._by_number[str(number)].host.name: int(size) for number, size in answer["peers"].items()}
             lied = tuple(self._by_number[str(number)].host.name for number in answer["lied"])
-            return Fed(int(answer["operator"]), peers, lied, answer["whole"] is True)
+            unpacked = answer.get("unpacked")
+            lacking = None if unpacked is None else frozenset((str(digest), bool(executable)) for digest, executable in unpacked["lacking"])
+            return Fed(int(answer["operator"]), peers, lied, answer["whole"] is True, lacking)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise HostRefused(host.host.name, "feed", f"it tells nonsense of what it was fed: {error}") from None
 

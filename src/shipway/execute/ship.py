@@ -121,11 +121,12 @@ class Feeding:
 
 @dataclass(frozen=True, slots=True)
 class Lacking:
-    """What one host lacks, what it has to make it from, and the parcels that it kept when it was cut off."""
+    """What one host lacks, what it has to make it from, the parcels that it kept when it was cut off, and the room that it has."""
 
     blobs: tuple[Blob, ...]
     base: str
     kept: frozenset[str]
+    free_bytes: int
 
 
 class Delivery:
@@ -136,13 +137,14 @@ class Delivery:
         self._blobs = blobs
         self._tell = tell
         self._loads: dict[Wanted, Load] = {}
-        self._company = Company((), COMPANY_SECONDS)
+        self._company, self._expected = Company((), COMPANY_SECONDS), 0
         self._kept: dict[str, frozenset[str]] = {}
         self._feedings: dict[Load, Feeding] = {}
 
     def expect(self, names: Iterable[str]) -> None:
         """These are shipped to next, all at once: those that lack the same may be fed together."""
-        self._company = Company(names, COMPANY_SECONDS)
+        expected = tuple(names)
+        self._company, self._expected = Company(expected, COMPANY_SECONDS), len(expected)
         self._feedings = {}
 
     async def ship(self, name: str) -> dict[str, Any]:
@@ -182,7 +184,7 @@ class Delivery:
         for one in listings:
             found |= dict.fromkeys(_of_runs(one, runs[one.digest]))
         found |= dict.fromkeys(blob for blob in singles if blob[:2] in lacks)
-        return Lacking(tuple(found), based, frozenset(answer["parcels"]))
+        return Lacking(tuple(found), based, frozenset(answer["parcels"]), int(answer["free_bytes"]))
 
     async def _told_whole(self, name: str, listings: Sequence[Listing]) -> Mapping[str, Sequence[int]]:
         """For a host that has some of it, nobody knows what: it gets the manifests themselves, and says what of them it lacks."""
@@ -203,23 +205,38 @@ class Delivery:
             await self._fleet.call(name, "put", args, timeout_seconds=PUT_SECONDS)
         packing, rest = RAW if local else ZLIB, tuple(blob for blob in lacking.blobs if blob not in linked)
         wanted = rest, lacking.base, packing
-        fed, kept = await self._fed(name, wanted, lacking.kept)
-        try:
-            whole = await self._send(name, wanted, kept)
-        except HostRefused as error:
-            if error.code != "parcel-gone":
-                raise
-            whole = await self._send(name, wanted, frozenset())  # what it had kept is damaged, or gone
+        fed, kept = await self._fed(name, wanted, lacking)
+        if fed is not None and fed.lacking is not None:
+            whole = tuple(blob for blob in rest if blob[:2] in fed.lacking)
+        else:
+            whole = await self._sent(name, wanted, kept)
         await self._send(name, (whole, "", packing), frozenset())
         return fed
 
-    async def _fed(self, name: str, wanted: Wanted, kept: frozenset[str]) -> tuple[Fed | None, frozenset[str]]:
+    async def _sent(self, name: str, wanted: Wanted, kept: frozenset[str]) -> tuple[Blob, ...]:
+        """As `_send`; where something of what it had kept is damaged or gone, with nothing kept."""
+        try:
+            return await self._send(name, wanted, kept)
+        except HostRefused as error:
+            if error.code != "parcel-gone":
+                raise
+            return await self._send(name, wanted, frozenset())
+
+    async def _fed(self, name: str, wanted: Wanted, lacking: Lacking) -> tuple[Fed | None, frozenset[str]]:
         """Have this host fed with all that lack the same; how it was, and the parcels that it has then.
 
         Raises HostRefused where its disk takes no more. Whatever else goes wrong in it is made good by sending straight.
         """
-        if not wanted[0] or wanted[2] == RAW:
+        kept, size = lacking.kept, sum(size for _, _, size in wanted[0])
+        crowded = size > KEPT_BYTES and lacking.free_bytes < 2 * size
+        if not wanted[0] or wanted[2] == RAW or crowded:
             self._company.leave(name)
+            if crowded and self._expected > 1:
+                self._tell(
+                    "note",
+                    host=name,
+                    message=f"it has room for what it lacks, {size:,} bytes, and not to pass it on: it gets all of it from here",
+                )
             return None, kept
         load, self._kept[name] = self._load(wanted), kept
         together = await self._company.of(name, wanted)
@@ -228,7 +245,7 @@ class Delivery:
         feeding = self._feedings.get(load)
         if feeding is None:
             kept_of = {one: self._kept[one] for one in together}
-            feeding = self._feedings[load] = Feeding(partial(feed, self._fleet, kept_of, load, self._tell))
+            feeding = self._feedings[load] = Feeding(partial(feed, self._fleet, kept_of, load, self._tell, count=len(wanted[0]), size=size))
         fed = await feeding.ended(name)
         if isinstance(fed, HostRefused) and fed.code != "feed":
             raise fed

@@ -18,6 +18,7 @@ from shipway_agent.errors import AgentError
 from shipway_agent.feed import orders
 from shipway_agent.feed.shelf import OPERATOR, Shelf
 from shipway_agent.feed.store import Parcels
+from shipway_agent.feed.unpack import Unpacker
 
 if TYPE_CHECKING:
     from shipway_agent.feed.give import Giver
@@ -39,11 +40,18 @@ FEW = 8
 
 
 def feed(call: Call) -> Dict[str, Any]:
-    """Answer the call. Raises AgentError: cut, disk-full and what else keeps a parcel from being written, feed."""
-    feeding = _Feeding(call, Shelf(Parcels(call.root)))
+    """Answer the call: with `count` and `size`, of the blobs in all parcels, these are unpacked as they come.
+
+    Raises AgentError: cut, disk-full and what else keeps a parcel or a blob from being written, feed.
+    """
+    shelf = Shelf(Parcels(call.root))
+    unpacker = Unpacker(call.root, shelf, int(call.args.get("count", 0)), int(call.args.get("size", 0)))
+    feeding = _Feeding(call, shelf, unpacker)
     watching = threading.Thread(target=feeding.watch, name="feed watch", daemon=True)
     try:
         feeding.open()
+        if unpacker.count:
+            unpacker.begin()
         watching.start()
         for order in orders.read(call.body):
             feeding.obey(order)
@@ -51,6 +59,8 @@ def feed(call: Call) -> Dict[str, Any]:
         feeding.close()
         if watching.is_alive():
             watching.join()
+        unpacker.end()
+    feeding.fault = feeding.fault or unpacker.fault
     if feeding.fault is not None:
         raise feeding.fault
     return feeding.told()
@@ -60,6 +70,7 @@ def feed(call: Call) -> Dict[str, Any]:
 class _Feeding:
     call: Call
     shelf: Shelf
+    unpacker: Unpacker
     fault: Optional[AgentError] = None
     _giver: Optional[Giver] = None
     _takers: Dict[str, Taker] = field(default_factory=dict)
@@ -96,7 +107,8 @@ class _Feeding:
         """Until the end: tell when everything is here, ask for what nobody brings, and stop listening when nobody is there."""
         told = False
         while not self._ended.is_set():
-            fault = next((taker.fault for taker in list(self._takers.values()) if taker.fault is not None), None)
+            faults = [self.unpacker.fault, *(taker.fault for taker in list(self._takers.values()))]
+            fault = next((found for found in faults if found is not None), None)
             if fault is not None and self.fault is None:
                 self.fault = fault
                 self.call.emit({"event": "fault"})
@@ -123,7 +135,7 @@ class _Feeding:
             taker.cut()
 
     def told(self) -> Dict[str, Any]:
-        """Bytes by where they came from, and who lied or was never reached, by number."""
+        """Bytes by where they came from, who lied or was never reached, by number, and what was unpacked of it all."""
         came = dict(self.shelf.came)
         return {
             "operator": came.pop(OPERATOR, 0),
@@ -131,6 +143,7 @@ class _Feeding:
             "lied": sorted(number for number, taker in self._takers.items() if taker.lied),
             "unreached": sorted(number for number, taker in self._takers.items() if not taker.reached),
             "whole": self.shelf.whole,
+            "unpacked": self.unpacker.answer,
         }
 
     def _listen(self) -> Optional[int]:

@@ -6,6 +6,7 @@ import hashlib
 import threading
 import time
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Dict, Iterable, List, Optional, Protocol, Set, Tuple
 
 from shipway_agent.errors import AgentError
@@ -28,7 +29,7 @@ class Store(Protocol):
         ...
 
     def keep(self, digest: str, data: bytes) -> None:
-        """Put a verified one there. Raises AgentError."""
+        """Put one there that was compared with its digest. Raises AgentError."""
         ...
 
     def read(self, digest: str) -> bytes:
@@ -110,6 +111,17 @@ class Shelf:
     def still_seconds(self) -> float:
         """How long nothing has moved."""
         return time.monotonic() - self._moved
+
+    def next(self, place: int) -> Optional[str]:
+        """What is wanted at this place, once it is here; None behind the last, and where it comes no more."""
+        with self._changed:
+            while True:
+                digest = next(islice(self.wanted, place, None), None)
+                if digest is not None and digest not in self._lacking:
+                    return digest
+                if self._closed or (digest is None and self._named):
+                    return None
+                self._changed.wait()
 
     def since(self, count: int) -> List[str]:
         """What came behind the first `count`, in the order in which it came."""

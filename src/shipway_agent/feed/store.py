@@ -26,8 +26,8 @@ class Parcels:
         return True
 
     def keep(self, digest: str, data: bytes) -> None:
-        """Put one there, in one rename. Raises AgentError: flipped, disk-full, denied, read-only."""
-        parcels.keep(self.root, digest, data)
+        """Put one there that was compared with its digest, in one rename. Raises AgentError: disk-full, denied, read-only."""
+        parcels.keep(self.root, digest, data, compared=True)
 
     def read(self, digest: str) -> bytes:
         """The bytes of one. Raises AgentError `parcel-gone`."""

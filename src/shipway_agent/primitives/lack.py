@@ -16,7 +16,8 @@ from shipway_agent.root import Root
 
 
 def lack(context: Context, args: Mapping[str, Any], body: Iterable[bytes] = ()) -> Dict[str, Any]:
-    """Which of the blobs are not here: {"lacking", "manifests", "blobs": how many are here at all, "parcels": names of those kept}.
+    """Which of the blobs are not here: {"lacking", "manifests", "blobs": how many are here at all, "parcels": names of those kept,
+    "free_bytes"}.
 
     Of each manifest in `manifests` the answer has the places of those of its contents that are not here (first and behind the last of
     each run, in the order of `manifest.contents`), or null where it is not known. One is known when it is a blob of this host, or comes
@@ -30,7 +31,8 @@ def lack(context: Context, args: Mapping[str, Any], body: Iterable[bytes] = ()) 
         here = {name for shelf in folder.names() if not shelf.startswith(".") for name in folder.names(shelf)}
         lacking = [[digest, executable] for digest, executable in _asked(args) if _lacks(root, here, digest, executable)]
         runs = [None if data is None else _runs(root, here, data) for data in known]
-    return {"lacking": lacking, "manifests": runs, "blobs": len(here), "parcels": parcels.kept(root)}
+    kept = parcels.kept(root)
+    return {"lacking": lacking, "manifests": runs, "blobs": len(here), "parcels": kept, "free_bytes": root.room()[0]}
 
 
 def _asked(args: Mapping[str, Any]) -> List[Tuple[str, bool]]:

@@ -59,12 +59,12 @@ def kept(root: Root) -> List[str]:
     return [name for name in root.names(FOLDER) if DIGEST.fullmatch(name)]
 
 
-def keep(root: Root, name: str, data: bytes) -> None:
-    """Have a parcel here. Raises AgentError `flipped` for bytes that are not what its name says.
+def keep(root: Root, name: str, data: bytes, *, compared: bool = False) -> None:
+    """Have a parcel here. Raises AgentError `flipped` for bytes that are not what its name says, which whoever has `compared` them knows.
 
     It is not synced: it is compared with its name whenever it is read, and one that a loss of power took is brought again.
     """
-    if name_of(data) != digest_of(name):
+    if not compared and name_of(data) != digest_of(name):
         raise AgentError("flipped", f"what arrived as parcel {name} is something else; nothing of it was kept", digest=name)
     with _leaving_room(root), root.at(FOLDER, create=True, mode=0o700, sync=False) as folder, naming(folder.path):
         aside = f".new-{os.urandom(8).hex()}"
