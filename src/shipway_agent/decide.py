@@ -17,6 +17,15 @@ LET_GO = "let_go"
 LEAVES_WARM = "leaves_warm"
 """Key of an attempt's document: it is about what serves, and what was warm before goes on being warm."""
 
+UNNAMED = "unnamed"
+"""Key of an attempt's document: how many members this host was not told by name; none where `members` are all of them."""
+
+EVERYBODY = "*"
+"""Stands among the names of an acknowledgement for all members, also those that a host was not told by name."""
+
+TO_ASK = ("addresses", "peers")
+"""Keys of an attempt's document that say where others are asked."""
+
 KEPT_ATTEMPTS = 50
 """Settled deployments a host remembers for questions of others; the journal's events remember all."""
 
@@ -128,7 +137,7 @@ def never_told(member: Member) -> Tuple[Attempt, ...]:
     """
     found: List[Attempt] = []
     for attempt in sorted(member.attempts, key=lambda one: -one.fence):
-        voted = bool(attempt.document.get("addresses") or attempt.document.get("peers"))
+        voted = any(attempt.document.get(key) for key in TO_ASK)
         told = attempt.stage != DISCARDED or bool(attempt.document.get(LET_GO)) or not (voted or attempt.lead == member.name)
         if not told and set(attempt.members) - {member.name}:
             found.append(attempt)
@@ -212,7 +221,7 @@ def _step(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
     if not _driven(member, attempt, now) and message["do"] != "switched":
         return _refuse(member, "expired", stage=attempt.stage)
     stage = move(attempt.stage, message["do"])
-    document = {**attempt.document, **{key: message[key] for key in ("peers", "addresses") if key in message}}
+    document = {**attempt.document, **{key: message[key] for key in TO_ASK if key in message}}
     member = _put(member, replace(attempt, stage=stage, document=document))
     if stage == SWITCHED:
         member = replace(member, current=attempt.target)
@@ -492,7 +501,15 @@ def _put(member: Member, attempt: Attempt) -> Member:
     settled = [a for a in attempts if a.stage in DECISIONS or a.stage == DISCARDED]
     settled = [a for a in settled if a.stage != COMMITTED or a.fence != member.current]
     forgotten = {a.deployment for a in settled[: max(0, len(settled) - KEPT_ATTEMPTS)]}
-    return replace(member, attempts=tuple(a for a in attempts if a.deployment not in forgotten))
+    newest = max((a.fence for a in attempts if a.stage in DECISIONS), default=0)
+    return replace(member, attempts=tuple(_unasked(a, newest) for a in attempts if a.deployment not in forgotten))
+
+
+def _unasked(attempt: Attempt, newest: int) -> Attempt:
+    """Nobody is asked about a decision once there is a newer one: where to ask goes then, for with many hosts it is most of the record."""
+    if attempt.stage not in DECISIONS or attempt.fence == newest or not any(key in attempt.document for key in TO_ASK):
+        return attempt
+    return replace(attempt, document={key: value for key, value in attempt.document.items() if key not in TO_ASK})
 
 
 def _refuse(member: Member, code: str, **facts: Any) -> Outcome:

@@ -18,7 +18,7 @@ import time
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Protocol, Sequence, Set, Tuple
 
 from shipway_agent import clock
-from shipway_agent.decide import Attempt, Member, never_told
+from shipway_agent.decide import EVERYBODY, UNNAMED, Attempt, Member, never_told
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
 from shipway_agent.record import dataclass, field
@@ -108,16 +108,24 @@ def awaited(member: Member, acknowledged: Callable[[str], Set[str]]) -> Tuple[At
     gone: Set[str] = set()
     found: List[Attempt] = []
     for attempt in sorted(member.attempts, key=lambda one: -one.fence):
-        if (attempt.stage == DISCARDED and attempt not in never_told(member)) or set(attempt.members) <= served:
+        if (attempt.stage == DISCARDED and attempt not in never_told(member)) or is_whole(attempt, served):
             continue
         if attempt.stage in DECISIONS:
-            served |= acknowledged(attempt.deployment)
-            whole = set(attempt.members) <= served | gone
+            said = acknowledged(attempt.deployment)
+            whole = is_whole(attempt, served | gone | said)
+            served |= said - {EVERYBODY}
+            if EVERYBODY in said:  # of older deployments that speaks for those who were in this one
+                served.update(attempt.members if attempt.document.get("without") else (EVERYBODY,))
             gone |= set(member.left)
             if whole:
                 continue
         found.append(attempt)
     return tuple(found)
+
+
+def is_whole(attempt: Attempt, served: Set[str]) -> bool:
+    """Whether all members are among these, also those that this host was not told by name."""
+    return EVERYBODY in served or (not attempt.document.get(UNNAMED) and set(attempt.members) <= served)
 
 
 class Events(Protocol):
@@ -255,8 +263,8 @@ def answer(journal: Journal, line: bytes, now: float) -> Optional[bytes]:
         return None
     attempt = journal.member().attempt(deployment)
     key = str(attempt.document.get("peer_key", "")) if attempt is not None else ""
-    if attempt is None or not key or member not in attempt.members:
-        return None
+    if attempt is None or not key or not (member in attempt.members or attempt.document.get(UNNAMED)):
+        return None  # who is not known by name is one by its key
     if not hmac.compare_digest(_mac(key, ["question", do, deployment, member, nonce]).encode(), claimed.encode("utf-8", "replace")):
         return None
     said = _said(journal, attempt, member, do, now)
@@ -274,7 +282,7 @@ def _said(journal: Journal, attempt: Attempt, member: str, do: str, now: float) 
             return None
         acknowledge(journal, attempt.deployment, [member])
         served = acknowledgements(journal, attempt.deployment) | {attempt.lead}
-        return _values(attempt, attempt.stage, set(attempt.members) <= served)
+        return _values(attempt, attempt.stage, is_whole(attempt, served))
     reply = journal.decide({"do": "ask", "deployment": attempt.deployment}, now)
     after = journal.member().attempt(attempt.deployment)
     return _values(after, reply["decision"]) if reply["ok"] and after is not None else None

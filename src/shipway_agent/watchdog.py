@@ -9,10 +9,10 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 from shipway_agent import clock, peers
-from shipway_agent.decide import Attempt, Member, Reply, due, live, never_told
+from shipway_agent.decide import EVERYBODY, UNNAMED, Attempt, Member, Reply, due, live, never_told
 from shipway_agent.peers import Heard
 from shipway_agent.record import dataclass
 from shipway_agent.states import DECISIONS
@@ -28,6 +28,12 @@ RECALL_SECONDS = 3.0
 
 RECALL_PAUSE_SECONDS = 10.0
 """Until it asks them again, and until it asks them at all where it never went down: they are telling it themselves just now."""
+
+OTHERS_AT_ONCE = 4
+"""Members that are asked behind a lead that cannot be heard, other ones each time: each may take its time, and a deadline has passed."""
+
+QUESTIONS_AT_ONCE = 32
+"""Questions under way; each has a thread, and among many hosts as many may be unheard of."""
 
 RECALL = "recall"
 
@@ -76,6 +82,14 @@ class _Question:
     unheard: int = 0
     pause_seconds: float = FIRST_PAUSE_SECONDS
     again: float = 0.0
+    asked: int = 0
+
+    def others(self, names: Iterable[str]) -> Tuple[str, ...]:
+        """The next of these to ask, in turns."""
+        known = tuple(names)
+        at = self.asked % len(known) if known else 0
+        self.asked += OTHERS_AT_ONCE
+        return (*known[at:], *known[:at])[:OTHERS_AT_ONCE]
 
 
 class Watchdog:
@@ -86,6 +100,7 @@ class Watchdog:
         self._wake = wake
         self._ask: Ask = ask or _ask
         self._questions: Dict[About, _Question] = {}
+        self._under_way = 0
         self._answers: queue.SimpleQueue[Tuple[About, Heard]] = queue.SimpleQueue()
         self._newest: Tuple[Optional[Member], Optional[Attempt]] = (None, None)
 
@@ -160,11 +175,12 @@ class Watchdog:
 
     def _put(self, attempt: Attempt, member: Member, about: About, now: float, first: float = 0.0) -> None:
         question = self._questions.setdefault(about, _Question(again=first))
-        if question.asking or now < question.again:
+        if question.asking or now < question.again or self._under_way >= QUESTIONS_AT_ONCE:
             return
         question.asking = True
+        self._under_way += 1
         if about.do == peers.ASK:  # the lead first; whoever else knows the decision may say it too
-            to = (attempt.lead, *(name for name in attempt.members if name not in (attempt.lead, member.name)))
+            to = (attempt.lead, *question.others(name for name in attempt.members if name not in (attempt.lead, member.name)))
         else:
             to = (about.of or attempt.lead,)
         self.carry(attempt, member, about, to)
@@ -192,6 +208,7 @@ class Watchdog:
     def _hear(self, about: About, heard: Heard, now: float) -> bool:
         question = self._questions.setdefault(about, _Question())
         question.asking = False
+        self._under_way = max(0, self._under_way - 1)
         question.again = now + question.pause_seconds
         if about.do != peers.ASK:
             return self._hear_of_decided(question, about, heard, now)
@@ -213,7 +230,7 @@ class Watchdog:
             self._newest = (None, None)
             return self._follow(about.deployment, heard, now)
         if heard.whole and heard.decision == attempt.stage:
-            peers.acknowledge(self._journal, about.deployment, attempt.members)
+            peers.acknowledge(self._journal, about.deployment, [*attempt.members, *([EVERYBODY] if _told_few(attempt) else [])])
             self._newest = (None, None)
             return True
         return False
@@ -242,6 +259,8 @@ class Watchdog:
     def _unheard_of(self, member: Member, attempt: Attempt) -> Tuple[str, ...]:
         """The other members that are not known to serve a decision: who does has no other on record."""
         served = peers.acknowledgements(self._journal, attempt.deployment)
+        if EVERYBODY in served:
+            return ()
         return tuple(name for name in attempt.members if name != member.name and name not in served)
 
     def _unheard(self, question: _Question, deployment: str, heard: Heard, now: float) -> bool:
@@ -259,6 +278,11 @@ class Watchdog:
 
 def _ask(document: Mapping[str, Any], deployment: str, member: str, do: str, least_term: int) -> Heard:
     return peers.ask(document, deployment, member, do=do, least_term=least_term)
+
+
+def _told_few(attempt: Attempt) -> bool:
+    """Whether it has members that this host was not told by name."""
+    return bool(attempt.document.get(UNNAMED))
 
 
 def may_decide(member: Member, now: float) -> bool:

@@ -564,6 +564,17 @@ def test_what_made_current_what_serves_is_never_forgotten() -> None:
     assert len(host.member.attempts) == decide.KEPT_ATTEMPTS + 1
 
 
+def test_where_to_ask_is_forgotten_of_a_decision_that_is_not_the_newest() -> None:
+    lease = {"do": "lease", "owner": "ann", "seconds": 10.0, "lead": "a", "members": ["a", "b"], "confirm_seconds": 30.0}
+    said: list[dict[str, Any]] = [lease, {"do": "vote", "addresses": {"a": ["a:1"]}}, {"do": "tell", "decision": "reverted"}]
+    member = Member("b")
+    for number in (1, 2, 3):
+        for message in said[: 3 if number < 3 else 2]:
+            member, reply = decide.handle(member, {"deployment": f"d-{number}", "fence": number, **message}, 100.0 * number)
+            assert reply["ok"]
+    assert ["addresses" in attempt.document for attempt in member.attempts] == [False, True, True]
+
+
 def test_a_host_remembers_the_last_decisions_and_whatever_is_open() -> None:
     host = Host("b").go("switched")
     for number in range(2, 2 * decide.KEPT_ATTEMPTS):

@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from shipway_agent import clock, peers
-from shipway_agent.decide import Attempt, Member
+from shipway_agent.decide import UNNAMED, Attempt, Member
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
 from shipway_agent.peers import Lead
@@ -38,10 +38,9 @@ class Leading:
         reply = self.journal.decide({"do": do, "deployment": "d-1", "fence": 1, **more}, clock.boot_now())
         assert reply["ok"], reply
 
-    def lease(self, seconds: float) -> None:
-        self.decide(
-            "lease", owner="ann", seconds=seconds, lead="a", members=["a", "b", "c"], confirm_seconds=60.0, document={"peer_key": KEY}
-        )
+    def lease(self, seconds: float, told: Mapping[str, Any] = {}) -> None:
+        document = {"peer_key": KEY, **told}
+        self.decide("lease", owner="ann", seconds=seconds, lead="a", members=["a", "b", "c"], confirm_seconds=60.0, document=document)
 
     def close(self) -> None:
         self.lead.close()
@@ -252,6 +251,25 @@ def test_who_was_written_off_may_ask_about_the_newest_decision_only() -> None:
     older, newer = attempt(1, "reverted", lead="b"), attempt(2, "committed", members="bc", lead="b")
     assert awaits(older, name="b", acknowledged={"d-1": "c"}, left={"a": 1}) == ["d-1"]
     assert awaits(older, newer, name="b", acknowledged={"d-2": "c"}, left={"a": 1}) == []
+
+
+def test_a_host_that_was_told_few_of_many_listens_until_it_hears_of_everybody() -> None:
+    one = replace(attempt(1, "committed"), document={UNNAMED: 5})
+    assert awaits(one, acknowledged={"d-1": "bc"}, name="c") == ["d-1"], "those that it knows are not all"
+    assert awaits(one, acknowledged={"d-1": "*"}, name="c") == []
+
+
+def test_everybody_of_a_later_deployment_is_everybody_unless_some_were_left_out_of_it() -> None:
+    older, newer = (replace(attempt(number, "committed"), document={UNNAMED: 5}) for number in (1, 2))
+    assert awaits(older, newer, acknowledged={"d-2": "*"}) == []
+    newer = replace(newer, document={UNNAMED: 4, "without": ["z"]})
+    assert awaits(older, newer, acknowledged={"d-2": "*"}) == ["d-1"], "z may come back and ask"
+
+
+def test_a_host_that_was_told_few_answers_whoever_has_the_key(leading: Leading) -> None:
+    leading.lease(60, {UNNAMED: 5})
+    assert peers.ask(leading.document, "d-1", "far", do=peers.REACH).reached
+    assert not peers.ask({**leading.document, "peer_key": "x" * 64}, "d-1", "far", do=peers.REACH).reached
 
 
 def test_who_acknowledged_a_later_deployment_asks_about_no_earlier_one() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 
 from shipway_agent import clock, peers
 from shipway_agent.apply import pointed
-from shipway_agent.decide import Attempt, Member
+from shipway_agent.decide import UNNAMED, Attempt, Member
 from shipway_agent.journal import Journal
 from shipway_agent.peers import Heard
 from shipway_agent.primitives import peers as primitive
@@ -246,20 +246,22 @@ class Turns:
         self.now = 1000.0
         self.heard = Heard(False, why="nobody")
         self.asked: list[str] = []
+        self.addresses: list[list[str]] = []
         self.woken = threading.Event()
         self.watchdog = Watchdog(self.journal, self.woken.set, self._answer)
 
     def _answer(self, document: Any, deployment: str, member: str, do: str, least_term: int) -> Heard:
         self.asked.append(do)
+        self.addresses.append(list(document["peers"]))
         return self.heard
 
     def decide(self, do: str, **more: Any) -> None:
         reply = self.journal.decide({"do": do, "deployment": "d-1", "fence": 1, **more}, self.now)
         assert reply["ok"], reply
 
-    def switch(self) -> None:
-        document = {"peer_key": KEY, "peers": ["127.0.0.1:1"]}
-        self.decide("lease", owner="ann", seconds=10.0, lead="a", members=["a", "b"], confirm_seconds=30.0, document=document)
+    def switch(self, told: Mapping[str, Any] = {}, members: Sequence[str] = ("a", "b")) -> None:
+        document = {"peer_key": KEY, "peers": ["127.0.0.1:1"], **told}
+        self.decide("lease", owner="ann", seconds=10.0, lead="a", members=list(members), confirm_seconds=30.0, document=document)
         for do in ("vote", "start", "ready", "arm", "switched"):
             self.decide(do)
 
@@ -349,6 +351,25 @@ def test_a_decision_is_acknowledged_once_it_is_served_and_not_before(turns: Turn
     turns.turn(after=100.0)
     assert turns.asked == [peers.ACKNOWLEDGE] * 2
     assert peers.acknowledgements(turns.journal, "d-1") == {"a", "b"}
+
+
+def test_among_many_everybody_is_one_word(turns: Turns) -> None:
+    turns.switch({UNNAMED: 40})
+    turns.decide("tell", decision="committed")
+    turns.heard = Heard(True, "committed", whole=True)
+    turns.turn(after=100.0)
+    assert peers.acknowledgements(turns.journal, "d-1") == {"a", "b", "*"}
+    assert not turns.watchdog.waits(turns.journal.member())
+
+
+def test_behind_a_silent_lead_some_others_are_asked_and_each_time_other_ones(turns: Turns) -> None:
+    """Each may take three seconds not to answer: asking all of many would keep a host from going back for hours."""
+    others = [f"c{number}" for number in range(6)]
+    turns.switch({"addresses": {name: [f"{name}:1"] for name in ("a", *others)}}, ("a", "b", *others))
+    turns.turn(after=31.0)
+    turns.turn(after=1.0)
+    assert turns.stage == "back"
+    assert turns.addresses == [["a:1", "c0:1", "c1:1", "c2:1", "c3:1"], ["a:1", "c4:1", "c5:1", "c0:1", "c1:1"]]
 
 
 # ------------------------------------------- a decision of an earlier term

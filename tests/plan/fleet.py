@@ -6,10 +6,11 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shipway.model.elders import known_to_each
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Environment, Health, Host, Intent, Page, Process, Shipment, Task
 from shipway.model.release import Entry, Release, Source
-from shipway.plan.documents import generation_document
+from shipway.plan.documents import generation_document, member_addresses
 from shipway.plan.facts import read_facts
 
 WHO = "ann@laptop"
@@ -83,12 +84,12 @@ def fresh(name: str) -> dict[str, Any]:
 
 def serving(wanted: Intent, releases: Sequence[Release], only: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
     """What hosts say after these releases went live one after the other, as generations 1, 2, …"""
-    members = sorted(h.name for h in wanted.environment.hosts)
+    known, places = known_to_each(h.name for h in wanted.environment.hosts), member_addresses(wanted)
     found = {}
     for h in wanted.environment.hosts:
         said = fresh(h.name)
         for number, shipped in enumerate(releases if only is None or h.name in only else (), 1):
-            _live(said, wanted, shipped, h, number, members)
+            _live(said, wanted, shipped, h, number, list(known[h.name]), places[h.name])
         found[h.name] = said
     return found
 
@@ -98,11 +99,11 @@ def facts(said: Mapping[str, Mapping[str, Any]]) -> dict[str, HostFacts]:
     return {name: read_facts(name, value) for name, value in said.items()}
 
 
-def _live(said: dict[str, Any], wanted: Intent, shipped: Release, h: Host, number: int, members: list[str]) -> None:
-    deployment = f"{number}-abcdef"
-    document = generation_document(wanted, shipped, h, number=number, deployment=deployment, kind="deploy", who=WHO, made=1790000000.0)
+def _live(said: dict[str, Any], wanted: Intent, shipped: Release, h: Host, number: int, members: list[str], places: Any) -> None:
+    made: dict[str, Any] = {"deployment": f"{number}-abcdef", "kind": "deploy", "who": WHO, "made": 1790000000.0, "members": places}
+    document = generation_document(wanted, shipped, h, number=number, **made)
     attempt = {
-        "deployment": deployment,
+        "deployment": document["deployment"],
         "fence": number,
         "stage": "committed",
         "lead": members[0],

@@ -13,6 +13,7 @@ from shipway.execute.telling import Tell
 from shipway.flows.begin import Hold, hold, read
 from shipway.flows.records import open_deployments
 from shipway.flows.words_of_failure import failed
+from shipway.model.elders import known_to_each
 from shipway.model.errors import ShipwayError
 from shipway.model.event import Event
 from shipway.model.intent import Environment, Host
@@ -137,12 +138,14 @@ def make_plan(held: Hold, shape: Shape = DEPLOY, times: Times = Times()) -> Plan
     def everywhere(*steps: Step) -> Mapping[str, tuple[Step, ...]]:
         return {name: tuple(_failing(step, name, shape) for step in steps) for name in members}
 
-    addresses = {name: [f"{name}:1"] for name in members}
+    known = known_to_each(members)
 
     def member(do: str, **more: object) -> Step:
         return Step(key=f"member:{do}", do="member", args={"do": do, **more})
 
-    prepare = Wave("prepared", "prepare", everywhere(Step(key="tree", do="tree.make"), member("vote", addresses=addresses)))
+    tree = everywhere(Step(key="tree", do="tree.make"))
+    votes = {name: member("vote", addresses={other: [f"{other}:1"] for other in known[name]}) for name in members}
+    prepare = Wave("prepared", "prepare", {name: (*tree[name], _failing(votes[name], name, shape)) for name in members})
     migrate = Step(key="task:migrate", do="task.run", args={"check": shape.checked, "seconds": shape.task_seconds})
     activate = Wave("migrated", "activate", {lead: (_failing(migrate, lead, shape),)})
     start = Wave("ready", "start", everywhere(member("start"), Step(key="start", do="process.start"), member("ready")))

@@ -339,7 +339,7 @@ class SimulatedHost:
     def hear(self, deployment: str, member: str, do: str) -> Heard | None:
         """A member's question, as the lead's listener answers it; None where nobody listens or the question is nobody's business."""
         attempt = self.member.attempt(deployment)
-        if not self.supervised or attempt is None or member not in attempt.members:
+        if not self.supervised or attempt is None or not (member in attempt.members or attempt.document.get(decide.UNNAMED)):
             return None
         if attempt not in peers.awaited(self.member, lambda of: self.acknowledged.get(of, set())):
             return None
@@ -347,7 +347,7 @@ class SimulatedHost:
             if attempt.stage not in DECISIONS or self.disk_refuses:
                 return None
             self.acknowledge(deployment, [member])
-            whole = set(attempt.members) <= self.acknowledged[deployment] | {attempt.lead}
+            whole = peers.is_whole(attempt, self.acknowledged[deployment] | {attempt.lead})
             return Heard(True, attempt.stage, term=attempt.term, lead=attempt.lead, whole=whole)
         try:
             reply = self.decide({"do": "ask", "deployment": deployment})

@@ -159,9 +159,9 @@ async def _settle_nothing(fleet: Any, claim: Any, tell: Any, environment: Any, f
 def _take_one_lease_only(patch: pytest.MonkeyPatch) -> None:
     take_one = lease._take_one
 
-    async def take(fleet: Any, name: str, claim: Any, tell: Any) -> Any:
+    async def take(fleet: Any, name: str, claim: Any, known: Any, tell: Any) -> Any:
         if name == fleet.names[-1]:
-            return await take_one(fleet, name, claim, tell)
+            return await take_one(fleet, name, claim, known, tell)
         return await fleet.call(name, "look")
 
     patch.setattr(lease, "_take_one", take)

@@ -175,7 +175,7 @@ def _fences_nobody_else(patch: pytest.MonkeyPatch) -> None:
     async def only_the_first(fleet: Fleet, claim: Claim, tell: Tell, *, in_order: bool = False) -> dict[str, Facts]:
         if not claim.lost:
             return await take(fleet, claim, tell, in_order=in_order)
-        await lease._take_one(fleet, fleet.names[0], claim, tell)
+        await lease._take_one(fleet, fleet.names[0], claim, claim.members, tell)
         return (await ask.look(fleet)).answers
 
     patch.setattr(lease, "take", only_the_first)

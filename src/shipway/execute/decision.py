@@ -13,8 +13,10 @@ from shipway.execute.fleet import Fleet
 from shipway.execute.lease import Claim
 from shipway.execute.steps import as_sent
 from shipway.execute.telling import Tell
+from shipway.model.elders import are_many, elders
 from shipway.model.errors import HostError, HostRefused, Overdue
 from shipway.model.plan import Step
+from shipway_agent.decide import EVERYBODY
 from shipway_agent.record import dataclass, field
 
 Json = Mapping[str, Any]
@@ -62,9 +64,12 @@ async def commit(fleet: Fleet, claim: Claim, tell: Tell) -> Ending:
     return Ending(decision, await _tell(fleet, claim, tell, claim.deployment, decision, others))
 
 
-def acknowledged_step(deployment: str, members: Sequence[str]) -> Step:
-    """Nobody has a question left: no host needs to listen any more. Where this is not heard, hosts find it out from each other."""
-    args = {"deployment": deployment, "members": list(members)}
+def acknowledged_step(deployment: str, members: Sequence[str], *, all_of_it: bool = True) -> Step:
+    """Nobody has a question left: no host needs to listen any more. Where this is not heard, hosts find it out from each other.
+
+    With `all_of_it` these are all members of that deployment; among many, hosts know no other word for it.
+    """
+    args = {"deployment": deployment, "members": [EVERYBODY] if all_of_it and are_many(members) else list(members)}
     return Step(f"acknowledged:{deployment}", "peers.acknowledged", args, "all have acknowledged", HEAR_SECONDS)
 
 
@@ -187,6 +192,9 @@ def _told(tell: Tell, name: str, decision: str, reply: Json) -> None:
 
 
 async def _all_acknowledged(fleet: Fleet, claim: Claim, deployment: str) -> None:
-    step = acknowledged_step(deployment, fleet.names)
+    """Another deployment may have had members that are not here: its elders are told who is, and all others ask their lead."""
+    own = deployment == claim.deployment
+    hosts = fleet.names if own else elders(fleet.names)
+    step = acknowledged_step(deployment, fleet.names, all_of_it=own)
     told = {"deployment": claim.deployment, "fence": claim.number, "term": claim.term, "decided": True, "steps": [as_sent(step)]}
-    await fleet.each(lambda name: fleet.call(name, "run", told, again=False, timeout_seconds=HEAR_SECONDS))
+    await fleet.each(lambda name: fleet.call(name, "run", told, again=False, timeout_seconds=HEAR_SECONDS), hosts)

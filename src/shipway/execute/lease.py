@@ -15,7 +15,9 @@ from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
 from shipway.execute.uninterrupted import to_its_end
 from shipway.model.doing import Doing
+from shipway.model.elders import known_to_each
 from shipway.model.errors import AGAIN, HostError, Refused
+from shipway_agent.decide import UNNAMED
 from shipway_agent.record import dataclass, field
 
 Json = Mapping[str, Any]
@@ -68,10 +70,11 @@ async def take(fleet: Fleet, claim: Claim, tell: Tell, *, in_order: bool = False
     """
     asked: list[str] = []
     facts: dict[str, Facts] = {}
+    known = known_to_each(claim.members)
 
     async def one(name: str) -> None:
         asked.append(name)
-        facts[name] = await _take_one(fleet, name, claim, tell)
+        facts[name] = await _take_one(fleet, name, claim, known[name], tell)
 
     try:
         async with renewed(fleet, claim):  # waiting for one host may outlast the lease of another
@@ -151,16 +154,17 @@ async def _give_back(fleet: Fleet, claim: Claim, asked: list[str]) -> None:
         await fleet.each(lambda name: fleet.call(name, "decide", claim.message("finish"), again=False), asked)
 
 
-async def _take_one(fleet: Fleet, name: str, claim: Claim, tell: Tell) -> Facts:
+async def _take_one(fleet: Fleet, name: str, claim: Claim, known: tuple[str, ...], tell: Tell) -> Facts:
+    unnamed = len(claim.members) - len(known)
     message = claim.message(
         "lease",
         look=True,
         owner=claim.owner,
         seconds=claim.lease_seconds,
         lead=claim.lead,
-        members=list(claim.members),
+        members=list(known),
         confirm_seconds=claim.confirm_seconds,
-        document=dict(claim.document),
+        document={**claim.document, **({UNNAMED: unnamed} if unnamed else {})},
         **({"lost": list(claim.lost)} if claim.lost else {}),
     )
     loop = asyncio.get_running_loop()

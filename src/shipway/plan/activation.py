@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shipway.model.elders import known_to_each
 from shipway.model.facts import HostFacts, Json, serves
 from shipway.model.intent import Host, Intent
 from shipway.model.plan import Step, Wave
@@ -17,11 +18,15 @@ ANY_ANSWER = list(range(200, 500))
 
 
 def votes(intent: Intent, facts: Mapping[str, HostFacts], *, deployment: str, number: int) -> dict[str, tuple[Step, ...]]:
-    """The last steps of prepare on every host: its vote, with the addresses where it may ask the others, and one try to reach the lead."""
+    """The last steps of prepare on every host: its vote, with the addresses where it may ask others, and one try to reach the lead."""
     hosts = intent.environment.hosts
     addresses = {host.name: peer_addresses(host, facts) for host in hosts} if len(hosts) > 1 else {}
-    vote = steps.member("vote", deployment, number, addresses=addresses)
-    return {host.name: (vote, steps.peers_reach()) if addresses else (vote,) for host in hosts}
+    known = known_to_each(host.name for host in hosts)
+
+    def vote(name: str) -> Step:
+        return steps.member("vote", deployment, number, addresses={other: addresses[other] for other in known[name]} if addresses else {})
+
+    return {host.name: (vote(host.name), steps.peers_reach()) if addresses else (vote(host.name),) for host in hosts}
 
 
 def with_files(documents: Mapping[str, Json], last: Mapping[str, tuple[Step, ...]], number: int) -> dict[str, tuple[Step, ...]]:

@@ -61,17 +61,16 @@ def plan_deploy(
             made=made,
             platform=facts[h.name].hello.platform,
             kept=before,
-            members=everybody,
+            members=everybody[h.name],
         )
         for h in hosts
     }
     state = _compare(intent, hosts, wanted, facts)
     wrong = (*state.wrong, *repair)
     kind: Literal["deploy", "repair"] = "repair" if state.same and wrong else "deploy"
+    content = {SAME_AS: list(_alike(state.alike, facts))} if state.alike else {}
     for document in wanted.values():
-        document["kind"] = kind
-        if state.alike:
-            document[SAME_AS] = list(_alike(state.alike, facts))
+        document.update({"kind": kind, **content})
     plan = Plan(
         kind=kind,
         app=intent.app,

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shipway.model.elders import known_to_each
 from shipway.model.intent import Host, Intent, Task
 from shipway.model.release import Release
 from shipway.plan.jobs import job_table
@@ -47,7 +48,7 @@ def generation_document(
     """What `host` keeps of its generation `number`. `made` is seconds since the epoch. Values of the environment are never in it:
 
     `env_digests` holds a salted digest of each, so that a later plan can tell which one changed. `platform` is the host's, `kept`
-    are keys of the generation before that hold on (plan/standing.py), `members` what `member_addresses` makes, once for all hosts.
+    are keys of the generation before that hold on (plan/standing.py), `members` what `member_addresses` makes for it.
     """
     scaled = {
         process.name: {"instances": process.instances, "file": process.scaled_from}
@@ -77,7 +78,7 @@ def generation_document(
         "domains": list(intent.environment.domains),
         "env_salt": deployment,
         "env_digests": env_digests(env_document(intent, host), deployment),
-        "members": member_addresses(intent) if members is None else members,
+        "members": member_addresses(intent)[host.name] if members is None else members,
         **({"toolchains": tools} if (tools := tool_table(release, platform)) else {}),
         **({"jobs": jobs} if (jobs := job_table(intent)) else {}),
         **({"scaled": scaled} if scaled else {}),
@@ -94,11 +95,16 @@ def tool_table(release: Release, platform: str) -> list[dict[str, Any]]:
     ]
 
 
-def member_addresses(intent: Intent) -> dict[str, dict[str, Any]]:
-    """Where each member is, those that are left out too: who is no longer in shipway.toml can be reached by this to take its leave."""
+def member_addresses(intent: Intent) -> dict[str, dict[str, dict[str, Any]]]:
+    """For each host, where the members are that it is told of, those that are left out too.
+
+    Who is no longer in shipway.toml can be reached by this to take its leave.
+    """
     environment = intent.environment
-    hosts = sorted((*environment.hosts, *environment.without), key=lambda host: host.name)
-    return {host.name: {"address": host.address, "root": host.root} for host in hosts}
+    places = {host.name: {"address": host.address, "root": host.root} for host in (*environment.hosts, *environment.without)}
+    known = known_to_each(places)
+    everybody = {name: places[name] for name in sorted(places)}
+    return {name: everybody if len(names) == len(places) else {one: places[one] for one in names} for name, names in known.items()}
 
 
 def env_document(intent: Intent, host: Host) -> dict[str, Any]:

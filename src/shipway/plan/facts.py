@@ -85,7 +85,11 @@ def recorded_members(facts: Mapping[str, HostFacts]) -> tuple[str, ...]:
     for attempt in counting:
         for name in (*attempt.members, *attempt.without):
             joined[name] = max(attempt.fence, joined.get(name, 0))
-    return tuple(sorted(name for name, fence in joined.items() if fence > left_under(facts, name)))
+    left: dict[str, int] = {}
+    for fact in facts.values():
+        for name, fence in fact.member.left.items():
+            left[name] = max(fence, left.get(name, 0))
+    return tuple(sorted(name for name, fence in joined.items() if fence > left.get(name, 0)))
 
 
 def newest_committed(facts: Mapping[str, HostFacts]) -> Attempt | None:

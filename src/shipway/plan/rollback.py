@@ -61,12 +61,12 @@ def plan_rollback(
         "who": who,
         "made": facts[lead.name].hello.clock,
         SOURCE: found.number,
-        "members": member_addresses(intent),
     }
+    known = member_addresses(intent)
     targets = {h.name: _target_on(facts[h.name], loans.get(h.name), found.number) for h in environment.hosts}
     if jobs := carried_over(list(targets.values()), environment):
         overrides["jobs"] = jobs
-    over = {name: {**overrides, **as_now(target, facts[name], facts)} for name, target in targets.items()}
+    over = {name: {**overrides, "members": known[name], **as_now(target, facts[name], facts)} for name, target in targets.items()}
     documents: dict[str, Json] = {name: {**target, **over[name], "number": number} for name, target in targets.items()}
     there = all(_is_there(facts[h.name], found.number) for h in environment.hosts)
     return Plan(

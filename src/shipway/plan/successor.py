@@ -68,6 +68,7 @@ def plan_successor(
 
 def _filled(plan: Plan, intent: Intent, order: Order, facts: Mapping[str, HostFacts], *, deployment: str, who: str) -> Plan:
     vote = votes(intent, facts, deployment=deployment, number=plan.number)
+    known = member_addresses(intent)
     prepare: dict[str, tuple[Step, ...]] = {}
     start: dict[str, tuple[Step, ...]] = {}
     switch: dict[str, tuple[Step, ...]] = {}
@@ -75,7 +76,8 @@ def _filled(plan: Plan, intent: Intent, order: Order, facts: Mapping[str, HostFa
     for host in sorted(intent.environment.hosts, key=lambda h: h.name):
         change, fact = order.changes[host.name], facts[host.name]
         live = fact.live or {}
-        overrides = _overrides(plan, intent, change, facts, deployment=deployment, who=who, source=int(live["number"]))
+        source, members = int(live["number"]), known[host.name]
+        overrides = _overrides(plan, change, facts, deployment=deployment, who=who, source=source, members=members)
         document = {**live, **overrides}
         files = with_files({host.name: document}, {host.name: vote[host.name]}, plan.number)
         prepare[host.name] = (*_prepared(plan, intent, order, host, fact, overrides, document), *files[host.name])
@@ -107,7 +109,7 @@ def _as_it_is(step: Step) -> Step:
 
 
 def _overrides(
-    plan: Plan, intent: Intent, change: Change, facts: Mapping[str, HostFacts], *, deployment: str, who: str, source: int
+    plan: Plan, change: Change, facts: Mapping[str, HostFacts], *, deployment: str, who: str, source: int, members: Json
 ) -> dict[str, Any]:
     return {
         "deployment": deployment,
@@ -117,7 +119,7 @@ def _overrides(
         "number": plan.number,
         SOURCE: source,
         TAKES: list(change.takes),
-        "members": member_addresses(intent),
+        "members": members,
         "processes": list(change.processes),
         **change.keys,
     }
