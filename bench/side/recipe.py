@@ -35,7 +35,9 @@ WORKER = """
 [process.app]
 run = "exec sleep 1000000"
 drain_seconds = 1
+steady_seconds = 0.1
 """
+"""It must have run for as long as a restart of the peers sleeps: RESTART."""
 
 WEB = """
 [process.web]

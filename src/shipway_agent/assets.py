@@ -19,6 +19,7 @@ from shipway_agent.folder import NEW, Folder, write_file
 from shipway_agent.manifest import shown
 from shipway_agent.primitives import blobs, trees
 from shipway_agent.root import Root
+from shipway_agent.walk import walk
 
 FOLDER = "assets"
 
@@ -85,7 +86,7 @@ def _files_of(root: Root, document: Mapping[str, Any]) -> Iterator[Tuple[bytes, 
             except (Missing, Foreign):
                 continue  # a link in the tree is an output, which is found in the place of outputs
             with tree:
-                for path, _, name, info in trees.walk(tree):
+                for path, _, name, info in walk(tree):
                     hidden = any(part.startswith(b".") for part in path.split(b"/"))
                     if stat.S_ISREG(info.st_mode) and info.st_uid == os.geteuid() and not hidden:
                         folder = path.rpartition(b"/")[0]
@@ -136,7 +137,7 @@ def _forget(place: Folder, wanted: _Sources) -> int:
     needed = {above for path in wanted for above in _above(path)}
     folders: List[bytes] = []
     removed = 0
-    for path, at, name, info in trees.walk(place):
+    for path, at, name, info in walk(place):
         if stat.S_ISDIR(info.st_mode):
             folders.append(path)
         elif path not in wanted:

@@ -25,10 +25,11 @@ from shipway_agent.group import MARKER
 from shipway_agent.inherited import FIXED_TIME, build_environment
 from shipway_agent.manifest import Entry, digest_of, shown
 from shipway_agent.orphans import end, marker_for, orphans
-from shipway_agent.primitives import Context, blobs, facts, intake, parcels, toolchains, trees
+from shipway_agent.primitives import Context, blobs, facts, intake, parcels, toolchains
 from shipway_agent.primitives.tasks import Runner
 from shipway_agent.root import Root
 from shipway_agent.surroundings import PATH
+from shipway_agent.walk import walk
 
 FOLDER = "builds"
 DONE = "builds/done"
@@ -267,7 +268,7 @@ def _below(tree: Folder, output: bytes) -> Iterator[Tuple[bytes, Folder, bytes, 
                 yield output, place, name, info
             elif info is not None:
                 with place.at(name) as folder:
-                    for inner, inside, last, what in trees.walk(folder):
+                    for inner, inside, last, what in walk(folder):
                         yield output + b"/" + inner, inside, last, what
     except Missing:
         return

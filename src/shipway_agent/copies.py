@@ -93,8 +93,8 @@ class Copies:
                 self._say(f"process {stranger.pid} carries a marker of this root and has no row: ended")
                 group.end([stranger], signal.SIGKILL)
 
-    def turn(self, turn: Turn) -> bool:
-        """One thing for each copy. True while something is on its way, so that the next turn should not wait long."""
+    def turn(self, turn: Turn) -> Optional[float]:
+        """One thing for each copy. The seconds until the next turn while something is on its way, else None."""
         self._hand_over(turn)
         keys = sorted({*self._rows, *((copy.generation, copy.process, copy.instance) for copy in turn.wanted)})
         rules = {key: rule_of(turn.documents.get(key[0]), key[1], key[0] in turn.candidates) for key in keys}
@@ -115,7 +115,8 @@ class Copies:
                     self._say(f"{key[1]}.{key[2]} of generation {key[0]}: {verb} failed: {error.message}")
                 self._failures[key] = error.message
         self._pulse.watch(self._targets(turn))
-        return any(row.state in ("starting", "draining", "stopping") for row in self.rows)
+        waits = [reconcile.look_seconds(row, rules[key], self._memories[key], turn.now) for key, row in self._rows.items() if key in rules]
+        return min((wait for wait in waits if wait is not None), default=None)
 
     def try_again(self, generation: int) -> None:
         """Copies of a generation that were given up start once more."""
@@ -145,7 +146,8 @@ class Copies:
                 seen[_key(row)] = Seen(alive=False, left=len(family), leader=self._leader(row, family, code), exit=code)
             else:
                 needed = drain.needed(row.address, counts) if row.state == "draining" and row.address else 0
-                seen[_key(row)] = Seen(alive=True, healthy=self._pulse.healthy(row.token), needed=needed)
+                executed = row.state != "starting" or row.address is not None or spawn.has_become(row.pid or 0)
+                seen[_key(row)] = Seen(alive=True, executed=executed, healthy=self._pulse.healthy(row.token), needed=needed)
         return seen
 
     def _look_for_families(self, dead: Sequence[ProcessRow]) -> Dict[str, Tuple[Known, ...]]:
@@ -444,7 +446,8 @@ def rule_of(document: Optional[Document], name: str, candidate: bool = False) ->
     if not process:
         return Rule()
     listens, drain_seconds = process.get("listens") is not None, float(process.get("drain_seconds", 30.0))
-    return Rule(listens, drain_seconds, bool(process.get("overlap", True)), candidate)
+    steady_seconds = float(process.get("steady_seconds", reconcile.STEADY_SECONDS))
+    return Rule(listens, drain_seconds, bool(process.get("overlap", True)), candidate, steady_seconds)
 
 
 def process_of(document: Optional[Document], name: str) -> Mapping[str, Any]:

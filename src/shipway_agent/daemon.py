@@ -42,7 +42,7 @@ from shipway_agent.watchdog import Watchdog
 
 TURN_SECONDS = 0.25
 HURRY_SECONDS = 0.1
-"""The wait between two turns while a process starts or ends."""
+"""Between two turns while a log outgrows its bound."""
 
 CALM_SECONDS = 1.0
 """The wait while nothing is on its way and the kernel reports every death: a turn costs up to 1 ms on a machine with cold caches."""
@@ -194,8 +194,8 @@ class Daemon:
             self._journald.turn(now())
         self._rotate()
         until = self._watchdog.next_turn(member, clock.boot_now())
-        if busy or self._flooded:
-            return HURRY_SECONDS
+        if busy is not None or self._flooded:
+            return HURRY_SECONDS if busy is None else busy
         # 0 is a deadline that has passed: who waits for an answer then is woken by it
         return CALM_SECONDS if until is None else max(0.01, min(TURN_SECONDS, until or TURN_SECONDS))
 

@@ -50,7 +50,12 @@ DAEMONISE_SECONDS = 0.5
 """How long a process that daemonises may take from the end of its first process to the end of its second."""
 
 STEADY_SECONDS = 1.0
-"""A copy without a listener counts as up when it has lived this long."""
+"""A copy without a listener counts as up when it has lived this long, where its document does not say otherwise."""
+
+LOOK_SECONDS = 0.1
+"""Between two looks at a copy that starts or ends; sooner where one is known to be up sooner."""
+
+LEAST_LOOK_SECONDS = 0.005
 
 
 @dataclass(frozen=True)
@@ -61,16 +66,19 @@ class Rule:
     drain_seconds: float = 30.0
     overlap: bool = True
     candidate: bool = False
+    steady_seconds: float = STEADY_SECONDS
 
 
 @dataclass(frozen=True)
 class Seen:
     """What this turn saw. `left` counts other processes of the copy, and is only looked for once its first process is gone.
 
-    `leader` is the pid of one of those that left group and session on purpose. `needed` are requests that an end would lose.
+    `executed` is False as long as it is the daemon's own child and has not become the program. `leader` is the pid of one of those that
+    left group and session on purpose. `needed` are requests that an end would lose.
     """
 
     alive: bool = False
+    executed: bool = True
     left: int = 0
     leader: Optional[int] = None
     healthy: Optional[bool] = None
@@ -134,6 +142,15 @@ def handed_over(
     return found
 
 
+def look_seconds(row: ProcessRow, rule: Rule, memory: Memory, now: float) -> Optional[float]:
+    """How soon a copy is to be looked at again, None where only what happens counts: a death, an answer, a change of what is wanted."""
+    if row.state not in ("starting", "draining", "stopping"):
+        return None
+    if row.state == "starting" and row.pid is not None and not rule.listens:
+        return max(LEAST_LOOK_SECONDS, min(LOOK_SECONDS, memory.began + rule.steady_seconds - now))
+    return LOOK_SECONDS
+
+
 def pause_seconds(short: int) -> float:
     """How long a copy rests after its `short`-th short life in a row: 0.2 s, doubling to 10 s."""
     return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(30, max(0, short - 1)))
@@ -195,7 +212,8 @@ def _stopping(rule: Rule, memory: Memory, now: float) -> Next:
 def _serving(row: ProcessRow, rule: Rule, seen: Seen, memory: Memory, now: float) -> Next:
     if row.state == "draining":
         return RETURN, replace(memory, calm=0, told=None)
-    if row.state in ("starting", "crashed") and (seen.healthy if rule.listens else now - memory.began >= STEADY_SECONDS):
+    steady = seen.executed and now - memory.began >= rule.steady_seconds
+    if row.state in ("starting", "crashed") and (seen.healthy if rule.listens else steady):
         return UP, memory
     return NOTHING, memory
 

@@ -75,6 +75,15 @@ def start(launch: Launch) -> int:
     return pid
 
 
+def has_become(pid: int) -> bool:
+    """Whether a child that `start` made is the program by now, and not this process's own image any more."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as theirs, open("/proc/self/cmdline", "rb") as ours:
+            return theirs.read() != ours.read()
+    except OSError:  # gone, or hidden: whether it lives is asked elsewhere
+        return True
+
+
 def choose_port(held: AbstractSet[int]) -> int:
     """A free port of 127.0.0.1 that is none of `held`, below the range from which the kernel takes ports of outgoing connections."""
     highest = _first_outgoing_port() - 1

@@ -83,6 +83,26 @@ def test_a_listener_is_up_when_it_is_healthy_and_a_worker_when_it_has_lived_a_se
     assert told("starting", Seen(alive=True), wanted=True, rule=WORKER, now=1.0) == UP
 
 
+def test_a_worker_is_up_when_it_has_run_for_as_long_as_its_document_says() -> None:
+    soon, at_once = replace(WORKER, steady_seconds=0.1), replace(WORKER, steady_seconds=0.0)
+    assert told("starting", Seen(alive=True), wanted=True, rule=soon, now=0.09) == NOTHING
+    assert told("starting", Seen(alive=True), wanted=True, rule=soon, now=0.1) == UP
+    assert told("starting", Seen(alive=True), wanted=True, rule=at_once) == UP
+    assert told("starting", Seen(alive=True, executed=False), wanted=True, rule=at_once) == NOTHING, "it may yet fail to become the program"
+    assert told("starting", Seen(alive=False, exit=127), wanted=True, rule=at_once) == REST
+
+
+def test_what_starts_is_looked_at_again_when_it_may_be_up() -> None:
+    def wait(state: str, rule: Rule, now: float = 0.0) -> float | None:
+        return reconcile.look_seconds(row(state), rule, Memory(), now)
+
+    soon = replace(WORKER, steady_seconds=0.08)
+    assert wait("starting", soon) == pytest.approx(0.08) and wait("starting", soon, 0.07) == pytest.approx(0.01)
+    assert 0 < (wait("starting", soon, 5.0) or 0) <= 0.01, "it has not become the program yet: soon, and no busy loop"
+    assert wait("starting", WORKER) == wait("starting", WEB) == wait("draining", WEB) == wait("stopping", WORKER) == 0.1
+    assert wait("up", WORKER) is None and wait("crashed", WORKER) is None
+
+
 def test_a_listener_nobody_wants_is_drained_then_told_to_end_then_forgotten() -> None:
     copy = Copy(WEB, wanted=False, row=row("up"))
     while copy.row is not None:

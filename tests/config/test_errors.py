@@ -72,7 +72,8 @@ CASES: list[tuple[str, str]] = [
     (f"{APP}[[tasks]]\nname = 'x'\n{WEB}", "2: tasks: is not a known key; the nearest is task"),
     (
         f"{APP}{WEB}command = 'x'",
-        "4: process.web.command: is not a known key; known here: directory, drain_seconds, env, health, instances, overlap, roles, run",
+        "4: process.web.command: is not a known key; known here: directory, drain_seconds, env, health, instances, overlap, roles, run, "
+        "steady_seconds",
     ),
     (f'{APP}{WEB}"\\u001b[31m" = 1', '4: process.web."\\u001b[31m": is not a known key; known here: directory,'),
     (
@@ -172,6 +173,10 @@ CASES: list[tuple[str, str]] = [
     (
         f"{APP}{WEB}overlap = false",
         "4: process.web.overlap: may be false only for a process that does not listen: requests would fail between",
+    ),
+    (
+        f"{APP}{WEB}steady_seconds = 0.1",
+        "4: process.web.steady_seconds: may be given only for a process that does not listen: one that does is asked",
     ),
     (f"{APP}{WEB}drain_seconds = -1", "4: process.web.drain_seconds: should be a number of seconds from 0 to 86400, found -1"),
     (f"{APP}{WEB}drain_seconds = nan", "4: process.web.drain_seconds: should be a number of seconds from 0 to 86400, found nan"),

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.side.contestant import DEPLOYMENTS, Command, Stage, Step
-from bench.side.recipe import RESTART, TASK_SECONDS, USUAL, Shape
+from bench.side.contestant import DEPLOYMENTS, Command, Stage, Step, usual_task_seconds
+from bench.side.recipe import RESTART, USUAL, Shape
 from tests.apps.repository import Repository
 
 ROOT = Path(__file__).parents[3]
@@ -19,9 +19,9 @@ BYTECODE = {"PYTHONPYCACHEPREFIX": str(ROOT / ".venv/bytecode")}
 
 
 class Shipway:
-    """Its process takes the place of the restart: there is nothing to wait for but the proof that it runs.
+    """Its process takes the place of the restart: it must have run for as long as that sleeps (`steady_seconds`).
 
-    A deployment that changes nothing runs no task.
+    A deployment that changes nothing runs no task and starts nothing.
     """
 
     name = "shipway"
@@ -55,7 +55,7 @@ class Shipway:
         return (current / "release").resolve() if current.is_symlink() else None
 
     def task_seconds(self, step: Step) -> float:
-        return TASK_SECONDS - RESTART if step.name in ("first", "small") else 0.0
+        return usual_task_seconds(step) if step.name in ("first", "small", "rollback") else 0.0
 
 
 class ShipwayWeb(Shipway):
@@ -64,6 +64,9 @@ class ShipwayWeb(Shipway):
     name = "shipway-web"
     shape = Shape(web=True)
     steps = DEPLOYMENTS
+
+    def task_seconds(self, step: Step) -> float:
+        return usual_task_seconds(step) - RESTART if step.name in ("first", "small", "rollback") else 0.0
 
 
 def environment(names: tuple[str, ...]) -> str:

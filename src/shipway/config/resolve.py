@@ -163,6 +163,7 @@ def _process(name: str, process: schema.Process) -> intent.Process:
         health=intent.Health(_page(process.health), process.health.within_seconds) if process.health else None,
         drain_seconds=process.drain_seconds,
         overlap=process.overlap,
+        steady_seconds=process.steady_seconds,
         directory=process.directory,
         env=dict(process.env),
     )

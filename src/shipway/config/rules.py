@@ -70,6 +70,10 @@ def _processes(document: Document) -> Iterator[Broken]:
             yield Broken(
                 ("process", name, "overlap"), "may be false only for a process that does not listen: requests would fail between the two"
             )
+        if "steady_seconds" in process.model_fields_set:
+            yield Broken(
+                ("process", name, "steady_seconds"), "may be given only for a process that does not listen: one that does is asked"
+            )
 
 
 def _build(document: Document) -> Iterator[Broken]:

@@ -131,6 +131,11 @@ class Process(Table):
     overlap: forms.Flag = Field(
         default=True, description="false: the old one is stopped before the new one starts. Not for one that listens.", examples=[False]
     )
+    steady_seconds: forms.Seconds = Field(
+        default=1.0,
+        description="How long one that does not listen must have run to count as up. 0: that it was started and lives is enough.",
+        examples=[0.1],
+    )
     directory: forms.Directory = Field(default=".", description="Where it runs, inside the shipped directory.", examples=["server"])
     env: Env = Field(default={}, description="Its own environment, over `env` of the app and the environment.", examples=[{"WORKERS": "2"}])
 

@@ -136,7 +136,7 @@ def _toolchain(shipment: Shipment) -> Iterator[list[str]]:
 def _process(process: Process, assumptions: Sequence[Assumption]) -> list[str]:
     pairs: list[tuple[str, Any]] = [("run", _command(process.run))]
     pairs += [("health", _health(process.health))] if process.health else []
-    pairs += _changed(schema.Process, process, ("roles", "instances", "drain_seconds", "overlap", "directory", "env"))
+    pairs += _changed(schema.Process, process, ("roles", "instances", "drain_seconds", "overlap", "steady_seconds", "directory", "env"))
     return [*_why(_about(assumptions, f"process.{process.name}")), f"[process.{key(process.name)}]", *_pairs(pairs)]
 
 

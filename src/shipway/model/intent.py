@@ -9,6 +9,9 @@ from shipway_agent.record import dataclass, field
 
 Command: TypeAlias = str | tuple[str, ...]
 
+STEADY_SECONDS = 1.0
+"""How long a process that does not listen must have run to count as up, where nothing else is said; hosts go by the same."""
+
 
 class Hidden(str):
     """A value that nobody may see, at hand because a host must have it. Its repr does not show it."""
@@ -69,6 +72,7 @@ class Process:
     health: Health | None = None
     drain_seconds: float = 30.0
     overlap: bool = True
+    steady_seconds: float = STEADY_SECONDS
     directory: str = "."
     env: Env = field(default_factory=dict)
     scaled_from: int | None = None

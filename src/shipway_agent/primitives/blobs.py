@@ -15,6 +15,9 @@ from shipway_agent.primitives.intake import FOLDER, READ, flipped, intake, name_
 from shipway_agent.root import Root
 
 CHUNK = 1 << 20
+FIRST = 1 << 16
+"""Bytes of the first read: most files are no longer, and room for CHUNK costs more than to read them."""
+
 PART_BYTES = 4 << 20
 """Most of a blob in one answer."""
 
@@ -69,7 +72,7 @@ def digest_of_file(fd: int) -> Tuple[str, int]:
     """Digest and size of the rest of an open file."""
     hashing, size = hashlib.blake2b(digest_size=32), 0
     while True:
-        part = os.read(fd, CHUNK)
+        part = os.read(fd, CHUNK if size else FIRST)
         if not part:
             return hashing.hexdigest(), size
         hashing.update(part)

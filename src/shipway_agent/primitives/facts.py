@@ -14,7 +14,7 @@ from shipway_agent.folder import Folder
 from shipway_agent.job_facts import job_facts
 from shipway_agent.journal import Journal
 from shipway_agent.notifications import box
-from shipway_agent.primitives import Context, generations, processes, proxy, reboot, trees
+from shipway_agent.primitives import Context, generations, processes, proxy, reboot, seals, trees
 from shipway_agent.progress import progress, under_way
 from shipway_agent.record import asdict
 from shipway_agent.root import Root
@@ -136,7 +136,7 @@ def _unsound(journal: Journal) -> Optional[str]:
 
 def _drift(place: Place, journal: Journal, live: Dict[str, Any], sealed: bool = False) -> List[str]:
     release = str(live["release"])
-    if sealed and trees.is_sealed(place.root, journal, release):
+    if sealed and seals.is_sealed(place.root, journal, release):
         return []
     context = Context(place.root, place.proxy, journal, deployment="", fence=0, key="look", until=float("inf"), emit=lambda event: None)
     try:

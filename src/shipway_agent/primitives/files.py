@@ -11,6 +11,7 @@ from shipway_agent.errors import AgentError, Foreign, Missing, naming
 from shipway_agent.primitives import Context, blobs, generations, trees
 from shipway_agent.root import Root
 from shipway_agent.stamp import stamp
+from shipway_agent.walk import walk
 
 NAMED = 3
 """Most names in a note."""
@@ -56,7 +57,7 @@ def _stamp_outputs(root: Root, document: Mapping[str, Any]) -> int:
         return 0
     stamped = 0
     with outputs:
-        for _, place, name, info in trees.walk(outputs):
+        for _, place, name, info in walk(outputs):
             if not stat.S_ISREG(info.st_mode) or info.st_uid != os.geteuid():
                 continue
             file = place.file(name)

@@ -28,6 +28,19 @@ def shelf_of(digest: str) -> str:
     return digest[:2]
 
 
+def path_of(digest: str, executable: bool) -> str:
+    """Where a blob lies below `blobs`."""
+    return f"{digest[:2]}/{digest}.x" if executable else f"{digest[:2]}/{digest}"
+
+
+def names_in(store: Folder) -> Iterator[str]:
+    """The file names of all blobs, shelf by shelf. Raises Foreign for a shelf that is none of ours."""
+    for shelf in store.names():
+        if not shelf.startswith("."):
+            with store.at(shelf) as place, naming(place.path):
+                yield from os.listdir(place.fd)
+
+
 @contextmanager
 def intake(root: Root, count: int, size: int) -> Iterator[Intake]:
     """For `count` blobs with `size` bytes in all: what was verified in the block stands under its name behind it, or nothing of it.

@@ -10,7 +10,7 @@ from shipway_agent import manifest
 from shipway_agent.body import Parts
 from shipway_agent.errors import AgentError, Missing
 from shipway_agent.manifest import digest_of
-from shipway_agent.primitives import Context, blobs, parcels
+from shipway_agent.primitives import Context, blobs, intake, manifests, parcels
 from shipway_agent.primitives.intake import FOLDER, name_of, shelf_of
 from shipway_agent.root import Root
 
@@ -28,7 +28,7 @@ def lack(context: Context, args: Mapping[str, Any], body: Iterable[bytes] = ()) 
     whole = Parts(_unpacked(body))
     known = [_known(root, one, whole) for one in args.get("manifests", ())]
     with root.at(FOLDER, create=True) as folder:
-        here = {name for shelf in folder.names() if not shelf.startswith(".") for name in folder.names(shelf)}
+        here = set(intake.names_in(folder))
         lacking = [[digest, executable] for digest, executable in _asked(args) if _lacks(root, here, digest, executable)]
         runs = [None if data is None else _runs(root, here, data) for data in known]
     kept = parcels.kept(root)
@@ -70,7 +70,7 @@ def _read(root: Root, digest: str) -> Optional[bytes]:
 def _runs(root: Root, here: AbstractSet[str], data: bytes) -> List[int]:
     """Where, among the contents of a manifest, those are that are not here: first, behind the last, first, behind the last…"""
     runs: List[int] = []
-    for place, (digest, executable, _) in enumerate(manifest.contents(manifest.read(data))):
+    for place, (digest, executable, _) in enumerate(manifest.contents(manifests.entries(data))):
         if _lacks(root, here, digest, executable):
             if runs and runs[-1] == place:
                 runs[-1] = place + 1

@@ -20,7 +20,7 @@ from shipway_agent.supervisor import ask, ensure
 from shipway_agent.wants import SOURCE, generations_of, runs_as, wants
 from shipway_agent.wants import Instance as Copy
 
-LOOK_SECONDS = 0.02
+LOOK_SECONDS = 0.01
 PORT_TRIES = 3
 """Starts of a copy that may fail because another process was faster at its port; each start chooses another one."""
 
@@ -80,10 +80,14 @@ def settled(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     offsets = {(p["name"], i): _log_size(context, number, (p["name"], i)) for p in workers for i in range(1, p["instances"] + 1)}
     ensure(context.root, proxy_path=context.proxy)
     poke(context.root, {"generation": number})
+    seen = -1
+    missing: List[str] = []
     while True:
-        missing = [what for p in workers for what in _missing(context, number, p, offsets)]
-        if not missing:
-            return {"workers": [p["name"] for p in workers]}
+        version = context.journal.changes()
+        if version != seen:  # most looks find that nobody has written
+            seen, missing = version, [what for p in workers for what in _missing(context, number, p, offsets)]
+            if not missing:
+                return {"workers": [p["name"] for p in workers]}
         if context.left(time.monotonic()) <= 0:
             raise AgentError("waiting", f"not settled in time: {'; '.join(missing)}", missing=missing)
         time.sleep(LOOK_SECONDS)

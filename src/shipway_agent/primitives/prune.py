@@ -10,7 +10,7 @@ from shipway_agent.decide import Member
 from shipway_agent.errors import naming
 from shipway_agent.journal import Journal
 from shipway_agent.previous import previous
-from shipway_agent.primitives import Context, files, generations, intake, parcels, toolchains, trees
+from shipway_agent.primitives import Context, files, generations, intake, parcels, seals, toolchains, trees
 from shipway_agent.root import Root
 from shipway_agent.shortening import shorten
 from shipway_agent.states import COMMITTED, DISCARDED, INTENT, TENTATIVE
@@ -36,7 +36,7 @@ def prune(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     for release in trees.complete(root):
         if release not in releases:
             root.remove(f"{trees.FOLDER}/{release}")
-            journal.set_meta(trees.SEAL + release, None)
+            journal.set_meta(seals.SEAL + release, None)
             removed.append(f"{trees.FOLDER}/{release}")
     for release in root.names(trees.OUTPUTS):
         if root.stat(f"{trees.FOLDER}/{release}") is None:
@@ -99,9 +99,9 @@ def _remove_blobs(root: Root, tools: AbstractSet[str]) -> Tuple[int, int]:
         for shelf_name in store.names():
             with store.at(shelf_name) as shelf, naming(shelf.path):
                 before = count
-                for name in shelf.names():
-                    info = shelf.stat(name)
-                    if info is None or info.st_nlink > 1 or name in manifests:
+                for name in os.listdir(shelf.fd):
+                    info = os.stat(name, dir_fd=shelf.fd, follow_symlinks=False)
+                    if info.st_nlink > 1 or name in manifests:
                         continue
                     os.unlink(name, dir_fd=shelf.fd)
                     count, size = count + 1, size + info.st_size

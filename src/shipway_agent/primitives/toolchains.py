@@ -9,7 +9,7 @@ from shipway_agent import manifest
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
 from shipway_agent.manifest import digest_of
-from shipway_agent.primitives import Context, trees
+from shipway_agent.primitives import Context, seals, trees
 from shipway_agent.root import Root
 
 FOLDER = "toolchains"
@@ -37,9 +37,9 @@ def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     with root.at(FOLDER, create=True) as folder:
         folder.sweep()
         standing = folder.stat(place) is not None
-        unbroken = standing and journal.meta(TOOL + place) == f"{digest} {trees.seal_of(folder, place)}"
+        unbroken = standing and journal.meta(TOOL + place) == f"{digest} {seals.seal_of(folder, place)}"
         if standing and (unbroken or not trees.differences(folder, place, entries)):
-            journal.set_meta(TOOL + place, f"{digest} {trees.seal_of(folder, place)}")
+            journal.set_meta(TOOL + place, f"{digest} {seals.seal_of(folder, place)}")
             return {**answer, "reused": True}
         with folder.workshop() as tree:
             trees.fill(root, tree, digest, entries)
@@ -47,7 +47,7 @@ def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
                 folder.exchange(tree.name, place)
             else:
                 folder.rename(tree.name, place)
-        journal.set_meta(TOOL + place, f"{digest} {trees.seal_of(folder, place)}")
+        journal.set_meta(TOOL + place, f"{digest} {seals.seal_of(folder, place)}")
     return {**answer, "reused": False}
 
 

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 from contextlib import closing
 from functools import partial
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Set, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
 from shipway_agent import manifest
 from shipway_agent.durable import sync_all
 from shipway_agent.errors import AgentError, Missing, naming
 from shipway_agent.folder import Folder, Name, write_file
-from shipway_agent.journal import Journal
 from shipway_agent.manifest import DIGEST, Entry, digest_of, refusal, shown
-from shipway_agent.primitives import Context, blobs, intake
+from shipway_agent.primitives import Context, blobs, intake, manifests, seals
+from shipway_agent.primitives.seals import SEAL, Identity, identity
 from shipway_agent.root import Root
 from shipway_agent.stamp import stamp
+from shipway_agent.walk import walk
 
 FOLDER = "releases"
 OUTPUTS = "outputs"
 SHARED = "shared"
-SEAL = "seal:"
-"""What comes before a release's digest in the journal's meta: its seal when every byte of it had been read."""
 
 
 class Difference(NamedTuple):
@@ -35,16 +33,16 @@ class Difference(NamedTuple):
 
 
 def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
-    """Build the release from its blobs, reading every byte of every file on the way. Idempotent; one that is exact is reused.
+    """Build the release from its blobs. Idempotent; one that stands and is exact is reused.
 
-    With `sealed`, a tree that was exact when it was read last and that nobody has written to since is reused without reading it.
+    Every byte was read: now, or when a tree was sealed whose seal is unbroken, which this one is or has the very file from (seals.py).
     Files below `static`, which the proxy serves, get the time of their content (stamp.py).
 
     Raises AgentError: `manifest`, `lacking` (blobs that are not here), `flipped` (blobs that are damaged; they are taken away, so
     that the next try brings them anew), `shadowed`, or a fault of the disk. Nothing then stands under the release's name that
     did not stand there before.
     """
-    release, root = digest_of(args["release"]), context.root
+    release, root, journal = digest_of(args["release"]), context.root, context.journal
     entries = entries_of(root, release, digest_of(args["manifest"]))
     refuse_shadows(root, entries)
     files = [entry for entry in entries if entry.is_file]
@@ -52,23 +50,26 @@ def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     with root.at(FOLDER, create=True) as folder:
         folder.sweep()
         standing = folder.stat(release) is not None
-        seal = seal_of(folder, release) if standing else ""
-        unbroken = bool(args.get("sealed")) and standing and context.journal.meta(SEAL + release) == seal
-        if standing and (unbroken or not differences(folder, release, entries)):
+        kept = journal.meta(SEAL + release) if standing else None
+        seal = seals.seal_of(folder, release) if standing else ""
+        if standing and (seal == kept or not differences(folder, release, entries)):
             if _stamp(folder, release, entries, args.get("static")):
-                seal = seal_of(folder, release)
-            context.journal.set_meta(SEAL + release, seal)
+                seal = seals.seal_of(folder, release)
+            if seal != kept:
+                journal.set_meta(SEAL + release, seal)
             _make_targets(root, release, entries)
             return {**answer, "reused": True}
+        known = seals.untouched(root, journal, folder, dict(zip(_manifest(root, release).split(b"\n"), entries)))
         with folder.workshop() as tree:
-            fill(root, tree, release, entries)
+            fill(root, tree, release, entries, known)
+            _stamp(folder, tree.name, entries, args.get("static"))
+            seal = seals.look(tree).seal
             if standing:
                 # Somebody changed it. What runs from it keeps the old one, as it is, until the next sweep.
                 folder.exchange(tree.name, release)
             else:
                 folder.rename(tree.name, release)
-        _stamp(folder, release, entries, args.get("static"))
-        context.journal.set_meta(SEAL + release, seal_of(folder, release))
+        journal.set_meta(SEAL + release, seal)
     _make_targets(root, release, entries)
     return {**answer, "reused": False}
 
@@ -91,32 +92,9 @@ def verify(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     return {"exact": not found, "differences": [difference._asdict() for difference in found]}
 
 
-def is_sealed(root: Root, journal: Journal, release: str) -> bool:
-    """Whether nobody has written to a release since every byte of it was read: see `seal_of`."""
-    kept = journal.meta(SEAL + release)
-    try:
-        with root.at(FOLDER) as folder:
-            return kept is not None and kept == seal_of(folder, release)
-    except Missing:
-        return False
-
-
 def complete(root: Root) -> List[str]:
     """The digests of the releases that stand here."""
     return [name for name in root.names(FOLDER) if DIGEST.fullmatch(name)]
-
-
-def seal_of(folder: Folder, release: str) -> str:
-    """A digest of what the file system says of every path of a tree: which file it is, its size, its mode, when it was written last.
-
-    Whoever writes to a file, or puts another in its place, breaks it. Links that later releases share do not (they change ctime alone).
-    A disk that lost a bit, and somebody who sets the time back on purpose, are seen only by reading.
-    """
-    seal = hashlib.blake2b(digest_size=32)
-    with folder.at(release) as tree:
-        for path, _, _, info in sorted(walk(tree), key=lambda found: found[0]):
-            seal.update(b"%s\0%d %d %d %o %d\0" % (path, info.st_dev, info.st_ino, info.st_size, info.st_mode, info.st_mtime_ns))
-    return seal.hexdigest()
 
 
 def differences(folder: Folder, release: str, entries: Sequence[Entry]) -> List[Difference]:
@@ -147,21 +125,6 @@ def differences(folder: Folder, release: str, entries: Sequence[Entry]) -> List[
     return sorted(found)
 
 
-def walk(tree: Folder) -> Iterator[Tuple[bytes, Folder, bytes, os.stat_result]]:
-    """Every path of a tree: its bytes, the open directory it is in, its name, what it is. One directory is open at a time."""
-    queue = [b""]
-    while queue:
-        path = queue.pop()
-        with tree.at(path) as place:
-            for text in place.names():
-                name = os.fsencode(text)
-                inner = path + b"/" + name if path else name
-                info = os.stat(name, dir_fd=place.fd, follow_symlinks=False)
-                if stat.S_ISDIR(info.st_mode):
-                    queue.append(inner)
-                yield inner, place, name, info
-
-
 def refuse_shadows(root: Root, entries: Sequence[Entry]) -> None:
     """Raise AgentError `shadowed` where a tree has content of its own at, above or below a shared path of this host that holds data."""
     shared_now = {entry.path for entry in entries if entry.kind == manifest.SHARED}
@@ -190,11 +153,14 @@ def entries_of(root: Root, release: str, digest: str) -> Tuple[Entry, ...]:
     """What the manifest says, which is a blob of this host. Raises AgentError `manifest`, `lacking`."""
     if digest != release:
         raise AgentError("manifest", f"manifest {digest[:12]} does not describe release {release[:12]}", release=release)
+    return manifests.entries(_manifest(root, release))
+
+
+def _manifest(root: Root, release: str) -> bytes:
     try:
-        data = blobs.read(root, digest)
+        return blobs.read(root, release)
     except Missing:
-        raise AgentError("lacking", f"the manifest of release {release[:12]} is not on this host", blobs=[[digest, False]]) from None
-    return manifest.read(data)
+        raise AgentError("lacking", f"the manifest of release {release[:12]} is not on this host", blobs=[[release, False]]) from None
 
 
 def _directories(entries: Sequence[Entry]) -> Set[bytes]:
@@ -207,11 +173,12 @@ def _directories(entries: Sequence[Entry]) -> Set[bytes]:
     return found
 
 
-def fill(root: Root, tree: Folder, release: str, entries: Sequence[Entry]) -> None:
+def fill(root: Root, tree: Folder, release: str, entries: Sequence[Entry], known: Mapping[bytes, Identity] = {}) -> None:
     """Make every entry, then take the right to write from every directory and sync each.
 
-    The contents are on disk since they were put. What a tree adds are names, and the fsync of a directory makes all names in
-    it durable: one for each directory, none for a file.
+    Every blob is read, but those of paths in `known` that are that very file, as it was when it was read. The contents are on disk since
+    they were put. What a tree adds are names, and the fsync of a directory makes all names in it durable: one for each directory, none
+    for a file.
     """
     by_directory: Dict[bytes, List[Entry]] = {b"": []}
     for path in sorted(_directories(entries)):
@@ -227,6 +194,8 @@ def fill(root: Root, tree: Folder, release: str, entries: Sequence[Entry]) -> No
                     name = entry.path.rpartition(b"/")[2]
                     if not entry.is_file:
                         os.symlink(target_of(entry, release), name, dir_fd=place.fd)
+                        continue
+                    if entry.path in known and _link_known(store, place, name, entry, known[entry.path]):
                         continue
                     try:
                         if not _link_file(shelves, place, name, entry):
@@ -274,18 +243,32 @@ class _Shelves:
 
     def file(self, entry: Entry) -> int:
         """A descriptor of the blob of an entry. Raises Missing."""
-        name = intake.shelf_of(entry.digest)
-        if name not in self._open:
-            self._open[name] = self._store.at(name)
-        return self._open[name].file(intake.name_of(entry.digest, entry.executable))
+        shelf = entry.digest[:2]
+        place = self._open.get(shelf)
+        if place is None:
+            place = self._open[shelf] = self._store.at(shelf)
+        return place.open_file(intake.name_of(entry.digest, entry.executable))
 
     def close(self) -> None:
         for shelf in self._open.values():
             shelf.close()
 
 
+def _link_known(store: Folder, place: Folder, name: Name, entry: Entry, known: Identity) -> bool:
+    """Link a blob that was read before; False, and nothing is there, where it is not that very file as it was then."""
+    try:
+        os.link(intake.path_of(entry.digest, entry.executable), name, src_dir_fd=store.fd, dst_dir_fd=place.fd, follow_symlinks=False)
+    except OSError:
+        return False  # it lacks, or may not be linked once more: whoever reads it will say so
+    # Looked at behind the link: what is in the tree now, whatever happened to the name in the store.
+    if identity(os.stat(name, dir_fd=place.fd, follow_symlinks=False)) == known:
+        return True
+    os.unlink(name, dir_fd=place.fd)
+    return False
+
+
 def _link_file(shelves: _Shelves, place: Folder, name: Name, entry: Entry) -> bool:
-    """Link one blob into the tree; False when its content is not what its name says."""
+    """Read one blob and link it into the tree; False when its content is not what its name says."""
     blob = shelves.file(entry)
     try:
         digest, size = blobs.digest_of_file(blob)
@@ -311,7 +294,7 @@ def _link_file(shelves: _Shelves, place: Folder, name: Name, entry: Entry) -> bo
 
 def _refuse_flipped(store: Folder, flipped: Sequence[Tuple[str, bool, str]]) -> None:
     for digest, executable, _ in set(flipped):
-        store.unlink(f"{intake.shelf_of(digest)}/{intake.name_of(digest, executable)}")
+        store.unlink(intake.path_of(digest, executable))
     digest, _, path = flipped[0]
     more = f", and {len(flipped) - 1} more" if len(flipped) > 1 else ""
     raise AgentError(
@@ -325,7 +308,7 @@ def _refuse_flipped(store: Folder, flipped: Sequence[Tuple[str, bool, str]]) -> 
 def _drop_damaged(root: Root, entries: Sequence[Entry]) -> None:
     for entry in entries:
         with root.at(intake.FOLDER, create=True) as store:
-            path = f"{intake.shelf_of(entry.digest)}/{intake.name_of(entry.digest, entry.executable)}"
+            path = intake.path_of(entry.digest, entry.executable)
             try:
                 file = store.file(path)
             except Missing:
@@ -375,7 +358,7 @@ def _differs(place: Folder, name: bytes, info: os.stat_result, entry: Entry, rel
         return "" if os.readlink(name, dir_fd=place.fd) == target_of(entry, release) else "changed"
     if not stat.S_ISREG(info.st_mode):
         return "kind"
-    file = place.file(name)
+    file = place.open_file(name)
     try:
         if info.st_size != entry.size or blobs.digest_of_file(file) != (entry.digest, entry.size):
             return "changed"

@@ -11,7 +11,7 @@ import pytest
 from shipway_agent import assets
 from shipway_agent.errors import AgentError
 from shipway_agent.manifest import OUTPUT, Entry, digest
-from shipway_agent.primitives import Context, files, generations, trees
+from shipway_agent.primitives import Context, files, generations, seals, trees
 from shipway_agent.primitives.prune import prune
 from shipway_agent.root import Root
 from shipway_agent.stamp import time_of
@@ -68,9 +68,9 @@ def test_a_tree_with_new_times_is_as_exact_and_as_sealed_as_before(context: Cont
     tree.ship(context)
     trees.make(context, tree.args)
     assert trees.make(context, {**tree.args, "static": "public", "sealed": True})["reused"]
-    sealed = context.journal.meta(trees.SEAL + tree.release)
+    sealed = context.journal.meta(seals.SEAL + tree.release)
     with context.root.at(trees.FOLDER) as folder:
-        assert trees.seal_of(folder, tree.release) == sealed
+        assert seals.seal_of(folder, tree.release) == sealed
     assert trees.verify(context, {"release": tree.release})["exact"]
 
 

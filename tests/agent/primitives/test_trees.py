@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from shipway_agent.errors import AgentError, Foreign
 from shipway_agent.journal import Journal
 from shipway_agent.manifest import FILE, LINK, OUTPUT, SHARED, Entry, digest, write
-from shipway_agent.primitives import Context, blobs, generations, lack, trees
+from shipway_agent.primitives import Context, blobs, generations, lack, seals, trees
 from shipway_agent.root import Root
 from tests.agent.primitives.conftest import Tree, blob_path, context_of, flip
 from tests.agent.primitives.test_blobs import die_at
@@ -300,34 +300,122 @@ def test_whatever_is_changed_by_hand_is_named_and_repaired(
     assert trees.verify(context, {"release": made.release})["exact"]
 
 
-def test_a_sealed_tree_that_nobody_wrote_to_is_not_read_again(
-    context: Context, made: Tree, root: Root, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trees.make(context, made.args)
+class Reads:
+    """Counts the files that are read."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.found: list[str] = []
+        real = blobs.digest_of_file
+
+        def watched(file: int) -> tuple[str, int]:
+            self.found.append(os.path.basename(os.readlink(f"/proc/self/fd/{file}")))
+            return real(file)
+
+        monkeypatch.setattr(blobs, "digest_of_file", watched)
+
+    def since(self) -> list[str]:
+        """Their names since it was last asked."""
+        found, self.found = sorted(self.found), []
+        return found
+
+
+def test_a_tree_that_nobody_wrote_to_is_not_read_again(context: Context, made: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     others = Tree({b"other.py": FILES[b"app.py"]})  # another release that shares a file, which puts one more link to it
     others.ship(context)
     trees.make(context, others.args)
+    reads = Reads(monkeypatch)
+    assert trees.make(context, made.args)["reused"] is True
+    assert reads.since() == []
+    assert trees.verify(context, {"release": made.release})["exact"] and len(reads.since()) == 4, "who verifies reads everything"
 
-    def read(file: int) -> tuple[str, int]:
-        raise AssertionError("a byte was read")
 
-    monkeypatch.setattr(blobs, "digest_of_file", read)
-    assert trees.make(context, {**made.args, "sealed": True})["reused"] is True
-    with pytest.raises(AssertionError, match="a byte was read"):
-        trees.make(context, made.args)
+def serve(context: Context, number: int, tree: Tree) -> None:
+    """A generation of a release that stands: its files are what the next one is compared with."""
+    generations.make(context, {"number": number, "document": {"release": tree.release, "processes": []}, "env": {}})
+
+
+def bring(context: Context, tree: Tree) -> None:
+    """Only what lacks, as a deployment does: what is here stays the file that it is."""
+    lacking = lack.lack(context, {"blobs": [[name, executable] for name, executable, _ in tree.wanted]})["lacking"]
+    wanted = [(name, executable, size) for name, executable, size in tree.wanted if [name, executable] in lacking]
+    blobs.keep(context.root, wanted, [tree.contents[name, executable] for name, executable, _ in wanted])
+
+
+def test_of_a_release_that_differs_in_a_file_only_that_one_is_read(
+    context: Context, made: Tree, root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(context, 1, made)
+    reads = Reads(monkeypatch)
+    tree = Tree({**FILES, b"app.py": b"print(2)\n"}, executable=(b"bin/run",))
+    bring(context, tree)
+    assert trees.make(context, tree.args) == {"files": 4, "bytes": 28, "reused": False}
+    assert reads.since() == [digest(b"print(2)\n")]
+    assert os.stat(place(root, tree, "copy.py")).st_ino == os.stat(place(root, made, "copy.py")).st_ino
+    assert trees.verify(context, {"release": tree.release})["exact"] and seals.is_sealed(root, context.journal, tree.release)
+
+
+def replace(blob: Path, content: bytes) -> None:
+    """Another file under the name of a blob, with its size, mode and time."""
+    info = blob.stat()
+    (blob.parent / "aside").write_bytes(content)
+    os.chmod(blob.parent / "aside", stat.S_IMODE(info.st_mode))
+    os.utime(blob.parent / "aside", ns=(info.st_atime_ns, info.st_mtime_ns))
+    os.rename(blob.parent / "aside", blob)
+
+
+@pytest.mark.parametrize("how", ["in place", "by another file", "cut off", "by a link"])
+def test_a_blob_that_somebody_overwrote_is_found_though_a_standing_tree_has_it(
+    context: Context, made: Tree, root: Root, how: str, tmp_path: Path
+) -> None:
+    serve(context, 1, made)
+    tree = Tree({**FILES, b"new.py": b"new\n"}, executable=(b"bin/run",))
+    bring(context, tree)
+    blob = Path(blob_path(root, digest(FILES[b"app.py"])))
+    if how == "in place":
+        flip(str(blob), 3)
+    elif how == "by another file":
+        replace(blob, b"print(3)\n")
+    elif how == "cut off":
+        os.truncate(blob, 3)
+    else:
+        (tmp_path / "elsewhere").write_bytes(FILES[b"app.py"])
+        blob.unlink()
+        blob.symlink_to(tmp_path / "elsewhere")
+    error = refusal(context, tree)
+    assert error.code == ("foreign" if how == "by a link" else "flipped")
+    assert trees.complete(root) == [made.release]
+
+
+def test_a_file_that_lost_its_blob_is_named_though_a_standing_tree_has_it(context: Context, made: Tree, root: Root) -> None:
+    """What a host says that it has, and what a tree is made of, are the same thing: the store."""
+    serve(context, 1, made)
+    tree = Tree({**FILES, b"new.py": b"new\n"}, executable=(b"bin/run",))
+    bring(context, tree)
+    os.unlink(blob_path(root, digest(FILES[b"app.py"])))
+    error = refusal(context, tree)
+    assert error.code == "lacking" and error.facts["blobs"] == [[digest(FILES[b"app.py"]), False]] * 2
+
+
+def test_files_of_a_tree_whose_seal_is_broken_are_read(context: Context, made: Tree, root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve(context, 1, made)
+    change(place(root, made), "bin/debug", "add")
+    reads = Reads(monkeypatch)
+    tree = Tree({**FILES, b"new.py": b"new\n"}, executable=(b"bin/run",))
+    bring(context, tree)
+    trees.make(context, tree.args)
+    assert len(reads.since()) == 5
 
 
 @pytest.mark.parametrize(("path", "how", "what"), BY_HAND)
 def test_whatever_is_changed_by_hand_breaks_the_seal(context: Context, root: Root, made: Tree, path: str, how: str, what: str) -> None:
-    assert trees.is_sealed(root, context.journal, made.release)
+    assert seals.is_sealed(root, context.journal, made.release)
     change(place(root, made), path, how)
-    assert not trees.is_sealed(root, context.journal, made.release)
-    sealed = {**made.args, "sealed": True}
+    assert not seals.is_sealed(root, context.journal, made.release)
     if how == "write":
         with pytest.raises(AgentError, match="damaged"):
-            trees.make(context, sealed)
+            trees.make(context, made.args)
         made.ship(context)
-    assert trees.make(context, sealed)["reused"] is False
+    assert trees.make(context, made.args)["reused"] is False
     assert trees.verify(context, {"release": made.release})["exact"]
 
 

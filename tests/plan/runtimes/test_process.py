@@ -6,7 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from shipway.config.schema import Process
+from shipway.model.intent import STEADY_SECONDS
 from shipway.plan.runtimes.process import fits, process_table
+from shipway_agent import reconcile
+from shipway_agent.copies import rule_of
 from tests.plan.fleet import WEB, WORKER, host, intent
 
 
@@ -33,6 +37,15 @@ def test_the_table_has_every_key_that_the_agent_reads() -> None:
             "directory": ".",
         },
     ]
+
+
+def test_how_long_a_worker_must_run_is_in_the_table_only_where_it_is_unusual() -> None:
+    """Every document that stands would differ from a new one else."""
+    assert STEADY_SECONDS == reconcile.STEADY_SECONDS == Process.model_fields["steady_seconds"].default
+    workers = (replace(WORKER, roles=()), replace(WORKER, roles=(), name="quick", steady_seconds=0.0))
+    table = process_table(intent(processes=workers).shipment, host("a"))
+    assert [row.get("steady_seconds") for row in table] == [None, 0.0]
+    assert [rule_of({"processes": table}, row["name"]).steady_seconds for row in table] == [1.0, 0.0]
 
 
 @pytest.mark.parametrize(

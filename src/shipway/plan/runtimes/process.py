@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from shipway.model.intent import Command, Host, Page, Process, Shipment
+from shipway.model.intent import STEADY_SECONDS, Command, Host, Page, Process, Shipment
 
 
 def process_table(shipment: Shipment, host: Host) -> list[dict[str, Any]]:
@@ -46,4 +46,6 @@ def _row(process: Process) -> dict[str, Any]:
         "drain_seconds": process.drain_seconds,
         "overlap": process.overlap,
         "directory": process.directory,
+        # Only where it is another than the usual: a key more in every document would be a difference to what serves.
+        **({} if process.steady_seconds == STEADY_SECONDS else {"steady_seconds": process.steady_seconds}),
     }

@@ -1,0 +1,21 @@
+"""A manifest in, its entries out: read once for all questions and steps of a session that are about one release."""
+
+from __future__ import annotations
+
+from typing import Dict, Tuple
+
+from shipway_agent import manifest
+from shipway_agent.manifest import Entry
+
+_KEPT: Dict[bytes, Tuple[Entry, ...]] = {}
+"""The last one, under its own bytes."""
+
+
+def entries(data: bytes) -> Tuple[Entry, ...]:
+    """What `manifest.read` makes of it. Raises as that does."""
+    found = _KEPT.get(data)
+    if found is None:
+        found = manifest.read(data)
+        _KEPT.clear()
+        _KEPT[data] = found
+    return found

@@ -1,0 +1,114 @@
+"""A tree in, its seal out: what the file system says of every path, so that what was read once is not read again while nobody writes to it.
+
+Whoever writes to a file, or puts another in its place, breaks the seal of every tree that has it. Links that later releases share do not
+(they change ctime alone). A disk that lost a bit, and somebody who sets the time back on purpose, are seen only by reading, which
+`shipway verify` and `doctor` do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Tuple
+
+from shipway_agent.errors import AgentError, Missing
+from shipway_agent.folder import Folder
+from shipway_agent.journal import Journal
+from shipway_agent.manifest import Entry
+from shipway_agent.primitives import blobs
+from shipway_agent.root import Root
+from shipway_agent.walk import walk
+
+SEAL = "seal:"
+"""What comes before a release's digest in the journal's meta: its seal when every byte of it had been read."""
+
+TICK_SECONDS = 0.02
+"""What is written within one tick of the kernel's clock, at most 10 ms, may get the same time; so no seal is made of a file as young."""
+
+MOST_TREES = 3
+"""Standing trees that are looked at for files of a new one: the one that serves, and the newest two beside it."""
+
+Identity = Tuple[int, int, int, int, int]
+"""Of one file: device, inode, size, mode, nanoseconds of the last write."""
+
+
+class Look(NamedTuple):
+    """A tree as it stands: its seal, and what each path is."""
+
+    seal: str
+    files: Mapping[bytes, Identity]
+
+
+def look(tree: Folder) -> Look:
+    """What the file system says of every path of an open tree. Waits a tick where something in it was written just now."""
+    found: List[Tuple[bytes, Identity]] = sorted((path, identity(info)) for path, _, _, info in walk(tree))
+    young = max((file[4] for _, file in found), default=0) / 1e9 + TICK_SECONDS - time.time()
+    if 0 < young <= TICK_SECONDS:
+        time.sleep(young)
+        return look(tree)
+    text = b"".join([b"%s\0%d %d %d %o %d\0" % (path, *file) for path, file in found])
+    return Look(hashlib.blake2b(text, digest_size=32).hexdigest(), dict(found))
+
+
+def identity(info: os.stat_result) -> Identity:
+    """Which file it is, and whether anybody has written to it since."""
+    return info.st_dev, info.st_ino, info.st_size, info.st_mode, info.st_mtime_ns
+
+
+def seal_of(folder: Folder, name: str) -> str:
+    """The seal of the tree `name` in `folder`. Raises Missing."""
+    with folder.at(name) as tree:
+        return look(tree).seal
+
+
+def is_sealed(root: Root, journal: Journal, release: str) -> bool:
+    """Whether nobody has written to a release since every byte of it was read."""
+    from shipway_agent.primitives import trees
+
+    kept = journal.meta(SEAL + release)
+    try:
+        with root.at(trees.FOLDER) as folder:
+            return kept is not None and kept == seal_of(folder, release)
+    except Missing:
+        return False
+
+
+def untouched(root: Root, journal: Journal, folder: Folder, lines: Mapping[bytes, Entry]) -> Dict[bytes, Identity]:
+    """Of the files of a new tree, those that a standing tree has whose seal is unbroken: path → which file it is there.
+
+    A blob that is that very file was read when the other tree was sealed, and nobody has written to it since. `lines` are the new
+    manifest's: the same line in the other manifest is the same path with the same content.
+    """
+    known: Dict[bytes, Identity] = {}
+    left = {line: entry.path for line, entry in lines.items() if entry.is_file}
+    for release in _standing(root, journal):
+        kept = journal.meta(SEAL + release)
+        shared = [line for line in _lines(root, release) if line in left] if kept is not None and left else []
+        if not shared:
+            continue
+        try:
+            with folder.at(release) as tree:
+                seen = look(tree)
+        except Missing:
+            continue
+        if seen.seal == kept:
+            known.update((path, seen.files[path]) for path in map(left.pop, shared) if path in seen.files)
+    return known
+
+
+def _standing(root: Root, journal: Journal) -> Iterator[str]:
+    """Releases of the generations here: of the one that serves, then of the newest."""
+    from shipway_agent.primitives import generations
+
+    documents = generations.documents(root)
+    current = journal.member().current
+    order = sorted(documents, key=lambda number: (number == current, number), reverse=True)
+    yield from list(dict.fromkeys(str(documents[number]["release"]) for number in order))[:MOST_TREES]
+
+
+def _lines(root: Root, release: str) -> List[bytes]:
+    try:
+        return blobs.read(root, release).split(b"\n")
+    except AgentError:
+        return []  # its manifest is gone or damaged: its files are read like any others
