@@ -66,6 +66,32 @@ def test_another_word_or_another_byte_is_another_intent(cache: Path) -> None:
     assert len(list(cache.iterdir())) == 3
 
 
+def test_what_is_only_for_messages_makes_no_other_intent(cache: Path) -> None:
+    for commit in ("", "1" * 40, "2" * 40):
+        for name in ("shipway.toml", "server/shipway.toml"):
+            resolved(TEXT, TEXT, "live", directory="server", name=name, commit=commit)
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_who_ships_an_old_commit_has_resolved_for_who_ships_none(cache: Path) -> None:
+    old = TEXT.replace(b"5 4", b"5 5")
+    resolved(TEXT, old, "live", directory="server", name="shipway.toml", commit="1" * 40)
+    known = set(cache.iterdir())
+    assert asked().shipment.jobs[0].schedule == "5 4 * * *"
+    assert set(cache.iterdir()) == known
+
+
+def test_encrypted_secrets_come_on_top_and_may_not_be_there_twice(cache: Path) -> None:
+    sealed = {"KEY": ".shipway-secrets/live/KEY.age"}
+    wanted = resolve(TEXT, TEXT, "live", directory="server", name="shipway.toml", sealed=sealed)
+    for _ in range(2):
+        assert resolved(TEXT, TEXT, "live", directory="server", name="shipway.toml", sealed=sealed) == wanted
+        with pytest.raises(WrongInput, match="1 fault"):
+            resolved(TEXT, TEXT, "live", directory="server", name="shipway.toml", sealed={"TOKEN": "TOKEN.age"})
+    assert len(list(cache.iterdir())) == 1
+    assert list(wanted.environment.env) == ["TOKEN", "KEY"]
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b'["Intent"]', b'["os", 1]', b'["Host", "a", "b"]', b"\xff"])
 def test_what_cannot_be_read_back_is_resolved_anew(cache: Path, content: bytes) -> None:
     wanted = asked()

@@ -22,8 +22,13 @@ it was read last, as the file system tells.
 
 async def look(fleet: Fleet, *, verify: Verify = False, hosts: tuple[str, ...] | None = None) -> Outcomes[Facts]:
     """The facts of every host at once."""
+    return await fleet.each(lambda name: look_at(fleet, name, verify=verify), hosts)
+
+
+async def look_at(fleet: Fleet, name: str, *, verify: Verify = False) -> Facts:
+    """The facts of one host. Raises HostError."""
     bound = VERIFY_SECONDS if verify else LOOK_SECONDS
-    return await fleet.each(lambda name: fleet.call(name, "look", {"verify": verify}, timeout_seconds=bound), hosts)
+    return await fleet.call(name, "look", {"verify": verify}, timeout_seconds=bound)
 
 
 def next_number(facts: Mapping[str, Facts]) -> int:

@@ -140,14 +140,14 @@ class Fleet:
 
     async def connect(self, on_open: Callable[[str, float], None] = lambda name, seconds: None) -> Outcomes[Channel]:
         """Open a channel to every host at once. `on_open` is told each host and the seconds it took."""
+        return await self.each(lambda name: self.open(name, on_open))
 
-        async def one(name: str) -> Channel:
-            began = asyncio.get_running_loop().time()
-            channel = await self._open(name)
-            on_open(name, asyncio.get_running_loop().time() - began)
-            return channel
-
-        return await self.each(one)
+    async def open(self, name: str, on_open: Callable[[str, float], None] = lambda name, seconds: None) -> Channel:
+        """Open the channel of one host; `on_open` is told the seconds it took. Raises Unreachable."""
+        began = asyncio.get_running_loop().time()
+        channel = await self._open(name)
+        on_open(name, asyncio.get_running_loop().time() - began)
+        return channel
 
     async def each(self, ask: Callable[[str], Awaitable[T]], hosts: Iterable[str] | None = None) -> Outcomes[T]:
         """Await `ask(host)` for all hosts at once, to the end of the slowest. Outcomes stand in the order of `hosts`, whoever was first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -44,7 +44,7 @@ class Attempt:
         self._began = time.monotonic()
         self._kept = 0
         self._lines = 0
-        self.tell = Tell(self._take, time.time, f"try-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}")
+        self.tell = Tell(self._take, time.time, f"try-{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}")
 
     def _take(self, event: Event) -> None:
         self._lines += event.kind == "output"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import secrets
+import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -177,7 +177,7 @@ async def _claim(
     in_order = False
     for _ in range(TRIES):
         number = ask.next_number(facts)
-        deployment = f"{number}-{secrets.token_hex(3)}"
+        deployment = f"{number}-{os.urandom(3).hex()}"
         claim = Claim(
             deployment=deployment,
             number=number,

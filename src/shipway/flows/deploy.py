@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from shipway.flows.approach import Approach
 from shipway.flows.attempt import Attempt, attempt
 from shipway.flows.changes import setting_changes
 from shipway.flows.project import Project, open_project
@@ -26,17 +27,18 @@ async def deploy(words: DeployWords, on_event: Callable[[Event], None]) -> Verdi
 
 async def deployed(project: Project, words: DeployWords, trying: Attempt) -> Verdict:
     """What `deploy` does, for a project that is open: its `head` may be a configuration that is not committed yet (`host add`)."""
-    ready = await shipping(project, words, trying.tell)
-    transaction = Transaction(
-        ready.intent,
-        ready.planner(plan_deploy),
-        ready.cargo,
-        live_words,
-        may_leave_out=True,
-        first=ready.learn,
-        changes=partial(setting_changes, ready.intent, ready.made.release),
-    )
-    return await transact(trying, transaction)
+    async with Approach(trying.say, may_leave_out=True) as approach:
+        ready = await shipping(project, words, trying.tell, approach.begin)
+        transaction = Transaction(
+            ready.intent,
+            ready.planner(plan_deploy),
+            ready.cargo,
+            live_words,
+            may_leave_out=True,
+            first=ready.learn,
+            changes=partial(setting_changes, ready.intent, ready.made.release),
+        )
+        return await transact(trying, transaction, approach)
 
 
 def live_words(plan: Plan, trying: Attempt) -> str:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from shipway.execute import steps
 from shipway.execute.ask import Facts
 from shipway.execute.fleet import Fleet, worst
+from shipway.flows.approach import connect_and_read
 from shipway.flows.attempt import Attempt, attempt
 from shipway.flows.begin import Hold, hold, read, who
 from shipway.flows.head import intent_of_head
 from shipway.flows.project import open_project
 from shipway.flows.reach import reach, typed
 from shipway.flows.remove import take_off
-from shipway.flows.transact import connect_and_read
 from shipway.flows.without import asked, no_host
 from shipway.flows.words import HostRemoveWords
 from shipway.flows.words_of_failure import unreachable
@@ -41,7 +41,7 @@ async def host_remove(words: HostRemoveWords, on_event: Callable[[Event], None])
         intent = intent_of_head(project, words.environment)
         staying = _staying(intent, words.host)
         async with reach(_with(intent, staying), trying.say) as fleet:
-            facts = typed(await connect_and_read(fleet, trying))
+            facts = typed(await connect_and_read(fleet, trying.say))
         leaving = _leaving(intent, facts, words)
         if leaving is None:
             return trying.ended(Verdict("unchanged", 0, f"{words.host} is no member of {intent.environment.name}", _delete(intent, words)))

@@ -18,7 +18,6 @@ from shipway.plan.facts import read_notifications
 from shipway.plan.notifications import KEEP, VARIABLE, keep_steps
 from shipway.plan.notifications import targets as targets_of
 from shipway.reports.notifications import trouble
-from shipway_agent.notifications import targets
 from shipway_agent.record import replace
 
 WAIT_SECONDS = 3.0
@@ -111,5 +110,7 @@ def _target(target: Mapping[str, Any], where: str, environment: Mapping[str, str
             faults.append(f"{where}: {variable} is not set in your environment")
         filled[key] = environment.get(variable, "")
     if names and all(filled[key] for key in names):
+        from shipway_agent.notifications import targets
+
         faults += [f"{where}: {', '.join(names.values())}: {fault}" for fault in targets.faults(filled)]
     return filled

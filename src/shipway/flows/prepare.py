@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from shipway.flows.approach import Approach
 from shipway.flows.attempt import Attempt, attempt
 from shipway.flows.project import open_project
 from shipway.flows.shipping import shipping
@@ -19,9 +20,13 @@ async def prepare(words: PrepareWords, on_event: Callable[[Event], None]) -> Ver
     """Bring the commit to every host and run its prepare tasks. Raises ShipwayError for every ending that is not 0."""
     project = open_project(words.project)
     with attempt(project.directory, on_event) as trying:
-        ready = await shipping(project, words, trying.tell)
-        transaction = Transaction(ready.intent, ready.planner(plan_prepare), ready.cargo, _prepared, may_leave_out=True, first=ready.learn)
-        return trying.ended(await transact(trying, transaction))
+        async with Approach(trying.say, may_leave_out=True) as approach:
+            ready = await shipping(project, words, trying.tell, approach.begin)
+            transaction = Transaction(
+                ready.intent, ready.planner(plan_prepare), ready.cargo, _prepared, may_leave_out=True, first=ready.learn
+            )
+            verdict = await transact(trying, transaction, approach)
+        return trying.ended(verdict)
 
 
 def _prepared(plan: Plan, trying: Attempt) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 from shipway.config.locate import Place, locate
@@ -41,6 +40,8 @@ class Project:
 
     def _environments(self) -> list[str]:
         """Their names. Raises WrongInput where the file is wrong; one that has a single name is validated when that is resolved."""
+        import tomllib  # only who names no environment needs it
+
         try:
             found = tomllib.loads(self.head.decode("utf-8")).get("environment")
         except (ValueError, RecursionError):

@@ -1,7 +1,8 @@
 """Files at two commits in, the Intent out: resolved once, and read back as long as neither they nor Shipway have changed.
 
 Validation needs pydantic, and importing that is the longest part of every command's start. So what was resolved lies in the user's cache,
-beside what was built, under a name that is the digest of everything it follows from. What is wrong is never remembered.
+beside what was built, under a name that is the digest of everything it follows from, and of nothing else: a commit's id and a file's name
+are only for messages, and encrypted secrets come on top. So all commands share it. What is wrong is never remembered.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from shipway import __version__
 from shipway.model import intent as nouns
-from shipway.model.intent import Intent
+from shipway.model.errors import ShipwayError
+from shipway.model.intent import Intent, Reference
 from shipway.release.checkout import cache_directory
+from shipway_agent.record import replace
 
 FOLDER = "resolved"
 KEPT = 64
@@ -37,17 +41,24 @@ def resolved(
     sealed: Mapping[str, str] | None = None,
 ) -> Intent:
     """What config.resolve makes of the same words. Raises WrongInput, Refused."""
-    words = [head.hex(), shipped.hex(), environment, directory, name, commit, sorted((sealed or {}).items())]
-    path = cache_directory() / FOLDER / f"{blake2b(json.dumps([*_maker(), *words]).encode(), digest_size=20).hexdigest()}.json"
-    known = _read(path)
-    if known is not None:
-        return known
-    from shipway.config.resolve import resolve
+    texts = head, shipped, environment
+    known = _read(_place(head, shipped, environment, directory))
+    if known is None:
+        from shipway.config.resolve import resolve
 
-    found = resolve(head, shipped, environment, directory=directory, name=name, commit=commit, sealed=sealed or {})
-    with contextlib.suppress(OSError):  # a full disk here is no reason to do nothing
-        _write(path, found)
-    return found
+        known = resolve(*texts, directory=directory, name=name, commit=commit)
+        _keep(_place(head, shipped, environment, directory), known)
+        if shipped != head:
+            # Commands that ship nothing ask for HEAD alone, and by now it costs next to nothing.
+            with contextlib.suppress(ShipwayError):
+                _keep(_place(head, head, environment, directory), resolve(head, head, environment, directory=directory, name=name))
+    there = known.environment
+    if any(variable in there.env for variable in sealed or ()):
+        from shipway.config.resolve import resolve
+
+        return resolve(*texts, directory=directory, name=name, commit=commit, sealed=sealed or {})  # which says what is wrong with it
+    references = {variable: Reference(file=file) for variable, file in (sealed or {}).items()}
+    return replace(known, environment=replace(there, env={**there.env, **references})) if references else known
 
 
 def plain(value: Any) -> Any:
@@ -69,6 +80,12 @@ def whole(value: Any) -> Any:
     return getattr(nouns, value[0])(*parts) if value[0] else tuple(parts)
 
 
+def _place(head: bytes, shipped: bytes, environment: str, directory: str) -> Path:
+    words = [head.hex(), shipped.hex(), environment, directory]
+    return cache_directory() / FOLDER / f"{blake2b(json.dumps([*_maker(), *words]).encode(), digest_size=20).hexdigest()}.json"
+
+
+@cache
 def _maker() -> list[Any]:
     """Which Shipway resolves, down to the last change of its files: of a checkout the version alone says nothing."""
     here = Path(__file__).parents[1]
@@ -82,6 +99,11 @@ def _read(path: Path) -> Intent | None:
     except (OSError, ValueError, TypeError, AttributeError, IndexError):
         return None
     return found if isinstance(found, Intent) else None
+
+
+def _keep(path: Path, found: Intent) -> None:
+    with contextlib.suppress(OSError):  # a full disk here is no reason to do nothing
+        _write(path, found)
 
 
 def _write(path: Path, found: Intent) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from shipway.execute.ask import next_number
 from shipway.execute.fleet import Fleet, worst
+from shipway.flows.approach import connect_and_read
 from shipway.flows.attempt import attempt
 from shipway.flows.begin import Hold, hold, who
 from shipway.flows.head import intent_of_head
 from shipway.flows.project import open_project
 from shipway.flows.reach import reach, typed
-from shipway.flows.transact import connect_and_read
 from shipway.flows.words import RemoveWords
 from shipway.model.errors import HostError, Unsettled
 from shipway.model.event import Event
@@ -31,7 +31,7 @@ async def remove(words: RemoveWords, on_event: Callable[[Event], None]) -> Verdi
         intent = intent_of_head(project, words.environment)
         name = intent.environment.name
         async with reach(intent, trying.say) as fleet:
-            facts = await connect_and_read(fleet, trying)
+            facts = await connect_and_read(fleet, trying.say)
 
             def plan_for(deployment: str, number: int) -> Plan:
                 key = secrets.token_hex(32)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from shipway.flows.approach import connect_and_read
 from shipway.flows.attempt import Attempt
 from shipway.flows.begin import hold, is_quiet, who
 from shipway.flows.reach import reach, typed
-from shipway.flows.transact import connect_and_read
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
 from shipway_agent.record import dataclass
@@ -39,7 +39,7 @@ async def settle(
     """
     environment = intent.environment
     async with reach(intent, attempt.say) as fleet:
-        facts = await connect_and_read(fleet, attempt, lost=lost)
+        facts = await connect_and_read(fleet, attempt.say, lost=lost)
         check(typed(facts))
         if is_quiet(facts):
             attempt.tell("began", kind=kind, app=intent.app, environment=environment.name, who=who(), members=list(fleet.names))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from shipway.execute.fleet import Fleet
@@ -72,10 +72,17 @@ class Shipping:
         return Cargo(self.made, self.caddies.by_host, self.tools.of, self.bases)
 
 
-async def shipping(project: Project, words: DeployWords | PrepareWords | PlanWords, tell: Tell) -> Shipping:
-    """Settle what is wanted, with every value in place, and make its release. Raises WrongInput, Refused, Failed; nothing is touched."""
+async def shipping(
+    project: Project, words: DeployWords | PrepareWords | PlanWords, tell: Tell, approach: Callable[[Intent], object] | None = None
+) -> Shipping:
+    """Settle what is wanted, with every value in place, and make its release. Raises WrongInput, Refused, Failed; nothing is touched.
+
+    `approach` is called when the hosts are known and nothing that may last is to be done before they are needed.
+    """
     wanted = await filled(project, want(project, words.environment, words.ref), tell)
     wanted = replace(wanted, intent=leave_out(wanted.intent, words.without))
+    if approach is not None and not wanted.intent.shipment.build.run and not wanted.intent.environment.requires.checks:
+        approach(wanted.intent)
     tools = Tools(wanted.intent.shipment, tell)
     made = await make(project, wanted, tell, tools)
     bases = Bases(project.repository, made, wanted.intent.subdirectory)

@@ -17,7 +17,6 @@ from shipway.model.errors import Refused
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Shipment, Tool
 from shipway.model.release import Release, ToolTree
-from shipway.release.toolchain import store
 from shipway.release.toolchain.resolved import Resolved
 from shipway_agent.record import replace
 
@@ -75,6 +74,8 @@ class Tools:
             for tool in await self._settled():
                 key = (platform, tool.name)
                 if key not in self._trees:
+                    from shipway.release.toolchain import store  # brings archives and HTTP along
+
                     self._trees[key] = await _in_thread(partial(store.bring, tool, platform, self._fetching()))
                 brought.append(self._trees[key])
         return tuple(brought)
@@ -96,6 +97,8 @@ class Tools:
 
 def programs(trees: Iterable[ToolTree]) -> tuple[Path, ...]:
     """The directories of their programs on this machine, as PATH has them."""
+    from shipway.release.toolchain import store
+
     return tuple(store.programs(tree) for tree in trees)
 
 
@@ -112,6 +115,8 @@ def _refuse_other_libraries(hosts: Mapping[str, tuple[str, str]]) -> None:
 
 
 def _resolved(tool: Tool, stop: Event) -> Resolved:
+    from shipway.release.toolchain import store
+
     return store.resolve(tool)
 
 

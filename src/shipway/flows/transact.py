@@ -6,7 +6,6 @@ look → plan → (nothing to do?) → lease → look again → plan → conduct
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
@@ -14,6 +13,7 @@ from shipway.execute.ask import Facts, next_number
 from shipway.execute.conduct import Conduct, Outcome
 from shipway.execute.fleet import Fleet
 from shipway.execute.ship import Blobs
+from shipway.flows.approach import Approach
 from shipway.flows.attempt import Attempt
 from shipway.flows.begin import hold, is_quiet, read, who
 from shipway.flows.changes import Changes
@@ -21,7 +21,6 @@ from shipway.flows.expected import expected
 from shipway.flows.notifications import keep, keep_before_files, tell_trouble, with_secrets
 from shipway.flows.overtaken import comes_too_late, overtaken
 from shipway.flows.reach import reach, typed
-from shipway.flows.unheard import unheard
 from shipway.flows.without import Said, and_left_out, asked, behind, deploy_again, only_left_out
 from shipway.flows.words_of_failure import failed, reason, unacknowledged, unreachable
 from shipway.model.errors import HostError
@@ -57,12 +56,20 @@ class Transaction:
     unchanged: Callable[[Plan], str] | None = None
 
 
-async def transact(attempt: Attempt, transaction: Transaction) -> Verdict:
-    """Run the flow to its verdict. Raises ShipwayError for every ending that is not 0."""
+async def transact(attempt: Attempt, transaction: Transaction, approach: Approach | None = None) -> Verdict:
+    """Run the flow to its verdict, on hosts that may be approached already. Raises ShipwayError for every ending that is not 0."""
+    if approach is not None:
+        return await _transacted(attempt, transaction, approach)
+    async with Approach(attempt.say, may_leave_out=transaction.may_leave_out) as approach:
+        return await _transacted(attempt, transaction, approach)
+
+
+async def _transacted(attempt: Attempt, transaction: Transaction, approach: Approach) -> Verdict:
     intent = transaction.intent
-    peer_key = secrets.token_hex(32)
-    async with reach(intent, attempt.say) as fleet, reach(only_left_out(intent), attempt.say) as away, asked(away) as left_out:
-        facts = await connect_and_read(fleet, attempt, may_leave_out=transaction.may_leave_out)
+    fleet = approach.begin(intent)
+    peer_key = os.urandom(32).hex()
+    async with reach(only_left_out(intent), attempt.say) as away, asked(away) as left_out:
+        facts = await approach.facts()
         drift: dict[str, object] = {}
 
         def plan_for(now: Mapping[str, Facts], deployment: str, number: int) -> Plan:
@@ -122,17 +129,6 @@ async def _do_first(first: Callable[[Fleet, Mapping[str, HostFacts]], Awaitable[
         await first(fleet, typed(facts))
     except HostError as error:
         raise unreachable({error.host: error}, fleet) from error
-
-
-async def connect_and_read(fleet: Fleet, attempt: Attempt, *, may_leave_out: bool = False, lost: tuple[str, ...] = ()) -> dict[str, Facts]:
-    """Open every channel and read every host, told one by one. `lost` are members that are written off and not asked.
-
-    Raises Refused; with `may_leave_out` it names --without as a way out.
-    """
-    opened = await fleet.connect(lambda name, seconds: attempt.tell("connected", host=name, seconds=seconds))
-    if opened.errors:
-        raise await unheard(opened.errors, fleet, lost, may_leave_out=may_leave_out)
-    return await read(fleet)
 
 
 def _tell_began(attempt: Attempt, plan: Plan, **more: Any) -> None:

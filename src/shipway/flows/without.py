@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from difflib import get_close_matches
 
 from shipway.execute import ask
 from shipway.execute.fleet import Fleet
@@ -54,6 +53,8 @@ def leave_out(intent: Intent, names: Sequence[str]) -> Intent:
 
 def no_host(name: str, known: Sequence[str]) -> str:
     """The sentence for a name that is no host, with the nearest that is."""
+    from difflib import get_close_matches
+
     near = get_close_matches(name, known, n=1)
     return f"there is no host {name!r}" + (f"; the nearest is {near[0]}" if near else "")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from difflib import get_close_matches
 
 from shipway.model.errors import WrongInput
 from shipway.model.release import Source
@@ -95,6 +94,8 @@ def _unknown(repository: Repository, ref: str, name: str) -> WrongInput:
     known = {re.sub(r"^refs/(heads|tags|remotes)/", "", full) for full in listed if full}
     if not known and name == "HEAD":
         return _wrong(ref, "names nothing: there is no commit yet", "Commit first: `git add` and `git commit`.")
+    from difflib import get_close_matches  # only who is wrong needs it
+
     far = sorted(one for one in known if one.endswith(f"/{name}"))
     near = far or get_close_matches(name, sorted(known), n=1)
     hint = f"Did you mean {near[0]}?" if near else "Type `git fetch` if it is new, and `git branch -a` or `git tag` to see what is there."

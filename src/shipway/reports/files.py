@@ -11,7 +11,6 @@ from typing import Any
 
 from shipway.model.event import Event
 from shipway.reports.json import report
-from shipway.reports.page import page
 
 
 def write_report(project: Path, events: Iterable[Event], *, with_page: bool = True) -> Path:
@@ -30,6 +29,8 @@ def write_report(project: Path, events: Iterable[Event], *, with_page: bool = Tr
 
 def write_page(path: Path, told: Mapping[str, Any]) -> None:
     """Write the page of a report. Raises OSError."""
+    from shipway.reports.page import page  # a command that draws none starts without it
+
     write_whole(path, page(told))
 
 

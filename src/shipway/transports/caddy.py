@@ -6,7 +6,6 @@ It travels to hosts as a blob, like any other file.
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 import os
 import shutil
@@ -157,6 +156,8 @@ def _of_another_platform(installed: Path, platform: str, said: Sequence[str] = (
 
 
 def _installed() -> Path:
+    import importlib.metadata  # reads archives and mail headers, and with them a tenth of a start
+
     try:
         files = importlib.metadata.files(WHEEL) or []
     except importlib.metadata.PackageNotFoundError:
@@ -175,6 +176,8 @@ def _installed() -> Path:
 
 def _requirement() -> str:
     """The wheel at the version that this Shipway was tested with."""
+    import importlib.metadata
+
     try:
         wanted = importlib.metadata.requires("shipway") or []
     except importlib.metadata.PackageNotFoundError:
