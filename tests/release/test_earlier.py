@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
 import pytest
 
 from shipway.release.earlier import earlier, read_objects
-from shipway_agent.manifest import digest
+from shipway.release.git import Blob, Git
+from shipway.release.remembered import Contents
+from shipway_agent.manifest import Entry, digest
 from tests.release.repositories import Checkout, shipping
+
+FILES = {digest(content): content for content in (b"gone", b"#!/bin/sh\n", b"odd name")}
 
 
 def commits(checkout: Checkout) -> tuple[str, str]:
@@ -43,6 +50,26 @@ def test_git_tells_the_manifest_of_an_earlier_commit_and_the_contents_that_diffe
     assert {b"gone", b"#!/bin/sh\n", b"odd name"} <= set(read_objects(checkout.repository, list(found.objects.values())))
     assert digest(b"kept" * 100) not in found.objects, "what is the same is not read"
     assert digest(b"secret") not in found.objects
+
+
+def test_what_an_earlier_command_has_read_is_not_read_again(checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = commits(checkout)
+    was, now = checkout.release(first), checkout.release(second)
+    plain = earlier(checkout.repository, now.release, ".", first, was.release.digest)
+    remembered = Contents(tmp_path)
+    remembered.add({plain.objects[one]: (one, len(content)) for one, content in FILES.items()})
+    read: list[str] = []
+    blobs = Git.blobs
+
+    def noted(git: Git, oids: Iterable[str]) -> Iterator[Blob]:
+        read.extend(oids := list(oids))
+        return blobs(git, oids)
+
+    monkeypatch.setattr(Git, "blobs", noted)
+    assert earlier(checkout.repository, now.release, ".", first, was.release.digest, remembered) == plain
+    assert plain.manifest == was.blobs.manifest()
+    assert plain.files[b"app/run"] == Entry("executable", b"app/run", digest(b"#!/bin/sh\n"), 10)
+    assert read and not {plain.objects[one] for one in FILES}.intersection(read), "links are read, and files that nobody has named yet"
 
 
 def test_a_release_that_was_made_otherwise_has_no_manifest_here_but_contents(checkout: Checkout) -> None:

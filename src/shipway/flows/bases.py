@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping
 from shipway.execute.fleet import Fleet
 from shipway.model.errors import HostError
 from shipway.model.facts import HostFacts
+from shipway.release.checkout import cache_directory
 from shipway.release.earlier import Earlier, earlier, read_objects
 from shipway.release.release import Made
+from shipway.release.remembered import Contents
 from shipway.release.source import Repository
 from shipway_agent import manifest
 from shipway_agent.errors import AgentError
@@ -20,7 +22,10 @@ ASK_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Base:
-    """A release that a host has: its manifest, `data`, is known, and of the contents at its paths those in `objects` can be read here."""
+    """A release that a host has: its manifest, `data`, is known, and of the contents at its paths those in `objects` can be read here.
+
+    `by_path` has at least the files that differ from what is shipped.
+    """
 
     digest: str
     data: bytes
@@ -61,7 +66,8 @@ class Bases:
 
     def _look(self, release: str, commit: str) -> None:
         if release not in self._known and release != self._made.release.digest:
-            looking = asyncio.to_thread(earlier, self._repository, self._made.release, self._subdirectory, commit, release)
+            remembered = Contents(cache_directory())
+            looking = asyncio.to_thread(earlier, self._repository, self._made.release, self._subdirectory, commit, release, remembered)
             self._known[release] = asyncio.ensure_future(looking)
 
     async def of(self, host: str) -> Base | None:
@@ -75,7 +81,9 @@ class Bases:
 
     async def _look_up(self, host: str, release: str) -> Base | None:
         known = await self._known[release]
-        data = known.manifest or await self._asked(host, known)
+        if known.manifest:
+            return Base(release, known.manifest, known.objects, self._repository, known.files)
+        data = await self._asked(host, known)
         try:
             by_path = {entry.path: entry for entry in manifest.read(data)} if known.objects else {}
         except AgentError:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from shipway.execute.ship import Blob, Listing
 from shipway.flows.bases import Base, Bases
-from shipway.model.release import ToolTree
+from shipway.model.release import Entry, ToolTree
 from shipway.release.parcels import Content, parcels
 from shipway.release.release import Made
 from shipway_agent import manifest
@@ -45,10 +45,10 @@ class Cargo:
         found = []
         if self._made is not None:
             base = await self._bases.of(host) if self._bases is not None else None
-            found.append(self._listing(self._made.release.digest, self._made.blobs.manifest, base))
+            found.append(self._listing(self._made.release.digest, self._made.release.entries, self._made.blobs.manifest, base))
         for tool in self._tools(host):
             self._places |= tool.blobs
-            found.append(self._listing(tool.digest, partial(manifest.write, tool.entries), None))
+            found.append(self._listing(tool.digest, tool.entries, partial(manifest.write, tool.entries), None))
         return found
 
     def singles(self, host: str) -> Sequence[Blob]:
@@ -77,12 +77,13 @@ class Cargo:
             else:
                 yield self._lists[digest] if digest in self._lists else next(reading)
 
-    def _listing(self, digest: str, write: Callable[[], bytes], base: Base | None) -> Listing:
+    def _listing(self, digest: str, entries: Sequence[Entry], write: Callable[[], bytes], base: Base | None) -> Listing:
         key = digest, base.digest if base is not None else ""
         if key not in self._listings:
             data = self._lists[digest] = self._lists.get(digest) or write()
             put, removed = manifest.change(base.data, data) if base is not None else ([], [])
-            self._listings[key] = Listing(digest, tuple(manifest.contents(manifest.read(data))), data, key[1], put, removed)
+            in_order = sorted(entries, key=lambda entry: os.fsencode(entry.path))  # as hosts have them, who say places in this list
+            self._listings[key] = Listing(digest, tuple(manifest.contents(in_order)), data, key[1], put, removed)
             if base is not None:
                 self._used[base.digest] = base
         return self._listings[key]

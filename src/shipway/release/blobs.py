@@ -16,11 +16,13 @@ class BlobSource:
 
     def __init__(self, repository: Repository, release: Release) -> None:
         self._repository = repository
+        self._manifest = b""
         self.release = release
 
     def manifest(self) -> bytes:
         """The manifest blob."""
-        return manifest.write(self.release.entries)
+        self._manifest = self._manifest or manifest.write(self.release.entries)
+        return self._manifest
 
     def read(self, digests: Iterable[str]) -> Iterator[bytes]:
         """The contents, in order, through one git process. Raises Refused when one is gone or is not what it was."""

@@ -17,6 +17,9 @@ LEAST_BYTES = 2 * ORDER.size
 MOST_KEYS = 1 << 16
 """Places of the first content that are indexed: the larger it is, the further they are apart."""
 
+SHORT_BYTES = 1 << 16
+"""Where less than that is between what is alike, only what was in its place is indexed: a match elsewhere could save no more than this."""
+
 MOST_STEPS = 1 << 20
 """Bytes of the second content that are looked up one by one, which takes 0.4 s; what is behind them is new."""
 
@@ -31,7 +34,8 @@ def delta(old: bytes, new: bytes) -> list[Part]:
     end = len(new) - tail
     parts: list[Part] = [(0, head)] if head else []
     if end > head:
-        parts += _middle(old, new, head, end)
+        was = range(head, len(old) - tail)
+        parts += _middle(old, new, head, end, was if max(end - head, len(was)) <= SHORT_BYTES else range(len(old)))
     if tail:
         parts.append((len(old) - tail, tail))
     return parts
@@ -42,10 +46,10 @@ def added_bytes(parts: list[Part]) -> int:
     return sum(len(part) if isinstance(part, bytes) else ORDER.size for part in parts)
 
 
-def _middle(old: bytes, new: bytes, start: int, end: int) -> list[Part]:
-    """What is between the common beginning and the common end."""
-    apart = max(KEY_BYTES, -(-len(old) // MOST_KEYS))
-    places = {old[at : at + KEY_BYTES]: at for at in range(len(old) - KEY_BYTES - (len(old) - KEY_BYTES) % apart, -1, -apart)}
+def _middle(old: bytes, new: bytes, start: int, end: int, where: range) -> list[Part]:
+    """What is between the common beginning and the common end, with matches in this part of the first content."""
+    apart = max(KEY_BYTES, -(-len(where) // MOST_KEYS))
+    places = {old[at : at + KEY_BYTES]: at for at in reversed(range(where.start, where.stop - KEY_BYTES + 1, apart))}
     parts: list[Part] = []
     fresh = at = start
     steps = 0
