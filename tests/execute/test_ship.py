@@ -33,10 +33,10 @@ BIG = RANDOM.randbytes(3_000_000)
 
 
 class Freight:
-    """A tree to be shipped, to hosts that have the tree `base`."""
+    """A tree to be shipped, to hosts that have the tree `base`; with `foresees` its list says what that one does not name."""
 
-    def __init__(self, files: dict[bytes, bytes], base: Freight | None = None) -> None:
-        self.files, self.base, self.made = files, base, 0
+    def __init__(self, files: dict[bytes, bytes], base: Freight | None = None, *, foresees: bool = False) -> None:
+        self.files, self.base, self.made, self.foresees = files, base, 0, foresees
         self.data = manifest.write(Entry(FILE, path, digest(data), len(data)) for path, data in files.items())
         self.release = digest(self.data)
         self.contents = {digest(data): data for data in files.values()} | {self.release: self.data}
@@ -44,7 +44,8 @@ class Freight:
     async def listings(self, host: str) -> Sequence[Listing]:
         put, removed = manifest.change(self.base.data, self.data) if self.base else ([], [])
         blobs = tuple(manifest.contents(manifest.read(self.data)))
-        return [Listing(self.release, blobs, self.data, self.base.release if self.base else "", put, removed)]
+        fresh = tuple(blob for blob in blobs if self.base and blob[0] not in self.base.contents) if self.foresees else ()
+        return [Listing(self.release, blobs, self.data, self.base.release if self.base else "", put, removed, fresh)]
 
     def singles(self, host: str) -> Sequence[Blob]:
         return ()
@@ -71,6 +72,7 @@ class Ground(LocalTransport):
         self.names = names
         self.told: list[Event] = []
         self.channels: list[Channel] = []
+        self.exchanges: dict[str, int] = {}
 
     async def open(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> Channel:
         channel = await super().open(host, app=app, environment=environment, timeout_seconds=timeout_seconds)
@@ -91,6 +93,7 @@ class Ground(LocalTransport):
             await fleet.connect()
             shipping = Delivery(fleet, freight, tell)
             outcomes = await fleet.each(shipping.ship)
+            self.exchanges = {name: sum(fleet.wire(name).exchanges.values()) for name in fleet.names}
             assert outcomes.ok, outcomes.errors
             return outcomes.answers
 
@@ -124,6 +127,35 @@ def test_a_first_deployment_is_packed_once_and_a_small_change_is_a_few_hundred_b
     assert {one["blobs"] for one in ground.ship(second).values()} == {0}, "and what is there does not travel again"
 
 
+def test_what_little_a_host_must_lack_goes_with_the_question(tmp_path: Path) -> None:
+    ground = Ground(tmp_path, "a", "b")
+    first = Freight({**FILES, b"big": BIG})
+    ground.ship(first)
+    changed = {b"007": b"seven", b"big": BIG[:900_000] + RANDOM.randbytes(1024) + BIG[901_024:]}
+    second = Freight({**first.files, **changed}, first, foresees=True)
+    shipped = ground.ship(second)
+    assert ground.holds(second)
+    assert ground.exchanges == {"a": 1, "b": 1}
+    assert second.made == 1
+    assert {(one["blobs"], one["bytes"]) for one in shipped.values()} == {(2, len(BIG) + 5)}
+    assert max(one["sent"] for one in shipped.values()) < 1024 + 1200, shipped
+    back = Freight(first.files, second, foresees=True)
+    assert {one["blobs"] for one in ground.ship(back).values()} == {2}, "a host that has it all the same has been sent it in vain"
+    assert ground.holds(back)
+
+
+def test_much_is_asked_for_before_it_is_sent(tmp_path: Path) -> None:
+    ground = Ground(tmp_path, "a", "b")
+    first = Freight(FILES)
+    ground.ship(first)
+    second = Freight({**FILES, b"big": BIG}, first, foresees=True)
+    ground.ship(second)
+    assert ground.holds(second)
+    shipped = ground.ship(Freight({**FILES, b"big": BIG}, first, foresees=True))
+    assert ground.exchanges == {"a": 1, "b": 1}
+    assert max(one["sent"] for one in shipped.values()) < 1000, "and nothing in vain"
+
+
 def test_hosts_that_lack_different_things_get_each_what_they_lack(tmp_path: Path) -> None:
     first = Freight(FILES)
     second = Freight({**FILES, b"big": BIG}, first)
@@ -136,8 +168,9 @@ def test_hosts_that_lack_different_things_get_each_what_they_lack(tmp_path: Path
     assert second.made == 3
 
 
+@pytest.mark.parametrize("foresees", [False, True], ids=["asked first", "foreseen"])
 @pytest.mark.parametrize("state", ["gone", "damaged"])
-def test_a_delta_from_what_a_host_lost_is_sent_whole_after_all(tmp_path: Path, state: str) -> None:
+def test_a_delta_from_what_a_host_lost_is_sent_whole_after_all(tmp_path: Path, state: str, foresees: bool) -> None:
     ground = Ground(tmp_path, "a", "b")
     first = Freight({b"big": BIG})
     ground.ship(first)
@@ -146,10 +179,11 @@ def test_a_delta_from_what_a_host_lost_is_sent_whole_after_all(tmp_path: Path, s
             Path(blob_path(root, digest(BIG))).unlink()
         else:
             flip(blob_path(root, digest(BIG)), 12_345)
-    second = Freight({b"big": BIG[:1000] + b"and more" + BIG[1000:]}, first)
+    second = Freight({b"big": BIG[:1000] + b"and more" + BIG[1000:]}, first, foresees=foresees)
     shipped = ground.ship(second)
     assert ground.holds(second)
     assert shipped["a"]["sent"] > len(BIG) > 3000 > shipped["b"]["sent"]
+    assert {one["blobs"] for one in shipped.values()} == {1}
 
 
 def test_a_link_that_breaks_costs_only_what_was_on_its_way(tmp_path: Path) -> None:

@@ -84,6 +84,27 @@ def test_git_tells_it_and_no_host_is_asked(tmp_path: Path, home: None) -> None:
     assert len(parcel) < 200
 
 
+def test_the_first_parcel_is_made_before_anybody_asks_for_it(tmp_path: Path, home: None) -> None:
+    checkout, was, now = versions(tmp_path)
+    fleet = Remembering(None)
+
+    async def begun() -> tuple[list[bytes], list[bytes]]:
+        bases = Bases(checkout.repository, now, ".")
+        bases.learn(fleet, serving(was, "a"))
+        cargo = Cargo(now, {}, bases=bases)
+        await cargo.begin("a")
+        (listing,) = await cargo.listings("a")
+        assert [size for _, _, size in listing.fresh] == [len(BIG) + 4, 1], "what the host's release names is not among it"
+        (early,) = cargo._begun.values()
+        parcels = list(cargo.parcels(listing.fresh, base=listing.base, packing=ZLIB))
+        first, _ = early.result(0)
+        assert first is parcels[0]
+        return parcels, list(cargo.parcels(listing.fresh, base=listing.base, packing=ZLIB))
+
+    early, again = asyncio.run(begun())
+    assert early == again, "they are the same parcels"
+
+
 def test_where_a_build_made_another_one_host_is_asked_once(tmp_path: Path, home: None) -> None:
     checkout, was, now = versions(tmp_path, shipment=BUILT)
     fleet = Remembering(was.blobs.manifest())

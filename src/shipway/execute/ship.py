@@ -1,7 +1,8 @@
-"""What hosts are to have in, what reached them out. Only what a host has said it lacks travels, verified at the other end.
+"""What hosts are to have in, what reached them out. Only what a host lacks travels, verified at the other end.
 
 A host is told what changes in a manifest that it has, and says in the same exchange which contents it lacks. Those go in parcels, made
-once for all hosts that lack the same; those pass them on to each other where that spares much of what leaves here.
+once for all hosts that lack the same; those pass them on to each other where that spares much of what leaves here. What little a host must
+lack, for nothing that it has names it, goes with the question.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ LACK_SECONDS = 60.0
 PUT_SECONDS = 1800.0
 """Bound of one upload; a channel that carries nothing at all is noticed earlier by ssh's own keep-alive."""
 
+FORESEEN_BYTES = 256 * 1024
+"""What goes with the question is less: a host that has it all the same has been sent it in vain."""
+
 KEPT_BYTES = 1 << 20
 """More than this is kept on the host while it arrives, so that a cut costs only what was on its way."""
 
@@ -43,7 +47,8 @@ Blob = tuple[str, bool, int]
 class Listing:
     """A manifest: its digest, the contents that it names (as `manifest.contents` has them), its bytes.
 
-    `base` is a manifest that the host is known to have, from which `put` and `removed` make this one.
+    `base` is a manifest that the host is known to have, from which `put` and `removed` make this one; `fresh` are the contents that it
+    does not name.
     """
 
     digest: str
@@ -52,6 +57,7 @@ class Listing:
     base: str = ""
     put: Sequence[Any] = field(default=())
     removed: Sequence[str] = field(default=())
+    fresh: tuple[Blob, ...] = ()
 
     @property
     def question(self) -> dict[str, Any]:
@@ -121,12 +127,16 @@ class Feeding:
 
 @dataclass(frozen=True, slots=True)
 class Lacking:
-    """What one host lacks, what it has to make it from, the parcels that it kept when it was cut off, and the room that it has."""
+    """What one host lacks, what it has to make it from, the parcels that it kept when it was cut off, and the room that it has.
+
+    `brought` went with the question.
+    """
 
     blobs: tuple[Blob, ...]
     base: str
     kept: frozenset[str]
     free_bytes: int
+    brought: tuple[Blob, ...]
 
 
 class Delivery:
@@ -161,8 +171,8 @@ class Delivery:
             raise
         fed = await self._bring(name, lacking)
         shipped = {
-            "blobs": len(lacking.blobs),
-            "bytes": sum(size for _, _, size in lacking.blobs),
+            "blobs": len(lacking.brought) + len(lacking.blobs),
+            "bytes": sum(size for _, _, size in (*lacking.brought, *lacking.blobs)),
             "sent": self._fleet.bytes_sent(name) - sent_before,
             "seconds": loop.time() - began,
             "peers": dict(fed.peers) if fed is not None else {},
@@ -172,8 +182,17 @@ class Delivery:
 
     async def _lacking(self, name: str) -> Lacking:
         listings, singles = await self._blobs.listings(name), self._blobs.singles(name)
-        asked = {"blobs": [[digest, executable] for digest, executable, _ in singles], "manifests": [one.question for one in listings]}
-        answer = await self._fleet.call(name, "lack", asked, timeout_seconds=LACK_SECONDS)
+        asked: dict[str, Any] = {
+            "blobs": [[digest, executable] for digest, executable, _ in singles],
+            "manifests": [one.question for one in listings],
+        }
+        foreseen = await self._foreseen(name, listings)
+        if foreseen is None:
+            answer = await self._fleet.call(name, "lack", asked, timeout_seconds=LACK_SECONDS)
+        else:
+            asked["bring"] = self._announced(foreseen)
+            body = self._body(name, self._load(foreseen), frozenset())
+            answer = await self._fleet.call(name, "lack", asked, body=body, timeout_seconds=PUT_SECONDS)
         runs: dict[str, Sequence[int] | None] = {one.digest: found for one, found in zip(listings, answer["manifests"])}
         based = next((one.base for one in listings if one.base and runs[one.digest] is not None), "")
         unknown = [one for one in listings if runs[one.digest] is None]
@@ -184,7 +203,19 @@ class Delivery:
         for one in listings:
             found |= dict.fromkeys(_of_runs(one, runs[one.digest]))
         found |= dict.fromkeys(blob for blob in singles if blob[:2] in lacks)
-        return Lacking(tuple(found), based, frozenset(answer["parcels"]), int(answer["free_bytes"]))
+        gone = {(digest, bool(executable)) for digest, executable in answer.get("brought", {}).get("lacking", ())}
+        brought = tuple(blob for blob in (foreseen[0] if foreseen is not None else ()) if blob[:2] not in gone)
+        return Lacking(tuple(found), based, frozenset(answer["parcels"]), int(answer["free_bytes"]), brought)
+
+    async def _foreseen(self, name: str, listings: Sequence[Listing]) -> Wanted | None:
+        """What that host lacks for certain, where it is so little that nobody would be spared by asking first or by passing it on."""
+        fresh = next((one for one in listings if one.fresh), None)
+        if fresh is None or self._fleet.hosts[name].address == "local":
+            return None
+        wanted = fresh.fresh, fresh.base, ZLIB
+        others = max(self._expected, len(self._fleet.names)) - 1
+        much = min(FORESEEN_BYTES, SPARED_BYTES / others) if others else FORESEEN_BYTES
+        return None if await _holds(self._load(wanted), much) else wanted
 
     async def _told_whole(self, name: str, listings: Sequence[Listing]) -> Mapping[str, Sequence[int]]:
         """For a host that has some of it, nobody knows what: it gets the manifests themselves, and says what of them it lacks."""
@@ -261,16 +292,19 @@ class Delivery:
 
     async def _send(self, name: str, wanted: Wanted, kept: frozenset[str]) -> tuple[Blob, ...]:
         """Send parcels; which of the blobs they could not be made into there, for what they are made from is gone or damaged."""
-        blobs, _, packing = wanted
+        blobs, _, _ = wanted
         if not blobs:
             return ()
-        load = self._load(wanted)
-        size = sum(size for _, _, size in blobs)
-        args = {"count": len(blobs), "size": size, "keep": packing != RAW and size > KEPT_BYTES}
-        body = self._body(name, load, kept)
-        answer = await self._fleet.call(name, "parcels", args, body=body, timeout_seconds=PUT_SECONDS)
+        body = self._body(name, self._load(wanted), kept)
+        answer = await self._fleet.call(name, "parcels", self._announced(wanted), body=body, timeout_seconds=PUT_SECONDS)
         lacking = {(digest, bool(executable)) for digest, executable in answer["lacking"]}
         return tuple(blob for blob in blobs if blob[:2] in lacking)
+
+    def _announced(self, wanted: Wanted) -> dict[str, Any]:
+        """What a host is told of parcels before they come."""
+        blobs, _, packing = wanted
+        size = sum(size for _, _, size in blobs)
+        return {"count": len(blobs), "size": size, "keep": packing != RAW and size > KEPT_BYTES}
 
     def _body(self, name: str, load: Load, kept: frozenset[str]) -> Callable[[], AsyncIterator[bytes]]:
         tries = 0

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from shipway.execute.ship import Blob, Listing
 from shipway.flows.bases import Base, Bases
@@ -13,9 +16,16 @@ from shipway.model.release import Entry, ToolTree
 from shipway.release.parcels import Content, parcels
 from shipway.release.release import Made
 from shipway_agent import manifest
+from shipway_agent.parcel import ZLIB
 
 LARGE_BYTES = 1_000_000
 """A host that is this machine links a larger file of a toolchain; smaller ones are thousands, and are quicker in one stream."""
+
+MOST_FRESH = 1000
+"""With more contents that changed nothing is begun before the host has said what it lacks: it may well be a release that it had before."""
+
+_Begun = tuple[bytes | None, Iterator[bytes]]
+"""A first parcel, None where there is none, and what makes the others."""
 
 
 class Cargo:
@@ -39,6 +49,7 @@ class Cargo:
         self._places: dict[str, str] = {}
         self._listings: dict[tuple[str, str], Listing] = {}
         self._used: dict[str, Base] = {}
+        self._begun: dict[tuple[tuple[Blob, ...], str, bytes], Future[_Begun]] = {}
 
     async def listings(self, host: str) -> Sequence[Listing]:
         """The manifests that host is to have, and what is in them."""
@@ -51,6 +62,13 @@ class Cargo:
             found.append(self._listing(tool.digest, tool.entries, partial(manifest.write, tool.entries), None))
         return found
 
+    async def begin(self, host: str) -> None:
+        """Make the first parcel of what a host must lack, in a thread, before anybody asks for it."""
+        for listing in await self.listings(host):
+            key = listing.fresh, listing.base, ZLIB
+            if listing.fresh and key not in self._begun:
+                self._begun[key] = _beside(partial(_first, self._parcels(listing.fresh, listing.base, ZLIB)))
+
     def singles(self, host: str) -> Sequence[Blob]:
         """Blobs of that host that are in no manifest."""
         return caddy_blob(self._caddies, host)
@@ -62,7 +80,14 @@ class Cargo:
         return caddy_path(self._caddies, digest) or large
 
     def parcels(self, blobs: Sequence[Blob], *, base: str, packing: bytes) -> Iterator[bytes]:
-        """What brings these blobs to hosts that have the release `base` ("" for none)."""
+        """What brings these blobs to hosts that have the release `base` ("" for none). Waits, in a thread, for what was begun of it."""
+        begun = self._begun.pop((tuple(blobs), base, packing), None)
+        first, rest = begun.result() if begun is not None else (None, self._parcels(blobs, base, packing))
+        if first is not None:
+            yield first
+        yield from rest
+
+    def _parcels(self, blobs: Sequence[Blob], base: str, packing: bytes) -> Iterator[bytes]:
         return parcels(self._contents(blobs, self._used.get(base)), packing)
 
     def read(self, digests: Iterable[str]) -> Iterator[bytes]:
@@ -83,7 +108,8 @@ class Cargo:
             data = self._lists[digest] = self._lists.get(digest) or write()
             put, removed = manifest.change(base.data, data) if base is not None else ([], [])
             in_order = sorted(entries, key=lambda entry: os.fsencode(entry.path))  # as hosts have them, who say places in this list
-            self._listings[key] = Listing(digest, tuple(manifest.contents(in_order)), data, key[1], put, removed)
+            blobs = tuple(manifest.contents(in_order))
+            self._listings[key] = Listing(digest, blobs, data, key[1], put, removed, _fresh(blobs, put, base))
             if base is not None:
                 self._used[base.digest] = base
         return self._listings[key]
@@ -102,6 +128,33 @@ class Cargo:
         paths = {entry.digest: os.fsencode(entry.path) for entry in self._made.release.entries if entry.digest}
         found = {digest: base.by_path.get(path) for digest, path in paths.items()}
         return {digest: was for digest, was in found.items() if was is not None and was.digest != digest and was.digest in base.objects}
+
+
+def _fresh(blobs: Sequence[Blob], put: Sequence[Any], base: Base | None) -> tuple[Blob, ...]:
+    """Contents that the base names nowhere, in their order."""
+    changed = {str(row[2]) for row in put}
+    if base is None or len(changed) > MOST_FRESH:
+        return ()
+    new = {digest for digest in changed if digest.encode() not in base.data}
+    return tuple(blob for blob in blobs if blob[0] in new)
+
+
+def _first(making: Iterator[bytes]) -> _Begun:
+    return next(making, None), making
+
+
+def _beside(work: Callable[[], _Begun]) -> Future[_Begun]:
+    """Do it in a thread that nobody waits for at the end: a command that is refused meanwhile ends at once."""
+    future: Future[_Begun] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="first parcel", daemon=True).start()
+    return future
 
 
 def caddy_blob(caddies: Mapping[str, tuple[str, Path]], host: str) -> list[Blob]:

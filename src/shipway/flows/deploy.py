@@ -35,7 +35,7 @@ async def deployed(project: Project, words: DeployWords, trying: Attempt) -> Ver
             ready.cargo,
             live_words,
             may_leave_out=True,
-            first=ready.learn,
+            first=ready.begin,
             changes=partial(setting_changes, ready.intent, ready.made.release),
         )
         return await transact(trying, transaction, approach)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -22,6 +23,9 @@ from shipway.model.plan import Plan
 from shipway.model.release import Release
 from shipway.release.release import Made
 from shipway_agent.record import dataclass, replace
+
+MOST_BASES = 4
+"""Releases that hosts serve for which a parcel is begun before they are asked."""
 
 
 class PlanRelease(Protocol):
@@ -50,12 +54,20 @@ class Shipping:
     tools: Tools
     caddies: Caddies
     bases: Bases
+    loaded: Cargo
 
     async def learn(self, fleet: Fleet, facts: Mapping[str, HostFacts]) -> None:
         """Have at hand what these very hosts lack besides: a proxy and tools of their platforms. Raises Refused."""
         self.bases.learn(fleet, facts)
         await self.caddies.learn(fleet, facts)
         await self.tools.for_hosts(fleet, facts)
+
+    async def begin(self, fleet: Fleet, facts: Mapping[str, HostFacts]) -> None:
+        """Learn, and begin to pack what these hosts must lack, while leases are taken. Raises Refused."""
+        self.bases.learn(fleet, facts)
+        packing = asyncio.ensure_future(self._pack(fleet, facts))
+        packing.add_done_callback(_forget)
+        await self.learn(fleet, facts)
 
     def planner(self, plan_release: PlanRelease) -> Planner:
         """Plans this release, with what `learn` has brought by then."""
@@ -69,7 +81,13 @@ class Shipping:
 
     def cargo(self, plan: Plan) -> Cargo:
         """What travels, whatever the plan."""
-        return Cargo(self.made, self.caddies.by_host, self.tools.of, self.bases)
+        return self.loaded
+
+    async def _pack(self, fleet: Fleet, facts: Mapping[str, HostFacts]) -> None:
+        """The first parcel for hosts that serve the same: it is asked for as for one of them."""
+        of_each = {str(fact.live["release"]): name for name, fact in facts.items() if fact.live and fleet.hosts[name].address != "local"}
+        for name in list(of_each.values())[:MOST_BASES]:
+            await self.loaded.begin(name)
 
 
 async def shipping(
@@ -86,4 +104,11 @@ async def shipping(
     tools = Tools(wanted.intent.shipment, tell)
     made = await make(project, wanted, tell, tools)
     bases = Bases(project.repository, made, wanted.intent.subdirectory)
-    return Shipping(wanted.intent, made, tools, Caddies(wanted.intent, tell), bases)
+    caddies = Caddies(wanted.intent, tell)
+    return Shipping(wanted.intent, made, tools, caddies, bases, Cargo(made, caddies.by_host, tools.of, bases))
+
+
+def _forget(packing: asyncio.Task[None]) -> None:
+    """What went wrong goes wrong once more, and is told, where the parcel is needed."""
+    if not packing.cancelled():
+        packing.exception()

@@ -19,20 +19,23 @@ def lack(context: Context, args: Mapping[str, Any], body: Iterable[bytes] = ()) 
     """Which of the blobs are not here: {"lacking", "manifests", "blobs": how many are here at all, "parcels": names of those kept,
     "free_bytes"}.
 
+    With `bring`, what `parcels` is asked with, the body are parcels, which are unpacked first; "brought" is what that answers.
+
     Of each manifest in `manifests` the answer has the places of those of its contents that are not here (first and behind the last of
     each run, in the order of `manifest.contents`), or null where it is not known. One is known when it is a blob of this host, or comes
     whole (`size` bytes of the packed body), or is what `put` and `removed` make of the manifest `base`; then it is kept.
     A blob that is here with the other mode is copied: a changed mode sends no bytes.
     """
     root = context.root
-    whole = Parts(_unpacked(body))
+    brought = {"brought": parcels.take(context, args["bring"], body)} if "bring" in args else {}
+    whole = Parts(_unpacked(() if brought else body))
     known = [_known(root, one, whole) for one in args.get("manifests", ())]
     with root.at(FOLDER, create=True) as folder:
         here = set(intake.names_in(folder))
         lacking = [[digest, executable] for digest, executable in _asked(args) if _lacks(root, here, digest, executable)]
         runs = [None if data is None else _runs(root, here, data) for data in known]
-    kept = parcels.kept(root)
-    return {"lacking": lacking, "manifests": runs, "blobs": len(here), "parcels": kept, "free_bytes": root.room()[0]}
+    kept, free_bytes = parcels.kept(root), root.room()[0]
+    return {"lacking": lacking, "manifests": runs, "blobs": len(here), "parcels": kept, "free_bytes": free_bytes, **brought}
 
 
 def _asked(args: Mapping[str, Any]) -> List[Tuple[str, bool]]:
