@@ -53,13 +53,18 @@ class Found:
 
 
 def look(call: Call) -> Dict[str, Any]:
-    """What an operator asks first: {"platform", "libc", "last": {"manifest", "commit"} of the tree that was checked out last, or {}}."""
+    """What an operator asks first: {"platform", "libc", "python", "root", "free_bytes", "free_inodes" (-1 where nobody counts them),
+
+    "last": {"manifest", "commit"} of the tree that was checked out last, or {}}.
+    """
     hello = facts.hello(call.place)
     try:
         last = json.loads(call.root.read(LAST))
     except (AgentError, ValueError):
         last = {}
-    return {"platform": hello["platform"], "libc": hello["libc"], "last": last}
+    free_bytes, free_inodes = call.root.room()
+    said = {name: hello[name] for name in ("platform", "libc", "python", "root")}
+    return {**said, "free_bytes": free_bytes, "free_inodes": free_inodes, "last": last}
 
 
 def build(call: Call) -> Dict[str, Any]:

@@ -11,10 +11,12 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.hosts import Hosts
+from tests.hosts.machine import UID
 from tests.stories.project import Project, Said, eventually, local, sample
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(300)]
@@ -160,6 +162,33 @@ def test_content_that_is_damaged_there_is_sent_and_built_again(shop: Shop) -> No
     assert shop.count() == before + 1
 
 
+def test_a_full_disk_there_is_said_before_and_when_it_stops_a_build(shop: Shop) -> None:
+    assert [(one["severity"], one["check"]) for one in doctor(shop)] == [("ok", "build-host"), ("ok", "build-host-disk")]
+    small = ["mount", "-t", "tmpfs", "-o", f"size=6m,mode=700,uid={UID},gid={UID}", "tmpfs", ROOT]
+    shop.hosts.run("a", small, user="root")
+    try:
+        room, _ = doctor(shop, code=1)
+        assert (
+            room["severity"] == "wrong" and "and a build of HEAD needs 50 MB at least" in room["what"] and room["next"].startswith("free ")
+        )
+        (shop.project.directory / "big").write_bytes(os.urandom(6_000_000))
+        shop.commit("big")
+        said = shop.plan("big", code=3)
+        assert "cannot go on with build-host" in said.verdict["message"], said.text
+        assert f"free space on deploy@{shop.hosts.address('a')}" in said.verdict["hint"], said.text
+        assert shop.on_host(f"ls -A {ROOT}/parcels") == "", "and what had come is gone, for its record must be written"
+    finally:
+        shop.hosts.run("a", ["umount", "--lazy", ROOT], user="root")
+    shop.repository.git("rm", "--quiet", "big")
+    shop.commit("small")
+
+
+def doctor(shop: Shop, code: int = 0) -> list[dict[str, Any]]:
+    """What it says of the build host."""
+    found = shop.project.run("doctor", "local", "--json", code=code).verdict["data"]["findings"]
+    return [one for one in found if one["check"].startswith("build-host")]
+
+
 def test_while_it_is_away_what_was_built_is_there_and_the_rest_says_who_is_away(shop: Shop) -> None:
     """The last one: nobody logs in there any more."""
     for pid, line in shop.hosts.pids("a").items():
@@ -168,4 +197,6 @@ def test_while_it_is_away_what_was_built_is_there_and_the_rest_says_who_is_away(
     shop.plan("v2")
     shop.commit("away", words="z\n", make=MAKES)
     said = shop.plan("away", code=3)
+    (finding,) = doctor(shop, code=1)
+    assert finding["severity"] == "wrong" and "which builds, cannot be used" in finding["what"] and finding["next"], finding
     assert "cannot reach build-host" in said.verdict["message"] and f"deploy@{shop.hosts.address('a')}" in said.verdict["hint"]

@@ -6,6 +6,7 @@ It needs sshd and python3, as a host does; neither git nor anything else of ours
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, wait
 from pathlib import Path
@@ -17,15 +18,21 @@ from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
 from shipway.flows.bases import Bases
 from shipway.flows.cargo import Cargo
+from shipway.flows.hints import hint
 from shipway.flows.tools import Tools
 from shipway.flows.words_of_failure import unreachable
-from shipway.model.errors import HostError, HostRefused
+from shipway.model.errors import HostError, HostRefused, ShipwayError
+from shipway.model.finding import Finding
 from shipway.model.intent import Host, Intent
+from shipway.model.release import Source
+from shipway.plan.checks.build_host import CHECK, BuildHost, build_host_findings
+from shipway.plan.checks.errors import of_host
 from shipway.release.blobs import BlobSource
-from shipway.release.build import CommandFailed, Elsewhere
-from shipway.release.release import Made
+from shipway.release.build import HERE, CommandFailed, Elsewhere
+from shipway.release.release import Made, commit_size
 from shipway.release.source import Repository
 from shipway.transports import transport_for
+from shipway_agent.record import replace
 
 NAME = "build-host"
 """What it is called in what people read: it is no member of anything."""
@@ -51,6 +58,47 @@ def build_host(repository: Repository, intent: Intent, tools: Tools, tell: Tell,
     return elsewhere
 
 
+async def look_at_build_host(repository: Repository, intent: Intent, source: Source, tell: Tell) -> list[Finding]:
+    """What `doctor` says of the one that builds: none where this machine does. Nothing is built."""
+    declared = intent.shipment.build
+    if declared.on == HERE or not declared.run:
+        return []
+    host, again = _host(intent), f"shipway doctor {intent.environment.name}"
+    quiet = _Quiet(tell, declared.on)
+    async with _fleet(intent, host, quiet) as fleet:
+        try:
+            said = await fleet.call(NAME, "builds")
+            inodes = int(said["free_inodes"])
+            there = BuildHost(
+                declared.on,
+                str(said["platform"]),
+                str(said["python"]),
+                str(said["root"]),
+                int(said["free_bytes"]),
+                inodes if inodes >= 0 else None,
+            )
+        except HostError as error:
+            advice = hint(error.code, environment=intent.environment.name, host=NAME, address=declared.on)
+            return [
+                replace(of_host(CHECK, error, advice, again), host="", what=f"{declared.on}, which builds, cannot be used: {error.message}")
+            ]
+        except (KeyError, TypeError, ValueError) as error:
+            return [Finding(CHECK, "wrong", f"{declared.on}, which builds, answers what cannot be read: {error!r}", next=again)]
+    try:
+        size, files = await asyncio.to_thread(commit_size, repository, source, intent)
+    except ShipwayError:
+        size, files = 0, 0  # why HEAD cannot be shipped is another finding
+    return list(build_host_findings(there, size, files, again))
+
+
+def _host(intent: Intent) -> Host:
+    return Host(NAME, intent.shipment.build.on, root=f"~/.shipway/builds/{intent.app}")
+
+
+def _fleet(intent: Intent, host: Host, quiet: _Quiet) -> Fleet:
+    return Fleet([host], app=intent.app, environment=intent.environment.name, transport_for=transport_for, tell=quiet.heard)
+
+
 async def _build(
     repository: Repository,
     intent: Intent,
@@ -63,9 +111,8 @@ async def _build(
     places: Mapping[str, str],
 ) -> None:
     declared = intent.shipment.build
-    host = Host(NAME, declared.on, root=f"~/.shipway/builds/{intent.app}")
     quiet = _Quiet(tell, declared.on)
-    async with Fleet([host], app=intent.app, environment=intent.environment.name, transport_for=transport_for, tell=quiet.heard) as fleet:
+    async with _fleet(intent, _host(intent), quiet) as fleet:
         try:
             there = await fleet.call(NAME, "builds")
             trees = await tools.on_build_host(there)
@@ -87,10 +134,17 @@ async def _build(
         except HostRefused as error:
             if error.code in FAILED:
                 raise CommandFailed(f"{error.message}, on {declared.on}", error.lines) from None
-            raise unreachable({NAME: error}, fleet) from error
+            raise _unusable(error, fleet, declared.on) from error
         except HostError as error:
-            raise unreachable({NAME: error}, fleet) from error
+            raise _unusable(error, fleet, declared.on) from error
     tell("note", message=f"{declared.on} had it built already" if reused else f"built on {declared.on}, which was {quiet.sent}")
+
+
+def _unusable(error: HostError, fleet: Fleet, address: str) -> ShipwayError:
+    """In shipway.toml it has no name: what is to be done there is said with its address."""
+    refused = unreachable({NAME: error}, fleet)
+    refused.hint = re.sub(rf"\b{NAME}\b", lambda _: address, refused.hint)
+    return refused
 
 
 class _Quiet:

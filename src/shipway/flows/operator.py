@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from shipway.execute.telling import Tell
 from shipway.flows import programs
+from shipway.flows.build_host import look_at_build_host
 from shipway.flows.domains import resolved
 from shipway.flows.front import caddy_here
 from shipway.flows.notifications import check_variables
@@ -44,6 +45,7 @@ async def look_here(project: Project, wanted: Wanted, tell: Tell) -> Operator:
     findings.append(_config(project, intent, source))
     findings += await asyncio.to_thread(_commit, project, intent, source, again)
     findings += await _values(project, wanted, tell, again)
+    findings += await look_at_build_host(project.repository, intent, source, tell)
     if intent.environment.notify:
         well = "the variables of notifications are set"
         findings.append(_tried("notify", again, lambda: check_variables(intent.environment, os.environ), well))

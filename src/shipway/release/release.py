@@ -58,6 +58,13 @@ def make_release(
     return Made(release, BlobSource(repository, release), built.reused)
 
 
+def commit_size(repository: Repository, commit: Source, intent: Intent) -> tuple[int, int]:
+    """Bytes and files of what a build is given. Raises Refused for a commit that cannot be shipped."""
+    tree = read_tree(repository, commit.commit, intent.subdirectory, Contents(cache_directory()))
+    files = [entry for entry in tree.entries if entry.digest]
+    return sum(entry.size for entry in files), len(files)
+
+
 def _built(
     repository: Repository,
     source: Source,
