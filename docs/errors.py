@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from shipway.flows.catalogue import OPERATOR
-from shipway.flows.hints import HOSTS
+from shipway.flows.hints import HOSTS, TYPED
 from shipway.model import errors
 from shipway.model.errors import AGAIN
 from shipway_agent.errors import SAYINGS, SYSTEM
@@ -107,7 +107,7 @@ def _class(code: str) -> str:
 
 
 def _shown(advice: str) -> str:
-    commands = {name: f"`shipway {name} ENV`" for name in ("deploy", "show", "status", "resume", "setup")}
+    commands = {name: f"`shipway {typed} ENV`" for name, typed in TYPED.items()}
     return advice.replace("`{login}`", "{login}").format(host="the host", login="`ssh ADDRESS true`", again=AGAIN, **commands)
 
 

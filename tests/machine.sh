@@ -20,6 +20,7 @@ needs mmdebstrap mmdebstrap
 needs sudo sudo
 needs chromium chromium
 needs bash bash
+[ -n "$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || missing="$missing postgresql"
 needs zsh zsh
 needs fish fish
 [ -n "$missing" ] || exit 0

@@ -1,4 +1,7 @@
-"""An argument list in, a session, a supervisor, a sender or a version out: `python3 -I -S <hash>.pyz serve --root R [--name N]`."""
+"""An argument list in, a session, a supervisor, a sender, a restore point or a version out.
+
+`python3 -I -S <hash>.pyz serve --root R [--name N]`.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,14 @@ from shipway_agent.itself import LOCK_VARIABLE
 
 USAGE = """usage: shipway-agent serve --root DIR [--proxy DIR] [--name NAME]
        shipway-agent supervise [--foreground] --root DIR [--proxy DIR]
+       shipway-agent point --root DIR --data NAME
        shipway-agent notify --root DIR --ids ID[,ID…]
        shipway-agent version"""
 
 OPTIONS: Dict[str, Sequence[str]] = {
     "serve": ("--root", "--proxy", "--name"),
     "supervise": ("--root", "--proxy"),
+    "point": ("--root", "--data"),
     "notify": ("--root", "--ids"),
     "version": (),
 }
@@ -57,6 +62,10 @@ def _do(word: str, options: Dict[str, str]) -> int:
         from shipway_agent.notifications.send import send
 
         return send(options["--root"], [name for name in options.get("--ids", "").split(",") if name])
+    if word == "point":
+        from shipway_agent.data.scheduled import take
+
+        return take(options["--root"], options.get("--data", ""))
     return _serve(options)
 
 

@@ -204,6 +204,13 @@ def _builds(call: Call) -> Dict[str, Any]:
     return build.look(call)
 
 
+def _data(call: Call) -> Dict[str, Any]:
+    from shipway_agent.primitives import data
+
+    call.named()
+    return data.answer(call.context(), call.args)
+
+
 def _generation(call: Call) -> Dict[str, Any]:
     from shipway_agent.primitives import generations
 
@@ -244,6 +251,7 @@ CALLS: Dict[str, Answer] = {
     "builds": _builds,
     "build": _build,
     "generation": _generation,
+    "data": _data,
     "notifications": _notifications,
     "remove": _remove,
 }

@@ -10,12 +10,13 @@ import os
 import signal
 import time
 from functools import lru_cache, partial
-from typing import Any, Callable, Dict, List, Mapping, Optional, Set, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from shipway_agent import clock, group, keeper, logs, runs, schedule, spawn, timetable
 from shipway_agent.decide import Attempt
 from shipway_agent.errors import AgentError, naming
 from shipway_agent.group import Instance
+from shipway_agent.itself import argv_of, own_file
 from shipway_agent.journal import Journal
 from shipway_agent.primitives import generations
 from shipway_agent.record import dataclass, replace
@@ -251,7 +252,7 @@ class Jobs:
         environment = with_tools(environment, self._root.path, document)
         result = keeper.open_result(self._root, run.token)
         try:
-            argv = keeper.argv_under_keeper(spawn.argv_of(job["run"], "", ""), result)
+            argv = keeper.argv_under_keeper(self._argv(job), result)
             os.set_inheritable(result, True)
             with naming(argv[0]):
                 pid = spawn.start(spawn.Launch(argv, directory, environment, log_fd))
@@ -263,6 +264,12 @@ class Jobs:
             self._going[run.name] = replace(run, pid=pid, pid_start=leader.start)
             self.living.add(pid)
             self._guarded(run.name, "write down", partial(self._put, self._going[run.name]))
+
+    def _argv(self, job: Mapping[str, Any]) -> Sequence[str]:
+        """The command of a job; a restore point is taken by this agent."""
+        if job.get("data"):
+            return argv_of(own_file(), ["point", "--root", self._root.path, "--data", str(job["data"])])
+        return spawn.argv_of(job["run"], "", "")
 
     # -------------------------------------------------------------- the record
 

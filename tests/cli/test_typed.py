@@ -27,6 +27,9 @@ COMMANDS = [
     "shipway history production --limit 3",
     "shipway show production 7-abc123",
     "shipway verify production v1.2",
+    "shipway data backup production --only main --may-be-empty",
+    "shipway data list production",
+    "shipway data verify production main-20261129T222236Z-4a40 --restore",
     "shipway remove production --shared --yes",
     "shipway deploy production --project docs",
     "shipway deploy production --without b --without c",
@@ -90,6 +93,7 @@ def test_what_is_typed_again_is_read_as_the_same_words(command: str, monkeypatch
         "stop",
         "start",
         "maintenance",
+        "data",
     ):
         monkeypatch.setattr(f"shipway.cli.{name}.perform", record)
     assert run(shlex.split(command)[1:]) == 0

@@ -77,6 +77,9 @@ def _around(place: str, example: str) -> str:
         },
         "environment.NAME.tls": {"acme": '"https://h/d"'} if key == "ca" else {},
         "environment.NAME.key_pages": {"path": '"/"'},
+        "[data.NAME]": {"driver": '"sqlite"'}
+        if key == "path"
+        else {"driver": '"postgres"', **({"schedule": '"@daily"'} if key == "timezone" else {})},
     }[place]
     inside = [f"{name} = {value}" for name, value in needed.items() if name != key] + [example]
     top = 'app = "a"\n[process.job]\nrun = "x"\n'
@@ -97,6 +100,7 @@ def _around(place: str, example: str) -> str:
         "environment.NAME.notify.email": f"{top}[environment.p]\nhosts = ['h']\n[[environment.p.notify]]\nemail = {{ {inline} }}",
         "environment.NAME.requires": f"{top}[environment.p]\nhosts = ['h']\nrequires = {{ {inline} }}",
         "environment.NAME.tls": f"{web}[environment.p]\nhosts = ['h']\ndomains = ['h.example']\ntls = {{ {inline} }}",
+        "[data.NAME]": f"shared = ['var']\n{top}[data.main]\n{lines}",
         "environment.NAME.key_pages": f"{top}[environment.p]\nhosts = ['h']\nkey_pages = [{{ {inline} }}]",
     }[place]
 

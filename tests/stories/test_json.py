@@ -25,6 +25,12 @@ undo = "echo withdrawn"
 
 """
 
+DATA = """
+[data.uploads]
+driver = "files"
+path = "media"
+"""
+
 
 def schema(name: str) -> Draft202012Validator:
     """A schema as it lies in docs/reference, for that is what programs read."""
@@ -36,7 +42,7 @@ LINE, STATUS, REPORT = schema("events"), schema("status"), schema("report")
 
 @pytest.fixture(scope="module")
 def shop(common_place: Path) -> Shop:
-    shop = Shop(common_place, ("a", "b"), settings=TASKS, more=QUICK)
+    shop = Shop(common_place, ("a", "b"), settings=TASKS, more=QUICK, after=DATA)
     assert checked(shop.project.run("deploy", "local", "--ref", "v1", "--json"))["verdict"] == "live"
     return shop
 
@@ -122,6 +128,9 @@ def test_what_is_refused_and_what_has_nothing_to_do(shop: Shop, words: str, code
         "logs local",
         "doctor local",
         "maintenance local",
+        "data backup local",
+        "data list local",
+        "data verify local uploads",
     ],
 )
 def test_what_is_asked(shop: Shop, words: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from shipway.flows.words import Words
 
-FIRST = ("target", "deployment", "release", "host", "name", "recipient", "error", "address")
+FIRST = ("target", "deployment", "release", "host", "name", "recipient", "error", "address", "point")
 """Words without an option before them."""
 
 OPTIONS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from shipway.config.schema import Host, Process
+from shipway.config.schema import Data, Host, Process
 
 
 def listens(name: str, process: Process) -> Literal["port", "socket"] | None:
@@ -15,6 +15,14 @@ def listens(name: str, process: Process) -> Literal["port", "socket"] | None:
     if _names("PORT", process) or process.health is not None or name == "web":
         return "port"
     return None
+
+
+def variable(data: Data, key: Literal["url", "admin_url"]) -> str:
+    """The name of the variable with a database's URL; "" where there is none."""
+    written: str | None = getattr(data, key)
+    if written is None and key == "url" and data.driver == "postgres":
+        return "DATABASE_URL"
+    return (written or "").removeprefix("$")
 
 
 def host_name(host: Host) -> str | None:

@@ -92,6 +92,9 @@ EnvName: TypeAlias = Annotated[
         {"type": "string", "pattern": "^(?!(PORT|SOCKET|RELEASE)$|SHIPWAY_)[A-Za-z_][A-Za-z0-9_]*$"},
     ),
 ]
+Variable: TypeAlias = Annotated[
+    str, _pattern("the name of a variable behind a dollar sign, such as $DATABASE_URL", "\\$[A-Za-z_][A-Za-z0-9_]{0,254}")
+]
 Branch: TypeAlias = Annotated[str, Form("the name of a git branch", _read_branch, {"type": "string"})]
 
 
@@ -141,12 +144,16 @@ def _read_flag(value: Any) -> bool:
 
 
 def _seconds(least: float, most: float = 86400) -> Form:
+    return _number_of("seconds", least, most)
+
+
+def _number_of(what: str, least: float, most: float) -> Form:
     def read(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not least <= value <= most:
             raise ValueError
         return float(value)
 
-    return Form(f"a number of seconds from {least:g} to {most:g}", read, {"type": "number", "minimum": least, "maximum": most})
+    return Form(f"a number of {what} from {least:g} to {most:g}", read, {"type": "number", "minimum": least, "maximum": most})
 
 
 def _count(least: int, most: int) -> Form:
@@ -163,6 +170,7 @@ Flag: TypeAlias = Annotated[bool, Form("true or false", _read_flag, {"type": "bo
 Seconds: TypeAlias = Annotated[float, _seconds(0)]
 SomeSeconds: TypeAlias = Annotated[float, _seconds(1)]
 Timeout: TypeAlias = Annotated[float, _seconds(0.1)]
+Days: TypeAlias = Annotated[float, _number_of("days", 1, 36500)]
 Instances: TypeAlias = Annotated[int, _count(1, 100)]
 Releases: TypeAlias = Annotated[int, _count(1, 1000)]
 BatchHosts: TypeAlias = Annotated[int, _count(1, 1000)]
@@ -504,4 +512,6 @@ def _one_of(*choices: str) -> Form:
 
 Issuer: TypeAlias = Annotated[Literal["acme", "internal", "off"], _one_of("acme", "internal", "off")]
 Phase: TypeAlias = Annotated[Literal["prepare", "activate"], _one_of("prepare", "activate")]
+Driver: TypeAlias = Annotated[Literal["postgres", "sqlite", "files"], _one_of("postgres", "sqlite", "files")]
+Occasion: TypeAlias = Annotated[Literal["changes", "always", "never"], _one_of("changes", "always", "never")]
 Strategy: TypeAlias = Annotated[Literal["together", "rolling"], _one_of("together", "rolling")]

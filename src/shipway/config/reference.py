@@ -21,6 +21,7 @@ _TABLES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("Processes", "[process.NAME]", schema.Process),
     ("Health", "process.NAME.health", schema.Health),
     ("Tasks", "[[task]]", schema.Task),
+    ("Data", "[data.NAME]", schema.Data),
     ("Environments", "[environment.NAME]", schema.Environment),
     ("Hosts", "environment.NAME.hosts", schema.Host),
     ("Certificates", "environment.NAME.tls", schema.Tls),
@@ -68,7 +69,8 @@ def _page() -> Iterator[str]:
     yield "<!-- Made from src/shipway/config/schema.py by `python -m shipway.config.reference`; change it there. -->"
     yield ""
     yield "One file, committed with the app. Unknown keys are errors. Processes, tasks and build are read from the commit that is"
-    yield "shipped; `[environment.*]` is read from HEAD, so that shipping an old commit revives neither dead hosts nor dropped gates."
+    yield "shipped; `[data.*]` and `[environment.*]` are read from HEAD, so that shipping an old commit revives neither dead hosts nor"
+    yield "dropped gates, and forgets no data."
     yield "Editors that read JSON Schema can check it against [shipway.schema.json](shipway.schema.json)."
     for title, place, table in _TABLES:
         yield ""

@@ -34,7 +34,7 @@ def resolve(
     """
     where = load(head, name)
     chosen = _choose(where, environment)
-    what = where if shipped == head else load(shipped, f"{name} of {commit[:12] or 'the commit'}", ignore=("environment",))
+    what = where if shipped == head else load(shipped, f"{name} of {commit[:12] or 'the commit'}", ignore=("data", "environment"))
     if what.document.app != where.document.app:
         raise Refused(
             f"{what.name} is of the app {what.document.app}, {name} of HEAD of {where.document.app}",
@@ -50,10 +50,13 @@ def resolve(
     broken = list(_idle(what.document, chosen, environment))
     if broken:
         raise what.error(broken)
+    unknown = list(_unset(where.document, {*what.document.env, *chosen.env, *sealed}, environment))
+    if unknown:
+        raise where.error(unknown)
     return intent.Intent(
         app=where.document.app,
         subdirectory=posixpath.normpath(posixpath.join(directory, what.document.subdirectory)),
-        environment=_environment(environment, chosen, what.document, sealed),
+        environment=_environment(environment, chosen, where.document, what.document, sealed),
         shipment=_shipment(what.document),
     )
 
@@ -83,16 +86,51 @@ def _idle(document: schema.Document, environment: schema.Environment, name: str)
     for index, task in enumerate(document.task):
         if task.roles and not there.intersection(task.roles):
             yield Broken(("task", index, "roles"), _nowhere(task.roles, there, name))
+    for one, data in document.data.items():
+        if data.roles and not there.intersection(data.roles):
+            yield Broken(("data", one, "roles"), _nowhere(data.roles, there, name))
 
 
 def _nowhere(roles: list[str], there: set[str], name: str) -> str:
     return f"should name a role that a host of {name} has ({', '.join(sorted(there))}), found {', '.join(shown(role) for role in roles)}"
 
 
-def _environment(name: str, written: schema.Environment, what: schema.Document, sealed: Mapping[str, str]) -> intent.Environment:
+def _unset(document: schema.Document, variables: set[str], environment: str) -> Iterable[Broken]:
+    """URLs of databases by variables that nobody sets."""
+    for name, data in document.data.items():
+        for key in ("url", "admin_url"):
+            meant = derive.variable(data, key)
+            if meant and meant not in variables and meant not in data.env:
+                path = ("data", name, key) if getattr(data, key) is not None else ("data", name)
+                sentence = f"should name a variable that is set: nothing gives {meant} to the application in {environment}"
+                yield Broken(path, f"{sentence}; give it in env, or in data.{name}.env")
+
+
+def _data(name: str, data: schema.Data) -> intent.Data:
+    return intent.Data(
+        name=name,
+        driver=data.driver,
+        url=derive.variable(data, "url"),
+        admin_url=derive.variable(data, "admin_url"),
+        path=data.path or "",
+        roles=tuple(data.roles),
+        env=dict(data.env),
+        leave_out=tuple(data.leave_out),
+        points=data.points,
+        keep=data.keep,
+        keep_days=data.keep_days,
+        schedule=data.schedule,
+        timezone=data.timezone,
+        timeout_seconds=data.timeout_seconds,
+    )
+
+
+def _environment(
+    name: str, written: schema.Environment, head: schema.Document, what: schema.Document, sealed: Mapping[str, str]
+) -> intent.Environment:
     return intent.Environment(
         name=name,
-        hosts=tuple(_host(host, _roles(what)) for host in written.hosts),
+        hosts=tuple(_host(host, _roles(what, head)) for host in written.hosts),
         domains=tuple(written.domains),
         tls=intent.Tls(written.tls.issuer, written.tls.acme or "", written.tls.ca or "", written.tls.email or ""),
         requires=intent.Requires(written.requires.clean, written.requires.branch, tuple(written.requires.checks)),
@@ -107,6 +145,7 @@ def _environment(name: str, written: schema.Environment, what: schema.Document, 
         strategy=written.strategy,
         batch_hosts=written.batch_hosts,
         floor_hosts=written.floor_hosts,
+        data=tuple(_data(one, data) for one, data in head.data.items()),
     )
 
 
@@ -116,9 +155,10 @@ def _notify(notify: schema.Notify) -> intent.Notify:
     return intent.Notify(tuple(notify.on), notify.webhook, email, notify.command)
 
 
-def _roles(document: schema.Document) -> tuple[str, ...]:
+def _roles(document: schema.Document, head: schema.Document) -> tuple[str, ...]:
     """Every role that something asks for: what a host without roles has."""
     asked = [process.roles for process in document.process.values()] + [task.roles for task in document.task]
+    asked += [data.roles for data in head.data.values()]
     return tuple(sorted({role for roles in asked for role in roles}))
 
 

@@ -27,7 +27,16 @@ class Broken(NamedTuple):
 
 def clashes(document: Document) -> list[Broken]:
     """What is wrong with what is there. True of any part of a document as well."""
-    found = [*_tasks(document), *_processes(document), *_build(document), *_paths(document), *_assets(document), *_local_roots(document)]
+    found = [
+        *_data(document),
+        *_copies(document),
+        *_tasks(document),
+        *_processes(document),
+        *_build(document),
+        *_paths(document),
+        *_assets(document),
+        *_local_roots(document),
+    ]
     for name, environment in document.environment.items():
         found += [*_hosts(environment, ("environment", name, "hosts")), *_domains(environment, ("environment", name, "domains"))]
         found += _notify(environment, ("environment", name, "notify"))
@@ -45,6 +54,7 @@ def gaps(document: Document) -> list[Broken]:
         *_unknown_roles(document),
         *_nobody_to_notify(document),
         *_no_schedule(document),
+        *_no_data(document),
     ]
 
 
@@ -174,6 +184,48 @@ def _notify(environment: Environment, at: Path) -> Iterator[Broken]:
             yield Broken((*at, index, "email", "server"), "names no user for the password: smtp://USER@HOST")
 
 
+def _data(document: Document) -> Iterator[Broken]:
+    """Keys of one kind of data that another has no use for."""
+    for name, data in document.data.items():
+        for key in ("url", "admin_url") if data.driver != "postgres" else ("path",):
+            if getattr(data, key) is not None:
+                yield Broken(("data", name, key), f"may not be given for {data.driver}")
+        if data.driver == "sqlite" and data.leave_out:
+            yield Broken(("data", name, "leave_out"), "may not be given for sqlite: its copies are whole")
+        if "timezone" in data.model_fields_set and data.schedule is None:
+            yield Broken(("data", name, "timezone"), "may only be given with schedule")
+        for index, path in enumerate(data.leave_out) if data.driver == "files" else ():
+            if not _is_plain(path):
+                yield Broken(("data", name, "leave_out", index), f"should be a path below {data.path or 'path'}, found {shown(path)}")
+
+
+def _copies(document: Document) -> Iterator[Broken]:
+    """Points by the clock are jobs, whose names must differ from those of tasks."""
+    for index, task in enumerate(document.task):
+        name = task.name.removeprefix("restore-point-")
+        if name != task.name and name in document.data and document.data[name].schedule is not None:
+            yield Broken(("task", index, "name"), "is the name of the job that takes the points of {other}", ("data", name))
+
+
+def _no_data(document: Document) -> Iterator[Broken]:
+    """Data that is nowhere, or that the next release would not find."""
+    for name, data in document.data.items():
+        if data.driver == "postgres":
+            continue
+        if data.path is None:
+            yield Broken(("data", name, "path"), f"is missing; {data.driver} must have one, at or below a path of shared")
+        elif not any(data.path == shared or _within(data.path, shared) for shared in document.shared):
+            at = ", ".join(document.shared) or "none is declared"
+            yield Broken(("data", name, "path"), f"should be at or below a path of shared ({at}), found {shown(data.path)}")
+
+
+def _is_plain(path: str) -> bool:
+    try:
+        return forms.read_path(path) == path
+    except ValueError:
+        return False
+
+
 def _nobody_to_notify(document: Document) -> Iterator[Broken]:
     for name, environment in document.environment.items():
         for index, notify in enumerate(environment.notify):
@@ -214,6 +266,7 @@ def _unknown_roles(document: Document) -> Iterator[Broken]:
     known = {role for environment in document.environment.values() for host in environment.hosts for role in host.roles}
     users: list[tuple[Path, list[str]]] = [(("process", name, "roles"), process.roles) for name, process in document.process.items()]
     users += [(("task", index, "roles"), task.roles) for index, task in enumerate(document.task)]
+    users += [(("data", name, "roles"), data.roles) for name, data in document.data.items()]
     for path, roles in users:
         for index, role in enumerate(roles):
             if known and role not in known:

@@ -300,6 +300,56 @@ class Tls(Table):
 TlsText: TypeAlias = Annotated[Tls, BeforeValidator(_table_of("issuer"), json_schema_input_type=forms.Issuer | Tls)]
 
 
+class Data(Table):
+    """What must not be lost: a database, or files. Restore points of it are taken by one host, and kept there."""
+
+    driver: forms.Driver = Field(description="What it is: postgres, sqlite or files.", examples=["postgres"])
+    url: forms.Variable | None = Field(
+        default=None,
+        description="postgres: the variable that holds its URL, of the application's `env` or of `env` here. Default: $DATABASE_URL.",
+        examples=["$DATABASE_URL"],
+    )
+    admin_url: forms.Variable | None = Field(
+        default=None,
+        description="postgres: the same of a user who may make and rename databases, where that of the application may not.",
+        examples=["$ADMIN_URL"],
+    )
+    path: forms.RelativePath | None = Field(
+        default=None, description="sqlite and files: where it is, at or below a path of `shared`.", examples=["var/db.sqlite3"]
+    )
+    roles: list[forms.Name] = Field(
+        default=[], description="The first host with one of these roles takes the points; none means the first host.", examples=[["db"]]
+    )
+    env: Env = Field(
+        default={},
+        description="Variables that only its copies and restores see, on that one host.",
+        examples=[{"ADMIN_URL": {"command": ["op", "read", "op://shop/database/admin"]}}],
+    )
+    leave_out: list[forms.Text] = Field(
+        default=[],
+        description="What copies go without: rows of tables (postgres), paths below `path` (files).",
+        examples=[["public.sessions"]],
+    )
+    points: forms.Occasion = Field(
+        default="changes",
+        description='When a deployment takes one: "changes" before activate tasks, "always" before any switch, "never".',
+        examples=["always"],
+    )
+    keep: forms.Releases = Field(default=5, description="How many restore points stay.", examples=[10])
+    keep_days: forms.Days | None = Field(
+        default=None,
+        description="Older ones go, as well as those that are more than `keep`. The newest stays, and what a release here may go back to.",
+        examples=[30],
+    )
+    schedule: forms.Schedule | None = Field(
+        default=None, description="Five fields as in a crontab, or @daily and its like: points are taken then too.", examples=["0 3 * * *"]
+    )
+    timezone: forms.TimeZone = Field(default="UTC", description="Where the clock is that `schedule` means.", examples=["Europe/Berlin"])
+    timeout_seconds: forms.SomeSeconds = Field(
+        default=3600.0, description="A copy that takes longer is ended, and has failed.", examples=[600]
+    )
+
+
 class Environment(Table):
     """A named set of hosts and settings. It is read from HEAD, whichever commit is shipped."""
 
@@ -393,4 +443,5 @@ class Document(Table):
         examples=[],
     )
     task: list[Task] = Field(default=[], description="The commands that end, in the order in which they run.", examples=[])
+    data: dict[forms.Name, Data] = Field(default={}, description="What must not be lost, by name. It is read from HEAD.", examples=[])
     environment: dict[forms.Name, Environment] = Field(default={}, description="Where it runs, by name.", examples=[])

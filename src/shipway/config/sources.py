@@ -9,12 +9,18 @@ from shipway.config.load import Loaded, load
 
 
 def sources(head: bytes | str, shipped: bytes | str, environment: str, *, name: str = "shipway.toml") -> Mapping[str, str]:
-    """`shipway.toml:12` by place: `NAME` for all, `process.web.NAME`, `task.migrate.NAME`. Both files were resolved, so they are valid."""
+    """`shipway.toml:12` by place: `NAME` for all, `process.web.NAME`, `task.migrate.NAME`, `data.main.NAME`.
+
+    Both files were resolved, so they are valid.
+    """
     where = load(head, name)
-    what = where if shipped == head else load(shipped, name, ignore=("environment",))
+    what = where if shipped == head else load(shipped, name, ignore=("data", "environment"))
     found = dict(_written(what))
     for variable in where.document.environment[environment].env:
         found[variable] = _line(where, ("environment", environment, "env", variable))
+    for data, table in where.document.data.items():
+        for variable in table.env:
+            found[f"data.{data}.{variable}"] = _line(where, ("data", data, "env", variable))
     return found
 
 

@@ -42,6 +42,7 @@ WAITS: Mapping[str, str] = {
     "tail": "its logs",
     "manifest": "the list of its files",
     "generation": "an earlier generation",
+    "data": "its restore points",
     "get": "its content",
     "get_many": "its content",
     "builds": "what it has built",

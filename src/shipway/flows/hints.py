@@ -20,6 +20,13 @@ REPORT = "this is a fault of Shipway: keep the report of the attempt and tell us
 VERSIONS = "run the same version of Shipway on every machine that deploys, then {again}"
 SETTLE = "{resume} settles what is open, then {again}"
 
+TYPED: Mapping[str, str] = {
+    **{name: name for name in ("deploy", "show", "status", "resume", "setup")},
+    "backup": "data backup",
+    "points": "data list",
+}
+"""What stands for a command in an advice."""
+
 HOSTS: Mapping[str, Advice] = {
     # ------------------------------------------------------------ reaching a host
     "unreachable": Advice("nobody answers at its address", "check that `{login}` works from here, then {again}"),
@@ -77,6 +84,30 @@ HOSTS: Mapping[str, Advice] = {
     "path": Advice("a path leads out of the root, or is none", "correct the path in shipway.toml, commit, then {again}"),
     "system": Advice("its kernel refused", "look at {host}, then {again}"),
     "damaged": Advice("a file that we wrote holds something else now", "move the file that is named away on {host}, then {again}"),
+    # ---------------------------------------------------------- what must not be lost
+    "no-data": Advice("the generation that serves declares no such data", "{deploy} brings [data.NAME] to the hosts; then {again}"),
+    "no-url": Advice("the variable that holds the URL of a database is not there", "set it in `env`, commit, {deploy}; then {again}"),
+    "data-url": Advice("the URL of a database cannot be read", "correct the variable that holds it, {deploy}; then {again}"),
+    "data-driver": Advice("its agent does not know this kind of data", VERSIONS),
+    "database": Advice("the database says no, or cannot be reached from {host}", "mend on the database what it says, then {again}"),
+    "no-program": Advice("a program of PostgreSQL is not installed there", "install it on {host} as said, then {again}"),
+    "no-database": Advice("there is no database where `path` says", "correct `path` in shipway.toml, commit, {deploy}; then {again}"),
+    "no-directory": Advice("there is no directory where `path` says", "correct `path` in shipway.toml, commit, {deploy}; then {again}"),
+    "leave-out": Advice("`leave_out` names what is no table", "correct `leave_out` in shipway.toml, commit, {deploy}; then {again}"),
+    "data-empty": Advice(
+        "a database without a row is not taken for a good one",
+        "look at the database; where it is right: {backup} --may-be-empty, then {again}",
+    ),
+    "data-timeout": Advice(
+        "a copy or the database took longer than its bound", "raise `timeout_seconds` of the data, commit, then {again}"
+    ),
+    "dump": Advice("a database could not be copied", "mend what its program says, then {again}; nothing is kept of what it wrote"),
+    "point-busy": Advice("a restore point of the same data is being taken", "{again} when it is there: {points}"),
+    "point-damaged": Advice("a restore point cannot be read back", "{points} shows the others; {backup} takes a new one"),
+    "no-point": Advice("there is no restore point of that name", "{points} shows those that are there"),
+    "older-server": Advice("a restore point is of a newer PostgreSQL than the server", "upgrade the server, then {again}"),
+    "restore": Advice("a restore point could not be restored; what serves was not touched", "mend what pg_restore says, then {again}"),
+    "restore-differs": Advice("what a restore brought back is not what was copied; it was taken away again", "{again}; then tell us"),
     "journal": Advice("its journal cannot be read or trusted", "do on {host} what is named above, then {again}"),
     "tampered": Advice(
         "its journal was changed by its disk or by somebody else",
@@ -182,5 +213,5 @@ OTHER = Advice("it says no", MEND)
 def hint(code: str, *, environment: str, host: str = "", address: str = "") -> str:
     """What to type next about a host's error. An unknown code gets the general advice."""
     login = "python3 -V" if address == "local" else f"ssh {address or 'ADDRESS'} true"
-    commands = {name: f"shipway {name} {environment}" for name in ("deploy", "show", "status", "resume", "setup")}
+    commands = {name: f"shipway {typed} {environment}" for name, typed in TYPED.items()}
     return HOSTS.get(code, OTHER).next.format(host=host or "the host", login=login, again=AGAIN, **commands)

@@ -30,17 +30,18 @@ class NoValue(str):
 
 
 def environments(intent: Intent) -> Mapping[str, Env]:
-    """The variables of an intent by who gets them: "" is everybody, then `process.NAME` and `task.NAME`, which come on top."""
+    """The variables of an intent by who gets them: "" is everybody, then `process.NAME`, `task.NAME` and `data.NAME`, which come on top."""
     shipment = intent.shipment
     return {
         "": {**shipment.env, **intent.environment.env},
         **{f"process.{process.name}": process.env for process in shipment.processes},
         **{f"task.{task.name}": task.env for task in shipment.ending},
+        **{f"data.{data.name}": data.env for data in intent.environment.data},
     }
 
 
 def place(owner: str, name: str) -> str:
-    """`NAME`, `process.web.NAME` or `task.migrate.NAME`."""
+    """`NAME`, `process.web.NAME`, `task.migrate.NAME` or `data.main.NAME`."""
     return f"{owner}.{name}" if owner else name
 
 
@@ -124,7 +125,9 @@ def _filled(intent: Intent, found: Mapping[Reference, Hidden]) -> Intent:
     shipment, environment = intent.shipment, intent.environment
     return replace(
         intent,
-        environment=replace(environment, env=fill(environment.env)),
+        environment=replace(
+            environment, env=fill(environment.env), data=tuple(replace(data, env=fill(data.env)) for data in environment.data)
+        ),
         shipment=replace(
             shipment,
             # What the environment replaces was not asked for.

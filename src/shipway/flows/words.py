@@ -311,3 +311,24 @@ class ExecWords(Words):
     process: str | None = None
     everywhere: bool = False
     streams: Streams | None = field(default=None, compare=False, metadata={"typed": False})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataBackupWords(Words):
+    """`only` names data; none means all. `may_be_empty` takes a point of a database that has no row though the last point had some."""
+
+    only: tuple[str, ...] = ()
+    may_be_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataListWords(Words):
+    """Ask the hosts which restore points they have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataVerifyWords(Words):
+    """`point` is a restore point's name, or the data's for its newest. `restore` makes a database of it, beside the live one."""
+
+    point: str
+    restore: bool = False

@@ -16,6 +16,9 @@ LIVE = {"committed": "live", "reverted": "undone"}
 COMMAND = "exec"
 """The kind of a record that is no deployment."""
 
+POINT = "point:"
+"""What the key of a step begins with that takes a restore point."""
+
 ANSWER = "answer"
 """The verdict of flows that only read: they leave no record."""
 
@@ -152,7 +155,15 @@ def _of_driver(deployment: str, events: Sequence[Event]) -> Record:
         hosts=_hosts(events, began),
         data={"hint": said.get("hint", ""), "lead": began.get("lead", ""), "source": "driver"},
         what=str(began.get("what", "")),
+        points=tuple(point for event in events if event.kind == "step" for point in _point(event.data)),
     )
+
+
+def _point(step: Json) -> tuple[str, ...]:
+    """The restore point that a step took; a driver says its answer, a journal what it remembers of it."""
+    answer = step.get("answer", step.get("data"))
+    taken = str(step.get("key", "")).startswith(POINT) and step.get("state") == "done" and isinstance(answer, Mapping)
+    return (str(answer["point"]),) if taken and isinstance(answer, Mapping) and "point" in answer else ()
 
 
 def _hosts(events: Sequence[Event], began: Json) -> dict[str, dict[str, Any]]:
@@ -186,12 +197,15 @@ class _Seen:
     decision: str | None = None
     finished: bool = False
     left: bool = False
+    points: tuple[str, ...] = ()
 
     def add(self, event: Json) -> None:
         at = float(event.get("at", 0.0))
         self.first = at if self.first is None else min(self.first, at)
         self.last = at if self.last is None else max(self.last, at)
         data = event.get("data")
+        if event.get("kind") == "step" and isinstance(data, Mapping):
+            self.points += _point(data)
         if event.get("kind") != "member" or not isinstance(data, Mapping):
             return
         message, reply = data.get("message"), data.get("reply")
@@ -247,6 +261,7 @@ def _of_hosts(deployment: str, hosts: Mapping[str, _Seen]) -> Record | None:
         hosts={name: {"steps": [], "decision": seen.decision} for name, seen in sorted(hosts.items())},
         data={"source": "hosts"},
         what=str(document.get("what", "")),
+        points=tuple(point for _, seen in sorted(hosts.items()) for point in seen.points),
     )
 
 
@@ -264,7 +279,19 @@ def _merged(told: Record | None, kept: Record | None) -> Record:
         return told
     filled = {
         key: getattr(kept, key)
-        for key in ("kind", "what", "app", "environment", "release", "commit", "version", "who", "generation_before", "generation_after")
+        for key in (
+            "kind",
+            "what",
+            "points",
+            "app",
+            "environment",
+            "release",
+            "commit",
+            "version",
+            "who",
+            "generation_before",
+            "generation_after",
+        )
         if not getattr(told, key)
     }
     hosts = {name: {**kept.hosts.get(name, {}), **host} for name, host in {**kept.hosts, **told.hosts}.items()}

@@ -13,6 +13,7 @@ class Record:
     """One attempt. `verdict` is one of VERDICTS; `hosts` maps a host to its own timings, probes and decision.
 
     `what` is the order in a few words, where it was none to ship something: "scale web 2 → 4", or the program that `exec` ran.
+    `points` are the restore points that were taken right before it.
     """
 
     deployment: str
@@ -33,6 +34,7 @@ class Record:
     hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     what: str = ""
+    points: tuple[str, ...] = ()
 
 
 VERDICTS: Mapping[str, str] = {

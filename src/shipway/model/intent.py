@@ -196,6 +196,29 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
+class Data:
+    """What must not be lost. `url` and `admin_url` name variables; `path` lies at or below a shared path. `leave_out` are tables or paths.
+
+    `points` says before what a deployment takes one. An empty `roles` means every host: the first that fits takes them.
+    """
+
+    name: str
+    driver: Literal["postgres", "sqlite", "files"]
+    url: str = ""
+    admin_url: str = ""
+    path: str = ""
+    roles: tuple[str, ...] = ()
+    env: Env = field(default_factory=dict)
+    leave_out: tuple[str, ...] = ()
+    points: Literal["changes", "always", "never"] = "changes"
+    keep: int = 5
+    keep_days: float | None = None
+    schedule: str | None = None
+    timezone: str = "UTC"
+    timeout_seconds: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     """A named set of hosts and settings. All times are seconds. `without` are members that one deployment leaves out: not in `hosts`."""
 
@@ -216,6 +239,7 @@ class Environment:
     floor_hosts: int = 1
     without: tuple[Host, ...] = ()
     tls: Tls = Tls()
+    data: tuple[Data, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

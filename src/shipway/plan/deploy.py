@@ -12,6 +12,7 @@ from shipway.model.release import Release
 from shipway.plan import steps
 from shipway.plan.activation import finishes, lead_of, start_wave, switches, verifications, votes, with_files
 from shipway.plan.batches import batches, once_more
+from shipway.plan.data.points import point_notes, point_waves
 from shipway.plan.documents import deployment_document, env_document, generation_document, member_addresses, same_generation
 from shipway.plan.facts import left_out_notes, open_notes, peer_notes
 from shipway.plan.front import certificate_notes, proxy_step
@@ -118,13 +119,15 @@ def _filled(
     prepare = _prepare(plan, intent, release, wanted, facts, deployment=deployment, caddies=caddies)
     hosts = intent.environment.hosts
     number = plan.number
+    changes = bool(_of("activate", intent))
+    points = point_waves(intent, wanted, number, changes=changes)
     activate = waves("activate", "activated", hosts, _of("activate", intent), lambda task: steps.task_run(task, number))
     rolling = batches(intent, wanted, facts)
     return replace(
         plan,
         batches=rolling,
         again=once_more(intent, rolling, wanted, facts),
-        waves=(*prepare, *activate, start_wave(wanted, deployment=deployment, number=number)),
+        waves=(*prepare, *points, *activate, start_wave(wanted, deployment=deployment, number=number)),
         switch=switches(intent, wanted, facts),
         verify=verifications(intent, wanted, facts, number),
         finish=finishes(intent, wanted, facts, deployment=deployment, number=number),
@@ -231,6 +234,7 @@ def _notes(intent: Intent, release: Release, hosts: Sequence[Host], facts: Mappi
     notes += [f"{name} {version} travels with it" for name, version in dict.fromkeys((t.name, t.version) for t in release.tools)]
     notes += job_notes(job_table(intent), intent.environment, facts)
     notes += certificate_notes(intent, facts)
+    notes += point_notes(intent, changes=bool(_of("activate", intent)))
     for task in intent.shipment.tasks:
         if not runners(task, hosts):
             notes.append(f"{task.name} runs nowhere: no host has its roles ({', '.join(task.roles)})")

@@ -10,6 +10,7 @@ from typing import Any
 from shipway.model.elders import known_to_each
 from shipway.model.intent import Host, Intent, Task
 from shipway.model.release import Release
+from shipway.plan.data.points import data_table, keeper
 from shipway.plan.jobs import job_table
 from shipway.plan.runtimes.process import command, fits, page, process_table, processes_of
 
@@ -27,6 +28,7 @@ SAME: tuple[str, ...] = (
     "domains",
     "jobs",
     "toolchains",
+    "data",
 )
 """Keys of a generation document that make it another generation when they differ; values of the environment count as well."""
 
@@ -81,6 +83,7 @@ def generation_document(
         "members": member_addresses(intent)[host.name] if members is None else members,
         **({"toolchains": tools} if (tools := tool_table(release, platform)) else {}),
         **({"jobs": jobs} if (jobs := job_table(intent)) else {}),
+        **({"data": data} if (data := data_table(intent)) else {}),
         **({"scaled": scaled} if scaled else {}),
         **(kept or {}),
     }
@@ -113,14 +116,19 @@ def env_document(intent: Intent, host: Host) -> dict[str, Any]:
         "common": {**intent.shipment.env, **intent.environment.env},
         "process": {p.name: dict(p.env) for p in intent.shipment.processes if p.env and fits(p.roles, host)},
         "task": {t.name: dict(t.env) for t in intent.shipment.ending if t.env and fits(t.roles, host)},
+        **(
+            {"data": own}
+            if (own := {d.name: dict(d.env) for d in intent.environment.data if d.env and keeper(d, intent) == host.name})
+            else {}
+        ),
     }
 
 
 def env_digests(env: Mapping[str, Any], salt: str) -> dict[str, str]:
-    """A salted digest of each value, by its place: `NAME`, `process.web.NAME` or `task.migrate.NAME`."""
+    """A salted digest of each value, by its place: `NAME`, `process.web.NAME`, `task.migrate.NAME` or `data.main.NAME`."""
     places = dict(env["common"])
-    for kind in ("process", "task"):
-        places |= {f"{kind}.{owner}.{name}": value for owner, values in env[kind].items() for name, value in values.items()}
+    for kind in ("process", "task", "data"):
+        places |= {f"{kind}.{owner}.{name}": value for owner, values in env.get(kind, {}).items() for name, value in values.items()}
     return {place: env_digest(place, value, salt) for place, value in sorted(places.items())}
 
 

@@ -10,13 +10,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from shipway.model.facts import HostFacts, Json
-from shipway.model.intent import Environment, Host, Intent, Job
+from shipway.model.intent import Data, Environment, Host, Intent, Job
 from shipway.plan.runtimes.process import command, fits
+
+COPY = "restore-point-"
+"""What the name of a job begins with that takes restore points; behind it stands the data's."""
 
 
 def job_table(intent: Intent) -> list[dict[str, Any]]:
     """All jobs, in the order of the file, each with its host; "" where none has its roles."""
-    return [_row(job, owner(job.roles, intent.environment)) for job in intent.shipment.jobs]
+    jobs = [_row(job, owner(job.roles, intent.environment)) for job in intent.shipment.jobs]
+    return jobs + [_copy_row(data, data.schedule, intent.environment) for data in intent.environment.data if data.schedule is not None]
 
 
 def carried_over(documents: Iterable[Json], environment: Environment) -> list[dict[str, Any]]:
@@ -62,6 +66,20 @@ def homeless_notes(leaving: str, environment: str, document: Json) -> list[str]:
 
 def _all(environment: Environment) -> list[Host]:
     return sorted((*environment.hosts, *environment.without), key=lambda host: host.name)
+
+
+def _copy_row(data: Data, schedule: str, environment: Environment) -> dict[str, Any]:
+    """A restore point by the clock, which the agent itself takes; twice does no harm."""
+    return {
+        "name": f"{COPY}{data.name}",
+        "host": owner(data.roles, environment),
+        "roles": list(data.roles),
+        "data": data.name,
+        "schedule": schedule,
+        "timezone": data.timezone,
+        "catch_up": True,
+        "timeout_seconds": data.timeout_seconds,
+    }
 
 
 def _row(job: Job, host: str) -> dict[str, Any]:

@@ -104,6 +104,18 @@ class Draining:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenPoint:
+    """A restore point that was taken right before data could change."""
+
+    data: str
+    point: str
+    host: str
+    rows: int = 0
+    bytes: int = 0
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """How the driver said it ended."""
 
@@ -164,6 +176,7 @@ class State:
     notes: list[str] = field(default_factory=list)
     settled: list[tuple[str, str]] = field(default_factory=list)
     draining: list[Draining] = field(default_factory=list)
+    points: list[TakenPoint] = field(default_factory=list)
     waiting: str | None = None
 
     @property
@@ -267,6 +280,9 @@ def _step(state: State, host: HostState | None, event: Event) -> None:
     if kind == "failed":
         host.stage, work.error = "failed", _error(event.data)
     _learn(host, work)
+    if work.state == "done" and key.startswith("point:"):
+        rows, size = (max(0, whole(work.answer, one) or 0) for one in ("rows", "bytes"))
+        state.points.append(TakenPoint(key.partition(":")[2], text(work.answer, "point"), host.name, rows, size, work.seconds))
 
 
 def _learn(host: HostState, work: Work) -> None:

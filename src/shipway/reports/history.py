@@ -50,6 +50,7 @@ def record_json(record: Record) -> dict[str, Any]:
         "message": record.message,
         "generation_before": record.generation_before,
         "generation_after": record.generation_after,
+        "points": list(record.points),
         "hosts": {name: dict(host) for name, host in record.hosts.items()},
     }
 
@@ -68,6 +69,7 @@ def show_text(record: Record, events: Sequence[Event] = (), *, width: int = 100)
         f"  {shipped if record.release else 'nothing was shipped'}",
         f"  by {clean(record.who) or 'somebody'}, {_time(record.began)} UTC, took {_took(record)}",
         f"  generation {_number(record.generation_before)} → {_number(record.generation_after)}",
+        *(f"  restore point {clean(point)}, taken right before" for point in record.points),
     ]
     if record.kind == "exec":
         return [lines[0].replace(f"{record.kind} ", "command "), *lines[1:-3], lines[-2]]
@@ -108,7 +110,7 @@ def _row(record: Record) -> tuple[str, ...]:
         record.verdict,
         _took(record),
         clean(record.who) or "-",
-        clean(record.what),
+        "; ".join([*([clean(record.what)] if record.what else []), *(f"restore point {clean(point)}" for point in record.points)]),
     )
 
 

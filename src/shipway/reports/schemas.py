@@ -172,6 +172,7 @@ def report_schema() -> Schema:
         bytes_moved=fixed(content=WHOLE, sent=WHOLE, between_hosts=WHOLE),
         hosts={"type": "object", "additionalProperties": host},
         settled=listed(fixed(deployment=TEXT, decision=TEXT)),
+        points=listed(fixed(data=TEXT, point=TEXT, host=TEXT, rows=WHOLE, bytes=WHOLE, seconds=maybe(SECONDS))),
         draining=listed(fixed(host=TEXT, name=TEXT, generation=maybe(WHOLE), seconds_left=maybe(SECONDS))),
         notes=listed(TEXT),
     )

@@ -59,6 +59,7 @@ WHERE: Dict[str, str] = {
     "files.lay": "shipway_agent.primitives.files:lay",
     "generation.copy": "shipway_agent.primitives.generations:copy",
     "task.run": "shipway_agent.primitives.tasks:run",
+    "data.take": "shipway_agent.primitives.data:take",
     "task.undo": "shipway_agent.primitives.undo:undo",
     "task.name": "shipway_agent.primitives.undo:name",
     "process.start": "shipway_agent.primitives.processes:start",

@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Mapping
 
 from shipway_agent import clock, runs, supervisor
 from shipway_agent.apply import LINK, poke
+from shipway_agent.data import points
 from shipway_agent.decide import Member, live
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
@@ -15,6 +16,9 @@ from shipway_agent.primitives import Context, proxy, reboot
 from shipway_agent.root import Root
 
 EVERYTHING = ("releases", "generations", "toolchains", "outputs", "assets", "blobs", "parcels", "logs", kept.FILE)
+DATA = ("shared", points.FOLDER)
+"""What outlives the application, unless it is to go too: its files, and the restore points."""
+
 LOOK_SECONDS = 0.1
 
 
@@ -35,11 +39,11 @@ def remove(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     left = [*reboot.forget(root), *(f"job {run.name} still ran here, and was ended" for run in runs.going(journal))]
     _end(context)
     removed: List[str] = [LINK] if root.unlink(LINK) else []
-    names = EVERYTHING if args.get("keep_shared", True) else (*EVERYTHING, "shared")
+    names = EVERYTHING if args.get("keep_shared", True) else (*EVERYTHING, *DATA)
     removed += [name for name in names if root.remove(name)]
     journal.decide({"do": "remove", "deployment": deployment, "fence": fence}, clock.boot_now())
     journal.event("removed", deployment, {"removed": removed})
-    return {"removed": removed, "kept": [name for name in ("shared",) if root.stat(name) is not None], "note": "; ".join(left)}
+    return {"removed": removed, "kept": [name for name in DATA if root.stat(name) is not None], "note": "; ".join(left)}
 
 
 def _refuse_others(member: Member, deployment: str) -> None:

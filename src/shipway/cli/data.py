@@ -1,0 +1,53 @@
+"""`shipway data backup|list|verify`: restore points of what must not be lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from shipway.cli.completing import environments
+from shipway.cli.options import environment, everywhere
+from shipway.cli.perform import perform
+from shipway.flows.words import DataBackupWords, DataListWords, DataVerifyWords
+
+
+@click.group("data")
+def command() -> None:
+    """Restore points of what [data.NAME] declares: taken by one host, read back whole, kept there."""
+
+
+@command.command("backup")
+@environment
+@click.option("--only", metavar="NAME", multiple=True, help="Of this data alone; without it of all that is declared.")
+@click.option("--may-be-empty", is_flag=True, help="Take it also of a database without a row, where the last point had some.")
+@everywhere
+def backup(environment: str | None, only: tuple[str, ...], may_be_empty: bool, project: Path, json: bool, debug: bool) -> int:
+    """Take a restore point of each data of ENV now: a copy of one moment, while everybody goes on writing.
+
+    One that failed, was cut short or cannot be read back is never listed. What is more than `keep` goes.
+    """
+    words = DataBackupWords(project=project, environment=environment, only=only, may_be_empty=may_be_empty, json=json)
+    return perform("data backup", words, debug=debug)
+
+
+@command.command("list")
+@environment
+@everywhere
+def list_(environment: str | None, project: Path, json: bool, debug: bool) -> int:
+    """The restore points of ENV, oldest first: when, why and before which generation each was taken, its rows, its bytes."""
+    return perform("data list", DataListWords(project=project, environment=environment, json=json), debug=debug)
+
+
+@command.command("verify")
+@click.argument("environment", metavar="ENV", shell_complete=environments)
+@click.argument("point", metavar="POINT")
+@click.option("--restore", is_flag=True, help="Make a database of it beside the live one, compare every row, and take it away again.")
+@everywhere
+def verify(environment: str, point: str, restore: bool, project: Path, json: bool, debug: bool) -> int:
+    """Whether POINT can be read back, every byte of it: 0 is yes, 1 is no. The name of a data means its newest point.
+
+    With --restore it says how long a restore takes, and how old what it brings back would be.
+    """
+    words = DataVerifyWords(project=project, environment=environment, point=point, restore=restore, json=json)
+    return perform("data verify", words, debug=debug)

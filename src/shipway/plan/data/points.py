@@ -1,0 +1,70 @@
+"""Intent in; out, which host takes restore points of which data, and the wave of a deployment in which they are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shipway.model.facts import Json
+from shipway.model.intent import Data, Intent
+from shipway.model.plan import Step, Wave
+from shipway.plan.jobs import owner
+
+GRACE_SECONDS = 30.0
+"""What a step needs on top of the copy that it is for."""
+
+
+def data_table(intent: Intent) -> list[dict[str, Any]]:
+    """What every generation says of the data, without a value of any variable; each with the host that keeps its points."""
+    return [_row(data, keeper(data, intent)) for data in intent.environment.data]
+
+
+def keeper(data: Data, intent: Intent) -> str:
+    """The first host by id that has its roles, those that are left out among them: "" where none has."""
+    return owner(data.roles, intent.environment)
+
+
+def point_waves(intent: Intent, documents: Mapping[str, Json], number: int, *, changes: bool) -> tuple[Wave, ...]:
+    """The wave in which restore points are taken, all at once, right before what may change data; none where nothing is taken.
+
+    `changes` when tasks that users may see the effect of are about to run.
+    """
+    wanted = [data for data in intent.environment.data if data.points == "always" or (data.points == "changes" and changes)]
+    steps: dict[str, tuple[Step, ...]] = {}
+    for data in wanted:
+        host = keeper(data, intent)
+        if host in documents:
+            steps[host] = (*steps.get(host, ()), point_take(data, number))
+    names = ", ".join(data.name for data in wanted)
+    return (Wave(f"restore points of {names}", "activate", steps),) if steps else ()
+
+
+def point_take(data: Data, number: int) -> Step:
+    """A restore point of the data as generation `number` declares it, taken right before that one."""
+    args = {"generation": number, "name": data.name, "timeout_seconds": data.timeout_seconds}
+    return Step(f"point:{data.name}", "data.take", args, f"take a restore point of {data.name}", data.timeout_seconds + GRACE_SECONDS)
+
+
+def point_notes(intent: Intent, *, changes: bool) -> list[str]:
+    """What a person should know of points that are not taken, or by nobody."""
+    notes = []
+    away = {host.name for host in intent.environment.without}
+    for data in intent.environment.data:
+        host = keeper(data, intent)
+        if not host:
+            notes.append(f"no restore point of {data.name} is taken: no host has its roles ({', '.join(data.roles)})")
+        elif host in away and (data.points == "always" or (data.points == "changes" and changes)):
+            notes.append(f"no restore point of {data.name} is taken: {host}, which keeps them, is left out")
+    return notes
+
+
+def _row(data: Data, host: str) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": data.name, "driver": data.driver, "host": host, "keep": data.keep}
+    more = {
+        "url": data.url,
+        "admin_url": data.admin_url,
+        "path": data.path,
+        "leave_out": list(data.leave_out),
+        "keep_days": data.keep_days,
+    }
+    return {**row, "timeout_seconds": data.timeout_seconds, **{key: value for key, value in more.items() if value}}

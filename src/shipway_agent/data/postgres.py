@@ -1,0 +1,212 @@
+"""A PostgreSQL database in; out, copies of it by pg_dump that are read back whole, and databases made of them by pg_restore.
+
+While pg_dump runs, the rows of every table are counted and summed up in the very snapshot that it copies: so what comes out of a copy can
+be compared, row for row, with what went in.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
+
+from shipway_agent.data import programs
+from shipway_agent.data.address import environment_of
+from shipway_agent.data.content import Progress, digest_of_file
+from shipway_agent.data.declared import Declared
+from shipway_agent.data.programs import Work
+from shipway_agent.data.psql import Psql, identifier, literal
+from shipway_agent.errors import AgentError
+from shipway_agent.folder import Folder
+
+CONTENT = "dump"
+
+Table = Tuple[str, str]
+"""Schema and name."""
+
+_OF_TABLES = """
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+"""
+"""Every table that holds rows of its own. Those of extensions come back with the extension."""
+
+TABLES = " ".join(["SELECT json_build_array(n.nspname, c.relname)", _OF_TABLES, "ORDER BY n.nspname, c.relname;"])
+
+_COUNT = "SELECT json_build_array(%L, %L, count(*), coalesce(sum(hashtextextended(t::text, 0)), 0)::text) FROM ONLY %I.%I t"
+
+COUNTS = " ".join(
+    [
+        f"SELECT format('{_COUNT}', n.nspname, c.relname, n.nspname, c.relname)",
+        _OF_TABLES,
+        "{others} ORDER BY n.nspname, c.relname \\gexec",
+    ]
+)
+"""One statement for each table, made by the server."""
+
+SERVER = """
+SELECT json_build_object('version', current_setting('server_version'), 'number', current_setting('server_version_num')::int,
+'encoding', pg_encoding_to_char(d.encoding), 'collate', d.datcollate, 'ctype', d.datctype, 'bytes', pg_database_size(d.oid),
+'database', d.datname, 'standby', pg_is_in_recovery()) FROM pg_database d WHERE d.datname = current_database();
+"""
+
+END_SESSIONS = "SELECT pg_terminate_backend(pid)::int FROM pg_stat_activity WHERE datname = {name} AND pid <> pg_backend_pid();"
+
+MAINTENANCE = ("postgres", "template1")
+"""Where a session is while databases are made and renamed."""
+
+
+class Postgres:
+    """One database. `admin_url` is of a user who may make databases, where that of the application may not."""
+
+    def __init__(self, data: Declared, work: Work) -> None:
+        """Raises AgentError `data-url`, `no-url`."""
+        if not data.url:
+            raise AgentError("no-url", f"data {data.name} has no url", data=data.name)
+        self._data = data
+        self._work = work
+        self.address = environment_of(data.url, what=f"data {data.name}")
+        self._admin = environment_of(data.admin_url, what=f"the administrator of data {data.name}") if data.admin_url else self.address
+
+    def look(self) -> Dict[str, Any]:
+        """Its server and its size: {"version", "number", "bytes", "database", …}. Raises AgentError `database`."""
+        with Psql(self._work, self.address) as session:
+            found: Dict[str, Any] = session.one(SERVER)
+            return found
+
+    def copy(self, into: Folder, progress: Progress) -> Dict[str, Any]:
+        """Dump it into the folder: {"server", "tables": {name: {"rows", "sum"}}, "digest", "bytes"}. Raises AgentError."""
+        with Psql(self._work, self.address) as session:
+            server = session.one(SERVER)
+            major = int(server["number"]) // 10000
+            session.do("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;")
+            snapshot = session.one("SELECT json_build_array(pg_export_snapshot());")[0]
+            tables = [(str(schema), str(name)) for schema, name in session.rows(TABLES)]
+            left_out = [table for table in tables if self._leaves_out(*table)]
+            strangers = set(self._data.leave_out) - {shown(*table) for table in left_out} - {table[1] for table in left_out}
+            if strangers:
+                raise AgentError("leave-out", f"{', '.join(sorted(strangers))} of leave_out are no tables of {server['database']}")
+            argv = [programs.find("pg_dump", major, self._work.environment), "-w", "-Fc", "-Z1", f"--snapshot={snapshot}"]
+            argv += [f"--exclude-table-data={identifier(schema)}.{identifier(name)}" for schema, name in left_out]
+            argv.append(f"--file={into.path}/{CONTENT}")
+            _count(session, left_out)
+            ended = programs.run(argv, self._work, more=self.address, look=lambda: progress.at(_size(into)))
+            if ended.exit != 0:
+                session.alive()  # the snapshot is gone with its session, which can say why
+                raise AgentError("dump", f"pg_dump ended with {ended.exit}; nothing is kept of what it wrote", ended.lines)
+            rows = _counted(session)
+        found = {shown(schema, name): None for schema, name in left_out}
+        digest, size = digest_of_file(into, CONTENT)
+        return {"server": server, "tables": {**found, **rows}, "digest": digest, "bytes": size}
+
+    def read(self, point: Folder, about: Mapping[str, Any]) -> None:
+        """Read a copy back, every byte of it. Raises AgentError `point-damaged`."""
+        digest, size = digest_of_file(point, CONTENT)
+        if (digest, size) != (about["digest"], about["bytes"]):
+            raise AgentError("point-damaged", f"{point.full(CONTENT)} is not what was written there: {size} bytes, {digest[:12]}")
+        argv = [self._program("pg_restore", about), "--file=/dev/null", point.full(CONTENT)]
+        ended = programs.run(argv, self._work)
+        if ended.exit != 0:
+            raise AgentError("point-damaged", f"pg_restore cannot read {point.full(CONTENT)}", ended.lines)
+
+    def restore(self, point: Folder, about: Mapping[str, Any], name: str, say: Callable[[str], None]) -> Dict[str, Any]:
+        """Make the database `name` of a copy, and prove that each row is there: {"tables", "bytes"}. The live one is not touched.
+
+        Raises AgentError: `older-server` where the copy is of a newer major version, `restore`, `restore-differs`; nothing is left then.
+        """
+        with self.maintenance() as session:
+            number = int(session.one("SELECT json_build_array(current_setting('server_version_num')::int);")[0])
+            if number // 10000 < int(about["server"]["number"]) // 10000:
+                was, now = about["server"]["version"], number // 10000
+                raise AgentError("older-server", f"the restore point is of PostgreSQL {was}, and the server is {now}: it cannot take it")
+            server = about["server"]
+            session.do(
+                f"CREATE DATABASE {identifier(name)} TEMPLATE template0 ENCODING {literal(server['encoding'])} "
+                f"LC_COLLATE {literal(server['collate'])} LC_CTYPE {literal(server['ctype'])};"
+            )
+        try:
+            say(f"restoring into {name}")
+            argv = [self._program("pg_restore", about, number // 10000), "-w", "--exit-on-error", f"--jobs={_jobs()}", f"--dbname={name}"]
+            ended = programs.run([*argv, point.full(CONTENT)], self._work, more={**self._admin, "PGDATABASE": name})
+            if ended.exit != 0:
+                raise AgentError("restore", f"pg_restore ended with {ended.exit}", ended.lines)
+            return self._proved(about, name, say)
+        except BaseException:
+            self.drop(name)
+            raise
+
+    def drop(self, name: str) -> None:
+        """Take a database away that was made of a copy, whoever is connected to it."""
+        with self.maintenance() as session:
+            session.do(_end_sessions(name))
+            session.do(f"DROP DATABASE IF EXISTS {identifier(name)};")
+
+    def maintenance(self) -> Psql:
+        """A session beside the database itself, of the user who may make databases. Raises AgentError `database`."""
+        refused: Optional[AgentError] = None
+        for database in MAINTENANCE:
+            try:
+                return Psql(self._work, {**self._admin, "PGDATABASE": database})
+            except AgentError as error:
+                refused = error
+        assert refused is not None
+        raise refused
+
+    def _proved(self, about: Mapping[str, Any], name: str, say: Callable[[str], None]) -> Dict[str, Any]:
+        with Psql(self._work, {**self._admin, "PGDATABASE": name}) as session:
+            say("comparing its rows with those that were copied")
+            wanted = {table: count for table, count in about["tables"].items() if count is not None}
+            tables = [(str(schema), str(table)) for schema, table in session.rows(TABLES)]
+            _count(session, [table for table in tables if shown(*table) not in wanted])
+            found = _counted(session)
+            differing = [
+                f"{table}: {_rows(wanted[table])} were copied, {_rows(found.get(table))} came back"
+                for table in wanted
+                if found.get(table) != wanted[table]
+            ]
+            if differing:
+                raise AgentError("restore-differs", f"what came back is not what was copied: {len(differing)} tables differ", differing)
+            session.do("ANALYZE;")
+            size = int(session.one("SELECT json_build_array(pg_database_size(current_database()));")[0])
+        return {"tables": found, "bytes": size}
+
+    def _leaves_out(self, schema: str, name: str) -> bool:
+        return shown(schema, name) in self._data.leave_out or (schema == "public" and name in self._data.leave_out)
+
+    def _program(self, name: str, about: Mapping[str, Any], least: int = 0) -> str:
+        return programs.find(name, max(int(about["server"]["number"]) // 10000, least), self._work.environment)
+
+
+def _count(session: Psql, left_out: Sequence[Table]) -> None:
+    """Let the server count and sum up the rows of every other table in the session's own snapshot; the sum of a hash of each row does not
+
+    depend on their order.
+    """
+    names = ", ".join(f"({literal(schema)}, {literal(name)})" for schema, name in left_out)
+    session.ask(COUNTS.format(others=f"AND (n.nspname, c.relname) NOT IN ({names})" if names else ""))
+
+
+def _counted(session: Psql) -> Dict[str, Any]:
+    """{table: {"rows", "sum"}}."""
+    return {shown(str(schema), str(name)): {"rows": int(rows), "sum": str(total)} for schema, name, rows, total in session.answer()}
+
+
+def shown(schema: str, name: str) -> str:
+    """A table as people write it."""
+    return f"{schema}.{name}"
+
+
+def _end_sessions(name: str) -> str:
+    return END_SESSIONS.format(name=literal(name))
+
+
+def _rows(count: Optional[Mapping[str, Any]]) -> str:
+    return "none" if count is None else f"{count['rows']:,} rows"
+
+
+def _size(folder: Folder) -> int:
+    found = folder.stat(CONTENT)
+    return found.st_size if found is not None else 0
+
+
+def _jobs() -> int:
+    return max(1, min(4, os.cpu_count() or 1))

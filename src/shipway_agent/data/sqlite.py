@@ -1,0 +1,110 @@
+"""A SQLite database below `shared/` in; out, copies of it through SQLite's own backup interface, checked page by page.
+
+A copy is one snapshot, however many write meanwhile: the whole of it is read in one transaction.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from typing import Any, Dict, List, Mapping
+from urllib.parse import quote
+
+from shipway_agent.data.content import Progress, digest_of_file
+from shipway_agent.data.declared import Declared
+from shipway_agent.data.programs import Work
+from shipway_agent.errors import AgentError
+from shipway_agent.folder import Folder
+from shipway_agent.root import Root
+
+CONTENT = "database"
+PAGES = 2048
+BUSY_SECONDS = 30.0
+TOLD = 10
+
+
+class Sqlite:
+    """One file. It must be there: a path that is wrong is not taken for an empty database."""
+
+    def __init__(self, root: Root, data: Declared, work: Work) -> None:
+        """Raises AgentError `no-database`."""
+        self._root = root
+        self._data = data
+        self._work = work
+        self.relative = f"shared/{data.path}"
+        found = root.stat(self.relative)
+        if found is None or found.st_size == 0:
+            what = "is not there" if found is None else "is an empty file"
+            full = root.full(self.relative)
+            raise AgentError("no-database", f"{full} {what}; data {data.name} says that a database is there", path=full)
+        os.close(root.file(self.relative))  # a regular file of this user, and no link
+
+    def look(self) -> Dict[str, Any]:
+        """{"version", "bytes"}."""
+        found = self._root.stat(self.relative)
+        return {"version": sqlite3.sqlite_version, "bytes": found.st_size if found is not None else 0}
+
+    def copy(self, into: Folder, progress: Progress) -> Dict[str, Any]:
+        """{"server", "tables": {name: {"rows", "sum"}}, "digest", "bytes"}. Raises AgentError `dump`, `data-timeout`, `ended`."""
+        server = self.look()
+        try:
+            path = self._root.full(self.relative)
+            with closing(_open(path, "rw")) as source, closing(sqlite3.connect(f"{into.path}/{CONTENT}")) as target:
+                size = int(source.execute("PRAGMA page_size").fetchone()[0])
+                source.execute("BEGIN")
+                source.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the snapshot is of this moment
+
+                def look(_: int, left: int, total: int) -> None:
+                    if self._work.moot():
+                        raise AgentError("ended", "the copy was ended, for nobody waits for it any more")
+                    if self._work.left() <= 0:
+                        raise AgentError("data-timeout", "the copy did not end within its bound")
+                    progress.at((total - left) * size)
+
+                source.backup(target, pages=PAGES, progress=look)
+                source.rollback()
+                target.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.Error as error:
+            raise AgentError("dump", f"{self._root.full(self.relative)} cannot be copied: {error}") from None
+        tables = self._looked_through(into.full(CONTENT))
+        digest, written = digest_of_file(into, CONTENT)
+        return {"server": server, "tables": tables, "digest": digest, "bytes": written}
+
+    def read(self, point: Folder, about: Mapping[str, Any]) -> None:
+        """Read a copy back whole. Raises AgentError `point-damaged`."""
+        digest, size = digest_of_file(point, CONTENT)
+        if (digest, size) != (about["digest"], about["bytes"]):
+            raise AgentError("point-damaged", f"{point.full(CONTENT)} is not what was written there: {size} bytes, {digest[:12]}")
+        tables = self._looked_through(point.full(CONTENT))
+        if tables != about["tables"]:
+            raise AgentError("point-damaged", f"{point.full(CONTENT)} has other rows than were copied")
+
+    def _looked_through(self, path: str) -> Dict[str, Any]:
+        """Every page checked, every row counted."""
+        try:
+            with closing(_open(path, "ro&immutable=1")) as copied:
+                said = [str(row[0]) for row in copied.execute(f"PRAGMA integrity_check({TOLD})")]
+                if said != ["ok"]:
+                    raise AgentError("point-damaged", f"{self._root.full(self.relative)} is damaged: {said[0]}", said)
+                return {name: {"rows": _rows(copied, name)} for name in _tables(copied)}
+        except sqlite3.Error as error:
+            raise AgentError("point-damaged", f"{path} is no database that can be read: {error}") from None
+
+
+def _open(path: str, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(path)}?mode={mode}", uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+
+
+def _tables(connection: sqlite3.Connection) -> List[str]:
+    """Those with rows of their own: the shadow tables of a virtual one are among them, it is not."""
+    rows = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
+        "ORDER BY name"
+    )
+    return [str(row[0]) for row in rows]
+
+
+def _rows(connection: sqlite3.Connection, table: str) -> int:
+    name = '"' + table.replace('"', '""') + '"'
+    return int(connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0])  # noqa: S608  # no parameter can be a table

@@ -1,0 +1,101 @@
+"""What a generation declares as its data in, a restore point of it out: the step of a deployment, and what operators ask beside one."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any, Dict, List, Mapping
+
+from shipway_agent import clock
+from shipway_agent.data import points
+from shipway_agent.data.declared import Declared, declared, declared_names
+from shipway_agent.data.programs import work_of
+from shipway_agent.errors import AgentError
+from shipway_agent.folder import Folder
+from shipway_agent.primitives import Context
+from shipway_agent.primitives.tasks import wait_for_orphans
+from shipway_agent.record import replace
+
+NOT_YET = {"no-database": "there is no database at {path} yet", "no-directory": "there is no directory {path} yet"}
+"""What a first deployment finds of data that it makes itself, by the code of the refusal."""
+
+
+def take(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
+    """The step: a restore point of the data as `generation` declares it. What a killed agent had begun is ended first, and begun anew.
+
+    Where there never was a point and nothing is there yet, nothing can be lost: {"skipped", "note"}.
+
+    Raises AgentError as points.take does.
+    """
+    if context.unknown:
+        wait_for_orphans(context, context.key)
+    number = int(args["generation"])
+    data = replace(declared(context.root, str(args["name"]), number), timeout_seconds=float(args["timeout_seconds"]))
+    try:
+        return points.take(context, data, why="before a deployment", for_number=number)
+    except AgentError as error:
+        if error.code not in NOT_YET or points.listed(context.root, data.name):
+            raise
+        return {"skipped": True, "note": f"{NOT_YET[error.code].format(path=error.facts['path'])}: no restore point of {data.name}"}
+
+
+def listed(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
+    """All points of this host, by the data that they are of: {"data": {name: [POINT]}, "declared": [names], "clock"}."""
+    there = declared_names(context.root)
+    found = {name: [points.summary(one) for one in points.listed(context.root, name)] for name in {*points.names(context.root), *there}}
+    return {"data": found, "declared": there, "clock": clock.wall_now()}
+
+
+def back_up(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
+    """A restore point of data that the live generation declares, because somebody asked for one."""
+    data = declared(context.root, str(args["name"]))
+    return points.take(context, data, why=str(args.get("why") or "by hand"), may_be_empty=bool(args.get("may_be_empty")))
+
+
+def verify(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
+    """Read a point back; with `restore` make of it what it is a copy of, beside the live one, compare every row, and take that away again:
+
+    {"point", "seconds", "restored": {"seconds", "bytes"}?}. Raises AgentError `no-point`, `point-damaged`, and what restoring raises.
+    """
+    with points.opened(context.root, str(args["point"])) as point:
+        about = points.about(point)
+        data = declared(context.root, str(about["data"]))
+        before = time.monotonic()
+        source = points.source_of(context.root, data, work_of(context, data.environment, data.timeout_seconds))
+        source.read(point, about)
+        answer: Dict[str, Any] = {**points.summary(about), "read_seconds": round(time.monotonic() - before, 3)}
+        if args.get("restore"):
+            answer["restored"] = _restored(context, data, point, about)
+            points.note(point, restored={"at": clock.wall_now(), **answer["restored"]})
+        return answer
+
+
+def _restored(context: Context, data: Declared, point: Folder, about: Mapping[str, Any]) -> Dict[str, Any]:
+    """Restore beside the live data, and take it away again."""
+    if data.driver != "postgres":
+        return {"seconds": 0.0, "bytes": int(about["bytes"])}  # what was read is what would be put back, file by file
+    from shipway_agent.data.postgres import Postgres
+
+    database = Postgres(data, work_of(context, data.environment, data.timeout_seconds))
+    name = f"{about['server']['database'][:40]}_verify_{os.urandom(3).hex()}"
+    began = time.monotonic()
+
+    made = database.restore(point, about, name, lambda line: points.say(context, line))
+    seconds = round(time.monotonic() - began, 3)
+    database.drop(name)
+    return {"seconds": seconds, "bytes": made["bytes"]}
+
+
+CALLS = {"list": listed, "backup": back_up, "verify": verify}
+"""What the call `data` may ask: by its `do`."""
+
+
+def answer(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
+    """The call `data`. Raises AgentError `unknown-call`."""
+    do = str(args.get("do"))
+    if do not in CALLS:
+        raise AgentError("unknown-call", f"this agent knows no call {do!r} of data; operator and agent are of different versions")
+    return CALLS[do](context, args)
+
+
+__all__: List[str] = ["answer", "take"]

@@ -1,0 +1,1 @@
+"""The agent's points of real databases and files."""

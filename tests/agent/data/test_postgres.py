@@ -1,0 +1,201 @@
+"""Copies of a real PostgreSQL database: one moment of it, read back, restored beside it and compared row for row."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shipway_agent.data import points, programs
+from shipway_agent.data.declared import Declared
+from shipway_agent.data.postgres import Postgres
+from shipway_agent.errors import AgentError
+from shipway_agent.record import replace
+from tests.agent.data.kept import Kept, kept, of
+from tests.databases import Server, postgres_is_there
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(postgres_is_there() is not None, reason=str(postgres_is_there()))]
+
+ODD = 'we"ird; DROP TABLE items; --'
+"""The name of a table, which must never be read as anything else."""
+
+TABLES = (
+    "CREATE TABLE items (id serial PRIMARY KEY, name text, price numeric, at timestamptz DEFAULT now())",
+    "INSERT INTO items (name, price) SELECT 'item ' || n, n * 1.5 FROM generate_series(1, 5000) n",
+    "CREATE TABLE sessions (id int)",
+    "INSERT INTO sessions SELECT generate_series(1, 100)",
+    "CREATE SCHEMA other",
+    'CREATE TABLE other."' + ODD.replace('"', '""') + '" (x int[])',
+    'INSERT INTO other."' + ODD.replace('"', '""') + "\" VALUES ('{1,2}'), (NULL)",
+)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with Server() as made:
+        made.database("shop", *TABLES)
+        made.database("shop_old", "CREATE TABLE items (id int)")
+        yield made
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Kept]:
+    with kept(tmp_path) as made:
+        yield made
+
+
+def shop(server: Server) -> Declared:
+    return of("postgres", url=server.url("shop"))
+
+
+def restored(home: Kept, data: Declared, point: str, name: str) -> dict[str, object]:
+    with points.opened(home.root, point) as folder:
+        return Postgres(data, home.work()).restore(folder, points.about(folder), name, home.said.append)
+
+
+def test_what_comes_back_is_what_was_copied_row_for_row(server: Server, home: Kept) -> None:
+    made = home.take(shop(server))
+    assert (made["tables"], made["rows"]) == (3, 5102)
+    restored(home, shop(server), made["point"], "shop_again")
+    rows = "SELECT md5(string_agg(i::text, '|' ORDER BY id)) FROM items i"
+    assert server.sql("shop", rows) == server.sql("shop_again", rows)
+    Postgres(shop(server), home.work()).drop("shop_again")
+    assert server.databases() == {"postgres", "shop", "shop_old"}
+
+
+def test_a_copy_is_of_one_moment_while_others_write(server: Server, home: Kept) -> None:
+    """Money goes from one row to another, 50 rows in one transaction: the sum is the same in every moment, and in every copy."""
+    server.database(
+        "bank",
+        "CREATE TABLE accounts (id int PRIMARY KEY, amount int)",
+        "INSERT INTO accounts SELECT n, 100 FROM generate_series(1, 20000) n",
+    )
+    stop = threading.Event()
+    move = "UPDATE accounts SET amount = amount + CASE WHEN id % 2 = 0 THEN 1 ELSE -1 END"
+    moved = []
+
+    def write() -> None:
+        while not stop.is_set():
+            server.sql("bank", move)
+            moved.append(1)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        data = of("postgres", url=server.url("bank"))
+        made = home.take(data)
+    finally:
+        stop.set()
+        writer.join()
+    assert moved
+    restored(home, data, made["point"], "bank_again")
+    assert server.sql("bank_again", "SELECT sum(amount), min(amount) + max(amount) FROM accounts") == ["2000000|200"]
+    Postgres(data, home.work()).drop("bank_again")
+
+
+def test_rows_that_are_left_out_are_said_to_be(server: Server, home: Kept) -> None:
+    data = replace(shop(server), leave_out=["sessions"])
+    made = home.take(data)
+    assert (made["left_out"], made["rows"]) == (["public.sessions"], 5002)
+    restored(home, data, made["point"], "shop_without")
+    assert server.sql("shop_without", "SELECT count(*) FROM sessions") == ["0"]
+    Postgres(data, home.work()).drop("shop_without")
+    with pytest.raises(AgentError, match="sesions") as said:
+        home.take(replace(data, leave_out=["sesions"]))
+    assert said.value.code == "leave-out"
+
+
+@pytest.mark.parametrize(("database", "code"), [("sho", "database"), ("hop_old", "database")])
+def test_a_name_that_is_part_of_another_is_no_database(server: Server, home: Kept, database: str, code: str) -> None:
+    data = of("postgres", url=server.url(database))
+    with pytest.raises(AgentError, match="does not exist") as said:
+        home.take(data)
+    assert said.value.code == code
+    assert home.files(data) == []
+
+
+def test_a_dump_that_was_killed_gives_no_point(server: Server, home: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pg_dump has written a file by then that pg_restore would list without complaint."""
+    began = programs.Program.__init__
+
+    def begin(self: programs.Program, argv: list[str], *words: object, **more: object) -> None:
+        began(self, argv, *words, **more)  # type: ignore[arg-type]  # passed on as they came
+        if argv[0].endswith("pg_dump"):
+            time.sleep(0.05)
+            os.kill(self.child.pid, signal.SIGKILL)
+
+    monkeypatch.setattr(programs.Program, "__init__", begin)
+    with pytest.raises(AgentError, match="pg_dump ended with -9") as said:
+        home.take(shop(server))
+    assert said.value.code == "dump"
+    assert home.files(shop(server)) == []
+
+
+@pytest.mark.parametrize("spoil", ["cut", "flip"])
+def test_a_copy_that_was_damaged_is_told_and_never_restored(server: Server, home: Kept, spoil: str) -> None:
+    made = home.take(shop(server))
+    file = home.path / "data/main" / made["point"] / "dump"
+    content = bytearray(file.read_bytes())
+    if spoil == "cut":
+        del content[-100:]
+    else:
+        content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with points.opened(home.root, made["point"]) as point, pytest.raises(AgentError) as said:
+        Postgres(shop(server), home.work()).read(point, points.about(point))
+    assert said.value.code == "point-damaged"
+    with pytest.raises(AgentError):
+        restored(home, shop(server), made["point"], "shop_damaged")
+    assert "shop_damaged" not in server.databases()
+
+
+def test_a_restore_that_lost_a_row_is_taken_away_again(server: Server, home: Kept) -> None:
+    made = home.take(shop(server))
+    with points.opened(home.root, made["point"]) as point:
+        tables = points.about(point)["tables"]
+        points.note(point, tables={**tables, "public.items": {**tables["public.items"], "rows": 5001}})
+    with pytest.raises(AgentError, match="1 tables differ") as said:
+        restored(home, shop(server), made["point"], "shop_short")
+    assert said.value.code == "restore-differs"
+    assert "public.items: 5,001 rows were copied, 5,000 rows came back" in said.value.lines
+    assert "shop_short" not in server.databases()
+
+
+def test_a_password_is_in_no_argument_and_in_no_complaint(server: Server, home: Kept) -> None:
+    data = of("postgres", url=server.url("nowhere").replace("postgres@", "postgres:canary@"))
+    seen: list[str] = []
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.is_set():
+            seen.append(subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        with pytest.raises(AgentError) as said:
+            home.take(data)
+    finally:
+        stop.set()
+        watcher.join()
+    assert "canary" not in str(said.value.to_json())
+    assert not any("canary" in text for text in seen)
+
+
+def test_who_may_not_make_databases_needs_an_administrator(server: Server, home: Kept) -> None:
+    server.sql("postgres", "CREATE ROLE clerk LOGIN")
+    server.database("ledger", owner="clerk")
+    server.sql("ledger", "SET ROLE clerk; CREATE SCHEMA own; CREATE TABLE own.lines AS SELECT 1 AS n")
+    clerk = of("postgres", url=server.url("ledger", "clerk"))
+    made = home.take(clerk)
+    with pytest.raises(AgentError, match="permission denied to create database"):
+        restored(home, clerk, made["point"], "ledger_again")
+    restored(home, replace(clerk, admin_url=server.url("postgres")), made["point"], "ledger_again")
+    assert server.sql("ledger_again", "SELECT tableowner FROM pg_tables WHERE schemaname = 'own'") == ["clerk"]
+    Postgres(replace(clerk, admin_url=server.url("postgres")), home.work()).drop("ledger_again")
