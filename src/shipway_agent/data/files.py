@@ -18,8 +18,8 @@ from shipway_agent.data.programs import Work
 from shipway_agent.durable import sync_all
 from shipway_agent.errors import AgentError, Missing, naming
 from shipway_agent.folder import Folder
-from shipway_agent.primitives.trees import walk
 from shipway_agent.root import Root
+from shipway_agent.walk import walk
 
 CONTENT = "tree"
 LIST = "files"
