@@ -144,11 +144,13 @@ def acknowledgements(journal: Events, deployment: str) -> Set[str]:
     return {str(name) for event in events for name in event["data"].get("members", ())}
 
 
-def acknowledge(journal: Events, deployment: str, members: Iterable[str]) -> None:
-    """Record that these members serve what was decided. Those that are recorded already are not written again."""
-    new = sorted(set(members) - acknowledgements(journal, deployment))
+def acknowledge(journal: Events, deployment: str, members: Iterable[str]) -> Set[str]:
+    """Record that these members serve what was decided, and answer all that do. Those that are recorded already are not written again."""
+    known = acknowledgements(journal, deployment)
+    new = sorted(set(members) - known)
     if new:
         journal.event(ACKNOWLEDGED, deployment, {"members": new})
+    return known.union(new)
 
 
 class Lead:
@@ -280,8 +282,7 @@ def _said(journal: Journal, attempt: Attempt, member: str, do: str, now: float) 
     if do == ACKNOWLEDGE:
         if attempt.stage not in DECISIONS:
             return None
-        acknowledge(journal, attempt.deployment, [member])
-        served = acknowledgements(journal, attempt.deployment) | {attempt.lead}
+        served = acknowledge(journal, attempt.deployment, [member]) | {attempt.lead}
         return _values(attempt, attempt.stage, is_whole(attempt, served))
     reply = journal.decide({"do": "ask", "deployment": attempt.deployment}, now)
     after = journal.member().attempt(attempt.deployment)

@@ -19,6 +19,9 @@ from shipway_agent.states import DECISIONS
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0
+ACKNOWLEDGE_FIRST_SECONDS = 2.0
+"""How long a driver that lives has to say it for all, before each host tells the lead: of many that is work."""
+
 ACKNOWLEDGE_PAUSE_SECONDS = 60.0
 TRIES_BEFORE_ALONE = 2
 """Questions that found no lead before this host goes back without it; it goes on asking."""
@@ -167,7 +170,7 @@ class Watchdog:
             return
         about = About(peers.ACKNOWLEDGE, attempt.deployment)
         if attempt.lead != member.name and serves(attempt):
-            self._put(attempt, member, about, now)
+            self._put(attempt, member, about, now, first=now + ACKNOWLEDGE_FIRST_SECONDS)
         question = self._questions.get(about)
         if attempt.lead == member.name or (question is not None and question.unheard >= TRIES_BEFORE_ALONE):
             for name in self._unheard_of(member, attempt):

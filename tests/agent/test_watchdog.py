@@ -343,8 +343,10 @@ def test_a_decision_is_acknowledged_once_it_is_served_and_not_before(turns: Turn
     turns.decide("tell", decision="committed")
     turns.heard = Heard(True, "committed")
     turns.turn(serves=lambda attempt: False)
-    assert turns.asked == []
+    turns.turn(after=100.0)
     turns.turn(after=1.0)
+    assert turns.asked == [], "a driver that lives says it for all"
+    turns.turn(after=2.0)
     turns.heard = Heard(True, "committed", whole=True)
     turns.turn(after=100.0)
     assert turns.asked == [peers.ACKNOWLEDGE] * 2, "and again until the lead says that everybody has"
@@ -357,6 +359,7 @@ def test_among_many_everybody_is_one_word(turns: Turns) -> None:
     turns.switch({UNNAMED: 40})
     turns.decide("tell", decision="committed")
     turns.heard = Heard(True, "committed", whole=True)
+    turns.turn()
     turns.turn(after=100.0)
     assert peers.acknowledgements(turns.journal, "d-1") == {"a", "b", "*"}
     assert not turns.watchdog.waits(turns.journal.member())

@@ -7,7 +7,6 @@ they remember of all the others must not come back a thousand times.
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,17 +15,10 @@ from typing import Any
 
 import pytest
 
-from shipway.execute import ask
-from shipway.execute.conduct import Conduct
 from shipway.execute.fleet import Fleet
-from shipway.execute.lease import Claim, take
-from shipway.execute.telling import Tell
-from shipway.model.event import Event
-from shipway.model.plan import Plan
-from shipway.plan.deploy import plan_deploy
-from shipway.plan.facts import read_facts
 from shipway.reports.json import report
 from shipway.transports.memory import Emit, MemoryTransport
+from tests.execute.crowd import Crowd
 from tests.plan import fleet as fleets
 
 FEW, MANY = 40, 400
@@ -34,31 +26,6 @@ NOISE = 1.06
 """Elders are told everybody: 16 of 40 is more than 16 of 400, but each then hears of ten times as many. Longer numbers take a byte more."""
 
 A_THOUSAND = 1000
-
-
-class Machine:
-    """A host without a machine: it grants, does and acknowledges whatever it is asked."""
-
-    def __init__(self, facts: dict[str, Any]) -> None:
-        self.facts = facts
-        self.exchanges = 0
-        self.bytes = 0
-
-    def answer(self, name: str, args: dict[str, Any], body: bytes, emit: Emit) -> dict[str, Any]:
-        self.exchanges += 1
-        self.bytes += len(json.dumps(args))
-        if name == "look":
-            return self.facts
-        if name == "decide":
-            return {"ok": True, "facts": self.facts} if args["do"] == "lease" else {"ok": True, "decision": "committed"}
-        assert name == "run"
-        done = []
-        for step in args["steps"]:
-            answer = {"at_boot": 1.0, "base": None, "seconds": 0.01} if step["do"] == "switch" else {}
-            emit({"event": "step", "key": step["key"], "state": "started", "seconds": 0.0})
-            emit({"event": "step", "key": step["key"], "state": "done", "seconds": 0.0, "answer": answer})
-            done.append({"key": step["key"], "seconds": 0.0, "answer": answer, "reused": False})
-        return {"done": done, "failed": None}
 
 
 @dataclass(frozen=True)
@@ -72,48 +39,22 @@ class Cost:
 
 
 def cost_among(count: int, *, before: bool = False) -> Cost:
-    """With something `before` it is the second release that is deployed."""
-    intent = fleets.intent([f"h{number:05}" for number in range(count)])
-    said = fleets.serving(intent, [fleets.release(1)] if before else [])
-    machines = {name: Machine(facts) for name, facts in said.items()}
-    transport = MemoryTransport({name: Talking(machine) for name, machine in machines.items()})
-    told: list[Event] = []
-    tell = Tell(told.append, lambda: 1790000000.0, "1-x")
     calls = 0
 
-    async def deployed() -> None:
+    def through(part: str, work: Callable[[], Any]) -> Any:
         nonlocal calls
-        async with Fleet(intent.environment.hosts, app="shop", environment="production", transport_for=lambda host: transport) as fleet:
-            assert (await fleet.connect()).ok
-            facts = {name: read_facts(name, said) for name, said in (await ask.look(fleet)).answers.items()}
-            caddies = dict.fromkeys(facts, fleets.CADDY)
-            plan, calls = counted(
-                lambda: plan_deploy(
-                    intent, fleets.release(2), facts, deployment="1-x", who="ann", number=2, caddies=caddies, peer_key=fleets.KEY
-                )
-            )
-            claim = Claim("1-x", 2, "ann", plan.lead, plan.members, plan.lease_seconds, plan.confirm_seconds, plan.document)
-            tell("began", **plan.document, members=list(plan.members), lead=plan.lead, notes=list(plan.notes))
-            await take(fleet, claim, tell)
-            assert (await Conduct(fleet, plan, claim, None, tell).run()).live
+        if part != "plan":
+            return work()
+        made, calls = counted(work)
+        return made
 
-    asyncio.run(deployed())
-    assert len(report(told)["hosts"]) == count
-    exchanges = sum(machine.exchanges for machine in machines.values())
-    return Cost(calls / count, exchanges / count, len(told) / count, sum(machine.bytes for machine in machines.values()) / count)
+    crowd = Crowd(count, before=before, through=through)
+    asyncio.run(crowd.deploy())
+    assert len(report(crowd.told)["hosts"]) == count
+    return Cost(calls / count, crowd.exchanges / count, len(crowd.told) / count, crowd.bytes / count)
 
 
-class Talking:
-    """A machine, and a word to whoever logs in anew."""
-
-    def __init__(self, machine: Machine) -> None:
-        self._machine = machine
-
-    def answer(self, name: str, args: dict[str, Any], body: bytes, emit: Emit) -> dict[str, Any]:
-        return {"clock": 1790000000.0} if name == "fresh" else self._machine.answer(name, args, body, emit)
-
-
-def counted(work: Callable[[], Plan]) -> tuple[Plan, int]:
+def counted(work: Callable[[], Any]) -> tuple[Any, int]:
     """What it makes, and how many functions it calls."""
     calls = 0
 

@@ -15,6 +15,9 @@ from shipway.model.event import Event
 from shipway.model.verdict import Verdict
 from shipway.reports.fold import State
 
+ROWS = 40
+"""Hosts that the drawing behind a deployment shows; of more, those in trouble and the slowest."""
+
 PLAIN = "SHIPWAY_PLAIN"
 """Set to 1, a terminal gets the plain lines that a file gets, as screen readers need. No option, for it is a person's and no command's."""
 
@@ -108,6 +111,7 @@ class Screen:
 
             self.line(verdict_line(verdict))
             return
+        from shipway.reports.few import fewer
         from shipway.reports.json import report_of
         from shipway.reports.layout import layout
         from shipway.reports.timeline import timeline
@@ -115,7 +119,8 @@ class Screen:
 
         state = self.state
         if any(phase.name == "switch" for phase in state.phases):
-            self.lines(["", *timeline(layout(report_of(state)), self.width), ""])
+            told, others = fewer(report_of(state), ROWS)
+            self.lines(["", *timeline(layout(told), self.width), *([others] if others else []), ""])
         self.lines(verdict_text(verdict, state, situation=situation, details=details, report=report))
 
     @property

@@ -16,6 +16,7 @@ from shipway.model.event import Event
 from shipway.model.plan import Plan
 from shipway.model.verdict import Verdict
 from shipway.plan.deploy import plan_deploy
+from shipway.reports.few import named
 
 
 async def deploy(words: DeployWords, on_event: Callable[[Event], None]) -> Verdict:
@@ -44,7 +45,7 @@ async def deployed(project: Project, words: DeployWords, trying: Attempt) -> Ver
 def live_words(plan: Plan, trying: Attempt) -> str:
     """The good news in one sentence."""
     version = plan.document.get("version", "")
-    return f"{version} is live in {plan.environment}, proved on {', '.join(plan.members)} in {trying.seconds:.1f} s{warm_words(plan)}"
+    return f"{version} is live in {plan.environment}, proved on {named(plan.members)} in {trying.seconds:.1f} s{warm_words(plan)}"
 
 
 def warm_words(plan: Plan) -> str:

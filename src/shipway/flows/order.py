@@ -16,6 +16,7 @@ from shipway.model.plan import Plan
 from shipway.model.verdict import Verdict
 from shipway.plan.orders.order import Order
 from shipway.plan.successor import plan_successor
+from shipway.reports.few import named
 
 Make = Callable[[Intent, Mapping[str, HostFacts]], Order]
 """Makes the order from facts. Called before and again under the leases."""
@@ -41,7 +42,7 @@ async def carry_out(
             return plan_successor(intent, make(intent, facts), facts, deployment=deployment, who=who, number=number, peer_key=peer_key)
 
         def live(plan: Plan, trying: Attempt) -> str:
-            return f"{done(plan)}, proved on {', '.join(plan.members)} in {trying.seconds:.1f} s"
+            return f"{done(plan)}, proved on {named(plan.members)} in {trying.seconds:.1f} s"
 
         transaction = Transaction(intent, planner, lambda plan: None, live, unchanged=idle)
         return trying.ended(await transact(trying, transaction))

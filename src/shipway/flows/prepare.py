@@ -14,6 +14,7 @@ from shipway.model.event import Event
 from shipway.model.plan import Plan
 from shipway.model.verdict import Verdict
 from shipway.plan.prepare import plan_prepare
+from shipway.reports.few import named
 
 
 async def prepare(words: PrepareWords, on_event: Callable[[Event], None]) -> Verdict:
@@ -31,6 +32,4 @@ async def prepare(words: PrepareWords, on_event: Callable[[Event], None]) -> Ver
 
 def _prepared(plan: Plan, trying: Attempt) -> str:
     version = plan.document.get("version", "")
-    return (
-        f"{version} is prepared on {', '.join(plan.members)} in {trying.seconds:.1f} s; what serves in {plan.environment} was not touched"
-    )
+    return f"{version} is prepared on {named(plan.members)} in {trying.seconds:.1f} s; what serves in {plan.environment} was not touched"

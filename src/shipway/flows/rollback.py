@@ -21,6 +21,7 @@ from shipway.model.facts import HostFacts
 from shipway.model.plan import Plan
 from shipway.model.verdict import Verdict
 from shipway.plan.rollback import plan_rollback
+from shipway.reports.few import named
 
 
 async def rollback(words: RollbackWords, on_event: Callable[[Event], None]) -> Verdict:
@@ -58,5 +59,5 @@ async def rollback(words: RollbackWords, on_event: Callable[[Event], None]) -> V
 
 def _back(plan: Plan, trying: Attempt) -> str:
     version = plan.document.get("version", "")
-    proved = f"proved on {', '.join(plan.members)} in {trying.seconds:.1f} s"
+    proved = f"proved on {named(plan.members)} in {trying.seconds:.1f} s"
     return f"{version} is current again in {plan.environment}, {proved}{warm_words(plan)}"

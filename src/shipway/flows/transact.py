@@ -28,6 +28,7 @@ from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
 from shipway.model.plan import Plan
 from shipway.model.verdict import Verdict
+from shipway.reports.few import named
 from shipway_agent.record import asdict, dataclass
 
 
@@ -180,7 +181,7 @@ def _nothing(plan: Plan, message: str, attempt: Attempt) -> Verdict:
 def _unchanged(plan: Plan, intent: Intent, attempt: Attempt, left_out: Said) -> Verdict:
     _tell_began(attempt, plan)
     version = str(plan.document.get("version", ""))
-    hosts = ", ".join(plan.members)
+    hosts = named(plan.members)
     message = f"nothing to do: {version} is already live in {intent.environment.name}, proved on {hosts}"
     if left_out and plan.kind != "prepare":
         raise behind(message, plan, left_out)

@@ -21,6 +21,7 @@ from shipway.plan.activation import proof_pages
 from shipway.plan.front import front_door
 from shipway.plan.standing import CLOSED
 from shipway.plan.target import fits
+from shipway.reports.few import named
 
 PROVE_SECONDS = 60.0
 
@@ -43,7 +44,7 @@ async def verify(words: VerifyWords, on_event: Callable[[Event], None]) -> Verdi
     probes = {host: answer.get("probes", []) for host, answer in proved.answers.items()}
     data = {"wrong": wrong, "probes": probes, "lines": [f"{host}: {wrong.get(host, 'proved')}" for host in sorted(facts)]}
     if wrong:
-        hosts = ", ".join(sorted(wrong))
+        hosts = named(sorted(wrong))
         return Verdict("answer", 1, f"{words.release} is not proved on {hosts}", f"shipway status {name} shows each host", "", data)
     return Verdict("answer", 0, f"{words.release} serves on {', '.join(sorted(facts))}, proved now", "", "", data)
 

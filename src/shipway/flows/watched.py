@@ -10,6 +10,7 @@ from shipway.model.doing import Doing
 from shipway.model.errors import AGAIN
 from shipway.model.facts import Attempt, HostFacts
 from shipway.model.verdict import Verdict
+from shipway.reports.few import named
 from shipway_agent.record import dataclass, field
 
 SETTLES = ("resume", "abort")
@@ -101,7 +102,7 @@ class Watched:
         deployment, name = self.attempt.deployment, self.environment
         resume = f"shipway resume {name}"
         if self.absent and set(self.absent) & set(self.members):
-            hosts = ", ".join(sorted(self.absent))
+            hosts = named(sorted(self.absent))
             alone = "; it settles by itself with its lead, or with the next command that reaches it"
             return self._verdict("unsettled", 4, f"{deployment}: {hosts} cannot be heard ({self._why()}){alone}", resume)
         behind = [host for host in self.members if not self.settled(host)]
@@ -163,7 +164,7 @@ class Watched:
         return f"{command} does it again" if command else f"shipway deploy {self.environment}{ref} ships it again"
 
     def _all(self) -> str:
-        return ", ".join(self.members)
+        return named(self.members)
 
     def _why(self) -> str:
         return "; ".join(sorted(set(self.absent.values())))

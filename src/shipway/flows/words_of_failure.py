@@ -11,6 +11,7 @@ from shipway.execute.steps import StepFailed
 from shipway.flows.hints import hint
 from shipway.flows.without import or_without
 from shipway.model.errors import AGAIN, Failed, HostError, LinkLost, Refused, ShipwayError, Unreachable, Unsettled
+from shipway.reports.few import named
 
 REASON_LINES = 20
 """Last lines of what failed that go to the lead with the undo."""
@@ -19,7 +20,7 @@ REASON_LINES = 20
 def unreachable(errors: Mapping[str, HostError], fleet: Fleet, *, may_leave_out: bool = False) -> ShipwayError:
     """Hosts that could not be reached or read before anything began. `may_leave_out`: the command knows --without, the other way out."""
     first = worst(errors)
-    hosts = ", ".join(sorted(errors))
+    hosts = named(sorted(errors))
     return Refused(
         f"{_verb(first)} {hosts}: {first.message}",
         state="nothing was touched; every host serves what it served",
@@ -42,7 +43,7 @@ def gone_behind_a_settlement(refused: Refused, deployments: tuple[str, ...], env
 
 def silent(ending: Ending, deployment: str, environment: str, *, said: str = "") -> ShipwayError:
     """A decision that could not be made, or that some members have not acknowledged. What was `said` already is not said again."""
-    hosts = ", ".join(sorted(ending.silent))
+    hosts = named(sorted(ending.silent))
     why = worst(ending.silent).message
     because = "" if why in said else f" ({why})"
     if ending.decision is None:

@@ -104,7 +104,10 @@ def layout(told: Mapping[str, Any]) -> Layout:
     """The spans of a report, as reports/json.py makes it."""
     seconds = float(told["seconds"])
     phases = _phases(told, seconds)
-    rows = tuple(_row(name, host, phases, told["waits"], seconds) for name, host in sorted(told["hosts"].items()))
+    waits: dict[str, list[Mapping[str, Any]]] = {}
+    for wait in told["waits"]:
+        waits.setdefault(wait["host"] or "", []).append(wait)
+    rows = tuple(_row(name, host, phases, waits.get(name, ()), seconds) for name, host in sorted(told["hosts"].items()))
     at = told["decided_seconds"]
     decided = Mark(told["decision"], f"decided: {told['decision']}", _within(at, seconds)) if at is not None and told["decision"] else None
     return Layout(seconds, phases, rows, decided)
@@ -126,7 +129,7 @@ def _row(name: str, host: Mapping[str, Any], phases: Sequence[Span], waits: Sequ
     spans = [
         Span(UNDO if p.kind == UNDO else IDLE, p.title if p.kind == UNDO else "waits for the others", p.began, p.ended) for p in phases
     ]
-    spans += [_wait(wait, seconds) for wait in waits if wait["host"] == name]
+    spans += [_wait(wait, seconds) for wait in waits]
     spans += _ship(host, phases, seconds)
     steps = [(step, _step(step, phases, seconds)) for step in host["steps"]]
     marks = [mark for step, span in steps if (mark := _mark(step, span)) is not None]

@@ -31,6 +31,9 @@ WIDE, NARROW = 72, 44
 OUTPUT_LINES, LEAST_OUTPUT = 6, 2
 """Lines of the newest output below the table, and how many of them stay where hosts need the room."""
 
+MANY = 500
+"""Hosts from which it takes long to choose those that get a row."""
+
 STYLES = {
     "failed": "bold red",
     "lost": "bold yellow",
@@ -56,6 +59,7 @@ class LiveReport:
         self._clock = clock
         self._lock = threading.Lock()
         self._output: list[tuple[str, str]] = []
+        self._chosen: tuple[float, int, tuple[list[str], str]] = (0.0, 0, ([], ""))
         self._live = _Patient(behind, console=console, refresh_per_second=REDRAWS_A_SECOND, get_renderable=self.drawn, transient=True)
 
     def __enter__(self) -> Self:
@@ -83,7 +87,7 @@ class LiveReport:
             width, height = self._console.width, self._console.height
             head = 2 if width >= WIDE else 1
             kept = min(len(self._output), LEAST_OUTPUT) if width >= NARROW and height > 2 * OUTPUT_LINES else 0
-            names, others = shown(self.state.hosts, max(1, height - 1 - head - kept))
+            names, others = self._shown(now, max(1, height - 1 - head - kept))
             room = height - 1 - head - len(names) - bool(others) if width >= NARROW else 0
             parts: list[RenderableType] = [self._title(now)]
             if names:
@@ -93,6 +97,14 @@ class LiveReport:
             output = self._output[-room:] if room > 0 else []
             parts += [Text(f"  {host} | {line}", style="dim", overflow="ellipsis", no_wrap=True) for host, line in output]
             return Group(*parts)
+
+    def _shown(self, now: float, rows: int) -> tuple[list[str], str]:
+        """Who gets a row. Among many that is asked once a second, for it takes as long as all the rest of a drawing."""
+        at, for_rows, chosen = self._chosen
+        if len(self.state.hosts) <= MANY or rows != for_rows or not 0.0 <= now - at < 1.0:
+            chosen = shown(self.state.hosts, rows)
+            self._chosen = (now, rows, chosen)
+        return chosen
 
     def _title(self, now: float) -> Text:
         began = self.state.began

@@ -16,6 +16,7 @@ from shipway.model.history import VERDICTS
 from shipway.reports.between import between
 from shipway.reports.clean import clean
 from shipway.reports.drawing import drawing
+from shipway.reports.few import fewer
 from shipway.reports.layout import layout
 from shipway.reports.markup import Markup, element, join
 from shipway.reports.sizes import seconds, size
@@ -27,6 +28,9 @@ DASH = "–"
 PHASE_LENGTH = 12
 """A phase is one of a few short words; whatever else a host says it is must not widen the page."""
 
+MOST_HOSTS = 200
+"""Of more, those in trouble and the slowest are shown: a browser must open the page."""
+
 OUTPUT_OF = ("task:", "undo:", "start")
 """Steps whose last lines of output are shown: those that run what the project wrote."""
 
@@ -34,13 +38,14 @@ OUTPUT_OF = ("task:", "undo:", "start")
 def page(told: Told) -> str:
     """The page of a report, as reports/json.py makes it."""
     head = HEADS.get(told["verdict"], told["verdict"])
+    told, others = fewer(told, MOST_HOSTS)
     body = element(
         "main",
         *_top(told, head),
         _facts(told),
         _section("Timeline", "timeline", drawing(layout(told))),
         _section("Times", "times", _times(told)),
-        _section("Hosts", "hosts", _fleet(told)),
+        _section("Hosts", "hosts", join(_fleet(told), element("p", f"{others}; the report in JSON has them all.") if others else "")),
         _section("Configuration", "configuration", _changes(told)),
         _section("Waits", "waits", _waits(told)),
         _section("Notes", "notes", _list(_notes(told))),

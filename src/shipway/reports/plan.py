@@ -9,6 +9,7 @@ from typing import Any
 from shipway.model.difference import Difference
 from shipway.model.plan import Plan, Step
 from shipway.reports.clean import clean
+from shipway.reports.few import named
 
 HIDDEN = "(not shown)"
 SECRET_KEYS = ("peer_key", "env", "env_digests", "url", "password")
@@ -118,9 +119,9 @@ def hidden(value: Any) -> Any:
 def _headline(plan: Plan) -> str:
     what = f" of release {plan.release[:12]}" if plan.release else ""
     version = clean(plan.document.get("version", ""))
-    named = f"{what} ({version})" if version else what
+    full = f"{what} ({version})" if version else what
     said = clean(str(plan.document.get("what") or plan.kind))
-    return f"{said}{named} in {plan.environment}: generation {plan.number}, lead {plan.lead}, members {', '.join(plan.members)}"
+    return f"{said}{full} in {plan.environment}: generation {plan.number}, lead {plan.lead}, members {named(plan.members)}"
 
 
 def _sections(plan: Plan) -> list[tuple[str, str, Mapping[str, Sequence[Step]]]]:
@@ -161,7 +162,7 @@ def _work(work: Mapping[str, Sequence[Step]], arguments: bool) -> list[str]:
     groups: dict[tuple[str, ...], list[str]] = {}
     for host in sorted(work):
         groups.setdefault(tuple(line for step in work[host] for line in _step(step, arguments)), []).append(host)
-    return [line for said, hosts in groups.items() for line in (f"  {', '.join(hosts)}", *(f"    {text}" for text in said))]
+    return [line for said, hosts in groups.items() for line in (f"  {named(hosts)}", *(f"    {text}" for text in said))]
 
 
 def _step(step: Step, arguments: bool) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from heapq import nsmallest
 
 from shipway.reports.fold import HostState
 
@@ -17,7 +18,7 @@ def shown(hosts: Mapping[str, HostState], rows: int) -> tuple[list[str], str]:
     """
     if len(hosts) <= rows:
         return sorted(hosts), ""
-    kept = sorted(sorted(hosts), key=lambda name: _urgency(hosts[name]))[: max(0, rows - 1)]
+    kept = set(nsmallest(max(0, rows - 1), hosts, key=lambda name: (_urgency(hosts[name]), name)))
     stages = Counter(host.stage for name, host in hosts.items() if name not in kept)
     said = ", ".join(f"{count} {stage}" for stage, count in stages.most_common())
     return sorted(kept), f"and {stages.total()} more: {said}" if kept else f"{stages.total()} hosts: {said}"

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from shipway.model.event import Event
 from shipway.reports.between import between
 from shipway.reports.clean import clean
+from shipway.reports.few import named
 from shipway.reports.fold import State
 from shipway.reports.reading import duration, listed, mapped, text, whole
 from shipway.reports.sizes import seconds, size
@@ -26,14 +27,16 @@ class TextReport:
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
         self.state = State()
+        self._hosts, self._width = 0, 0
 
     def on_event(self, event: Event) -> None:
         """Take one event and print what it means to a person, if anything."""
         self.state.add(event)
         since = event.at - (self.state.began_at or event.at)
-        width = max([len(name) for name in self.state.hosts] or [0])
+        if len(self.state.hosts) != self._hosts:
+            self._hosts, self._width = len(self.state.hosts), max(len(name) for name in self.state.hosts)
         for line in words(event):
-            self._write(f"{since:7.1f} s  {clean(event.host).ljust(width)}  {line}".rstrip())
+            self._write(f"{since:7.1f} s  {clean(event.host).ljust(self._width)}  {line}".rstrip())
 
 
 def words(event: Event) -> list[str]:
@@ -46,7 +49,7 @@ def _began(data: Data) -> list[str]:
     commit = text(data, "commit")[:12]
     version = f"{text(data, 'version')} (commit {commit})" if commit else text(data, "version")
     what = " ".join(word for word in (text(data, "what") or text(data, "kind"), version) if word)
-    members = ", ".join(clean(name) for name in listed(data, "members"))
+    members = named([str(name) for name in listed(data, "members")])
     return [f"{what} in {text(data, 'environment')} on {members}", *(f"note: {clean(note)}" for note in listed(data, "notes"))]
 
 
@@ -55,7 +58,7 @@ def _connected(data: Data) -> list[str]:
 
 
 def _barrier(data: Data) -> list[str]:
-    hosts = ", ".join(clean(name) for name in listed(data, "hosts"))
+    hosts = named([str(name) for name in listed(data, "hosts")])
     who = f"batch {whole(data, 'batch')} of {whole(data, 'batches')} ({hosts})" if whole(data, "batch") is not None else "all hosts"
     return [f"-- {text(data, 'name')} -- {who}, after {_seconds(data)}"]
 
