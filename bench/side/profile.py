@@ -14,6 +14,7 @@ from bench.side.contestant import Command
 from bench.side.groups import Group
 from bench.side.net import Net
 from bench.side.samples import samples, top
+from tests.hosts.sessions import words_of
 
 PACKAGE = "py-spy==0.4.3"
 RATE = "250"
@@ -70,7 +71,7 @@ class Profile:
 def _kind(pid: int) -> str:
     """Which program of the agent it is; "" for none."""
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        words = words_of(pid)
     except OSError:
         return ""
     names = [number for number, word in enumerate(words) if word.endswith(b".pyz")]

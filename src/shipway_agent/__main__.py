@@ -8,10 +8,10 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import Dict, List, Sequence
 
 from shipway_agent.faults import unforeseen
 from shipway_agent.itself import LOCK_VARIABLE
+from shipway_agent.typed import Dict, List, Sequence
 
 USAGE = """usage: shipway-agent serve --root DIR [--proxy DIR] [--name NAME]
        shipway-agent supervise [--foreground] --root DIR [--proxy DIR]
@@ -20,7 +20,7 @@ USAGE = """usage: shipway-agent serve --root DIR [--proxy DIR] [--name NAME]
        shipway-agent version"""
 
 OPTIONS: Dict[str, Sequence[str]] = {
-    "serve": ("--root", "--proxy", "--name"),
+    "serve": ("--root", "--proxy", "--name", "--agent"),
     "supervise": ("--root", "--proxy"),
     "point": ("--root", "--data"),
     "notify": ("--root", "--ids"),
@@ -85,11 +85,13 @@ def _supervise(options: Dict[str, str]) -> int:
 
 def _serve(options: Dict[str, str]) -> int:
     from shipway_agent.call import Place
-    from shipway_agent.itself import own_hash
+    from shipway_agent.itself import has_hash, own_hash
     from shipway_agent.root import Root
     from shipway_agent.session import serve
 
     gc.set_threshold(20_000, 50, 50)  # a session is short, and what it imports stays: looking for cycles in that finds none
+    if "--agent" in options:
+        has_hash(options["--agent"])
     path = options["--root"]
     with Root(path, create=True) as root:
         proxy = options.get("--proxy") or root.full("proxy")

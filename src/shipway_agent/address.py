@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from shipway_agent.typed import Optional
 
 LOOPBACK = "127.0.0.1"
 

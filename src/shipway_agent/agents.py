@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from typing import FrozenSet, List, Set
 
 from shipway_agent import clock
 from shipway_agent.errors import naming
 from shipway_agent.itself import CURRENT
 from shipway_agent.root import Root
+from shipway_agent.typed import FrozenSet, List, Set
 
 FOLDER = os.path.dirname(CURRENT)
 LATELY_SECONDS = 3600.0
 """Within this time a login that found its agent here may still be about to start it."""
 
 NAME = re.compile(r"[0-9a-f]{64}\Z")
-STARTED = re.compile(rb"/([0-9a-f]{64})\.pyz\0")
+STARTED = re.compile(rb"/([0-9a-f]{64})\.pyz(?:\0|\Z)")
 
 
 def prune(root: Root) -> List[str]:
@@ -38,10 +38,24 @@ def running() -> FrozenSet[str]:
         if pid.isdigit():
             try:
                 with open(f"/proc/{pid}/cmdline", "rb") as file:
-                    found.update(match.decode() for match in STARTED.findall(file.read()))
+                    words = file.read()
+                found.update(match.decode() for match in STARTED.findall(b"\0".join([words, *_open_agents(pid, words)])))
             except OSError:
-                continue  # it has ended
+                continue  # it has ended, or is not ours
     return frozenset(found)
+
+
+def _open_agents(pid: str, words: bytes) -> List[bytes]:
+    """A session that runs in the process of its login (enter.py) has no agent in its command line, and the file open."""
+    if b"\0-c\0" not in words:
+        return []
+    found: List[bytes] = []
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            found.append(os.readlink(os.fsencode(f"/proc/{pid}/fd/{name}")))
+        except FileNotFoundError:
+            continue  # closed meanwhile
+    return found
 
 
 def _hash(name: str) -> str:

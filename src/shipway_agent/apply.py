@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import time
-from typing import Any, Mapping, NamedTuple, Optional
 
+from shipway_agent import json_text as json
 from shipway_agent.errors import AgentError, Foreign
 from shipway_agent.journal import Journal, ProcessRow
 from shipway_agent.primitives import generations
 from shipway_agent.root import Root
+from shipway_agent.typed import Any, Mapping, NamedTuple, Optional
 from shipway_agent.wants import Instance, Keep, generations_of, hands_over, wants
 
 LINK = "current"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import Callable, List, Sequence, TypeVar
+
+from shipway_agent.typed import Callable, List, Sequence, TypeVar
 
 T = TypeVar("T")
 

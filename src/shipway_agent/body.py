@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import Deque, Iterable, Iterator
 
 from shipway_agent.errors import AgentError
+from shipway_agent.typed import Deque, Iterable, Iterator
 
 WAITING_BYTES = 4 << 20
 """What may wait for a slow disk before the channel itself has to wait."""

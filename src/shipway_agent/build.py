@@ -7,7 +7,6 @@ environment, only declared outputs, one build for the same inputs. Its root has 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import signal
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from shipway_agent import clock, manifest
+from shipway_agent.blake import blake2b
 from shipway_agent.call import Call
 from shipway_agent.errors import AgentError, Missing, naming
 from shipway_agent.folder import Folder
@@ -201,7 +201,7 @@ def _copied(store: Folder, place: Folder, name: bytes, entry: Entry) -> bool:
         source = store.file(path)
     except Missing:
         return False
-    hashing = hashlib.blake2b(digest_size=32)
+    hashing = blake2b(digest_size=32)
     with os.fdopen(source, "rb") as content:
         fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=place.fd)
         with os.fdopen(fd, "wb") as file:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Mapping, Optional
 
 from shipway_agent.primitives import Context
 from shipway_agent.record import dataclass, field
 from shipway_agent.root import Root
+from shipway_agent.typed import TYPE_CHECKING, Any, Callable, Dict, Iterable, Mapping, Optional
 
 if TYPE_CHECKING:
     from shipway_agent.journal import Journal

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict
 
 from shipway_agent import clock
 from shipway_agent.call import Call
 from shipway_agent.errors import AgentError
 from shipway_agent.record import replace
+from shipway_agent.typed import TYPE_CHECKING, Any, Callable, Dict
 
 if TYPE_CHECKING:
     pass  # imported when first opened: a login that only says that it works needs none
@@ -43,7 +43,7 @@ def _look(call: Call) -> Dict[str, Any]:
     from shipway_agent.primitives import facts
 
     verify = call.args.get("verify")
-    return facts.look(call.place, call.journal, verify=bool(verify), sealed=verify == SEALED)
+    return facts.look(call.place, call.journal, verify=bool(verify), sealed=verify == SEALED, brief=bool(call.args.get("brief")))
 
 
 def _decide(call: Call) -> Dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Optional
+
+from shipway_agent.typed import Optional
 
 
 def boot_now() -> float:

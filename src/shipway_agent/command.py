@@ -20,7 +20,6 @@ import threading
 import time
 from base64 import b64encode
 from collections import deque
-from typing import Any, Deque, Dict, List, Mapping, Optional, Tuple
 
 from shipway_agent.apply import pointed
 from shipway_agent.call import Call
@@ -28,6 +27,7 @@ from shipway_agent.errors import AgentError
 from shipway_agent.group import MARKER, Instance, kill_whole, known
 from shipway_agent.primitives import generations
 from shipway_agent.surroundings import defaults, identity, with_tools
+from shipway_agent.typed import Any, Deque, Dict, List, Mapping, Optional, Tuple
 
 WINDOW_BYTES = 256 * 1024
 READ_BYTES = 32 * 1024

@@ -29,13 +29,13 @@ from shipway_agent.faults import unforeseen
 from shipway_agent.itself import CURRENT, LOCK_VARIABLE, own_file, own_hash, started_as
 from shipway_agent.jobs import Jobs
 from shipway_agent.jobs import Turn as Due
-from shipway_agent.journal import Journal
+from shipway_agent.journal import AGENT, PEER_PORT, Journal
 from shipway_agent.notifications.sender import Sender
 from shipway_agent.peers import Lead
 from shipway_agent.primitives import generations
 from shipway_agent.root import Lock, Root
 from shipway_agent.states import COMMITTED
-from shipway_agent.supervisor import AGENT, LOG, MESSAGE_BYTES, ask, ensure, environment, start
+from shipway_agent.supervisor import LOG, MESSAGE_BYTES, ask, ensure, environment, start
 from shipway_agent.supervisor import argv as argv_of_daemon
 from shipway_agent.wants import Document, Keep, Wants, candidates_of, generations_of, wants
 from shipway_agent.watchdog import Watchdog
@@ -106,7 +106,7 @@ class Daemon:
         self._documents: Dict[int, Document] = {}
         self._lead: Optional[Lead] = None
         self._lead_again = 0.0
-        self._named_port = journal.meta(peers.PORT) is not None
+        self._named_port = journal.meta(PEER_PORT) is not None
         self._asked_proxy_again = 0.0
         self._proxy_again = 0.0
         self._rotate_again = 0.0
@@ -241,17 +241,17 @@ class Daemon:
             self._lead.close()
             self._lead = None
         if not self._awaited and self._named_port:
-            self._journal.set_meta(peers.PORT, None)
+            self._journal.set_meta(PEER_PORT, None)
             self._named_port = False
         if self._awaited and self._lead is None and now() >= self._lead_again:
             self._lead_again = now() + FAULT_SECONDS
-            port = int(self._journal.meta(peers.PORT) or 0)
+            port = int(self._journal.meta(PEER_PORT) or 0)
             try:
                 self._lead = Lead(self._root, LOOPBACK if self._is_local() else peers.EVERYWHERE, port, self._wake)
             except AgentError as error:
                 say(error.message)
                 return
-            self._journal.set_meta(peers.PORT, str(self._lead.port))
+            self._journal.set_meta(PEER_PORT, str(self._lead.port))
             self._named_port = True
 
     def _is_local(self) -> bool:

@@ -6,10 +6,9 @@ it stores the new record durably before the reply leaves the host.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
-
 from shipway_agent.record import dataclass, field, replace
 from shipway_agent.states import BACK, COMMITTED, DECISIONS, DISCARDED, INTENT, LEASED, REVERTED, SWITCHED, TENTATIVE, IllegalMove, move
+from shipway_agent.typed import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 LET_GO = "let_go"
 """Key of an attempt's document: its driver itself ended it before anybody switched, so nobody asks how it ended."""

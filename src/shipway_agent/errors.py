@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, Mapping, Sequence, Tuple
+
+from shipway_agent.typed import Any, Dict, Iterator, Mapping, Sequence, Tuple
 
 
 class AgentError(Exception):

@@ -5,13 +5,12 @@ Writes nothing and needs no lease.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
-
 from shipway_agent import clock, group, orphans, probes
 from shipway_agent.call import Call
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
 from shipway_agent.root import Root
+from shipway_agent.typed import Any, Dict, List, Optional
 
 TASK = "task:"
 

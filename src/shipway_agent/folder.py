@@ -7,9 +7,9 @@ import fcntl
 import os
 import stat
 from contextlib import contextmanager
-from typing import Iterator, List, Optional, Sequence, Tuple, Union
 
 from shipway_agent.errors import AgentError, Foreign, Missing, from_os, naming
+from shipway_agent.typed import Iterator, List, Optional, Sequence, Tuple, Union
 
 Name = Union[str, bytes]
 NEW = ".new-"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Dict
 
 from shipway_agent import clock
 from shipway_agent.call import Call
 from shipway_agent.journal import Journal
 from shipway_agent.progress import progress
+from shipway_agent.typed import Any, Dict
 
 AT_A_TIME = 200
 

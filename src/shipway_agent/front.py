@@ -9,13 +9,13 @@ of the proxy never change.
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List, Mapping, Optional
 
 from shipway_agent.errors import AgentError, naming
 from shipway_agent.folder import Folder, plain, write_file
 from shipway_agent.page import page
 from shipway_agent.primitives import generations
 from shipway_agent.root import Root
+from shipway_agent.typed import Any, Dict, List, Mapping, Optional
 
 FOLDER = "front"
 STATIC = "static"

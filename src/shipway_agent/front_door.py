@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, FrozenSet, Mapping, Optional
-
 from shipway_agent.caddy import token
 from shipway_agent.caddy.ports import reachable
 from shipway_agent.probes import Answer, ask, fault
 from shipway_agent.record import dataclass
+from shipway_agent.typed import Any, FrozenSet, Mapping, Optional
 
 RELEASE_HEADER = "shipway-release"
 UPSTREAM_HEADER = "shipway-upstream"

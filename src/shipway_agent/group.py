@@ -7,11 +7,11 @@ their title do) loses the marker; group and session stay.
 from __future__ import annotations
 
 import os
-import signal
 import time
-from typing import Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
 
 from shipway_agent.record import dataclass
+from shipway_agent.signals import SIGKILL
+from shipway_agent.typed import Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
 
 MARKER = "SHIPWAY_INSTANCE"
 """Name of the environment variable that every process of an app carries: "<root key>/<generation>/<process>/<instance>/<token>"."""
@@ -120,7 +120,7 @@ def kill_whole(instance: Instance, within_seconds: float) -> Tuple[Known, ...]:
         left = members(instance)
         if not left or time.monotonic() >= until:
             return left
-        end(left, signal.SIGKILL)
+        end(left, SIGKILL)
         time.sleep(0.01)
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import socket
 import time
-from typing import Dict, Mapping, NamedTuple, Optional, Tuple
+
+from shipway_agent.typed import Dict, Mapping, NamedTuple, Optional, Tuple
 
 HEAD_BYTES = 64 << 10
 PART_BYTES = 64 << 10

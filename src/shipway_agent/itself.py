@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
-from functools import lru_cache
-from typing import List, Optional, Sequence
 
 import shipway_agent
+from shipway_agent.blake import blake2b
+from shipway_agent.typed import List, Optional, Sequence
 
 CURRENT = "agent/current.pyz"
 """Below a root, the link to the agent that supervises it: the name that a crontab and a unit know it by."""
@@ -28,19 +27,28 @@ def own_file() -> Optional[str]:
 
 def started_as() -> Optional[str]:
     """The path by which that file was started: it may be the link CURRENT, which points elsewhere later."""
-    # The package's first home is the file itself; its compiled form, where there is one, is put in front of it.
+    # The package's first home is the file itself; its compiled modules, where there are any, say the same.
     archive = os.path.dirname(os.path.abspath(shipway_agent.__path__[-1]))
     return archive if os.path.isfile(archive) else None
 
 
-@lru_cache(maxsize=1)
+_known: List[str] = []
+
+
 def own_hash() -> str:
     """The hash of that file as it was when first asked for: the name under which the operator sent it."""
-    path = own_file()
-    if path is None:
-        return SOURCE
-    with open(path, "rb") as file:
-        return hashlib.blake2b(file.read(), digest_size=32).hexdigest()
+    if not _known:
+        path = own_file()
+        if path is None:
+            return SOURCE
+        with open(path, "rb") as file:
+            _known.append(blake2b(file.read(), digest_size=32).hexdigest())
+    return _known[0]
+
+
+def has_hash(agent: str) -> None:
+    """Whoever started this process has just compared the file with its hash."""
+    _known.append(agent)
 
 
 def argv_of(path: Optional[str], words: Sequence[str]) -> List[str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional
-
 from shipway_agent import runs, schedule
 from shipway_agent.jobs import own, read
 from shipway_agent.journal import Journal
 from shipway_agent.timetable import LATE_SECONDS, JobRow, Run
+from shipway_agent.typed import Any, Dict, List, Mapping, Optional
 
 OVERDUE_TIMES = 2
 """Times that passed without a run beginning: from so many on, `doctor` says so; more are not counted."""

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import sqlite3
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from shipway_agent import clock, decide, witness
+from shipway_agent import json_text as json
+from shipway_agent.blake import blake2b
 from shipway_agent.decide import Member, Reply
 from shipway_agent.errors import AgentError, naming
 from shipway_agent.notifications.moments import moments
 from shipway_agent.record import astuple, dataclass, replace
 from shipway_agent.root import Root
 from shipway_agent.states import COMMITTED, REVERTED
+from shipway_agent.typed import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Tuple
+
+if TYPE_CHECKING:
+    import sqlite3
+else:
+    import _sqlite3 as sqlite3  # the other one brings dates along, which no table of ours has
 
 FILE = "journal.db"
 FORMAT = "1"
 BUSY_SECONDS = 10.0
+
+PEER_PORT = "peer_port"
+"""Row of meta that holds the port while a host listens for questions; reopened on the same one after a reboot."""
+
+CANNOT_ASK = "cannot_ask"
+"""Row of meta that says why this host could not ask its lead in the last deployment; none where it could."""
+
+AGENT = "supervisor_agent"
+"""Row of meta: the hash of the agent that supervises."""
 
 CUT = "cut"
 """Kind of the event, and row of meta, that say up to which event the journal was shortened (shortening.py)."""
@@ -592,7 +605,7 @@ def _process(row: Tuple[Any, ...]) -> ProcessRow:
 
 
 def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
+    return blake2b(text.encode(), digest_size=32).hexdigest()
 
 
 def _stages(member: Member) -> Tuple[Optional[int], Tuple[Tuple[str, str], ...]]:
@@ -609,13 +622,10 @@ def _without_secrets(message: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**message, "document": {key: value for key, value in message["document"].items() if key not in SECRETS}}
 
 
-_compact = json.JSONEncoder(separators=(",", ":")).encode
-
-
 def _link(previous: str, seq: int, at: float, deployment: str, kind: str, text: str) -> str:
     """The hash of an event: of the hash before it, and of every column of its own."""
-    row = _compact([previous, seq, at, deployment, kind, text])
-    return hashlib.blake2b(row.encode(), digest_size=32).hexdigest()
+    row = json.dumps([previous, seq, at, deployment, kind, text], separators=(",", ":"))
+    return blake2b(row.encode(), digest_size=32).hexdigest()
 
 
 def _why_not(reply: Reply, deployment: str) -> str:

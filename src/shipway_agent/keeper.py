@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NamedTuple, Optional, Sequence, Tuple
 
 from shipway_agent.errors import Missing
 from shipway_agent.root import Root
+from shipway_agent.typed import NamedTuple, Optional, Sequence, Tuple
 
 FOLDER = "run"
 ROOM = b" " * 63 + b"\n"

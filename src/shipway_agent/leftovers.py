@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional
-
 from shipway_agent.journal import Journal, Step
 from shipway_agent.primitives import generations
 from shipway_agent.root import Root
 from shipway_agent.states import DISCARDED, REVERTED
+from shipway_agent.typed import Any, Dict, List, Mapping, Optional
 
 TASK = "task:"
 UNDO = "undo:"

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from typing import Iterator, List, Optional, Tuple
 
 from shipway_agent.address import path_of, port_of
 from shipway_agent.record import dataclass
+from shipway_agent.typed import Iterator, List, Optional, Tuple
 
 LISTENING = "0A"
 MAPPED = b"\0" * 10 + b"\xff\xff"

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-from typing import FrozenSet, List, Optional, Tuple
 
 from shipway_agent.folder import NEW, Folder
 from shipway_agent.text import MAX_LINE, last_lines
+from shipway_agent.typed import FrozenSet, List, Optional, Tuple
 
 FOLDER = "logs"
 SUFFIX = ".log"

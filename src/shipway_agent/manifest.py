@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import re
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Protocol, Sequence, Set, Tuple, Union
+from functools import lru_cache
 
+from shipway_agent import json_text as json
+from shipway_agent.blake import blake2b
 from shipway_agent.errors import AgentError
+from shipway_agent.typed import TYPE_CHECKING, Any, Dict, Iterable, List, NamedTuple, Optional, Protocol, Sequence, Set, Tuple, Union
+
+if TYPE_CHECKING:
+    import re
 
 FILE, EXECUTABLE, LINK, SHARED, OUTPUT = "file", "executable", "link", "shared", "output"
 KINDS = (FILE, EXECUTABLE, LINK, SHARED, OUTPUT)
@@ -19,9 +22,10 @@ MOST_NAME_BYTES = 255
 TOLD = 20
 """Faults of one manifest that are named; the rest is counted."""
 
-DIGEST = re.compile("[0-9a-f]{64}")
+DIGEST_LETTERS = 64
+HEX = "0123456789abcdef"
 
-PLAIN = re.compile("(?!\\.\\.?(?:/|$))[^/\0]{1,255}(?:/(?!\\.\\.?(?:/|$))[^/\0]{1,255})*", re.DOTALL)
+PLAIN = "(?!\\.\\.?(?:/|$))[^/\0]{1,255}(?:/(?!\\.\\.?(?:/|$))[^/\0]{1,255})*"
 """A path as `_check_path` lets it through, as text of one character a byte."""
 
 
@@ -87,6 +91,7 @@ def _well_formed(data: bytes) -> Optional[Tuple[Entry, ...]]:
     """Directories that are known to have nothing else in their place."""
     taken: Set[str] = set()
     last = ""
+    plain = _plain().fullmatch
     try:
         rows = json.loads(b"[" + b",".join(lines) + b"]")
         if len(rows) != len(lines):
@@ -94,12 +99,12 @@ def _well_formed(data: bytes) -> Optional[Tuple[Entry, ...]]:
         for line, row in zip(lines, rows):
             kind, path, digest_text, size, target = row
             above = path.rpartition("/")[0]
-            if path <= last or len(path) > MOST_PATH_BYTES or not PLAIN.fullmatch(path) or _canonical_line(row) != line:
+            if path <= last or len(path) > MOST_PATH_BYTES or not plain(path) or _canonical_line(row) != line:
                 return None
             if above not in others and not _is_directory(above, taken, others):
                 return None
             if kind in (FILE, EXECUTABLE):
-                if not DIGEST.fullmatch(digest_text) or target or type(size) is not int or size < 0:
+                if not is_digest(digest_text) or target or type(size) is not int or size < 0:
                     return None
                 entries.append(Entry(kind, path.encode("latin-1"), digest_text, size))
             else:
@@ -109,6 +114,13 @@ def _well_formed(data: bytes) -> Optional[Tuple[Entry, ...]]:
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
     return tuple(entries)
+
+
+@lru_cache(maxsize=1)
+def _plain() -> re.Pattern[str]:
+    import re  # a look reads no manifest
+
+    return re.compile(PLAIN, re.DOTALL)
 
 
 def _is_directory(path: str, taken: Set[str], others: Set[str]) -> bool:
@@ -124,10 +136,7 @@ def _is_directory(path: str, taken: Set[str], others: Set[str]) -> bool:
 
 
 def _canonical_line(row: Sequence[Any]) -> bytes:
-    return _ENCODE(row).encode("ascii")
-
-
-_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+    return json.compact(row).encode("ascii")
 
 
 def _told(data: bytes) -> Tuple[Entry, ...]:
@@ -188,12 +197,17 @@ def refusal(code: str, what: str, faults: Sequence[str]) -> AgentError:
 
 def digest(data: bytes) -> str:
     """The name of some content: 64 hex digits of BLAKE2b."""
-    return hashlib.blake2b(data, digest_size=32).hexdigest()
+    return blake2b(data, digest_size=32).hexdigest()
+
+
+def is_digest(text: str) -> bool:
+    """Whether a text is a digest: 64 hex digits in lower case."""
+    return len(text) == DIGEST_LETTERS and not text.strip(HEX)
 
 
 def digest_of(value: Any) -> str:
     """The value itself when it is a digest. Raises AgentError `digest`: a digest is part of a path."""
-    if not isinstance(value, str) or not DIGEST.fullmatch(value):
+    if not isinstance(value, str) or not is_digest(value):
         raise AgentError("digest", f"{value!r} is not a digest of 64 hex digits")
     return value
 
@@ -217,7 +231,7 @@ def _entry(row: Any) -> Entry:
     if type(size) is not int or size < 0:
         raise ValueError(f"{name!r} has size {size!r}")
     if kind in (FILE, EXECUTABLE):
-        if not DIGEST.fullmatch(digest_text):
+        if not is_digest(digest_text):
             raise ValueError(f"{name!r} has digest {digest_text!r}")
         if target:
             raise ValueError(f"{name!r} is a file with a target")

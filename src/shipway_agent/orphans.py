@@ -6,13 +6,13 @@ The marker names the agent that began the task and when the task must have ended
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List, Optional
 
 from shipway_agent import clock
 from shipway_agent.errors import AgentError
 from shipway_agent.group import Instance, alive, kill_whole, marks
 from shipway_agent.record import dataclass
 from shipway_agent.root import Root
+from shipway_agent.typed import Any, Dict, List, Optional
 
 KILL_SECONDS = 5.0
 

@@ -6,7 +6,8 @@ import os
 import threading
 import time
 from collections import deque
-from typing import Callable, Deque, List, Tuple
+
+from shipway_agent.typed import Callable, Deque, List, Tuple
 
 OFFERED_BYTES = 4 << 20
 """Bytes of frames that may be left out and are not, while the reader is slow."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Callable, List
-
 from shipway_agent.text import last_lines, line_of
+from shipway_agent.typed import Callable, List
 
 SHOWN_BYTES = 1 << 20
 """Of each task this much is streamed and logged line by line; of the rest only the end is kept."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Dict, FrozenSet, Iterable, Optional, Set
 
 from shipway_agent.listeners import listeners
 from shipway_agent.record import dataclass
+from shipway_agent.typed import Dict, FrozenSet, Iterable, Optional, Set
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional
-
 from shipway_agent.errors import AgentError
 from shipway_agent.primitives import generations
 from shipway_agent.root import Root
+from shipway_agent.typed import Any, Mapping, Optional
 
 MOST_BYTES = 256 * 1024
 """Caddy reads it for each answer, and no more than 1 MiB."""

@@ -7,12 +7,12 @@ many that follow.
 
 from __future__ import annotations
 
-import hashlib
 import struct
 import zlib
-from typing import Iterator, List, NamedTuple, Tuple, Union
 
+from shipway_agent.blake import blake2b
 from shipway_agent.errors import AgentError
+from shipway_agent.typed import Iterator, List, NamedTuple, Tuple, Union
 
 MOST_BYTES = 1 << 20
 """Bytes of a whole parcel."""
@@ -60,7 +60,7 @@ class Piece(NamedTuple):
 
 def name_of(data: bytes) -> str:
     """The name of a parcel: the digest of its bytes."""
-    return hashlib.blake2b(data, digest_size=32).hexdigest()
+    return blake2b(data, digest_size=32).hexdigest()
 
 
 def pieces(data: bytes) -> Iterator[Piece]:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import socket
 import time
-from typing import Any, Mapping, Optional
 
 from shipway_agent.address import path_of, port_of
 from shipway_agent.http_exchange import Closed, NotHttp, exchange
 from shipway_agent.record import dataclass, field
 from shipway_agent.text import clean
+from shipway_agent.typed import Any, Mapping, Optional
 
 BODY_BYTES = 1 << 20
 SEEN_CHARACTERS = 400

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional
-
 from shipway_agent.decide import Attempt, Lease, Member, live
 from shipway_agent.journal import Journal
 from shipway_agent.states import BACK, INTENT
+from shipway_agent.typed import Any, Dict, List, Mapping, Optional
 
 STEPS = 1000
 """More step events than any deployment has on one host."""

@@ -6,12 +6,12 @@ packed: what was said before on the same channel in the same direction need not 
 
 from __future__ import annotations
 
-import json
 import struct
 import zlib
-from typing import Any, BinaryIO, Dict, Mapping, NamedTuple, NoReturn, Optional
 
+from shipway_agent import json_text as json
 from shipway_agent.spoken import SPOKEN
+from shipway_agent.typed import Any, BinaryIO, Dict, Mapping, NamedTuple, NoReturn, Optional
 
 REQUEST, EVENT, ANSWER, REFUSAL, BODY = 1, 2, 3, 4, 5
 OF_JSON = (REQUEST, EVENT, ANSWER, REFUSAL)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Callable, Dict, Mapping, Optional
 
 from shipway_agent.probes import healthy
 from shipway_agent.record import dataclass, field
+from shipway_agent.typed import Any, Callable, Dict, Mapping, Optional
 
 STARTING_SECONDS = 0.1
 """Between two questions to a copy that was not healthy the last time; shorter at first, for a switch waits for the answer."""

@@ -6,10 +6,9 @@ it answers; everything slow (a drain of 20 minutes, a back-off) is time that pas
 
 from __future__ import annotations
 
-from typing import AbstractSet, Callable, Dict, Iterable, Mapping, Optional, Tuple
-
 from shipway_agent.journal import ProcessRow
 from shipway_agent.record import dataclass, replace
+from shipway_agent.typed import AbstractSet, Callable, Dict, Iterable, Mapping, Optional, Tuple
 
 Key = Tuple[int, str, int]
 """Generation, process, instance."""

@@ -7,7 +7,7 @@ the first. For a type checker, and for the functions of `dataclasses` (its `repl
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from shipway_agent.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dataclasses import asdict, astuple, dataclass, field, replace

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
-import socket
 import stat
 import time
 from contextlib import contextmanager
-from typing import Iterator
 
+from shipway_agent.blake import blake2b
 from shipway_agent.errors import AgentError, Foreign, naming
 from shipway_agent.folder import Folder
+from shipway_agent.typed import TYPE_CHECKING, Iterator
+
+if TYPE_CHECKING:
+    import socket
 
 LONGEST_ROOT = 480
 """Bytes of a root's path: SQLite refuses names over 512 bytes."""
@@ -49,7 +51,7 @@ class Root(Folder):
         if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             with naming(path):
                 os.fchmod(self.fd, stat.S_IMODE(found.st_mode) & ~(stat.S_IWGRP | stat.S_IWOTH))
-        self.digest = hashlib.blake2b(os.fsencode(path), digest_size=32).hexdigest()[:16]
+        self.digest = blake2b(os.fsencode(path), digest_size=32).hexdigest()[:16]
 
     def __enter__(self) -> Root:
         return self
@@ -128,6 +130,8 @@ class Root(Folder):
 
     def bind(self, name: str) -> socket.socket:
         """A datagram socket at `run/<name>`, not blocking. Whoever calls holds the supervisor's lock: an old socket there is replaced."""
+        import socket  # 3 ms, and few sessions dial or listen
+
         with self.at("run", create=True, mode=0o700) as run:
             run.unlink(name)
             bound = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
@@ -141,6 +145,8 @@ class Root(Folder):
 
     def send(self, name: str, data: bytes) -> bool:
         """Send a datagram to `run/<name>`. Never waits: False where nobody listens or the listener's queue is full."""
+        import socket
+
         kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
         with self.at("run", create=True, mode=0o700) as run, socket.socket(socket.AF_UNIX, kind) as sender:
             try:

@@ -5,13 +5,13 @@ What ends well is a row and no event: a year of a job that runs each minute woul
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from typing import Any, Dict, List, Optional, Tuple
 
+from shipway_agent import json_text as json
 from shipway_agent.journal import Journal
 from shipway_agent.record import astuple, replace
 from shipway_agent.timetable import RUNNING, JobRow, Run
+from shipway_agent.typed import Any, Dict, List, Optional, Tuple
 
 KEPT_RUNS = 50
 """Of each job. Those that run are always kept."""

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
-from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 from shipway_agent.record import dataclass
+from shipway_agent.typed import Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 MINUTE_SECONDS = 60
 UTC = "UTC"

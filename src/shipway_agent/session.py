@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import sys
 import threading
-from types import FrameType
-from typing import Any, BinaryIO, Dict, Mapping, Optional, Tuple
 
 from shipway_agent.body import Body
 from shipway_agent.call import Call, Place
@@ -32,6 +29,8 @@ from shipway_agent.protocol import (
     read_frame,
 )
 from shipway_agent.record import dataclass, field
+from shipway_agent.signals import hear_hang_up
+from shipway_agent.typed import Any, BinaryIO, Dict, Mapping, Tuple
 
 MOST_CALLS = 256
 """Calls under way at once on one channel, each with a thread; more are refused."""
@@ -48,7 +47,7 @@ def serve(place: Place) -> int:
 
     From here on nothing else in this process or its children can write to the channel or read from it.
     """
-    _ignore_hang_up()
+    hear_hang_up()
     source, sink = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
@@ -176,13 +175,3 @@ class Session:
             self.outbox.offer(frame)
         else:
             self.outbox.send(frame, soon=event.get("event") == "step")
-
-
-def _ignore_hang_up() -> None:
-    """A lost link ends the session by the end of stdin, never in the middle of a step. A handler, unlike SIG_IGN, is not inherited."""
-
-    def nothing(number: int, frame: Optional[FrameType]) -> None:
-        pass
-
-    signal.signal(signal.SIGHUP, nothing)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from typing import AbstractSet, Optional
-
+from shipway_agent import json_text as json
 from shipway_agent.decide import KEPT_ATTEMPTS
 from shipway_agent.journal import CUT, Journal
 from shipway_agent.states import DECISIONS, DISCARDED
+from shipway_agent.typed import AbstractSet, Optional
 
 KEPT_DEPLOYMENTS = 200
 """Deployments whose events a host keeps: more than KEPT_ATTEMPTS, for what the record remembers is asked for in the events."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import AbstractSet, Any, List, Mapping, NoReturn, Optional, Sequence, Tuple, Union
 
 from shipway_agent.address import LOOPBACK, of_port, of_socket
 from shipway_agent.errors import AgentError
@@ -16,6 +15,7 @@ from shipway_agent.group import MARKER
 from shipway_agent.record import dataclass
 from shipway_agent.signals import set_all_back
 from shipway_agent.surroundings import PATH, defaults, identity
+from shipway_agent.typed import AbstractSet, Any, List, Mapping, NoReturn, Optional, Sequence, Tuple, Union
 
 LOWEST_PORT = 20000
 LONGEST_SOCKET = 107

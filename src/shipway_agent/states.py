@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, FrozenSet, Tuple
+from shipway_agent.typed import Dict, FrozenSet, Tuple
 
 # Stages of one deployment on one host.
 LEASED = "leased"  # a driver holds the lease; nothing is prepared

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from shipway_agent import clock
 from shipway_agent.call import Call
@@ -13,6 +12,7 @@ from shipway_agent.faults import unforeseen
 from shipway_agent.journal import Step
 from shipway_agent.primitives import WHERE, Context, primitive
 from shipway_agent.record import dataclass
+from shipway_agent.typed import Any, Dict, List, Mapping, Optional, Tuple
 
 LOOK_AGAIN_SECONDS = 0.1
 WORDS = 200

@@ -5,18 +5,17 @@ This is the side of whoever is not the daemon, so it imports nothing of what onl
 
 from __future__ import annotations
 
-import json
 import os
-import socket
 import time
-from typing import Any, Dict, List, Mapping, Optional
 
+from shipway_agent import json_text as json
 from shipway_agent import logs
 from shipway_agent.apply import SOCKET, poke
 from shipway_agent.errors import AgentError
 from shipway_agent.itself import argv_of, own_file, own_hash
 from shipway_agent.root import Root
 from shipway_agent.surroundings import PATH, account
+from shipway_agent.typed import Any, Dict, List, Mapping, Optional
 
 START_SECONDS = 3.0
 """Until another start is tried."""
@@ -34,8 +33,6 @@ PASSED_ON = ("SHIPWAY_BOOT_ID", STARTED_BY_SYSTEMD)
 """What another agent in our place, and the proxy's daemon, must know as well."""
 
 LOG = "supervisor.log"
-AGENT = "supervisor_agent"
-"""Row of the journal's meta: the hash of the agent that supervises."""
 
 
 def ensure(root: Root, agent_path: Optional[str] = None, proxy_path: Optional[str] = None) -> Dict[str, Any]:
@@ -66,6 +63,8 @@ def ensure(root: Root, agent_path: Optional[str] = None, proxy_path: Optional[st
 
 def ask(root: Root, message: Mapping[str, Any], timeout_seconds: float = ANSWER_SECONDS) -> Optional[Dict[str, Any]]:
     """Send the daemon a message and wait for its answer, which comes after a whole turn; None where no daemon runs or answers."""
+    import socket  # 3 ms; few sessions have something to ask
+
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asker:
         asker.bind("")  # the kernel gives it a name of its own, to which the daemon answers
         asker.settimeout(timeout_seconds)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from shipway_agent import logs
 from shipway_agent.apply import pointed
 from shipway_agent.call import Call
 from shipway_agent.folder import Folder
 from shipway_agent.follow import STIR_SECONDS
+from shipway_agent.typed import Any, Dict, List, Mapping, Optional, Sequence
 
 LOOK_SECONDS = 0.1
 """Between two looks at the sizes of the logs: a stat for each."""

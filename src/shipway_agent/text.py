@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, List
+from functools import lru_cache
+
+from shipway_agent.typed import TYPE_CHECKING, Any, List, Tuple
+
+if TYPE_CHECKING:
+    import re
 
 MAX_LINE = 4096
 """Characters of one line that are kept."""
@@ -12,21 +16,22 @@ MOST_BYTES = 16 * MAX_LINE
 """Bytes of one line that are looked at: colours and characters of four bytes leave room for MAX_LINE of text."""
 
 # Whatever stops the body of a string ends it, so that nothing is read twice: rubbish of 16 MB must cost no more than its length.
-_SEQUENCE = re.compile(
+_SEQUENCE = (
     "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
     "|(?:\x1b[\\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\\\|\x9c|(?=\x1b)|$)"  # OSC and other strings, also when cut off
     "|\x1b[ -/]*[0-~]?"  # any other escape
 )
 # Controls, the marks that reorder text, and line separators other than the newline.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
-_LONE = re.compile("[\ud800-\udfff]")
+_CONTROL = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
+_LONE = "[\ud800-\udfff]"
 
 
 def clean(text: str) -> str:
     """Text without escape sequences, control characters and lone surrogates; tabs and newlines stay."""
     if text.isascii() and text.isprintable():
         return text
-    return _LONE.sub(_lone, _CONTROL.sub("", _SEQUENCE.sub("", text)))
+    sequence, control, lone = _patterns()
+    return lone.sub(_lone, control.sub("", sequence.sub("", text)))
 
 
 def line_of(raw: bytes) -> str:
@@ -58,6 +63,13 @@ def clean_json(value: Any) -> Any:
     if isinstance(value, dict):
         return {clean(key): clean_json(item) for key, item in value.items()}
     return value
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> Tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
+    import re  # 5 ms; most of what a session says is plain
+
+    return re.compile(_SEQUENCE), re.compile(_CONTROL), re.compile(_LONE)
 
 
 def _lone(match: re.Match[str]) -> str:

@@ -6,10 +6,9 @@ went back. `docs/decisions/0024-jobs.md` has the reasons.
 
 from __future__ import annotations
 
-from typing import Optional, Tuple
-
 from shipway_agent.record import dataclass, replace
 from shipway_agent.schedule import Schedule, due
+from shipway_agent.typed import Optional, Tuple
 
 LATE_SECONDS = 300.0
 """A time that passed no longer ago is kept, although nobody was there: a restart of the supervisor or of the machine costs no run."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 import time
-from typing import List, Optional, Sequence
 
 from shipway_agent.errors import AgentError
 from shipway_agent.folder import NEW
 from shipway_agent.surroundings import PATH, account
+from shipway_agent.typed import List, Optional, Sequence
 
 BOOTED = "/run/systemd/system"
 LINGER = "/var/lib/systemd/linger"

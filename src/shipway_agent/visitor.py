@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any, Dict, Mapping, Optional, Tuple
 
 from shipway_agent import probes
 from shipway_agent.caddy.ports import reachable
 from shipway_agent.root import Root
+from shipway_agent.typed import Any, Dict, Mapping, Optional, Tuple
 
 EVERY_SECONDS = 0.05
 PATIENCE_SECONDS = 1.0

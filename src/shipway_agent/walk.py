@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import stat
 from operator import attrgetter
-from typing import Iterator, List, Tuple
 
 from shipway_agent.errors import naming
 from shipway_agent.folder import Folder
+from shipway_agent.typed import Iterator, List, Tuple
 
 Found = Tuple[bytes, Folder, bytes, os.stat_result]
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, FrozenSet, Iterable, Mapping, NamedTuple, Optional, Tuple, Union
-
 from shipway_agent.decide import Attempt, Member
 from shipway_agent.record import dataclass
 from shipway_agent.states import ARMED, BACK, INTENT, READY, STARTING, SWITCHED, TENTATIVE
+from shipway_agent.typed import Any, FrozenSet, Iterable, Mapping, NamedTuple, Optional, Tuple, Union
 
 Document = Mapping[str, Any]
 

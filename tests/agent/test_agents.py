@@ -28,7 +28,7 @@ def agent(root: Root, letter: str, at: float | None = None) -> Path:
     """The file of an agent, its compiled form beside it."""
     folder = Path(root.path, "agent")
     folder.mkdir(exist_ok=True)
-    (folder / f"{letter * 64}.cpython-311.zip").write_bytes(b"")
+    (folder / f"{letter * 64}.cpython-311.modules").write_bytes(b"")
     path = folder / f"{letter * 64}.pyz"
     path.write_text("import sys; print('up', flush=True); sys.stdin.read()")
     if at is not None:
@@ -43,7 +43,7 @@ def test_what_nobody_needs_goes_with_its_compiled_form(root: Root) -> None:
     root.link(CURRENT, f"{'a' * 64}.pyz")
     (Path(root.path) / "agent/notes.txt").write_text("somebody's own")
     removed = agents.prune(root)
-    assert removed == [f"agent/{letter * 64}.{end}" for letter in "bcd" for end in ("cpython-311.zip", "pyz")]
+    assert removed == [f"agent/{letter * 64}.{end}" for letter in "bcd" for end in ("cpython-311.modules", "pyz")]
     assert (Path(root.path) / "agent/notes.txt").exists()
     assert agents.prune(root) == []
 
@@ -60,6 +60,18 @@ def test_one_that_runs_stays_wherever_it_works(root: Root) -> None:
     agent(root, "b", OLD + 1)
     agent(root, "c", OLD + 2)
     with subprocess.Popen([sys.executable, "-I", path, "supervise"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None and running.stdout.readline() == b"up\n"
+        assert {name.split("/")[1][0] for name in agents.prune(root)} == {"b"}
+        running.communicate()
+    assert {name.split("/")[1][0] for name in agents.prune(root)} == {"a"}
+
+
+def test_one_that_runs_in_the_process_of_a_login_stays(root: Root) -> None:
+    path = agent(root, "a", OLD)
+    agent(root, "b", OLD + 1)
+    agent(root, "c", OLD + 2)
+    program = f"import sys; file = open({str(path)!r}); print('up', flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-I", "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
         assert running.stdout is not None and running.stdout.readline() == b"up\n"
         assert {name.split("/")[1][0] for name in agents.prune(root)} == {"b"}
         running.communicate()

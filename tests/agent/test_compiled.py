@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import subprocess
 import sys
 import zipfile
@@ -29,53 +28,99 @@ def version(agent: Path) -> str:
     return said.stdout.split()[0]
 
 
-def imported_from(agent: Path) -> str:
-    """Where the agent's own start finds a module."""
+def found_by(agent: Path) -> str:
+    """Who finds a module for the agent's own start: Modules, or zipimporter."""
     program = (
         "import sys; agent = sys.argv[1]; sys.path.insert(0, agent)\n"
         "from shipway_agent import compiled; compiled.use(agent)\n"
         "import shipway_agent.journal, shipway_agent.itself\n"
-        "print(shipway_agent.journal.__file__, shipway_agent.itself.own_file(), shipway_agent.itself.own_hash())"
+        "print(type(shipway_agent.journal.__loader__).__name__, shipway_agent.itself.own_file(), shipway_agent.itself.own_hash())"
     )
     said = subprocess.run([sys.executable, "-I", "-S", "-c", program, str(agent)], capture_output=True, text=True, timeout=30, check=True)
-    module, own_file, own_hash = said.stdout.split()
+    who, own_file, own_hash = said.stdout.split()
     assert own_file == str(agent)
     assert own_hash == bundle().hash
-    return module
+    return who
 
 
-def test_it_is_used_where_it_was_kept_and_the_agent_stays_the_same_agent(agent: Path) -> None:
-    assert imported_from(agent) == f"{agent}/shipway_agent/journal.py"
+def test_they_are_used_where_they_were_kept_and_the_agent_stays_the_same_agent(agent: Path) -> None:
+    assert found_by(agent) == "zipimporter"
     assert compiled.keep(str(agent))
-    kept = compiled.place(str(agent))
-    assert Path(kept).stat().st_mode & 0o777 == 0o600
-    assert imported_from(agent) == f"{kept}/shipway_agent/journal.pyc"
+    assert Path(compiled.place(str(agent))).stat().st_mode & 0o777 == 0o600
+    assert found_by(agent) == "Modules"
     assert version(agent) == bundle().hash
 
 
-@pytest.mark.parametrize("harm", [lambda data: data[:-1], lambda data: data[:5000] + b"?" + data[5001:], lambda data: b""])
-def test_a_damaged_one_is_not_used(agent: Path, harm: Callable[[bytes], bytes]) -> None:
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda data: b"",
+        lambda data: data[:2000] + b"?" + data[2001:],
+        lambda data: bytes([data[0] ^ 1]) + data[1:],
+    ],
+    ids=["empty", "another index", "of another Python"],
+)
+def test_a_damaged_file_is_not_used(agent: Path, harm: Callable[[bytes], bytes]) -> None:
     compiled.keep(str(agent))
     kept = Path(compiled.place(str(agent)))
     kept.write_bytes(harm(kept.read_bytes()))
-    assert imported_from(agent) == f"{agent}/shipway_agent/journal.py"
+    assert found_by(agent) == "zipimporter"
     assert version(agent) == bundle().hash
-    assert imported_from(agent) == f"{kept}/shipway_agent/journal.pyc", "the start made it anew"
+    assert found_by(agent) == "Modules", "the start made it anew"
 
 
-def test_the_first_start_makes_it(agent: Path) -> None:
+def test_a_damaged_module_is_read_from_the_agents_file_and_the_next_start_makes_all_anew(agent: Path) -> None:
+    compiled.keep(str(agent))
+    kept = Path(compiled.place(str(agent)))
+    data = bytearray(kept.read_bytes())
+    data[-1] ^= 1  # behind the index, in the code of some module
+    kept.write_bytes(data)
+    program = (
+        "import sys, importlib; agent = sys.argv[1]; sys.path.insert(0, agent)\n"
+        "from shipway_agent import compiled; assert compiled.use(agent)\n"
+        "import zipfile\n"
+        "names = [name[:-3].replace('/', '.') for name in zipfile.ZipFile(agent).namelist() if name.startswith('shipway_agent/')]\n"
+        "skip = ('.__init__', '.__main__', '.enter', '.arrive')\n"
+        "made = [importlib.import_module(name) for name in names if not name.endswith(skip)]\n"
+        "print(*sorted({type(module.__loader__).__name__ for module in made}))"
+    )
+    said = subprocess.run([sys.executable, "-I", "-S", "-c", program, str(agent)], capture_output=True, text=True, timeout=60, check=True)
+    assert said.stdout.split() == ["Modules", "zipimporter"]
+    assert not kept.exists()
+    assert version(agent) == bundle().hash
+    assert found_by(agent) == "Modules"
+
+
+def test_what_others_may_write_is_not_used(agent: Path) -> None:
+    compiled.keep(str(agent))
+    kept = Path(compiled.place(str(agent)))
+    kept.chmod(0o620)
+    assert not compiled.use(str(agent))
+    kept.chmod(0o600)
+    kept.rename(agent.parent / "elsewhere")
+    kept.symlink_to("elsewhere")
+    assert not compiled.use(str(agent))
+
+
+def test_the_first_start_makes_them(agent: Path) -> None:
     assert version(agent) == bundle().hash
     assert sorted(file.name for file in agent.parent.iterdir()) == sorted([agent.name, Path(compiled.place(str(agent))).name])
 
 
-def test_where_it_cannot_be_kept_nothing_is_lost(agent: Path) -> None:
+def test_where_they_cannot_be_kept_nothing_is_lost(agent: Path) -> None:
     assert not compiled.keep(str(agent.parent / "missing.pyz"))
     Path(compiled.place(str(agent))).mkdir()
     assert version(agent) == bundle().hash
     assert len(list(agent.parent.iterdir())) == 2, "nothing half made is left"
 
 
-def test_it_holds_every_module(agent: Path) -> None:
-    kept = zipfile.ZipFile(io.BytesIO(compiled.compile_all(str(agent)))).namelist()
-    sent = [name for name in zipfile.ZipFile(agent).namelist() if name.startswith("shipway_agent/")]
-    assert kept == [f"{name}c" for name in sent]
+def test_every_module_is_there(agent: Path) -> None:
+    compiled.keep(str(agent))
+    names = sorted(name for name in zipfile.ZipFile(agent).namelist() if name.startswith("shipway_agent/"))
+    program = (
+        "import sys; agent = sys.argv[1]; sys.path.insert(0, agent)\n"
+        "from shipway_agent import compiled; assert compiled.use(agent)\n"
+        "print(*sorted(sys.meta_path[0]._index))"
+    )
+    said = subprocess.run([sys.executable, "-I", "-S", "-c", program, str(agent)], capture_output=True, text=True, timeout=30, check=True)
+    assert sorted(said.stdout.split()) == sorted(name[:-3].replace("/", ".").removesuffix(".__init__") for name in names)

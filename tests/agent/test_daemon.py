@@ -18,7 +18,7 @@ import pytest
 from shipway_agent import clock, daemon, group, logs, probes, supervisor
 from shipway_agent.apply import poke
 from shipway_agent.errors import AgentError
-from shipway_agent.journal import ProcessRow
+from shipway_agent.journal import AGENT, ProcessRow
 from shipway_agent.primitives import generations
 from shipway_agent.root import Root
 from tests.agent.lodge import Lodge, lodge, process, wait
@@ -431,7 +431,7 @@ def test_another_agent_takes_over_in_the_same_process_and_keeps_its_children(hom
     newer.write_bytes(bundle.data)
     answer = daemon.ensure(home.root, str(newer))
     assert answer == {"agent": bundle.hash, "pid": pid}
-    assert home.journal.meta(supervisor.AGENT) == bundle.hash
+    assert home.journal.meta(AGENT) == bundle.hash
     assert [(row.pid, row.token) for row in home.rows(1)] == [(before.pid, before.token)]
     assert before.pid is not None
     os.kill(before.pid, signal.SIGTERM)

@@ -86,27 +86,47 @@ def test_the_functions_of_dataclasses_take_them() -> None:
 
 
 def test_a_session_reads_few_modules_before_it_answers(tmp_path: Any) -> None:
-    agent = tmp_path / f"{bundle().hash}.pyz"
-    agent.write_bytes(bundle().data)
-    program = (
-        "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "import shipway_agent.__main__, shipway_agent.session, shipway_agent.steps, shipway_agent.probes\n"
-        "from shipway_agent.primitives import facts, member\n"
-        "print(*sorted(sys.modules))"
-    )
-    said = subprocess.run([sys.executable, "-I", "-S", "-c", program, str(agent)], capture_output=True, text=True, timeout=30, check=True)
-    read = set(said.stdout.split())
-    costly: dict[str, str] = {
-        "dataclasses": "inspect, ast and dis",
-        "http.client": "email and ssl",
-        "subprocess": "locale",
-        "concurrent.futures": "logging",
-        "urllib.parse": "ipaddress",
-        "ctypes": "a library",
-        "secrets": "random",
-        "platform": "regular expressions",
-        "html": "a table of 2,231 entities",
-        "zipfile": "all compressors",
-        "shipway_agent.daemon": "everything that only a supervisor does",
+    """What status asks; a deployment's first lists of steps bring a little more."""
+    read = modules_of(tmp_path, "import shipway_agent.session; from shipway_agent.primitives import facts")
+    costly = {
+        **COSTLY,
+        "typing": "a hundred classes, and regular expressions",
+        "re": "enum, and the patterns of each module",
+        "json": "regular expressions",
+        "signal": "enumerations of all its names",
+        "socket": "enumerations of all its names",
+        "datetime": "2 ms, and no table of ours holds dates",
+        "base64": "regular expressions",
     }
     assert {name: why for name, why in costly.items() if name in read} == {}
+
+
+def test_nor_does_one_that_takes_steps(tmp_path: Any) -> None:
+    program = "import shipway_agent.session, shipway_agent.steps, shipway_agent.probes; from shipway_agent.primitives import facts, member"
+    read = modules_of(tmp_path, program)
+    assert {name: why for name, why in COSTLY.items() if name in read} == {}
+
+
+COSTLY = {
+    "dataclasses": "inspect, ast and dis",
+    "hashlib": "OpenSSL",
+    "http.client": "email and ssl",
+    "subprocess": "locale",
+    "concurrent.futures": "logging",
+    "urllib.parse": "ipaddress",
+    "ctypes": "a library",
+    "secrets": "random",
+    "platform": "regular expressions",
+    "html": "a table of 2,231 entities",
+    "zipfile": "all compressors",
+    "shipway_agent.daemon": "everything that only a supervisor does",
+}
+
+
+def modules_of(tmp_path: Any, program: str) -> set[str]:
+    """What is loaded once the agent's file has run a program."""
+    agent = tmp_path / f"{bundle().hash}.pyz"
+    agent.write_bytes(bundle().data)
+    program = f"import sys; sys.path.insert(0, sys.argv[1])\nimport shipway_agent.__main__\n{program}\nprint(*sorted(sys.modules))"
+    said = subprocess.run([sys.executable, "-I", "-S", "-c", program, str(agent)], capture_output=True, text=True, timeout=30, check=True)
+    return set(said.stdout.split())

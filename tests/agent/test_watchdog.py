@@ -13,7 +13,7 @@ import pytest
 from shipway_agent import clock, peers
 from shipway_agent.apply import pointed
 from shipway_agent.decide import UNNAMED, Attempt, Member
-from shipway_agent.journal import Journal
+from shipway_agent.journal import CANNOT_ASK, PEER_PORT, Journal
 from shipway_agent.peers import Heard
 from shipway_agent.primitives import peers as primitive
 from shipway_agent.root import Root
@@ -37,7 +37,7 @@ def pair(tmp_path: Path) -> Iterator[tuple[Lodge, Lodge]]:
 
 
 def port_of(lead: Lodge) -> int:
-    return int(wait(lambda: lead.journal.meta(peers.PORT), what="the lead listens"))
+    return int(wait(lambda: lead.journal.meta(PEER_PORT), what="the lead listens"))
 
 
 def switch(pair: tuple[Lodge, Lodge], *, seconds: float, confirm_seconds: float) -> None:
@@ -88,7 +88,7 @@ def test_a_single_host_needs_nobody(tmp_path: Path) -> None:
         host.switch(2, confirm_seconds=0.5)
         host.decide("renew", 2, seconds=0.2)
         wait(lambda: stage(host) == "reverted" and serves(host, 1))
-        assert host.journal.meta(peers.PORT) is None
+        assert host.journal.meta(PEER_PORT) is None
 
 
 @pytest.mark.slow
@@ -122,9 +122,9 @@ def test_the_lead_listens_until_the_other_serves_what_was_decided(pair: tuple[Lo
     switch(pair, seconds=60.0, confirm_seconds=60.0)
     a.decide("commit", 2)
     a.decide("finish", 2)
-    assert a.journal.meta(peers.PORT) is not None
+    assert a.journal.meta(PEER_PORT) is not None
     b.decide("tell", 2, decision="committed")
-    wait(lambda: a.journal.meta(peers.PORT) is None, what="the lead stopped listening")
+    wait(lambda: a.journal.meta(PEER_PORT) is None, what="the lead stopped listening")
     assert peers.acknowledgements(a.journal, "d-2") == {"b"}
 
 
@@ -144,7 +144,7 @@ def test_a_member_that_cannot_reach_the_lead_goes_back_alone_and_forward_again_w
     assert port_of(a) == port  # reopened where the members look for it
     wait(lambda: stage(b) == "committed")
     wait(lambda: serves(b, 2))
-    wait(lambda: a.journal.meta(peers.PORT) is None)
+    wait(lambda: a.journal.meta(PEER_PORT) is None)
 
 
 @pytest.mark.slow
@@ -217,7 +217,7 @@ def test_a_member_tries_its_lead_before_it_has_to(pair: tuple[Lodge, Lodge]) -> 
     found = primitive.reach(b.context(2), {})
     assert not found["reached"]
     assert found["why"].startswith(f"127.0.0.1:{port}: ")
-    assert b.journal.meta(peers.CANNOT_ASK) == found["why"], "and the next plan can name it"
+    assert b.journal.meta(CANNOT_ASK) == found["why"], "and the next plan can name it"
     assert stage(b) == "prepared"
 
 
@@ -229,9 +229,9 @@ def test_a_driver_may_say_who_acknowledged(pair: tuple[Lodge, Lodge]) -> None:
     b.kill_daemon()
     a.decide("commit", 2)
     b.decide("tell", 2, decision="committed")
-    assert a.journal.meta(peers.PORT) is not None
+    assert a.journal.meta(PEER_PORT) is not None
     primitive.acknowledged(a.context(2), {"members": ["b"]})
-    wait(lambda: a.journal.meta(peers.PORT) is None)
+    wait(lambda: a.journal.meta(PEER_PORT) is None)
 
 
 # -------------------------------------------------------- turn by turn

@@ -42,6 +42,7 @@ class Mole:
         self._behaviour = behaviour
         self._open = contextlib.ExitStack()
         self.bytes_sent = 0
+        self.took_login = True
         self.host = Host("", "")
 
     async def open(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> Channel:

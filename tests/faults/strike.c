@@ -41,7 +41,7 @@ __attribute__((constructor)) static void begin(int argc, char **argv) {
         if (!strcmp(argv[i], "supervise")) role = SUPERVISOR;
         if (!strcmp(argv[i], "serve")) role = SESSION;
     }
-    if (!strcmp(argv[3], "-c") && argc == 5) role = SESSION; /* the program that brings the agent, and then becomes it */
+    if (!strcmp(argv[argc - 2], "-c")) role = SESSION; /* the program that brings the agent, and then becomes it */
 }
 
 static struct strike *read_plan(void) {

@@ -28,7 +28,7 @@ for name in "123":
 """
 """As the agent does, each from a thread of its own: strace would count one call in each of them."""
 
-AGENT = ["python3", "-I", "-S", "-c"]
+AGENT = ["python3", "-I", "-S", "-X", "utf8", "-c"]
 """How the program comes that brings the agent."""
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.hosts import disk, network, systemd
 from tests.hosts.disk import Disk
 from tests.hosts.ground import Plot
+from tests.hosts.sessions import words_of
 
 USER = "deploy"
 UID = 20001
@@ -180,7 +181,7 @@ class Machine:
         for entry in Path("/proc").iterdir():
             try:
                 if entry.name.isdigit() and os.readlink(entry / "ns/pid") == space:
-                    found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+                    found[int(entry.name)] = b" ".join(words_of(int(entry.name))).decode(errors="replace").strip()
             except OSError:
                 continue  # it ended while we looked
         return found

@@ -41,6 +41,7 @@ class SimulatedChannel:
         self._session = Session(on_kill=self._killed)
         self._there.sessions.append(self._session)
         self._broken = False
+        self.took_login = True
         self._overdue_at: dict[int, float] = {}
         self._futures: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._arrives = 0.0

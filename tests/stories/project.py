@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.apps import Repository
+from tests.hosts.sessions import words_of
 
 ROOT = Path(__file__).parents[2]
 SHIPWAY = Path(sys.executable).with_name("shipway")
@@ -213,7 +214,7 @@ def processes_of(directory: Path) -> Iterator[int]:
         try:
             if int(entry.name) == os.getpid() or entry.joinpath("exe").readlink().name.startswith("pytest"):
                 continue
-            if place in entry.joinpath("cmdline").read_bytes() or os.fsencode(entry.joinpath("cwd").readlink()).startswith(place):
+            if place in b"\0".join(words_of(int(entry.name))) or os.fsencode(entry.joinpath("cwd").readlink()).startswith(place):
                 yield int(entry.name)
         except OSError:
             continue  # it has ended

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.apps import Repository
+from tests.hosts.sessions import words_of
 from tests.stories.project import Project, Said
 
 COMMAND = re.compile(r"shipway (?!host )[a-z]+(?: (?:--ref \S+?|--yes|@[a-z]+|v?[0-9][\w-]*|local|live))*(?=$|[\s;,.])")
@@ -145,7 +146,7 @@ class Ground:
         """The markers of everything that an agent started and that runs, and how many agents serve a driver."""
         pids = list(self.pids())
         markers = frozenset(marker for pid in pids if (marker := marker_of(pid)))
-        return markers, sum(b"\0serve\0--root\0" in _read(pid, "cmdline") for pid in pids)
+        return markers, sum(_serves(pid) for pid in pids)
 
     def _settled(self) -> frozenset[str]:
         """Wait until what served earlier has drained: one generation of each process."""
@@ -219,6 +220,14 @@ def marker_of(pid: int) -> str:
     """What an agent wrote into the environment of a process that it started; "" for others."""
     found = re.search(rb"(?:^|\0)SHIPWAY_INSTANCE=([^\0]*)", _read(pid, "environ"))
     return found[1].decode() if found else ""
+
+
+def _serves(pid: int) -> bool:
+    """Whether it is an agent that serves a driver."""
+    try:
+        return b"\0serve\0--root\0" in b"\0".join(words_of(pid))
+    except OSError:
+        return False  # it has ended
 
 
 def _read(pid: int, name: str) -> bytes:

@@ -6,6 +6,8 @@ import os
 import time
 from pathlib import Path
 
+from tests.hosts.sessions import words_of
+
 
 def serving(root: Path) -> int:
     """The pid of the one session that serves `root` (within 30 s)."""
@@ -45,7 +47,7 @@ def _pids() -> list[int]:
 
 def _is_session(pid: int, root: Path) -> bool:
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        words = words_of(pid)
     except OSError:
         return False
     return b"serve" in words and os.fsencode(root) in words

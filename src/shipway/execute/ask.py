@@ -20,15 +20,16 @@ it was read last, as the file system tells.
 """
 
 
-async def look(fleet: Fleet, *, verify: Verify = False, hosts: tuple[str, ...] | None = None) -> Outcomes[Facts]:
+async def look(fleet: Fleet, *, verify: Verify = False, brief: bool = False, hosts: tuple[str, ...] | None = None) -> Outcomes[Facts]:
     """The facts of every host at once."""
-    return await fleet.each(lambda name: look_at(fleet, name, verify=verify), hosts)
+    return await fleet.each(lambda name: look_at(fleet, name, verify=verify, brief=brief), hosts)
 
 
-async def look_at(fleet: Fleet, name: str, *, verify: Verify = False) -> Facts:
-    """The facts of one host. Raises HostError."""
+async def look_at(fleet: Fleet, name: str, *, verify: Verify = False, brief: bool = False) -> Facts:
+    """The facts of one host; `brief` ones leave out how it comes back after a reboot. Raises HostError."""
     bound = VERIFY_SECONDS if verify else LOOK_SECONDS
-    return await fleet.call(name, "look", {"verify": verify}, timeout_seconds=bound)
+    args = {"verify": verify, **({"brief": True} if brief else {})}
+    return await fleet.call(name, "look", args, timeout_seconds=bound)
 
 
 def next_number(facts: Mapping[str, Facts]) -> int:

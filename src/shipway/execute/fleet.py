@@ -242,6 +242,7 @@ class Fleet:
                         channel = await self._transport_for(host).open(
                             host, app=self._app, environment=self.environment, timeout_seconds=CONNECT_SECONDS
                         )
+                        self._wire[name].logins -= not channel.took_login
                 self._channels[name] = channel
             return channel
 

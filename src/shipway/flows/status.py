@@ -29,7 +29,7 @@ async def status(words: StatusWords, on_event: Callable[[Event], None]) -> Verdi
     name = intent.environment.name
     async with reach(intent, Tell(on_event, time.time)) as fleet:
         opened = await fleet.connect()
-        looked = await ask.look(fleet, verify=False if words.quick else "sealed", hosts=fleet.reached)
+        looked = await ask.look(fleet, verify=False if words.quick else "sealed", brief=True, hosts=fleet.reached)
     errors: dict[str, HostError] = {**opened.errors, **looked.errors}
     facts: dict[str, HostFacts | None] = {host.name: None for host in intent.environment.hosts}
     for host, answer in looked.answers.items():

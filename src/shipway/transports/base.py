@@ -21,6 +21,9 @@ class Channel(Protocol):
 
     host: Host
 
+    took_login: bool
+    """Whether it was a new login; not where an earlier command's connection was still open."""
+
     async def call(
         self,
         name: str,

@@ -28,12 +28,15 @@ from shipway_agent.protocol import START
 from shipway_agent.text import clean
 
 STAGE = (
-    'import os,zlib;n=int(b"".join(iter(lambda:os.read(0,1).strip(),b""))or 0);'
-    'n and exec(zlib.decompress(b"".join(os.read(0,1)for _ in range(n))))'
+    'import os,zlib;n=int(b"".join(iter(lambda:os.read(0,1).strip(),b""))or 0);d=b"";'
+    'exec("while len(d)<n:d+=os.read(0,n-len(d))or os._exit(0)");n and exec(zlib.decompress(d))'
 )
 """Reads the length of a program, a newline, and the program, deflated; runs it."""
 
-REMOTE_COMMAND = f"python3 -I -S -c '{STAGE}'"
+ISOLATED = ("-I", "-S", "-X", "utf8")
+"""Python's own words in front of it: nothing of the login's environment counts, and text is UTF-8 whatever its locale is."""
+
+REMOTE_COMMAND = f"python3 {' '.join(ISOLATED)} -c '{STAGE}'"
 """What crosses ssh, the same for every host and user: no quote, backslash or exclamation mark that any login shell could take apart."""
 
 
@@ -114,7 +117,7 @@ async def _enter(link: Link, host: Host, root: str, proxy: str, do: str) -> byte
     words = "\0".join((bundle().hash, root, proxy, host.name, do))
     if words.count("\0") != 4 or "\n" in words:
         raise Unreachable(host.name, "root", f"{root!r} is no path that can be used")
-    link.post(_packed("enter.py") + words.encode("utf-8", "surrogateescape") + b"\n")
+    link.post(_packed("enter.py", "become" if do == "look" else "") + words.encode("utf-8", "surrogateescape") + b"\n")
     await _skip_noise(link)
     word = await _line(link)
     if word not in (b"HAVE", b"LACK"):
@@ -153,8 +156,12 @@ def _shown(noise: bytes) -> str:
 
 
 @cache
-def _packed(name: str) -> bytes:
-    """A program of the agent as STAGE reads it: without lines that say nothing, for no traceback of it is shown to anybody."""
+def _packed(name: str, without: str = "") -> bytes:
+    """A program of the agent as STAGE reads it: without lines that say nothing, for no traceback of it is shown to anybody, and without
+    the function of that name, which it will not come to.
+    """
     text = code_only(files("shipway_agent").joinpath(name).read_text(encoding="utf-8"))
+    if without:
+        text = re.sub(rf"^def {without}\(.*?^(?=\S)", "", text, flags=re.MULTILINE | re.DOTALL)
     program = zlib.compress(re.sub(r"\n+", "\n", re.sub('^ *""$', "", text, flags=re.MULTILINE)).encode(), 9)
     return b"%d\n%s" % (len(program), program)

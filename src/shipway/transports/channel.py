@@ -48,6 +48,7 @@ class FramedChannel:
     def __init__(self, host: Host, link: Link) -> None:
         self.host = host
         self._link = link
+        self.took_login = True
         self._pending: dict[int, _Pending] = {}
         self._numbers = 0
         self._broken: LinkLost | None = None

@@ -12,7 +12,7 @@ from typing import TypeVar
 from shipway.model.errors import Unreachable
 from shipway.model.intent import Host
 from shipway.transports.base import Channel, End, open_and_ask
-from shipway.transports.bootstrap import STAGE, NoAgent, arrive, is_there
+from shipway.transports.bootstrap import ISOLATED, STAGE, NoAgent, arrive, is_there
 from shipway.transports.channel import FramedChannel
 from shipway.transports.link import Link, start
 
@@ -50,7 +50,7 @@ def _root(host: Host) -> str:
 async def _started(host: Host, timeout_seconds: float, greet: Callable[[Link], Awaitable[T]]) -> tuple[Link, T]:
     """A link to a new child, and what `greet` learnt over it. Raises Unreachable."""
     # It may outlive us: an agent ends the step it is in, journals it, and then goes.
-    link = await start([sys.executable, "-I", "-S", "-c", STAGE], env=_environment(), kill=False)
+    link = await start([sys.executable, *ISOLATED, "-c", STAGE], env=_environment(), kill=False)
     bound = asyncio.timeout(timeout_seconds)
     try:
         async with bound:

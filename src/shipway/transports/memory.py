@@ -51,6 +51,7 @@ class MemoryChannel:
         self._agent = agent
         self._sent = 0
         self._closed = False
+        self.took_login = True
 
     @property
     def bytes_sent(self) -> int:

@@ -1,7 +1,8 @@
 """A host that ssh understands in, a channel to its agent out: through the user's own OpenSSH client, one process a channel.
 
 So ssh_config, agents, jump hosts, certificates and hardware keys work as they do by hand. SHIPWAY_SSH_CONFIG names a configuration
-file to use in place of the user's.
+file to use in place of the user's. SHIPWAY_WARM_SECONDS lets connections stay open between commands (warm.py); the login that proves
+that a host lets people in is always a new one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from shipway.model.errors import Unreachable
 from shipway.model.intent import Host
@@ -22,7 +23,16 @@ from shipway.transports.link import Link, start
 from shipway.transports.passing import Passing
 from shipway_agent.record import replace
 
+if TYPE_CHECKING:
+    from shipway.transports.warm import Connection
+
 T = TypeVar("T")
+
+WARM_VARIABLE = "SHIPWAY_WARM_SECONDS"
+"""For how many seconds an unused connection stays open for the next command; 0 ends those that are."""
+
+WARM_ANSWER_SECONDS = 5.0
+"""Within this time a session begins on a connection that is open, or a new login is made: the program that keeps it may hang."""
 
 CONFIG_VARIABLE = "SHIPWAY_SSH_CONFIG"
 
@@ -59,13 +69,30 @@ class SshTransport:
         self._passing = passing
 
     async def open(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> Channel:
-        """A new login. Raises Unreachable: address, no-ssh, ssh-config, host-key-unknown, host-key-changed, host-key-revoked, login,
+        """A new login, or a session on the connection that an earlier command left open (warm.py).
+
+        Raises Unreachable: address, no-ssh, ssh-config, host-key-unknown, host-key-changed, host-key-revoked, login,
         unreachable, no-python, noise, root.
         """
         root = host.root or f"~/.shipway/apps/{app}-{environment}"
-        return await open_agent(
-            host, REMOTE_COMMAND, root=root, proxy=DEFAULT_PROXY, timeout_seconds=timeout_seconds, passing=self._passing
-        )
+        warm = await asyncio.to_thread(_warm, host) if os.environ.get(WARM_VARIABLE) else None
+
+        async def opened(seconds: float, options: Mapping[str, str]) -> FramedChannel:
+            return await open_agent(
+                host, REMOTE_COMMAND, root=root, proxy=DEFAULT_PROXY, timeout_seconds=seconds, passing=self._passing, options=options
+            )
+
+        if warm is None:
+            return await opened(timeout_seconds, {})
+        if await asyncio.to_thread(lambda: warm.is_open):
+            try:
+                channel = await opened(min(WARM_ANSWER_SECONDS, timeout_seconds), warm.using)
+            except Unreachable:
+                warm.forget()  # whatever is wrong with it, a new login says it as ever, or finds that nothing is
+            else:
+                channel.took_login = False
+                return channel
+        return await opened(timeout_seconds, warm.opening)
 
     async def log_in(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> End:
         """A new login that finds its agent and starts nothing; where it finds none, one that brings and starts it. Raises as `open` does,
@@ -82,18 +109,31 @@ class SshTransport:
 
 
 async def open_agent(
-    host: Host, remote_command: str, *, root: str, proxy: str, timeout_seconds: float, passing: Passing | None = None
-) -> Channel:
-    """Log in and have `remote_command`, which is one of our constants, start the agent. Raises Unreachable."""
+    host: Host,
+    remote_command: str,
+    *,
+    root: str,
+    proxy: str,
+    timeout_seconds: float,
+    passing: Passing | None = None,
+    options: Mapping[str, str] | None = None,
+) -> FramedChannel:
+    """Log in and have `remote_command`, which is one of our constants, start the agent. `options` go before ALWAYS. Raises Unreachable."""
     link, _ = await _logged_in(
-        host, remote_command, timeout_seconds, lambda link: arrive(link, host, root=root, proxy=proxy, passing=passing)
+        host, remote_command, timeout_seconds, lambda link: arrive(link, host, root=root, proxy=proxy, passing=passing), options
     )
     return FramedChannel(host, link)
 
 
-async def _logged_in(host: Host, remote_command: str, timeout_seconds: float, greet: Callable[[Link], Awaitable[T]]) -> tuple[Link, T]:
+async def _logged_in(
+    host: Host,
+    remote_command: str,
+    timeout_seconds: float,
+    greet: Callable[[Link], Awaitable[T]],
+    options: Mapping[str, str] | None = None,
+) -> tuple[Link, T]:
     """A link over a new login, and what `greet` learnt over it. Raises Unreachable."""
-    command = ssh_command(host, timeout_seconds)
+    command = ssh_command(host, timeout_seconds, options)
     link = await start_ssh([*command, remote_command], host)
     bound = asyncio.timeout(timeout_seconds)
     try:
@@ -109,10 +149,23 @@ async def _logged_in(host: Host, remote_command: str, timeout_seconds: float, gr
         raise
 
 
-def ssh_command(host: Host, timeout_seconds: float) -> list[str]:
-    """The client's argv up to the command that it is to run. Raises Unreachable (code address) for what is no address."""
+def _warm(host: Host) -> Connection | None:
+    """The connection that stays open for this user and this configuration of ssh. Raises Unreachable (codes address, ssh-config)."""
+    from shipway.transports.warm import connection  # few ask for it
+
+    try:
+        return connection(ssh_destination(host), os.environ.get(CONFIG_VARIABLE), os.environ[WARM_VARIABLE])
+    except ValueError as error:
+        raise Unreachable(host.name, "ssh-config", str(error)) from None
+
+
+def ssh_command(host: Host, timeout_seconds: float, more: Mapping[str, str] | None = None) -> list[str]:
+    """The client's argv up to the command that it is to run; `more` options take the place of ours.
+
+    Raises Unreachable (code address) for what is no address.
+    """
     config = os.environ.get(CONFIG_VARIABLE)
-    options = {**ALWAYS, "ConnectTimeout": str(max(1, int(timeout_seconds * 3 / 4)))}
+    options = {**ALWAYS, "ConnectTimeout": str(max(1, int(timeout_seconds * 3 / 4))), **(more or {})}
     return [
         "ssh",
         "-T",

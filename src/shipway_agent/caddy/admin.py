@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import time
-from typing import Any, Dict, Mapping, Optional, Tuple
 
+from shipway_agent import json_text as json
 from shipway_agent.address import of_socket
 from shipway_agent.errors import AgentError
 from shipway_agent.http_exchange import NotHttp, exchange
 from shipway_agent.probes import connect
 from shipway_agent.root import Root
 from shipway_agent.text import clean
+from shipway_agent.typed import Any, Dict, Mapping, Optional, Tuple
 
 SOCKET = "admin"
 ASK_SECONDS = 5.0

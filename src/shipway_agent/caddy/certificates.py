@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from typing import Any, Dict, List, Mapping, Sequence, Set, Tuple
+from shipway_agent import json_text as json
+from shipway_agent.blake import blake2b
+from shipway_agent.typed import Any, Dict, List, Mapping, Sequence, Set, Tuple
 
 ROOTS = "roots"
 """Folder in the proxy's root: certificates of authorities that the host does not trust by itself."""
@@ -42,7 +42,7 @@ def roots_of(wanted: Sequence[Tls]) -> Dict[str, bytes]:
 
 def name_of(tls: Tls) -> str:
     """The file of its authority."""
-    return f"{hashlib.blake2b(str(tls['authority']).encode(), digest_size=16).hexdigest()}.pem"
+    return f"{blake2b(str(tls['authority']).encode(), digest_size=16).hexdigest()}.pem"
 
 
 def _issuer(tls: Tls, folder: str) -> Dict[str, Any]:

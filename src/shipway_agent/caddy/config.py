@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Sequence
-
 from shipway_agent.caddy.certificates import tls_app
 from shipway_agent.caddy.sites import EVERYBODY, Door, Site
+from shipway_agent.typed import Any, Dict, List, Mapping, Sequence
 
 LONG = "1h"
 """How long requests that were under way at a reload may take to end; at the end of the process the daemon's drain time bounds them."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from typing import Optional
 
 from shipway_agent import ownership
 from shipway_agent.caddy.sites import check_listen
 from shipway_agent.errors import AgentError
 from shipway_agent.listeners import listeners
+from shipway_agent.typed import Optional
 
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  # compared and tried, never served; the listen address is the operator's choice
 

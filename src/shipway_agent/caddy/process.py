@@ -7,7 +7,6 @@ member and lead is this root. So a killed daemon, a reboot and a half done chang
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List, Mapping, Optional
 
 from shipway_agent import clock, logs
 from shipway_agent.errors import AgentError, Missing, naming
@@ -20,6 +19,7 @@ from shipway_agent.root import Root
 from shipway_agent.states import SWITCHED
 from shipway_agent.surroundings import PATH
 from shipway_agent.text import last_lines
+from shipway_agent.typed import Any, Dict, List, Mapping, Optional
 
 NAME = "caddy"
 CONFIG = "caddy.json"

@@ -6,16 +6,16 @@ for a domain that goes must answer until nobody can go back.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
-from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Set, Tuple
 
+from shipway_agent import json_text as json
+from shipway_agent.blake import blake2b
 from shipway_agent.caddy.certificates import ACME, Tls
 from shipway_agent.errors import AgentError
 from shipway_agent.record import asdict, dataclass, replace
 from shipway_agent.root import Root
+from shipway_agent.typed import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Set, Tuple
 
 FOLDER = "sites"
 SUFFIX = ".json"
@@ -127,7 +127,7 @@ def forget(proxy: Root, name: str) -> bool:
 def digest_of(routes: Any) -> str:
     """The name of routes as they were sent: a proxy that has it serves exactly these."""
     text = json.dumps(routes, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
+    return blake2b(text.encode(), digest_size=32).hexdigest()
 
 
 def check_listen(listen: str) -> Tuple[str, int]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Dict, Iterable, List, Optional, Protocol, Set, Tuple
 
+from shipway_agent.blake import blake2b
 from shipway_agent.errors import AgentError
 
 OPERATOR = ""
@@ -132,7 +132,7 @@ class Shelf:
         """Keep a parcel; False when it was here already or nobody wants it. Raises Lie, and AgentError where it cannot be kept."""
         if digest not in self.wanted:
             return False
-        if len(data) != self.wanted[digest] or hashlib.blake2b(data, digest_size=32).hexdigest() != digest:
+        if len(data) != self.wanted[digest] or blake2b(data, digest_size=32).hexdigest() != digest:
             raise Lie(digest)
         with self._changed:
             self.came[giver] = self.came.get(giver, 0) + len(data)

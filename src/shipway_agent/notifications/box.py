@@ -5,11 +5,8 @@ A row's `state` is waiting, sent or failed. Its `id` goes with the message, so t
 
 from __future__ import annotations
 
-import hashlib
-import json
-import sqlite3
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
-
+from shipway_agent import json_text as json
+from shipway_agent.blake import blake2b
 from shipway_agent.decide import Member
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
@@ -17,6 +14,10 @@ from shipway_agent.notifications import kept
 from shipway_agent.notifications.entry import entry_of
 from shipway_agent.notifications.moments import OCCASIONS, Moment
 from shipway_agent.root import Root
+from shipway_agent.typed import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+if TYPE_CHECKING:
+    import sqlite3
 
 MOST_TRIES = 150
 """About a day: 5 s, doubling to 10 min. Counted and not timed, for clocks jump and hosts restart."""
@@ -48,7 +49,7 @@ def put(db: sqlite3.Connection, root: Root, member: Member, moment: Moment, mess
     entry = entry_of(db, root, member.name, member.current, moment, message)
     for target in targets:
         parts = [entry["app"], entry["environment"], entry["deployment"], moment.kind, about, member.name, target["id"]]
-        name = hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
+        name = blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
         row = (name, target["id"], target["name"], json.dumps({"id": name, **entry}))
         db.execute("INSERT OR IGNORE INTO outbox (id, target, name, json) VALUES (?, ?, ?, ?)", row)
     db.execute("DELETE FROM outbox WHERE state != 'waiting' AND rowid <= (SELECT max(rowid) FROM outbox) - ?", (KEPT_ROWS,))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
 import time
-from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from shipway_agent import clock
+from shipway_agent import json_text as json
 from shipway_agent.errors import AgentError
 from shipway_agent.notifications.moments import (
     ALONE,
@@ -27,6 +25,10 @@ from shipway_agent.primitives import generations
 from shipway_agent.root import Root
 from shipway_agent.states import DISCARDED
 from shipway_agent.text import clean
+from shipway_agent.typed import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple
+
+if TYPE_CHECKING:
+    import sqlite3
 
 MOST_LINES = 20
 LONGEST_LINE = 300
@@ -51,7 +53,7 @@ def entry_of(db: sqlite3.Connection, root: Root, name: str, current: Optional[in
     attempt = moment.attempt
     document = attempt.document
     said = message.get("reason") if moment.why not in (SILENT, SETTLED, ALONE, REBOOT) else None
-    reason: Mapping[str, Any] = said if isinstance(said, Mapping) else {}
+    reason: Mapping[str, Any] = said if isinstance(said, dict) else {}
     step, lines = _last_step(db, attempt.deployment) if moment.kind not in (LIVE, LEFT_OUT, CRASHED, JOB) else ("", [])
     environment = _sentence(document.get("environment"))
     return {

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from typing import Any, Collection, Dict, List, Mapping, Sequence
-
+from shipway_agent import json_text as json
+from shipway_agent.blake import blake2b
 from shipway_agent.errors import AgentError, Missing
 from shipway_agent.root import Root
+from shipway_agent.typed import Any, Collection, Dict, List, Mapping, Sequence
 
 FILE = "notifications.json"
 WEBHOOK, EMAIL, COMMAND = "webhook", "email", "command"
@@ -44,4 +43,4 @@ def _id(target: Mapping[str, Any], salt: str) -> str:
     """Of where it goes, not of when: who is told more often from now on is not told twice of what was."""
     place = {key: value for key, value in target.items() if key != "on"}
     text = json.dumps(place, sort_keys=True, separators=(",", ":"))
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=salt.encode()[:64], digest_size=8).hexdigest()
+    return blake2b(text.encode("utf-8", "surrogatepass"), key=salt.encode()[:64], digest_size=8).hexdigest()

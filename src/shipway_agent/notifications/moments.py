@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, FrozenSet, List, Mapping, NamedTuple, Optional
-
 from shipway_agent.decide import Attempt, Member
 from shipway_agent.states import BACK, COMMITTED, DISCARDED, REVERTED
+from shipway_agent.typed import Any, FrozenSet, List, Mapping, NamedTuple, Optional
 
 FAILURE, SUCCESS = "failure", "success"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 import threading
-from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping
 
 from shipway_agent.record import dataclass, field
 from shipway_agent.states import DECISIONS, DISCARDED
+from shipway_agent.typed import TYPE_CHECKING, Any, Callable, Dict, Mapping
 
 if TYPE_CHECKING:
     from shipway_agent.journal import Journal

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
+import binascii
 import os
-from typing import Any, Dict, Iterable, List, Mapping, Sequence, Tuple
 
+from shipway_agent.blake import blake2b
 from shipway_agent.body import Parts
 from shipway_agent.errors import AgentError, naming
 from shipway_agent.manifest import digest_of
 from shipway_agent.primitives import Context
 from shipway_agent.primitives.intake import FOLDER, READ, flipped, intake, name_of, shelf_of
 from shipway_agent.root import Root
+from shipway_agent.typed import Any, Dict, Iterable, List, Mapping, Sequence, Tuple
 
 CHUNK = 1 << 20
 FIRST = 1 << 16
@@ -38,7 +38,7 @@ def read(root: Root, digest: str) -> bytes:
     """A small blob's content, verified. Raises Missing, or AgentError `flipped`."""
     with root.at(FOLDER) as folder:
         data = folder.read(f"{shelf_of(digest)}/{name_of(digest, False)}")
-    if hashlib.blake2b(data, digest_size=32).hexdigest() != digest:
+    if blake2b(data, digest_size=32).hexdigest() != digest:
         raise AgentError("flipped", f"blob {digest} on this host is damaged", digest=digest)
     return data
 
@@ -50,7 +50,7 @@ def get(root: Root, args: Mapping[str, Any]) -> Dict[str, Any]:
         fd = os.open(name_of(digest, executable), READ, dir_fd=shelf.fd)
         try:
             data = os.pread(fd, PART_BYTES, max(0, int(args.get("offset", 0))))
-            return {"size": os.fstat(fd).st_size, "data": base64.b64encode(data).decode()}
+            return {"size": os.fstat(fd).st_size, "data": binascii.b2a_base64(data, newline=False).decode()}
         finally:
             os.close(fd)
 
@@ -70,7 +70,7 @@ def get_many(root: Root, args: Mapping[str, Any]) -> Dict[str, Any]:
 
 def digest_of_file(fd: int) -> Tuple[str, int]:
     """Digest and size of the rest of an open file."""
-    hashing, size = hashlib.blake2b(digest_size=32), 0
+    hashing, size = blake2b(digest_size=32), 0
     while True:
         part = os.read(fd, CHUNK if size else FIRST)
         if not part:

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Dict, List, Optional
 
-from shipway_agent import clock, decide, leftovers, peers
+from shipway_agent import clock, decide, leftovers
 from shipway_agent.apply import pointed
 from shipway_agent.call import Place
 from shipway_agent.errors import AgentError
 from shipway_agent.folder import Folder
-from shipway_agent.job_facts import job_facts
-from shipway_agent.journal import Journal
+from shipway_agent.journal import AGENT, CANNOT_ASK, PEER_PORT, Journal
 from shipway_agent.notifications import box
-from shipway_agent.primitives import Context, generations, processes, proxy, reboot, seals, trees
+from shipway_agent.primitives import Context, generations, seals, trees
 from shipway_agent.progress import progress, under_way
 from shipway_agent.record import asdict
 from shipway_agent.root import Root
-from shipway_agent.supervisor import AGENT
 from shipway_agent.surroundings import account
+from shipway_agent.typed import Any, Dict, List, Optional
 
 SHARED = "shared"
+ENDING = ("draining", "stopping")
+"""States of a process that was told to end."""
 
 
-def hello(place: Place) -> Dict[str, Any]:
-    """Who answers. `why_not` says why this machine cannot take a release, None when it can."""
+def hello(place: Place, *, brief: bool = False) -> Dict[str, Any]:
+    """Who answers. `why_not` says why this machine cannot take a release, None when it can. A `brief` one leaves out what starts the
+    supervisor after a reboot: crontab(1) is a program to run.
+    """
     ours = account()
     return {
         "host": place.name,
@@ -40,17 +42,16 @@ def hello(place: Place) -> Dict[str, Any]:
         "boot_id": clock.boot_id(),
         "boot_now": clock.boot_now(),
         "clock": clock.wall_now(),
-        "after_reboot": reboot.starts_after_reboot(place.root.path, ours.name, ours.home),
-        "reboot_means": reboot.means(),
-        "reboot_line": reboot.lines(place.root, place.proxy)[0],
         "why_not": _why_not(),
+        **({} if brief else _after_reboot(place)),
     }
 
 
-def look(place: Place, journal: Journal, *, verify: bool, sealed: bool = False) -> Dict[str, Any]:
+def look(place: Place, journal: Journal, *, verify: bool, sealed: bool = False, brief: bool = False) -> Dict[str, Any]:
     """The FACTS of docs/contracts.md. With `verify`, also how the live release differs from its manifest, and the bytes of the root.
 
-    With `sealed` as well, a tree whose seal is unbroken is not read again, and the root is not measured.
+    With `sealed` as well, a tree whose seal is unbroken is not read again, and the root is not measured. `brief` as in `hello`.
+    What few hosts have is loaded only for those: of a login, loading is most.
     """
     root, member = place.root, journal.member()
     documents = generations.documents(root)
@@ -58,20 +59,21 @@ def look(place: Place, journal: Journal, *, verify: bool, sealed: bool = False) 
     live = documents.get(member.current) if member.current is not None else None
     doing = under_way(member, clock.boot_now())
     unsound = _unsound(journal) if verify else None
+    rows = journal.processes()
     return {
-        "hello": hello(place),
+        "hello": hello(place, brief=brief),
         "disk": {"free_bytes": free_bytes, "free_inodes": free_inodes if free_inodes >= 0 else None},
         "member": decide.to_json(member),
         "link": pointed(root),
         "generations": {str(number): document for number, document in documents.items()},
         "good": journal.good(),
         "releases": trees.complete(root),
-        "processes": [asdict(row) for row in journal.processes()],
-        "proxy": proxy.facts(place.proxy),
-        "jobs": job_facts(journal, member.name, live, clock.wall_now()),
+        "processes": [asdict(row) for row in rows],
+        "proxy": _proxy(place),
+        "jobs": _jobs(journal, member.name, live),
         "shared": shared_paths(root),
         "doing": progress(journal, doing, clock.boot_now(), clock.wall_now()) if doing is not None else None,
-        "draining": processes.still_finishing(root, journal),
+        "draining": _draining(root, journal) if any(row.state in ENDING for row in rows) else [],
         "drift": [*([unsound] if unsound else []), *(_drift(place, journal, live, sealed) if live is not None else [])] if verify else [],
         "unsound": unsound,
         "busy": [{"deployment": step.deployment, "key": step.key, "since": step.at} for step in journal.busy()],
@@ -79,8 +81,8 @@ def look(place: Place, journal: Journal, *, verify: bool, sealed: bool = False) 
         "supervisor": {"running": root.supervised(), "agent": journal.meta(AGENT) or ""},
         "root_bytes": bytes_below(root) if verify and not sealed else 0,
         "notifications": box.summary(journal),
-        "peer_port": int(journal.meta(peers.PORT) or 0) or None,
-        "cannot_ask": journal.meta(peers.CANNOT_ASK),
+        "peer_port": int(journal.meta(PEER_PORT) or 0) or None,
+        "cannot_ask": journal.meta(CANNOT_ASK),
     }
 
 
@@ -108,6 +110,39 @@ def bytes_below(folder: Folder) -> int:
         except OSError:
             continue  # removed while we looked, or an app's own closed directory
     return total
+
+
+def _after_reboot(place: Place) -> Dict[str, Any]:
+    from shipway_agent.primitives import reboot
+
+    ours = account()
+    return {
+        "after_reboot": reboot.starts_after_reboot(place.root.path, ours.name, ours.home),
+        "reboot_means": reboot.means(),
+        "reboot_line": reboot.lines(place.root, place.proxy)[0],
+    }
+
+
+def _proxy(place: Place) -> Dict[str, Any]:
+    if not os.path.lexists(place.proxy):
+        return {"running": False, "binary": None, "listen": None, "sites": {}}
+    from shipway_agent.primitives import proxy
+
+    return proxy.facts(place.proxy)
+
+
+def _jobs(journal: Journal, host: str, live: Optional[Dict[str, Any]]) -> List[Dict[str, Any]]:
+    if not (live or {}).get("jobs") and not journal.rows("SELECT 1 FROM runs LIMIT 1"):
+        return []
+    from shipway_agent.job_facts import job_facts
+
+    return job_facts(journal, host, live, clock.wall_now())
+
+
+def _draining(root: Root, journal: Journal) -> List[Dict[str, Any]]:
+    from shipway_agent.primitives import processes
+
+    return processes.still_finishing(root, journal)
 
 
 def _libc() -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
 
+from shipway_agent import json_text as json
 from shipway_agent.errors import AgentError, Missing, naming
 from shipway_agent.folder import NEW, Folder, plain, write_file
 from shipway_agent.manifest import digest_of
 from shipway_agent.primitives import Context
 from shipway_agent.root import Root
+from shipway_agent.typed import Any, Dict, Iterable, List, Mapping, Optional, Sequence
 
 FOLDER = "generations"
 DOCUMENT = "generation.json"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from contextlib import contextmanager
 from functools import partial
-from typing import Iterator, Set, Union
 
+from shipway_agent.blake import blake2b
 from shipway_agent.durable import start_writing, sync_all
 from shipway_agent.errors import AgentError, naming
 from shipway_agent.folder import Folder
 from shipway_agent.root import Root
+from shipway_agent.typed import Iterator, Set, Union
 
 FOLDER = "blobs"
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -93,7 +93,7 @@ class Incoming:
         self.size = 0
         self._intake = intake
         self._fd = fd
-        self._hashing = hashlib.blake2b(digest_size=32)
+        self._hashing = blake2b(digest_size=32)
 
     def write(self, part: Union[bytes, memoryview]) -> None:
         """The next bytes of it."""

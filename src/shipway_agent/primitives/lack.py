@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import zlib
-from typing import AbstractSet, Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from shipway_agent import manifest
 from shipway_agent.body import Parts
@@ -13,6 +12,7 @@ from shipway_agent.manifest import digest_of
 from shipway_agent.primitives import Context, blobs, intake, manifests, parcels
 from shipway_agent.primitives.intake import FOLDER, name_of, shelf_of
 from shipway_agent.root import Root
+from shipway_agent.typed import AbstractSet, Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 
 def lack(context: Context, args: Mapping[str, Any], body: Iterable[bytes] = ()) -> Dict[str, Any]:

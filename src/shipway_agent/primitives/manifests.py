@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Dict, Tuple
-
 from shipway_agent import manifest
 from shipway_agent.manifest import Entry
+from shipway_agent.typed import Dict, Tuple
 
 _KEPT: Dict[bytes, Tuple[Entry, ...]] = {}
 """The last one, under its own bytes."""

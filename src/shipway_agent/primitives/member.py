@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping
-
 from shipway_agent import clock
 from shipway_agent.apply import apply_locked, poke, wait_until_served
 from shipway_agent.errors import AgentError
@@ -15,6 +13,7 @@ from shipway_agent.primitives import Context
 from shipway_agent.progress import progress
 from shipway_agent.root import Root
 from shipway_agent.states import BACK, COMMITTED, DECISIONS
+from shipway_agent.typed import Any, Dict, Mapping
 
 SERVE_SECONDS = 75.0
 """How long a host that had gone back may take to serve again; less than a driver waits for its acknowledgement."""

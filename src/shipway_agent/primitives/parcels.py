@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional
 
 from shipway_agent.body import Parts
 from shipway_agent.errors import AgentError, Missing, naming
 from shipway_agent.folder import Folder, write_file
-from shipway_agent.manifest import DIGEST, digest_of
+from shipway_agent.manifest import digest_of, is_digest
 from shipway_agent.parcel import MOST_BYTES, RECORD, Piece, damaged, name_of, pieces
 from shipway_agent.primitives import Context
 from shipway_agent.primitives import intake as store
 from shipway_agent.primitives.intake import Incoming, Intake, flipped, intake
 from shipway_agent.root import Root
+from shipway_agent.typed import Any, Dict, Iterable, Iterator, List, Mapping, Optional
 
 FOLDER = "parcels"
 COPY_BYTES = 1 << 20
@@ -56,7 +56,7 @@ def unpack(root: Root, parcels: Iterable[bytes], *, count: int, size: int) -> Di
 
 def kept(root: Root) -> List[str]:
     """The names of the parcels that are here."""
-    return [name for name in root.names(FOLDER) if DIGEST.fullmatch(name)]
+    return [name for name in root.names(FOLDER) if is_digest(name)]
 
 
 def keep(root: Root, name: str, data: bytes, *, compared: bool = False) -> None:

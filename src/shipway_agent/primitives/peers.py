@@ -7,6 +7,7 @@ from typing import Any, Dict, Mapping
 from shipway_agent import peers
 from shipway_agent.apply import poke
 from shipway_agent.errors import AgentError
+from shipway_agent.journal import CANNOT_ASK
 from shipway_agent.primitives import Context
 
 
@@ -24,7 +25,7 @@ def reach(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
         return {"reached": True, "why": ""}
     document = {**attempt.document, "peers": peers.where(attempt, [attempt.lead])}
     why = peers.try_reach(document, attempt.deployment, member.name)
-    context.journal.set_meta(peers.CANNOT_ASK, why)
+    context.journal.set_meta(CANNOT_ASK, why)
     return {"reached": why is None, "why": why or ""}
 
 

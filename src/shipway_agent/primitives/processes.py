@@ -6,7 +6,6 @@ The daemon does it; these primitives tell it, wait, and say what went wrong with
 from __future__ import annotations
 
 import time
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from shipway_agent import clock, group, logs, ownership, probes
 from shipway_agent.apply import poke
@@ -17,6 +16,7 @@ from shipway_agent.primitives import Context, generations
 from shipway_agent.record import dataclass, field
 from shipway_agent.root import Root
 from shipway_agent.supervisor import ask, ensure
+from shipway_agent.typed import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 from shipway_agent.wants import SOURCE, generations_of, runs_as, wants
 from shipway_agent.wants import Instance as Copy
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Tuple
 
 from shipway_agent import front, group, logs, ownership, probes, visitor
 from shipway_agent.apply import pointed, poke
@@ -15,6 +14,7 @@ from shipway_agent.journal import Journal, ProcessRow
 from shipway_agent.primitives import Context, generations
 from shipway_agent.record import dataclass
 from shipway_agent.root import Root
+from shipway_agent.typed import Any, Callable, Collection, Dict, List, Mapping, Optional, Tuple
 from shipway_agent.wants import TAKES
 
 EVERY_SECONDS = 0.25

@@ -6,11 +6,10 @@ touches it.
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from typing import Any, Dict, List, Mapping, Optional
 
+from shipway_agent import json_text as json
 from shipway_agent import probes, supervisor
 from shipway_agent.apply import poke
 from shipway_agent.caddy import admin, config, ports, process, sites, token
@@ -22,6 +21,7 @@ from shipway_agent.manifest import digest_of
 from shipway_agent.primitives import Context
 from shipway_agent.record import replace
 from shipway_agent.root import Root
+from shipway_agent.typed import Any, Dict, List, Mapping, Optional
 
 ASIDE = ".new-caddy.json"
 LOOK_SECONDS = 0.05

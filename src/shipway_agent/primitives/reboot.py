@@ -8,7 +8,6 @@ import signal
 import sys
 import time
 from functools import cache
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from shipway_agent import crontab, supervisor, units
 from shipway_agent.errors import AgentError
@@ -16,6 +15,7 @@ from shipway_agent.itself import CURRENT, own_file
 from shipway_agent.primitives import Context
 from shipway_agent.root import Root
 from shipway_agent.surroundings import account
+from shipway_agent.typed import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 UNIT, CRON = "systemd", "cron"
 

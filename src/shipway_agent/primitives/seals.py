@@ -7,17 +7,17 @@ Whoever writes to a file, or puts another in its place, breaks the seal of every
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
-from typing import Dict, Iterator, List, Mapping, NamedTuple, Tuple
 
+from shipway_agent.blake import blake2b
 from shipway_agent.errors import AgentError, Missing
 from shipway_agent.folder import Folder
 from shipway_agent.journal import Journal
 from shipway_agent.manifest import Entry
 from shipway_agent.primitives import blobs
 from shipway_agent.root import Root
+from shipway_agent.typed import Dict, Iterator, List, Mapping, NamedTuple, Tuple
 from shipway_agent.walk import walk
 
 SEAL = "seal:"
@@ -48,7 +48,7 @@ def look(tree: Folder) -> Look:
         time.sleep(young)
         return look(tree)
     text = b"".join([b"%s\0%d %d %d %o %d\0" % (path, *file) for path, file in found])
-    return Look(hashlib.blake2b(text, digest_size=32).hexdigest(), dict(found))
+    return Look(blake2b(text, digest_size=32).hexdigest(), dict(found))
 
 
 def identity(info: os.stat_result) -> Identity:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Dict, Mapping
 
 from shipway_agent import clock, front, visitor
 from shipway_agent.apply import apply_locked, point, pointed, poke
@@ -13,6 +12,7 @@ from shipway_agent.journal import Journal
 from shipway_agent.primitives import Context, generations
 from shipway_agent.root import Root
 from shipway_agent.states import ARMED, SWITCHED
+from shipway_agent.typed import Any, Dict, Mapping
 
 
 def switch(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import select
 import signal
 import subprocess
 import time
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from shipway_agent import clock
+from shipway_agent import json_text as json
+from shipway_agent.blake import blake2b
 from shipway_agent.errors import AgentError
 from shipway_agent.folder import plain
 from shipway_agent.group import MARKER, Instance, kill_whole, known
@@ -24,6 +23,7 @@ from shipway_agent.record import dataclass
 from shipway_agent.root import Root
 from shipway_agent.spawn import argv_of
 from shipway_agent.surroundings import defaults, identity, with_tools
+from shipway_agent.typed import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 LOG = "tasks.log"
 LAST_LINES = 20
@@ -107,7 +107,7 @@ def remembered_as(root: Root, salt: str, args: Mapping[str, Any]) -> Tuple[str, 
         env.get("task", {}).get(name, {}),
         *([document["toolchains"]] if document.get("toolchains") else []),
     ]
-    digest = hashlib.blake2b(json.dumps(depends_on, sort_keys=True).encode(), key=salt.encode(), digest_size=8).hexdigest()
+    digest = blake2b(json.dumps(depends_on, sort_keys=True).encode(), key=salt.encode(), digest_size=8).hexdigest()
     return f"release:{document['release']}", f"task:{name}:{digest}"
 
 

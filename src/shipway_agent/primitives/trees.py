@@ -7,17 +7,17 @@ import os
 import stat
 from contextlib import closing
 from functools import partial
-from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
 from shipway_agent import manifest
 from shipway_agent.durable import sync_all
 from shipway_agent.errors import AgentError, Missing, naming
 from shipway_agent.folder import Folder, Name, write_file
-from shipway_agent.manifest import DIGEST, Entry, digest_of, refusal, shown
+from shipway_agent.manifest import Entry, digest_of, is_digest, refusal, shown
 from shipway_agent.primitives import Context, blobs, intake, manifests, seals
 from shipway_agent.primitives.seals import SEAL, Identity, identity
 from shipway_agent.root import Root
 from shipway_agent.stamp import stamp
+from shipway_agent.typed import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 from shipway_agent.walk import walk
 
 FOLDER = "releases"
@@ -94,7 +94,7 @@ def verify(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
 
 def complete(root: Root) -> List[str]:
     """The digests of the releases that stand here."""
-    return [name for name in root.names(FOLDER) if DIGEST.fullmatch(name)]
+    return [name for name in root.names(FOLDER) if is_digest(name)]
 
 
 def differences(folder: Folder, release: str, entries: Sequence[Entry]) -> List[Difference]:
@@ -173,7 +173,7 @@ def _directories(entries: Sequence[Entry]) -> Set[bytes]:
     return found
 
 
-def fill(root: Root, tree: Folder, release: str, entries: Sequence[Entry], known: Mapping[bytes, Identity] = {}) -> None:
+def fill(root: Root, tree: Folder, release: str, entries: Sequence[Entry], known: Optional[Mapping[bytes, Identity]] = None) -> None:
     """Make every entry, then take the right to write from every directory and sync each.
 
     Every blob is read, but those of paths in `known` that are that very file, as it was when it was read. The contents are on disk since
@@ -195,7 +195,7 @@ def fill(root: Root, tree: Folder, release: str, entries: Sequence[Entry], known
                     if not entry.is_file:
                         os.symlink(target_of(entry, release), name, dir_fd=place.fd)
                         continue
-                    if entry.path in known and _link_known(store, place, name, entry, known[entry.path]):
+                    if known and entry.path in known and _link_known(store, place, name, entry, known[entry.path]):
                         continue
                     try:
                         if not _link_file(shelves, place, name, entry):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping
-
 from shipway_agent.errors import AgentError
 from shipway_agent.leftovers import TASK, declaration
 from shipway_agent.primitives import Context, tasks
+from shipway_agent.typed import Any, Dict, Mapping
 
 
 def undo(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:

@@ -1,0 +1,90 @@
+"""The file of compiled modules in, imports served from it out: each module is read, and compared with its digest, when it is wanted.
+
+`zipimport` reads the list of a whole archive, in Python, before it finds the first module: a third of what a session took to start.
+Its text is also the first thing in that file, for enter.py to run; so it imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import sys
+from _frozen_importlib import ModuleSpec
+
+try:
+    from _blake2 import blake2b
+except ImportError:  # as in blake.py
+    from hashlib import blake2b
+
+PACKAGE = "shipway_agent"
+
+MODULE_DIGEST_BYTES = 16
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType, ModuleType
+    from typing import Dict, List, Optional, Tuple
+
+    Index = Dict[str, Tuple[bool, int, int, bytes]]
+
+
+class Modules:
+    """A finder and loader of the modules in `index`, each with whether it is a package, where its code begins behind `start`, the bytes
+    of that, and their digest.
+    """
+
+    def __init__(self, agent: str, fd: int, start: int, index: Index) -> None:
+        self._agent, self._fd, self._start, self._index = agent, fd, start, index
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> Optional[ModuleSpec]:
+        """What Python asks for. None for what is not here whole: Python goes on to look for it in the agent's own file."""
+        code = self._code(name)
+        if code is None:
+            return None
+        is_package = self._index[name][0]
+        folder = f"{self._agent}/{name.replace('.', '/')}"
+        spec = ModuleSpec(name, self, origin=f"{folder}/__init__.py" if is_package else f"{folder}.py")  # type: ignore[arg-type]  # it has what is asked for
+        spec.submodule_search_locations = [folder] if is_package else None
+        spec.loader_state = code
+        return spec
+
+    def create_module(self, spec: ModuleSpec) -> Optional[ModuleType]:
+        """An ordinary module."""
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run its code."""
+        spec = module.__spec__
+        assert spec is not None and spec.origin is not None, "Python gives a module the spec first that it was found by"
+        code, spec.loader_state = spec.loader_state, None
+        module.__file__ = spec.origin
+        exec(code, module.__dict__)  # noqa: S102  # this is what importing is
+
+    def _code(self, name: str) -> Optional[CodeType]:
+        if name not in self._index:
+            return None
+        _, begin, size, digest = self._index[name]
+        try:
+            data = os.pread(self._fd, size, self._start + begin)
+            if blake2b(data, digest_size=MODULE_DIGEST_BYTES).digest() != digest:
+                os.unlink(os.readlink(f"/proc/self/fd/{self._fd}"))  # so that the next start makes it anew
+                return None
+        except OSError:
+            return None
+        code: CodeType = marshal.loads(data)  # noqa: S302  # written by this very user, in a folder of his alone, and compared
+        return code
+
+
+def run(agent: str, fd: int, start: int, index: Index, words: List[str]) -> int:
+    """Be the agent, with these words of its command line. Its exit code."""
+    load(agent, fd, start, index)
+    from shipway_agent.__main__ import main
+
+    return main(words)
+
+
+def load(agent: str, fd: int, start: int, index: Index) -> None:
+    """Import the modules of the package from the open file `fd` from now on; `agent` is the path of the one file it was made from."""
+    if agent not in sys.path:
+        sys.path.insert(0, agent)
+    sys.meta_path.insert(0, Modules(agent, fd, start, index))
