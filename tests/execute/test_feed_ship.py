@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
@@ -18,10 +20,13 @@ from shipway.execute.feed import Fed, Source
 from shipway.execute.fleet import Fleet, Outcomes
 from shipway.execute.ship import SPARED_BYTES, Delivery
 from shipway.execute.telling import Tell
-from shipway.model.errors import HostError, HostRefused, LinkLost
+from shipway.model.errors import HostError, HostRefused, LinkLost, Unreachable
 from shipway.model.event import Event
 from shipway.model.intent import Host
+from shipway.transports.base import Channel
+from shipway.transports.local import LocalTransport
 from shipway_agent.manifest import digest
+from shipway_agent.primitives import blobs
 from shipway_agent.root import Root
 from tests.agent.primitives.conftest import blob_path, flip
 from tests.execute.test_ship import BIG, FILES, Freight, Ground
@@ -36,6 +41,7 @@ class Near(Ground):
         super().__init__(place, "a", "b", "c")
         self.heard = asyncio.Event()
         self.exchanges: dict[str, int] = {}
+        self.builder: Callable[[], Fleet] | None = None
 
     def hear(self, event: Event) -> None:
         self.told.append(event)
@@ -47,7 +53,7 @@ class Near(Ground):
             hosts = [Host(name, f"{name}@127.0.0.1", root=str(self.place / name)) for name in self.names]
             async with Fleet(hosts, app="shop", environment="live", transport_for=lambda host: self, tell=tell) as fleet:
                 await fleet.connect()
-                going = Delivery(fleet, freight, tell)
+                going = Delivery(fleet, freight, tell, self.builder)
                 going.expect(fleet.names)
                 outcomes = await fleet.each(going.ship)
                 assert outcomes.ok, outcomes.errors
@@ -136,3 +142,85 @@ def test_a_host_without_room_to_pass_on_gets_all_from_here_and_is_named(tmp_path
         assert [event.host for event in near.told if event.kind == "note" and "not to pass it on" in str(event.data["message"])] == ["a"]
     finally:
         subprocess.run(["umount", "-l", small], check=True)
+
+
+class Built(Near):
+    """With a host that built `freight`: its root is `w`, and it is no member."""
+
+    def __init__(self, place: Path, freight: Freight) -> None:
+        super().__init__(place)
+        self.root = str(place / "w")
+        self.workshop = Host("w", "ci@127.0.0.1", root=self.root)
+        self.builder = lambda: Fleet([self.workshop], app="shop", environment="live", transport_for=lambda host: self)
+        with Root(self.root, create=True) as root:
+            blobs.keep(root, [(name, False, len(content)) for name, content in freight.contents.items()], freight.contents.values())
+
+    def ship_as_one(self, freight: Freight) -> tuple[int, int]:
+        """Bytes that left the operator, and that the build host gave."""
+        shipped = self.ship(freight)
+        assert self.holds(freight)
+        return sum(one["sent"] for one in shipped.values()), sum(one["peers"].get("w", 0) for one in shipped.values())
+
+
+def test_what_a_build_host_has_the_operator_does_not_send(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeding, "RESCUE_SECONDS", 300.0)
+    monkeypatch.setattr(feeding, "STOCK_SECONDS", 300.0)
+    built = Built(tmp_path, EVERYTHING)
+    sent, given = built.ship_as_one(EVERYTHING)
+    assert sent < SPARED_BYTES < len(BIG) <= given
+    assert not (tmp_path / "w" / "parcels").exists(), "it keeps what it built, and not how it travelled"
+
+
+def test_what_it_lacks_or_has_otherwise_comes_from_the_operator(tmp_path: Path) -> None:
+    """Its parcels have other names, so that nothing it says of them counts."""
+    built = Built(tmp_path, EVERYTHING)
+    for name, content in (("000", FILES[b"000"]), ("150", FILES[b"150"])):
+        with Root(built.root) as root:
+            path = Path(blob_path(root, digest(content)))
+        if name == "000":
+            flip(str(path), 77)
+        else:
+            path.unlink()
+    sent, given = built.ship_as_one(EVERYTHING)
+    assert (sent > len(BIG), given) == (True, 0)
+
+
+def test_a_build_host_that_cannot_be_reached_or_dies_costs_what_it_would_have_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = Built(tmp_path, EVERYTHING)
+    hear = feeding._Feeding.hear
+
+    def dies(of: feeding._Feeding, host: feeding._Fledgling, event: Mapping[str, Any]) -> None:
+        hear(of, host, event)
+        if host.host.name == "w" and event["event"] == "taken":
+            for pid in pids_of(f"--root\0{built.root}\0"):
+                os.kill(pid, signal.SIGKILL)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(feeding._Feeding, "hear", dies)
+        built.ship_as_one(EVERYTHING)
+    (said,) = [
+        str(event.data["message"]) for event in built.told if event.kind == "note" and "does not give it" in str(event.data["message"])
+    ]
+    assert said.startswith("ci@127.0.0.1, which built it, ")
+
+    away = Near(tmp_path / "away")
+    away.builder = lambda: Fleet([built.workshop], app="shop", environment="live", transport_for=lambda host: Nowhere())
+    away.ship(EVERYTHING)
+    assert away.holds(EVERYTHING)
+
+
+class Nowhere(LocalTransport):
+    async def open(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> Channel:
+        raise Unreachable(host.name, "unreachable", "no route to host")
+
+
+def pids_of(words: str) -> list[int]:
+    """Processes of this machine with these words on their command line."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if words.encode() in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return found

@@ -73,12 +73,13 @@ class Conduct:
         tell: Tell,
         *,
         reason: Callable[[Outcome], Mapping[str, object]] | None = None,
+        builder: Callable[[], Fleet] | None = None,
     ) -> None:
-        """`reason` says for the hosts, in JSON, why an outcome is undone."""
+        """`reason` says for the hosts, in JSON, why an outcome is undone; `builder` is as in Delivery."""
         self._fleet = fleet
         self._plan = plan
         self._claim = claim
-        self._shipping = Delivery(fleet, blobs, tell) if blobs is not None else None
+        self._shipping = Delivery(fleet, blobs, tell, builder) if blobs is not None else None
         self._tell = tell
         self._reason = reason
         self._where = "begin"

@@ -30,6 +30,12 @@ FEED_SECONDS = 1800.0
 GATHER_SECONDS = 3.0
 """How long a host that does not listen yet is waited for before the others are told of each other."""
 
+STOCK_SECONDS = 5.0
+"""How long a build host that says nothing is waited for, before what it was to give is sent from here."""
+
+LEAVE_SECONDS = 5.0
+"""How long its end is waited for, when all others have everything."""
+
 LAST = 15
 """Parcels whose times tell how long one takes."""
 
@@ -61,6 +67,17 @@ class Fed:
     lied: tuple[str, ...]
     whole: bool
     lacking: frozenset[tuple[str, bool]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """A build host, alone in a fleet of its own, and the blobs (digest, executable) of the parcels, in their order.
+
+    It makes those parcels of what it has, and is the first that gives them; what it does not make the operator sends.
+    """
+
+    fleet: Fleet
+    blobs: Sequence[tuple[str, bool]]
 
 
 class Clock(Protocol):
@@ -96,18 +113,20 @@ async def feed(
     *,
     count: int = 0,
     size: int = 0,
+    stock: Stock | None = None,
 ) -> Outcomes[Fed]:
     """Feed these hosts, all of which want all that `source` has; `kept` are the digests of parcels that a cut left on each of them.
 
-    There are `count` blobs with `size` bytes in it, which each unpacks as they come.
+    There are `count` blobs with `size` bytes in it, which each unpacks as they come. With `stock`, a build host gives what it can.
 
     Answers how each was fed, and the error of each that could not be: HostRefused where it could not keep what came (its disk), or said
     nonsense (code `feed`). `on_error` hears of each at once, while the others are still fed. Raises what `source` raises.
     """
     loop = asyncio.get_running_loop()
-    keys = await asyncio.to_thread(credentials, [str(number) for number in range(len(kept))])
+    keys = await asyncio.to_thread(credentials, [str(number) for number in range(len(kept) + 1)])
     hosts = [_Fledgling(str(number), fleet.hosts[name], set(kept[name])) for number, name in enumerate(kept)]
-    feeding = _Feeding(hosts, source, loop)
+    stocked = _Fledgling(str(len(hosts)), next(iter(stock.fleet.hosts.values())), set()) if stock is not None else None
+    feeding = _Feeding(hosts, source, loop, stocked)
 
     async def one(name: str) -> Fed:
         host = feeding.by_name[name]
@@ -122,6 +141,22 @@ async def feed(
         finally:
             feeding.gone(host)
 
+    async def give(stock: Stock, host: _Fledgling) -> None:
+        """Have the build host give. Whatever becomes of it, the others are fed."""
+        args = {"peers": len(hosts), "credentials": keys[host.number]}
+        host.say([orders.stock(stock.blobs)])
+        try:
+            hear = partial(feeding.hear, host)
+            await stock.fleet.call(host.host.name, "feed", args, body=host.body, on_event=hear, timeout_seconds=FEED_SECONDS, again=False)
+        except HostError as error:
+            tell(
+                "note",
+                message=f"{host.host.address}, which built it, does not give it to the hosts ({error.message}); they get it from here",
+            )
+        finally:
+            feeding.gone(host)
+
+    giving = asyncio.ensure_future(give(stock, stocked)) if stock is not None and stocked is not None else None
     gather = loop.call_later(GATHER_SECONDS, feeding.introduce)
     naming = asyncio.ensure_future(feeding.name_all())
     try:
@@ -130,6 +165,10 @@ async def feed(
         gather.cancel()
         naming.cancel()
         feeding.stop()
+        if giving is not None:
+            await asyncio.wait((giving,), timeout=LEAVE_SECONDS)
+            giving.cancel()
+            await asyncio.gather(giving, return_exceptions=True)
         await asyncio.gather(naming, return_exceptions=True)
     if not naming.cancelled() and (fault := naming.exception()) is not None:
         raise fault
@@ -161,6 +200,8 @@ class _Fledgling:
     on_way: str | None = None
     sent_at: float = 0.0
     spent_seconds: float = 0.0
+    stocked: bool = False
+    waits: int = 0
     _said: asyncio.Queue[Iterable[bytes] | None] = field(default_factory=asyncio.Queue)
 
     @property
@@ -181,10 +222,12 @@ class _Fledgling:
 class _Feeding:
     """Who has what, who gets what next. Everything happens on the loop; `hear` and `gone` are what moves it."""
 
-    def __init__(self, hosts: Sequence[_Fledgling], source: Source, clock: Clock) -> None:
+    def __init__(self, hosts: Sequence[_Fledgling], source: Source, clock: Clock, stock: _Fledgling | None = None) -> None:
+        """`stock` is a build host: it gives what it makes, and is sent nothing."""
         self.hosts = hosts
+        self._stock = stock
         self.by_name = {host.host.name: host for host in hosts}
-        self._by_number = {host.number: host for host in hosts}
+        self._by_number = {host.number: host for host in (*hosts, *([stock] if stock is not None else []))}
         self._source = source
         self._places: dict[str, int] = {}
         self._clock = clock
@@ -193,15 +236,17 @@ class _Feeding:
         self._took: deque[float] = deque(maxlen=LAST)
         self._timers: set[asyncio.TimerHandle] = set()
         self._together = False
-        self._met_at = clock.time()
+        self._met_at = self._stock_moved_at = clock.time()
+        if stock is not None:
+            self._look_at_stock()
 
     def peers_of(self, host: _Fledgling) -> list[_Fledgling]:
         """All others, or, of many, those at distances 1, 2, 4, 8 … on either side, so that all are few steps apart."""
-        count, at = len(self.hosts), int(host.number)
+        count, at, stock = len(self.hosts), int(host.number), [self._stock] if self._stock is not None else []
         if count <= ALL_OF:
-            return [other for other in self.hosts if other is not host]
+            return [*(other for other in self.hosts if other is not host), *stock]
         steps = [sign << power for power in range(count.bit_length()) if 1 << power < count for sign in (1, -1)]
-        return [self.hosts[number] for number in sorted({(at + step) % count for step in steps} - {at})]
+        return [*(self.hosts[number] for number in sorted({(at + step) % count for step in steps} - {at})), *stock]
 
     async def name_all(self) -> None:
         """Tell all hosts of each parcel as soon as it is made. Ends the feeding where one cannot be made, and raises why."""
@@ -210,15 +255,15 @@ class _Feeding:
                 digest, size = self._source.name(place), len(self._source.data(place))
                 self._places[digest] = place
                 self._queue.append(digest)
-                for host in self.hosts:
+                for host in self._by_number.values():
                     host.say([orders.want([(digest, size)])])
                     if host.alone:
                         host.owed.append(digest)
                 self.move()
-            for host in self.hosts:
+            for host in self._by_number.values():
                 host.say([orders.end()])
         except BaseException:
-            for host in self.hosts:
+            for host in self._by_number.values():
                 host.say(None)
             raise
 
@@ -240,13 +285,17 @@ class _Feeding:
         elif kind == "taken":
             digest = str(event["parcel"])
             host.has.add(digest)
+            if host is self._stock:
+                self._sent_at[digest] = self._stock_moved_at = self._clock.time()
             if host.on_way == digest:
                 took = self._clock.time() - host.sent_at
                 self._sent_at[digest] = self._clock.time()
                 self._took.append(took)
                 host.spent_seconds += took
                 host.on_way = None
-        elif kind == "wants":
+        elif kind == "stocked":
+            host.stocked = True
+        elif kind == "wants" and host is not self._stock:
             host.alone = bool(event["alone"])
             self._owe(host, [str(digest) for digest in event["parcels"]])
         elif kind == "whole":
@@ -330,8 +379,10 @@ class _Feeding:
                     yield host, digest
         for digest in list(self._queue):
             wanting = [host for host in self.hosts if not host.gone]
-            if not wanting or any(digest in host.has for host in wanting):
+            if not wanting or any(digest in host.has for host in self._by_number.values() if not host.gone):
                 self._queue.remove(digest)
+                continue
+            if self._makes():
                 continue
             takers = [host for host in free if host.feeds or wanting == [host]]
             if takers:
@@ -350,16 +401,27 @@ class _Feeding:
         """Read when it is its turn, so that not all of it is in memory."""
         yield from orders.content(digest, self._source.data(self._places[digest]))
 
+    def _makes(self) -> bool:
+        """Whether the build host may still make what is in the queue."""
+        stock = self._stock
+        return stock is not None and not stock.gone and not stock.stocked and self._clock.time() - self._stock_moved_at < STOCK_SECONDS
+
+    def _look_at_stock(self) -> None:
+        """One that has become silent is not waited for."""
+        self.move()
+        if self._makes():
+            self._timers.add(self._clock.call_later(STOCK_SECONDS / 5, self._look_at_stock))
+
     def _keeps_others(self, host: _Fledgling) -> bool:
         return host.on_way is not None and not host.gone and self._clock.time() - host.sent_at < SLOW_SECONDS
 
     def _others_have(self, digest: str, host: _Fledgling) -> bool:
-        others = (other for other in self.hosts if other is not host and not other.gone)
+        others = (other for other in self._by_number.values() if other is not host and not other.gone)
         return any(digest in other.has or digest == other.on_way or digest in other.owed for other in others)
 
     def _end_if_whole(self) -> None:
         if all(host.whole or host.gone for host in self.hosts):
-            for host in self.hosts:
+            for host in self._by_number.values():
                 host.say(None)
 
 

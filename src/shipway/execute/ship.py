@@ -11,10 +11,11 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain, takewhile
 from typing import Any, Protocol
 
 from shipway.execute.company import Company
-from shipway.execute.feed import Fed, feed
+from shipway.execute.feed import Fed, Stock, feed
 from shipway.execute.fleet import Fleet, Outcomes
 from shipway.execute.load import Load
 from shipway.execute.telling import Tell
@@ -142,7 +143,10 @@ class Lacking:
 class Delivery:
     """One cargo on its way to one fleet."""
 
-    def __init__(self, fleet: Fleet, blobs: Blobs, tell: Tell) -> None:
+    def __init__(self, fleet: Fleet, blobs: Blobs, tell: Tell, builder: Callable[[], Fleet] | None = None) -> None:
+        """`builder` makes the fleet of the host that built it, which then is the first to give it; None where this machine did."""
+        self._builder = builder
+        self._lists: set[str] = set()
         self._fleet = fleet
         self._blobs = blobs
         self._tell = tell
@@ -186,6 +190,7 @@ class Delivery:
             "blobs": [[digest, executable] for digest, executable, _ in singles],
             "manifests": [one.question for one in listings],
         }
+        self._lists |= {one.digest for one in listings}
         foreseen = await self._foreseen(name, listings)
         if foreseen is None:
             answer = await self._fleet.call(name, "lack", asked, timeout_seconds=LACK_SECONDS)
@@ -271,12 +276,13 @@ class Delivery:
             return None, kept
         load, self._kept[name] = self._load(wanted), kept
         together = await self._company.of(name, wanted)
-        if len(together) < 2 or not await _holds(load, SPARED_BYTES / (len(together) - 1)):
+        built = self._builder if self._stocked(wanted) else None
+        copies = len(together) - (built is None)
+        if copies < 1 or not together or not await _holds(load, SPARED_BYTES / copies):
             return None, kept
         feeding = self._feedings.get(load)
         if feeding is None:
-            kept_of = {one: self._kept[one] for one in together}
-            feeding = self._feedings[load] = Feeding(partial(feed, self._fleet, kept_of, load, self._tell, count=len(wanted[0]), size=size))
+            feeding = self._feedings[load] = Feeding(partial(self._feed, {one: self._kept[one] for one in together}, load, wanted, built))
         fed = await feeding.ended(name)
         if isinstance(fed, HostRefused) and fed.code != "feed":
             raise fed
@@ -286,9 +292,36 @@ class Delivery:
             (await self._fleet.call(name, "lack", timeout_seconds=LACK_SECONDS))["parcels"]
         )
 
+    async def _feed(
+        self,
+        kept: Mapping[str, frozenset[str]],
+        load: Load,
+        wanted: Wanted,
+        built: Callable[[], Fleet] | None,
+        on_error: Callable[[HostError], None],
+    ) -> Outcomes[Fed]:
+        blobs = wanted[0]
+        size = sum(size for _, _, size in blobs)
+        if built is None:
+            return await feed(self._fleet, kept, load, self._tell, on_error, count=len(blobs), size=size)
+        async with built() as fleet:
+            stock = Stock(fleet, [blob[:2] for blob in self._stocked(wanted)])
+            return await feed(self._fleet, kept, load, self._tell, on_error, count=len(blobs), size=size, stock=stock)
+
     def _load(self, wanted: Wanted) -> Load:
         blobs, base, packing = wanted
-        return self._loads.setdefault(wanted, Load(lambda: self._blobs.parcels(blobs, base=base, packing=packing)))
+        if wanted not in self._loads:
+            stocked = self._stocked(wanted)
+            parts = [part for part in (blobs[: len(stocked)], blobs[len(stocked) :]) if part]
+            self._loads[wanted] = Load(lambda: chain.from_iterable(self._blobs.parcels(part, base=base, packing=packing) for part in parts))
+        return self._loads[wanted]
+
+    def _stocked(self, wanted: Wanted) -> tuple[Blob, ...]:
+        """What of it a build host may have: the files of the release, which come first, and not its list."""
+        blobs, base, _ = wanted
+        if self._builder is None or base:
+            return ()  # what is made from a release that hosts have, a build host cannot make
+        return tuple(takewhile(lambda blob: blob[0] not in self._lists, blobs))
 
     async def _send(self, name: str, wanted: Wanted, kept: frozenset[str]) -> tuple[Blob, ...]:
         """Send parcels; which of the blobs they could not be made into there, for what they are made from is gone or damaged."""

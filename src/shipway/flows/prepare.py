@@ -24,7 +24,13 @@ async def prepare(words: PrepareWords, on_event: Callable[[Event], None]) -> Ver
         async with Approach(trying.say, may_leave_out=True) as approach:
             ready = await shipping(project, words, trying.tell, approach.begin)
             transaction = Transaction(
-                ready.intent, ready.planner(plan_prepare), ready.cargo, _prepared, may_leave_out=True, first=ready.begin
+                ready.intent,
+                ready.planner(plan_prepare),
+                ready.cargo,
+                _prepared,
+                may_leave_out=True,
+                first=ready.begin,
+                builder=ready.builder,
             )
             verdict = await transact(trying, transaction, approach)
         return trying.ended(verdict)

@@ -9,6 +9,7 @@ from typing import Protocol
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
 from shipway.flows.bases import Bases
+from shipway.flows.build_host import builder
 from shipway.flows.cargo import Cargo
 from shipway.flows.front import Caddies
 from shipway.flows.project import Project
@@ -55,6 +56,7 @@ class Shipping:
     caddies: Caddies
     bases: Bases
     loaded: Cargo
+    builder: Callable[[], Fleet] | None
 
     async def learn(self, fleet: Fleet, facts: Mapping[str, HostFacts]) -> None:
         """Have at hand what these very hosts lack besides: a proxy and tools of their platforms. Raises Refused."""
@@ -105,7 +107,8 @@ async def shipping(
     made = await make(project, wanted, tell, tools)
     bases = Bases(project.repository, made, wanted.intent.subdirectory)
     caddies = Caddies(wanted.intent, tell)
-    return Shipping(wanted.intent, made, tools, caddies, bases, Cargo(made, caddies.by_host, tools.of, bases))
+    loaded = Cargo(made, caddies.by_host, tools.of, bases)
+    return Shipping(wanted.intent, made, tools, caddies, bases, loaded, builder(wanted.intent, tell))
 
 
 def _forget(packing: asyncio.Task[None]) -> None:

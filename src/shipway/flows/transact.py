@@ -44,7 +44,7 @@ class Transaction:
 
     `may_leave_out` when its command knows --without. `first` is done when the hosts were read, before anything is planned.
     `changes` tells what differs from the configuration that serves, where the flow knows the one it wants. `unchanged` words that there
-    is nothing to do, for flows that are about what serves and bring nothing.
+    is nothing to do, for flows that are about what serves and bring nothing. `builder` is where the release was built, if not here.
     """
 
     intent: Intent
@@ -55,6 +55,7 @@ class Transaction:
     first: Callable[[Fleet, Mapping[str, HostFacts]], Awaitable[None]] | None = None
     changes: Changes | None = None
     unchanged: Callable[[Plan], str] | None = None
+    builder: Callable[[], Fleet] | None = None
 
 
 async def transact(attempt: Attempt, transaction: Transaction, approach: Approach | None = None) -> Verdict:
@@ -112,6 +113,7 @@ async def _transacted(attempt: Attempt, transaction: Transaction, approach: Appr
                 transaction.cargo(plan),
                 tell,
                 reason=lambda outcome: reason(outcome, fleet, plan.kind, str(plan.document.get("command", ""))),
+                builder=transaction.builder,
             )
             outcome = await conduct.run()
             held.left_alone.update(outcome.left_alone)

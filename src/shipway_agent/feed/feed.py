@@ -1,7 +1,8 @@
 """The call `feed`: the keys of this deployment, and parcels as they are named, in; all of them kept, and where each came from, out.
 
 It lasts until the operator ends its body. Meanwhile this host listens for the others, takes from them and from the operator at once, and
-tells in events what the operator must know: `listening`, `taken` (of what it sent itself), `wants` (nobody brings these), `whole`.
+tells in events what the operator must know: `listening`, `taken` (of what it sent itself, and of what a build host made of its own),
+`stocked` (no more is made), `wants` (nobody brings these), `whole`.
 Whatever dies, nothing listens afterwards: the listener is a thread of this session and ends with the call, with stdin, or with its time.
 """
 
@@ -17,6 +18,7 @@ from shipway_agent.call import Call
 from shipway_agent.errors import AgentError
 from shipway_agent.feed import orders
 from shipway_agent.feed.shelf import OPERATOR, Shelf
+from shipway_agent.feed.stock import OWN, Stocker
 from shipway_agent.feed.store import Parcels
 from shipway_agent.feed.unpack import Unpacker
 
@@ -46,7 +48,13 @@ def feed(call: Call) -> Dict[str, Any]:
     """
     shelf = Shelf(Parcels(call.root))
     unpacker = Unpacker(call.root, shelf, int(call.args.get("count", 0)), int(call.args.get("size", 0)))
-    feeding = _Feeding(call, shelf, unpacker)
+    stocker = Stocker(
+        call.root,
+        shelf,
+        lambda parcel: call.emit({"event": "taken", "parcel": parcel}),
+        lambda: call.emit({"event": "stocked"}),
+    )
+    feeding = _Feeding(call, shelf, unpacker, stocker)
     watching = threading.Thread(target=feeding.watch, name="feed watch", daemon=True)
     try:
         feeding.open()
@@ -60,6 +68,7 @@ def feed(call: Call) -> Dict[str, Any]:
         if watching.is_alive():
             watching.join()
         unpacker.end()
+        stocker.end()
     feeding.fault = feeding.fault or unpacker.fault
     if feeding.fault is not None:
         raise feeding.fault
@@ -71,6 +80,7 @@ class _Feeding:
     call: Call
     shelf: Shelf
     unpacker: Unpacker
+    stocker: Stocker
     fault: Optional[AgentError] = None
     _giver: Optional[Giver] = None
     _takers: Dict[str, Taker] = field(default_factory=dict)
@@ -97,6 +107,8 @@ class _Feeding:
         elif isinstance(order, orders.Content):
             self.shelf.put(order.digest, order.data, OPERATOR)
             self.call.emit({"event": "taken", "parcel": order.digest})
+        elif isinstance(order, orders.Stock):
+            self.stocker.begin(order.blobs)
         else:
             self.shelf.move()
             for number, addresses in order.addresses:
@@ -137,6 +149,7 @@ class _Feeding:
     def told(self) -> Dict[str, Any]:
         """Bytes by where they came from, who lied or was never reached, by number, and what was unpacked of it all."""
         came = dict(self.shelf.came)
+        came.pop(OWN, None)
         return {
             "operator": came.pop(OPERATOR, 0),
             "peers": came,

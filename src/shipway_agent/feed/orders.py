@@ -1,7 +1,7 @@
 """The body of a feeding in, what the operator says in it out: parcels of its own, and where the other hosts listen.
 
 A record is its kind, its length and so many bytes: `w`, digests and sizes of parcels that are to come; `e`, that was all of them; `c`, the
-digest and the content of one; `p`, JSON [[number, [address…]]…].
+digest and the content of one; `p`, JSON [[number, [address…]]…]; `s`, digest and executable of blobs of this host, which it is to pack.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import dataclass
+from itertools import islice
 from typing import Iterable, Iterator, List, Tuple, Union
 
 from shipway_agent.errors import AgentError
 
 HEAD = struct.Struct(">cI")
-WANT, END, CONTENT, PEERS = b"w", b"e", b"c", b"p"
+WANT, END, CONTENT, PEERS, STOCK = b"w", b"e", b"c", b"p", b"s"
 PARCEL = struct.Struct(">32sI")
+BLOB = struct.Struct(">32s?")
 DIGEST_BYTES = 32
 
 MOST_BYTES = 8 << 20
@@ -45,7 +47,14 @@ class Want:
     last: bool
 
 
-Order = Union[Want, Content, Peers]
+@dataclass(frozen=True)
+class Stock:
+    """Blobs of a build host (digest, executable), in the order in which the operator packs them."""
+
+    blobs: Tuple[Tuple[str, bool], ...]
+
+
+Order = Union[Want, Content, Peers, Stock]
 
 
 def want(parcels: Iterable[Tuple[str, int]]) -> bytes:
@@ -70,6 +79,12 @@ def peers(addresses: Iterable[Tuple[str, Iterable[str]]]) -> bytes:
     return HEAD.pack(PEERS, len(data)) + data
 
 
+def stock(blobs: Iterable[Tuple[str, bool]]) -> bytes:
+    """A record that says what is to be packed there: of very many, as many as a record has room for."""
+    data = b"".join(BLOB.pack(bytes.fromhex(digest), executable) for digest, executable in islice(blobs, MOST_BYTES // BLOB.size))
+    return HEAD.pack(STOCK, len(data)) + data
+
+
 def read(body: Iterable[bytes]) -> Iterator[Order]:
     """The records of a body, each as soon as it is there. Raises AgentError `feed` for anything else, and `cut`."""
     stream = _Stream(body)
@@ -78,7 +93,7 @@ def read(body: Iterable[bytes]) -> Iterator[Order]:
         if not head:
             return
         kind, size = HEAD.unpack(head) if len(head) == HEAD.size else (b"", 0)
-        if kind not in (WANT, END, CONTENT, PEERS) or size > MOST_BYTES:
+        if kind not in (WANT, END, CONTENT, PEERS, STOCK) or size > MOST_BYTES:
             raise AgentError("feed", f"a record of kind {kind!r} with {size} bytes; operator and agent are of different versions")
         data = stream.take(size)
         if len(data) < size:
@@ -87,6 +102,8 @@ def read(body: Iterable[bytes]) -> Iterator[Order]:
             yield Content(data[:DIGEST_BYTES].hex(), data[DIGEST_BYTES:])
         elif kind == PEERS:
             yield Peers(_addresses(data))
+        elif kind == STOCK:
+            yield Stock(_blobs(data))
         else:
             yield Want(_parcels(data), kind == END)
 
@@ -95,6 +112,12 @@ def _parcels(data: bytes) -> Tuple[Tuple[str, int], ...]:
     if len(data) % PARCEL.size:
         raise AgentError("feed", "a record that should name parcels does not")
     return tuple((digest.hex(), size) for digest, size in PARCEL.iter_unpack(data))
+
+
+def _blobs(data: bytes) -> Tuple[Tuple[str, bool], ...]:
+    if len(data) % BLOB.size:
+        raise AgentError("feed", "a record that should name blobs does not")
+    return tuple((digest.hex(), executable) for digest, executable in BLOB.iter_unpack(data))
 
 
 def _addresses(data: bytes) -> Tuple[Tuple[str, Tuple[str, ...]], ...]:

@@ -123,6 +123,12 @@ class Shelf:
                     return None
                 self._changed.wait()
 
+    def named(self, place: int) -> Optional[str]:
+        """What is wanted at this place, once it is named; None where nothing will be."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self.wanted) > place or self._named or self._closed)
+            return next(islice(self.wanted, place, None), None)
+
     def since(self, count: int) -> List[str]:
         """What came behind the first `count`, in the order in which it came."""
         with self._changed:
