@@ -10,6 +10,7 @@ from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
 from shipway.model.release import Entry, Release
 from shipway.plan.facts import recorded_members
+from shipway_agent.record import dataclass
 
 OLDEST_PYTHON = (3, 9)
 
@@ -39,7 +40,7 @@ def pass_gates(intent: Intent, release: Release | None, facts: Mapping[str, Host
 def host_reasons(name: str, fact: HostFacts, release: Release | None) -> Iterator[Refused]:
     """What stands in the way on one host. `release` is None where none is known: then only our own reserve must be free."""
     yield from _host(name, fact)
-    yield from _room(name, fact, release)
+    yield from _room(name, fact, release, _size_of(release))
 
 
 def fleet_reasons(intent: Intent, release: Release | None, facts: Mapping[str, HostFacts]) -> Iterator[Refused]:
@@ -54,8 +55,9 @@ def _reasons(intent: Intent, release: Release | None, facts: Mapping[str, HostFa
     for name, fact in sorted(facts.items()):
         yield from _host(name, fact)
     if release is not None:
+        size = _size_of(release)
         for name, fact in sorted(facts.items()):
-            yield from _room(name, fact, release)
+            yield from _room(name, fact, release, size)
         yield from _of_release(intent, release, facts)
 
 
@@ -101,8 +103,24 @@ def _host(name: str, fact: HostFacts) -> Iterator[Refused]:
         )
 
 
-def _room(name: str, fact: HostFacts, release: Release | None) -> Iterator[Refused]:
-    blobs, size = _lacking(fact, release) if release is not None else (0, 0)
+@dataclass(frozen=True)
+class _Size:
+    """What a release takes on a host that has nothing of it; counted once for all hosts."""
+
+    blobs: int
+    bytes: int
+    folders: int
+
+
+def _size_of(release: Release | None) -> _Size:
+    if release is None:
+        return _Size(0, 0, 0)
+    files = {e.digest: e.size for e in release.entries if e.kind in ("file", "executable")}
+    return _Size(len(files), sum(files.values()), len(_folders(release.entries)))
+
+
+def _room(name: str, fact: HostFacts, release: Release | None, whole: _Size) -> Iterator[Refused]:
+    blobs, size = _lacking(fact, whole) if release is not None else (0, 0)
     needed = size + blobs * BLOCK_BYTES + RESERVE_BYTES
     free = fact.disk.free_bytes
     if free is not None and free < needed:
@@ -111,7 +129,7 @@ def _room(name: str, fact: HostFacts, release: Release | None) -> Iterator[Refus
             f"{name} has {_megabytes(free)} free below {fact.hello.root} and needs {_megabytes(needed)}",
             f"free {_megabytes(needed - free)} on {name}, then {AGAIN}",
         )
-    folders = 0 if release is None or release.digest in fact.releases else len(_folders(release.entries))
+    folders = 0 if release is None or release.digest in fact.releases else whole.folders
     inodes = blobs + folders + RESERVE_INODES
     if fact.disk.free_inodes is not None and fact.disk.free_inodes < inodes:
         yield _refuse(
@@ -121,14 +139,13 @@ def _room(name: str, fact: HostFacts, release: Release | None) -> Iterator[Refus
         )
 
 
-def _lacking(fact: HostFacts, release: Release) -> tuple[int, int]:
+def _lacking(fact: HostFacts, whole: _Size) -> tuple[int, int]:
     """Blobs and bytes a host must still take. A host that has other releases and was not asked may have nearly all: 0 is assumed."""
     if fact.lack is not None:
         return fact.lack.blobs, fact.lack.bytes
     if fact.releases:
         return 0, 0
-    files = {e.digest: e.size for e in release.entries if e.kind in ("file", "executable")}
-    return len(files), sum(files.values())
+    return whole.blobs, whole.bytes
 
 
 def _shadowed(shared: Sequence[str], entries: Sequence[Entry]) -> Iterator[Refused]:
@@ -187,8 +204,10 @@ def _touches(path: str, there: str) -> bool:
 def _folders(entries: Iterable[Entry]) -> set[str]:
     found: set[str] = set()
     for entry in entries:
-        parts = entry.path.split("/")
-        found.update("/".join(parts[:i]) for i in range(1, len(parts)))
+        above = entry.path.rpartition("/")[0]
+        while above and above not in found:
+            found.add(above)
+            above = above.rpartition("/")[0]
     return found
 
 
