@@ -48,6 +48,7 @@ from shipway.model.errors import Failed, HostError, Refused, ShipwayError, Unrea
 from shipway.model.event import Event
 from shipway.model.verdict import Verdict
 from shipway.reports.files import write_report
+from shipway.reports.fold import fold
 from shipway.reports.schemas import events_schema
 from tests.cli.flow import FakeFlow
 from tests.reports.story import live, undone
@@ -219,7 +220,7 @@ def test_an_answer_that_is_no_says_what_to_do_below_it(fake: Fake, capsys: pytes
 
 def test_a_deployment_without_a_terminal_is_told_in_lines(fake: Fake, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     fake(GOOD, live())
-    path = write_report(tmp_path, live())
+    path = write_report(tmp_path, fold(live()))
     (tmp_path / "server").mkdir()
     assert run(["deploy", "production", "-C", str(tmp_path / "server")]) == 0
     out = capsys.readouterr().out

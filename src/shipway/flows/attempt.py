@@ -18,12 +18,15 @@ from shipway.ledger.store import BUSY_SECONDS, Ledger
 from shipway.model.errors import ShipwayError
 from shipway.model.event import Event
 from shipway.model.verdict import Verdict
-from shipway.reports.files import write_report
-from shipway.reports.json import ACTIVATION
+from shipway.reports.files import write_report, write_so_far
+from shipway.reports.fold import State
 from shipway_agent.record import replace
 
 LANDMARKS = frozenset({"began", "phase", "decided"})
-"""Events at which an attempt is written down so far: a driver that is killed leaves a report too, which says *interrupted*."""
+"""Events at which the report is written so far: a driver that is killed leaves one too, which says *interrupted*."""
+
+LEDGER_MARKS = frozenset({"began", "decided"})
+"""Those of them at which the ledger is written too. What it misses of a driver that is killed, hosts have in their journals."""
 
 MOMENT_SECONDS = 0.1
 """So long, and no longer, leases and hosts wait for another program that writes to the ledger: what it did not get then it gets later."""
@@ -44,6 +47,7 @@ class Attempt:
         self._began = time.monotonic()
         self._kept = 0
         self._lines = 0
+        self._state, self._folded, self._folding = State(), 0, ""
         self.tell = Tell(self._take, time.time, f"try-{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}")
 
     def _take(self, event: Event) -> None:
@@ -52,7 +56,7 @@ class Attempt:
             self.events.append(event)
         self._watch(event)
         if event.kind in LANDMARKS:
-            self._remember(with_page=event.data.get("name") not in ACTIVATION)
+            self._remember(write_so_far, MOMENT_SECONDS, with_ledger=event.kind in LEDGER_MARKS)
 
     def say(self, kind: str, /, *, host: str = "", **data: Any) -> None:
         """Tell an event of whatever deployment this attempt is by now."""
@@ -80,16 +84,15 @@ class Attempt:
             hint=verdict.hint,
             seconds=self.seconds,
         )
-        self._remember(busy_seconds=BUSY_SECONDS)
+        self._remember(write_report, BUSY_SECONDS)
         return verdict
 
-    def _remember(self, *, with_page: bool = True, busy_seconds: float = MOMENT_SECONDS) -> None:
-        """A full disk here must not turn a good deployment into a bad one: it is said, and the hosts remember anyway.
-
-        Between the switch and the decision no page is drawn, for users could notice what is waited for then.
-        """
+    def _remember(self, write: Callable[[Path, State], object], busy_seconds: float, *, with_ledger: bool = True) -> None:
+        """A full disk here must not turn a good deployment into a bad one: it is said, and the hosts remember anyway."""
         try:
-            write_report(self.directory, [event for event in self.events if self._is_mine(event)], with_page=with_page)
+            write(self.directory, self._so_far())
+            if not with_ledger:
+                return
             with Ledger(self.directory, busy_seconds) as ledger:
                 ledger.add([event for event in self.events[self._kept :] if self._is_mine(event)])
             self._kept = len(self.events)
@@ -98,6 +101,16 @@ class Attempt:
                 return
             with contextlib.suppress(OSError):
                 self._watch(Event("note", time.time(), self.tell.deployment, "", {"message": f"the report could not be written: {error}"}))
+
+    def _so_far(self) -> State:
+        """What this attempt's events fold to. One that becomes a deployment begins anew."""
+        if self._folding != self.tell.deployment:
+            self._folding, self._folded, self._state = self.tell.deployment, 0, State()
+        for event in self.events[self._folded :]:
+            if self._is_mine(event):
+                self._state.add(event)
+        self._folded = len(self.events)
+        return self._state
 
     def _is_mine(self, event: Event) -> bool:
         return event.deployment in (self.tell.deployment, "")

@@ -151,6 +151,7 @@ class Ledger:
         db = sqlite3.connect(self.path, timeout=self._busy_seconds)
         try:
             db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=NORMAL")  # what a loss of power takes, the hosts still have
             db.executescript(Path(__file__).with_name("schema.sql").read_text())
             found = db.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
             if found != (FORMAT,):

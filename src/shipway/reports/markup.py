@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from html import escape
 
 from shipway.reports.clean import clean
 
 VOID = frozenset({"meta", "br", "rect", "line", "path"})
 """Elements of ours that have no content: in HTML without an end, in SVG closed at once."""
+
+_SPECIAL = re.compile("[&<>\"']")
 
 
 class Markup(str):
@@ -35,13 +39,18 @@ def join(*content: str) -> Markup:
 
 def safe(text: object) -> Markup:
     """A text as it may stand between tags and in an attribute: one line, no control characters, nothing of HTML in it."""
-    return Markup(escape(clean(text), quote=True))
+    said = clean(text)
+    return Markup(escape(said, quote=True) if _SPECIAL.search(said) else said)
 
 
 def _attribute(key: str, value: str | float | bool | None) -> str:
     if value is None or value is False:
         return ""
-    name = key.rstrip("_").replace("_", "-")
     if value is True:
-        return f" {name}"
-    return f' {name}="{f"{value:.6g}" if isinstance(value, float) else safe(value)}"'
+        return f" {_named(key)}"
+    return f' {_named(key)}="{f"{value:.6g}" if isinstance(value, float) else safe(value)}"'
+
+
+@cache
+def _named(key: str) -> str:
+    return key.rstrip("_").replace("_", "-")
