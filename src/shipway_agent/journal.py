@@ -294,13 +294,15 @@ class Journal:
         decided: bool = False,
         on_behalf_of: Optional[str] = None,
         about: Optional[Mapping[str, Any]] = None,
+        message: Optional[Mapping[str, Any]] = None,
     ) -> Optional[Step]:
         """Write the intent, and answer what was known of the step before; None for a first try.
 
         One that is *done* is left alone: use its answer. One that is *unknown* began, has no ending and runs no more: its check
         settles it. With `decided`, for the lists behind a decision, only the fencing number counts. `on_behalf_of` names the
         deployment that must be allowed to go on, where the step is remembered under another name (`release:<digest>`).
-        `about` goes into the event, for those who follow it: title, phase, wave.
+        `about` goes into the event, for those who follow it: title, phase, wave. `message` is one to the record that a first try
+        brings along, taken in the same write where the rules allow it: what the record says afterwards counts.
         Raises AgentError: the codes of `decide.permits`, and `busy` while the same step still runs. `now` is the boot clock.
         """
         driver = on_behalf_of or deployment
@@ -318,6 +320,8 @@ class Journal:
             self._db.execute("INSERT OR REPLACE INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
             of = {"of": driver} if driver != deployment else {}
             self._append("step", deployment, {"key": key, "state": "intent", "fence": fence, **of, **(about or {})})
+            if message is not None and before is None:
+                self._decide(message, now)
             return before
 
     def end_step(

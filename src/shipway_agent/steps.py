@@ -168,11 +168,21 @@ def _begin(call: Call, run_of: RunOf, step: Order, memory: Tuple[str, str], bega
                 decided=run_of.decided,
                 on_behalf_of=run_of.deployment,
                 about=_intent(run_of, step),
+                message=_message_with(call, run_of, step),
             )
         except AgentError as error:
             if error.code != "busy" or time.monotonic() >= began + step.timeout_seconds or call.ended.is_set():
                 raise
         time.sleep(LOOK_AGAIN_SECONDS)
+
+
+def _message_with(call: Call, run_of: RunOf, step: Order) -> Optional[Mapping[str, Any]]:
+    """What a step would tell the record first of all, where that may stand in one write with its intent."""
+    if step.do != "switch":
+        return None
+    from shipway_agent.primitives.switch import message_with_intent
+
+    return message_with_intent(call.root, run_of.deployment, run_of.fence)
 
 
 def _memory_of(call: Call, run_of: RunOf, step: Order) -> Tuple[str, str]:

@@ -267,6 +267,20 @@ def test_no_step_begins_for_a_deployment_that_may_not_go_on(journal: Journal) ->
     assert code(decided=True) == "fenced"
 
 
+def test_a_step_may_bring_a_message_to_the_record_in_the_same_write(journal: Journal) -> None:
+    journal.decide(lease(), NOW)
+    arm = {"do": "arm", "deployment": "d1", "fence": 1}
+    assert begin(journal, "too early", message=arm) is None
+    assert journal.member().attempts[0].stage == "leased", "the record refuses it, and the step has begun all the same"
+    for do in ("vote", "start", "ready"):
+        assert journal.decide({**arm, "do": do}, NOW)["ok"]
+    assert begin(journal, "switch", message=arm) is None
+    assert journal.member().attempts[0].stage == "armed"
+    journal.end_step("d1", "switch", "done", {"base": None})
+    again = begin(journal, "switch", message=arm)
+    assert again is not None and again.state == "done", "what is done brings nothing along"
+
+
 def test_a_step_may_be_remembered_under_its_releases_name(journal: Journal) -> None:
     journal.decide(lease(), NOW)
     assert journal.begin_step("release:abc", "task:install", 1, now=NOW, on_behalf_of="d1") is None

@@ -69,6 +69,13 @@ def test_code_static_files_and_routed_process_flip_together_and_come_back(open_s
     assert (version(open_shop), version(open_shop, "/style.css")) == ("1", "200 /* v1 */")
 
 
+def test_the_intent_of_the_switch_goes_with_that_of_its_step_once_all_is_laid(open_shop: Shop) -> None:
+    open_shop.make(1)
+    assert switch.message_with_intent(open_shop.root, "d-1", 1) is None, "what the rename flips is not there yet"
+    open_shop.start(1)
+    assert switch.message_with_intent(open_shop.root, "d-1", 1) == {"do": "arm", "deployment": "d-1", "fence": 1}
+
+
 def test_the_proxy_is_not_touched(open_shop: Shop) -> None:
     open_shop.open_door()
     open_shop.deploy(1)

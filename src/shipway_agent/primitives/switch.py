@@ -12,7 +12,7 @@ from shipway_agent.journal import Journal
 from shipway_agent.primitives import Context, generations
 from shipway_agent.root import Root
 from shipway_agent.states import ARMED, SWITCHED
-from shipway_agent.typed import Any, Dict, Mapping
+from shipway_agent.typed import Any, Dict, Mapping, Optional
 
 
 def switch(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
@@ -28,6 +28,15 @@ def switch(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     front.lay(context.root, context.fence, document)
     visitor.begin(context.root, context.deployment, context.ended, args)
     return perform(context.root, context.journal, context.deployment, context.fence)
+
+
+def message_with_intent(root: Root, deployment: str, fence: int) -> Optional[Mapping[str, Any]]:
+    """*arm*, where all that the rename flips is laid already, as the start of its processes leaves it; None where that is still to be done.
+
+    So what is between the word of the driver and the rename is one write to the journal. The record is asked again under the host's lock.
+    """
+    laid = root.stat(f"{generations.place(fence)}/{front.FOLDER}") is not None
+    return {"do": "arm", "deployment": deployment, "fence": fence} if laid else None
 
 
 def perform(root: Root, journal: Journal, deployment: str, fence: int) -> Dict[str, Any]:
