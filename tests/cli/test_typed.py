@@ -29,6 +29,7 @@ COMMANDS = [
     "shipway verify production v1.2",
     "shipway data backup production --only main --may-be-empty",
     "shipway data list production",
+    "shipway data restore production main --yes",
     "shipway data verify production main-20261129T222236Z-4a40 --restore",
     "shipway remove production --shared --yes",
     "shipway deploy production --project docs",

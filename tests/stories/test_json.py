@@ -131,6 +131,7 @@ def test_what_is_refused_and_what_has_nothing_to_do(shop: Shop, words: str, code
         "data backup local",
         "data list local",
         "data verify local uploads",
+        "data restore local uploads",
     ],
 )
 def test_what_is_asked(shop: Shop, words: str) -> None:

@@ -130,6 +130,26 @@ def test_what_the_clock_starts_takes_one_and_says_so_in_its_log(shop: Shop) -> N
     assert [one["why"] for one in points(shop) if one["data"] == "main"][-1] == "by schedule"
 
 
+def test_a_restore_says_what_it_would_lose_and_does_it_only_when_told(shop: Shop, server: Server) -> None:
+    point = shop.project.run("data", "backup", "local", "--only", "main", "--json").verdict["data"]["points"][0]
+    server.sql("shop", "DELETE FROM items WHERE id % 2 = 0")
+    left = server.sql("shop", "SELECT count(*) FROM items")[0]
+    asked = shop.project.run("data", "restore", "local", "main")
+    assert f"public.items: {int(left):,} now, {point['rows']:,} then" in asked.out
+    assert f"shipway data restore local {point['point']} --yes" in asked.text
+    assert server.sql("shop", "SELECT count(*) FROM items")[0] == left, "nothing was touched"
+    said = shop.project.run("data", "restore", "local", "main", "--yes")
+    assert f"RESTORED: main of local is as it was at {point['point']}" in said.out
+    assert server.sql("shop", "SELECT count(*) FROM items") == [str(point["rows"])]
+    (kept,) = server.databases() - {"postgres", "shop"}
+    assert server.sql(kept, "SELECT count(*) FROM items") == [left]
+    assert "what was there is kept: shop_before_" in said.out
+    assert shop.project.report()["verdict"] == "restored"
+    assert f"restore {point['point']}" in shop.project.run("history", "local").out
+    assert shop.version() == "2"
+    server.sql("postgres", f'DROP DATABASE "{kept}"')
+
+
 def test_a_point_that_was_damaged_is_no_and_says_what_to_type(shop: Shop) -> None:
     point = next(str(one["point"]) for one in reversed(points(shop)) if one["data"] == "main")
     file = shop.root / "data/main" / point / "dump"
@@ -138,6 +158,8 @@ def test_a_point_that_was_damaged_is_no_and_says_what_to_type(shop: Shop) -> Non
     file.write_bytes(content)
     said = shop.project.run("data", "verify", "local", point, code=1)
     assert f"{point} is no good" in said.text
+    refused = shop.project.run("data", "restore", "local", point, "--yes", code=1)
+    assert "is not what was written there" in refused.text
     assert "shipway data backup local" in said.text
 
 

@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, str] = {
     "data backup": "Take a restore point of what must not be lost.",
     "data list": "The restore points that there are, and what each holds.",
     "data verify": "Whether a restore point can be read back, or restored.",
+    "data restore": "Put a restore point in the place of what is there; without --yes, what that would lose.",
     "history": "The deployments that are remembered.",
     "show": "One deployment, step by step.",
     "verify": "Whether every host proves that it serves a release.",

@@ -1,4 +1,4 @@
-"""`shipway data backup|list|verify`: restore points of what must not be lost."""
+"""`shipway data backup|list|verify|restore`: restore points of what must not be lost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from shipway.cli.completing import environments
 from shipway.cli.options import environment, everywhere
 from shipway.cli.perform import perform
-from shipway.flows.words import DataBackupWords, DataListWords, DataVerifyWords
+from shipway.flows.words import DataBackupWords, DataListWords, DataRestoreWords, DataVerifyWords
 
 
 @click.group("data")
@@ -51,3 +51,18 @@ def verify(environment: str, point: str, restore: bool, project: Path, json: boo
     """
     words = DataVerifyWords(project=project, environment=environment, point=point, restore=restore, json=json)
     return perform("data verify", words, debug=debug)
+
+
+@command.command("restore")
+@click.argument("environment", metavar="ENV", shell_complete=environments)
+@click.argument("point", metavar="POINT")
+@click.option("--yes", is_flag=True, help="Do it. Without this nothing is touched: it says what would be lost.")
+@everywhere
+def restore(environment: str, point: str, yes: bool, project: Path, json: bool, debug: bool) -> int:
+    """Put POINT in the place of what is there. The name of a data means its newest point.
+
+    A database is made anew beside the live one, compared row for row, and takes its name in one transaction; what was there is kept and
+    named. What was written since POINT is lost to the application: keep visitors waiting meanwhile with `maintenance on ENV --hold`.
+    """
+    words = DataRestoreWords(project=project, environment=environment, point=point, yes=yes, json=json)
+    return perform("data restore", words, debug=debug)

@@ -81,3 +81,19 @@ def no(error: HostError, what: str, hint: str) -> Failed:
         code=error.code,
         details=error.lines,
     )
+
+
+def meant(wanted: str, points: Mapping[str, list[Point]], environment: str) -> Point:
+    """The point of that name, or the newest of the data of that name. Raises WrongInput."""
+    everything = [point for some in points.values() for point in some]
+    exact = [point for point in everything if point.point == wanted]
+    found = exact or [point for point in points.get(wanted, ()) if not point.damaged][-1:]
+    if not found:
+        known = f"there is {', '.join(point.point for point in everything[-5:])}" if everything else "there is none yet"
+        raise WrongInput(
+            f"no restore point is called {wanted}; {known}",
+            state="nothing was touched",
+            hint=f"shipway data list {environment} shows all of them",
+            code="unknown-point",
+        )
+    return found[0]

@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from shipway.execute.telling import Tell
-from shipway.flows.data_points import ask, keepers, listed
+from shipway.flows.data_points import ask, keepers, listed, meant
 from shipway.flows.head import intent_of_head
 from shipway.flows.project import open_project
 from shipway.flows.reach import reach
 from shipway.flows.words import DataVerifyWords
 from shipway.flows.words_of_failure import unreachable
-from shipway.model.errors import HostError, HostRefused, WrongInput
+from shipway.model.errors import HostError, HostRefused
 from shipway.model.event import Event
 from shipway.model.verdict import Verdict
-from shipway.reports.data import Point, points_json, points_of
+from shipway.reports.data import points_json, points_of
 from shipway.reports.sizes import seconds, size
 
 READ_SECONDS = 6 * 3600.0
@@ -30,7 +30,7 @@ async def data_verify(words: DataVerifyWords, on_event: Callable[[Event], None])
     keepers(intent)
     tell = Tell(on_event, time.time)
     async with reach(intent, tell) as fleet:
-        point = _meant(words.point, await listed(fleet, tell, fleet.names), name)
+        point = meant(words.point, await listed(fleet, tell, fleet.names), name)
         try:
             args = {"do": "verify", "point": point.point, "restore": words.restore}
             answer = await ask(fleet, tell, point.host, args, bound_seconds=READ_SECONDS)
@@ -47,19 +47,3 @@ async def data_verify(words: DataVerifyWords, on_event: Callable[[Event], None])
     age = f"what it brings back is {seconds(max(0.0, time.time() - point.at))} old"
     data = {"points": points_json(points_of({point.host: {"data": {point.data: [answer]}}})), "lines": [words_of_it, age]}
     return Verdict("answer", 0, words_of_it, "", "", data)
-
-
-def _meant(wanted: str, points: Mapping[str, list[Point]], environment: str) -> Point:
-    """The point of that name, or the newest of the data of that name."""
-    everything = [point for some in points.values() for point in some]
-    exact = [point for point in everything if point.point == wanted]
-    found = exact or [point for point in points.get(wanted, ()) if not point.damaged][-1:]
-    if not found:
-        known = f"there is {', '.join(point.point for point in everything[-5:])}" if everything else "there is none yet"
-        raise WrongInput(
-            f"no restore point is called {wanted}; {known}",
-            state="nothing was touched",
-            hint=f"shipway data list {environment} shows all of them",
-            code="unknown-point",
-        )
-    return found[0]

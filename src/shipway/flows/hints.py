@@ -107,6 +107,7 @@ HOSTS: Mapping[str, Advice] = {
     "no-point": Advice("there is no restore point of that name", "{points} shows those that are there"),
     "older-server": Advice("a restore point is of a newer PostgreSQL than the server", "upgrade the server, then {again}"),
     "restore": Advice("a restore point could not be restored; what serves was not touched", "mend what pg_restore says, then {again}"),
+    "swap": Advice("the live data could not be replaced, and was not touched", "mend what is said, then {again}"),
     "restore-differs": Advice("what a restore brought back is not what was copied; it was taken away again", "{again}; then tell us"),
     "journal": Advice("its journal cannot be read or trusted", "do on {host} what is named above, then {again}"),
     "tampered": Advice(

@@ -31,6 +31,9 @@ from shipway.model.verdict import Verdict
 from shipway.reports.few import named
 from shipway_agent.record import asdict, dataclass
 
+UNSWITCHED: Mapping[str, str] = {"prepare": "prepared", "restore": "restored"}
+"""Verdicts of what switches nothing, by the kind of its plan."""
+
 
 class Planner(Protocol):
     """Makes the plan of one flow from facts; called before and again under the leases."""
@@ -158,8 +161,10 @@ def _verdict(
     left_out: Said,
 ) -> Verdict:
     deployment = attempt.tell.deployment
-    if plan.kind == "prepare" and outcome.ending is None:
-        return Verdict("prepared", 0, and_left_out(transaction.live(plan, attempt), left_out), deploy_again(plan, left_out), deployment)
+    if plan.kind in UNSWITCHED and outcome.ending is None:
+        return Verdict(
+            UNSWITCHED[plan.kind], 0, and_left_out(transaction.live(plan, attempt), left_out), deploy_again(plan, left_out), deployment
+        )
     if outcome.live and outcome.ending is not None and outcome.ending.settled:
         if left_out:
             raise behind(transaction.live(plan, attempt), plan, left_out)

@@ -332,3 +332,11 @@ class DataVerifyWords(Words):
 
     point: str
     restore: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataRestoreWords(Words):
+    """`point` is a restore point's name, or the data's for its newest. Without `yes` it only says what would be lost."""
+
+    point: str
+    yes: bool = False

@@ -268,7 +268,8 @@ def _of_hosts(deployment: str, hosts: Mapping[str, _Seen]) -> Record | None:
 def _verdict(kind: str, decision: str | None, finished: bool) -> str:
     if decision in LIVE:
         return LIVE[decision]
-    return "prepared" if kind == "prepare" and finished else "interrupted"
+    unswitched = {"prepare": "prepared", "restore": "restored"}
+    return unswitched.get(kind, "interrupted") if finished else "interrupted"
 
 
 def _merged(told: Record | None, kept: Record | None) -> Record:

@@ -41,6 +41,7 @@ VERDICTS: Mapping[str, str] = {
     "live": "done, and proved on every host",
     "unchanged": "nothing to do: every host already served exactly this",
     "prepared": "prepared everywhere, nothing activated",
+    "restored": "data is as it was at a restore point",
     "undone": "failed, and undone everywhere",
     "refused": "refused before anything was touched",
     "unsettled": "something was touched and a host is unreachable, behind or in disagreement",

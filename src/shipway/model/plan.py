@@ -9,7 +9,9 @@ from shipway_agent.record import dataclass, field
 
 Json: TypeAlias = Mapping[str, Any]
 
-Kind = Literal["deploy", "rollback", "prepare", "repair", "remove", "host remove", "restart", "scale", "stop", "start", "maintenance"]
+Kind = Literal[
+    "deploy", "rollback", "prepare", "repair", "remove", "host remove", "restart", "scale", "stop", "start", "maintenance", "restore"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from shipway.reports.reading import duration, listed, mapped, text, whole
 from shipway.reports.sizes import seconds, size
 from shipway_agent.record import dataclass
 
+MOST_TABLES = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -31,6 +33,46 @@ class Point:
     before: int | None = None
     restored_seconds: float | None = None
     damaged: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What is there beside what a point holds: rows now, None where they cannot be counted any more (`why`); and tables that differ, with
+
+    their rows in the point and now.
+    """
+
+    rows_now: int | None = None
+    why: str = ""
+    differing: tuple[tuple[str, int | None, int | None], ...] = ()
+
+    @staticmethod
+    def of(said: Mapping[str, Any]) -> Loss:
+        """What the host answered."""
+        rows = [row for row in listed(said, "differing") if isinstance(row, list | tuple) and len(row) == 3]
+        return Loss(whole(said, "rows_now"), text(said, "why"), tuple((clean(name), _count(then), _count(now)) for name, then, now in rows))
+
+
+def loss_text(point: Point, loss: Loss, now: float) -> list[str]:
+    """What would be lost if the point took the place of what is there."""
+    age = seconds(max(0.0, now - point.at))
+    lines = [f"{point.point} is {age} old: what was written since is lost to the application"]
+    if loss.rows_now is None:
+        return [*lines, f"what is there now cannot be counted: {loss.why}"]
+    lines.append(f"{point.data} has {loss.rows_now:,} rows now, and {point.rows:,} in the restore point")
+    lines += [f"  {name}: {_rows(now)} now, {_rows(then)} then" for name, then, now in loss.differing[:MOST_TABLES]]
+    if len(loss.differing) > MOST_TABLES:
+        lines.append(f"  and {len(loss.differing) - MOST_TABLES} tables more")
+    return lines
+
+
+def loss_json(point: Point, loss: Loss) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        **points_json({point.data: [point]})[0],
+        "rows_now": loss.rows_now,
+        "differing": [{"table": name, "then": then, "now": now} for name, then, now in loss.differing],
+    }
 
 
 def points_of(answers: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Point]]:
@@ -101,3 +143,11 @@ def _point(name: str, host: str, row: Mapping[str, Any]) -> Point:
         restored_seconds=duration(mapped(row, "restored"), "seconds"),
         damaged=text(row, "damaged"),
     )
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _rows(count: int | None) -> str:
+    return "not there" if count is None else f"{count:,}"

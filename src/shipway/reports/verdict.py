@@ -19,6 +19,7 @@ HEADS: Mapping[str, str] = {
     "live": "LIVE",
     "unchanged": "UNCHANGED",
     "prepared": "PREPARED",
+    "restored": "RESTORED",
     "undone": "UNDONE",
     "refused": "REFUSED",
     "unsettled": "NOT SETTLED",

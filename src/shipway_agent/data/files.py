@@ -9,8 +9,9 @@ import hashlib
 import json
 import os
 import stat
+import time
 from functools import partial
-from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional
+from typing import Any, Callable, Dict, Iterator, Mapping, NamedTuple, Optional
 
 from shipway_agent.data.content import CHUNK, Progress, digest_of_file
 from shipway_agent.data.declared import Declared
@@ -24,6 +25,9 @@ from shipway_agent.walk import walk
 CONTENT = "tree"
 LIST = "files"
 """One JSON line a path, in their order: [path, kind, size, mode, mtime_ns, digest or target]."""
+
+
+Say = Callable[[str], None]
 
 
 class Row(NamedTuple):
@@ -67,7 +71,7 @@ class Files:
         with self._root.at(self.relative) as live, into.at(CONTENT) as tree:
             for raw, at, name, info in walk(live):
                 path = os.fsdecode(raw)
-                if any(path == out or path.startswith(out + "/") for out in self._data.leave_out):
+                if self._is_left_out(raw):
                     continue
                 row = self._take(path, raw, at, name, info, tree, known.get(path))
                 if row is not None:
@@ -99,6 +103,38 @@ class Files:
                     wrong.append(row.path)
         if wrong:
             raise AgentError("point-damaged", f"{len(wrong)} files of {point.path} are not what was copied", wrong[:20])
+
+    def counts(self) -> Dict[str, Any]:
+        """How many files there are now."""
+        with self._root.at(self.relative) as live:
+            return {"files": {"rows": sum(stat.S_ISREG(info.st_mode) for path, _, _, info in walk(live) if not self._is_left_out(path))}}
+
+    def put_back(self, point: Folder, about: Mapping[str, Any], stamp: str, say: Say) -> Dict[str, Any]:
+        """Make the directory what a copy holds, file by file, each in one rename; what was there and differs is moved aside:
+
+        {"kept", "swap_seconds"}. What is left out of copies stays. Done again it goes on where it was.
+        """
+        began = time.monotonic()
+        kept = f"{self.relative}.before-{stamp}"
+        wanted = {os.fsencode(row.path): row for row in _rows(point)}
+        with self._root.at(self.relative) as live, self._root.at(kept, create=True, mode=0o700) as aside, point.at(CONTENT) as tree:
+            there = {path: info for path, _, _, info in walk(live) if not self._is_left_out(path)}
+            for path, info in sorted(there.items(), reverse=True):  # what is in a directory goes before it
+                if not stat.S_ISDIR(info.st_mode) and not _is_as(wanted.get(path), live, path, info):
+                    _move(live, aside, path)
+                elif stat.S_ISDIR(info.st_mode) and not _is_directory(wanted.get(path)) and not live.names(path):
+                    live.remove(path)
+            for path, row in sorted(wanted.items()):
+                if row.kind == "directory":
+                    live.at(path, create=True, mode=row.mode).close()
+                elif live.stat(path) is None:
+                    _put(tree, live, path, row)
+        say(f"what differed is kept in {self._root.full(kept)}")
+        return {"kept": self._root.full(kept), "swap_seconds": round(time.monotonic() - began, 3)}
+
+    def _is_left_out(self, raw: bytes) -> bool:
+        path = os.fsdecode(raw)
+        return any(path == out or path.startswith(out + "/") for out in self._data.leave_out)
 
     def _take(
         self, path: str, raw: bytes, at: Folder, name: bytes, info: os.stat_result, tree: Folder, known: Optional[Row]
@@ -167,6 +203,42 @@ def _copied(at: Folder, name: bytes, place: Folder, last: bytes, row: Row) -> Op
     finally:
         os.close(source)
         os.close(target)
+
+
+def _is_directory(row: Optional[Row]) -> bool:
+    return row is not None and row.kind == "directory"
+
+
+def _is_as(row: Optional[Row], live: Folder, path: bytes, info: os.stat_result) -> bool:
+    """Whether a file or link that is there is what a copy holds; a file is read for it."""
+    if row is None or (row.kind == "file") != stat.S_ISREG(info.st_mode):
+        return False
+    if row.kind == "link":
+        target = live.read_link(path)
+        return target is not None and os.fsdecode(target) == row.what
+    return row.kind == "file" and row.size == info.st_size and digest_of_file(live, path) == (row.what, row.size)
+
+
+def _move(live: Folder, aside: Folder, path: bytes) -> None:
+    above, _, name = path.rpartition(b"/")
+    with live.at(above) as source, aside.at(above, create=True) as target, naming(target.full(name)):
+        os.rename(name, name, src_dir_fd=source.fd, dst_dir_fd=target.fd)
+
+
+def _put(tree: Folder, live: Folder, path: bytes, row: Row) -> None:
+    """A copy of the copy: what is live shares nothing with it."""
+    above, _, name = path.rpartition(b"/")
+    with live.at(above) as place, naming(place.full(name)):
+        if row.kind == "link":
+            os.symlink(os.fsencode(row.what), name, dir_fd=place.fd)
+            return
+        aside = b".new-" + os.urandom(8).hex().encode()
+        with tree.at(above) as source:
+            _copied(source, name, place, aside, row)
+        os.chmod(aside, row.mode, dir_fd=place.fd)
+        if row.mtime_ns:
+            os.utime(aside, ns=(row.mtime_ns, row.mtime_ns), dir_fd=place.fd)
+        os.rename(aside, name, src_dir_fd=place.fd, dst_dir_fd=place.fd)
 
 
 def _rows(point: Optional[Folder]) -> Iterator[Row]:

@@ -11,7 +11,7 @@ import json
 import os
 import time
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Protocol
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Protocol
 
 from shipway_agent import clock
 from shipway_agent.data.content import Progress, megabytes
@@ -31,13 +31,17 @@ RESERVE_BYTES = 64 << 20
 
 
 class Source(Protocol):
-    """One kind of data: what copies it and reads copies of it."""
+    """One kind of data: what copies it, reads copies of it, and puts one in its place."""
 
     def look(self) -> Dict[str, Any]: ...
 
     def copy(self, into: Folder, progress: Progress) -> Dict[str, Any]: ...
 
     def read(self, point: Folder, about: Mapping[str, Any]) -> None: ...
+
+    def counts(self) -> Dict[str, Any]: ...
+
+    def put_back(self, point: Folder, about: Mapping[str, Any], stamp: str, say: Callable[[str], None]) -> Dict[str, Any]: ...
 
 
 def take(context: Context, data: Declared, *, why: str, for_number: Optional[int] = None, may_be_empty: bool = False) -> Dict[str, Any]:

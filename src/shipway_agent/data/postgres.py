@@ -7,6 +7,7 @@ be compared, row for row, with what went in.
 from __future__ import annotations
 
 import os
+import time
 from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 from shipway_agent.data import programs
@@ -19,6 +20,8 @@ from shipway_agent.errors import AgentError
 from shipway_agent.folder import Folder
 
 CONTENT = "dump"
+
+Say = Callable[[str], None]
 
 Table = Tuple[str, str]
 """Schema and name."""
@@ -45,11 +48,33 @@ COUNTS = " ".join(
 
 SERVER = """
 SELECT json_build_object('version', current_setting('server_version'), 'number', current_setting('server_version_num')::int,
-'encoding', pg_encoding_to_char(d.encoding), 'collate', d.datcollate, 'ctype', d.datctype, 'bytes', pg_database_size(d.oid),
-'database', d.datname, 'standby', pg_is_in_recovery()) FROM pg_database d WHERE d.datname = current_database();
+'encoding', pg_encoding_to_char(d.encoding), 'collate', d.datcollate, 'ctype', d.datctype, 'owner', pg_get_userbyid(d.datdba),
+'bytes', pg_database_size(d.oid), 'database', d.datname, 'standby', pg_is_in_recovery())
+FROM pg_database d WHERE d.datname = current_database();
 """
 
 END_SESSIONS = "SELECT pg_terminate_backend(pid)::int FROM pg_stat_activity WHERE datname = {name} AND pid <> pg_backend_pid();"
+
+_OF_DATABASE = "FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) AS one(line)"
+LISTS = "('search_path', 'temp_tablespaces', 'session_preload_libraries', 'local_preload_libraries')"
+"""Settings whose value is a list of names, kept as it is written (pg_dump's variable_is_guc_list_quote)."""
+
+SETTINGS = (
+    "SELECT format('ALTER %s SET %I TO %s', CASE WHEN s.setrole = 0 THEN format('DATABASE %I', {new}) "
+    "ELSE format('ROLE %s IN DATABASE %I', s.setrole::regrole, {new}) END, split_part(line, '=', 1), "
+    "CASE WHEN split_part(line, '=', 1) IN " + LISTS + " THEN substr(line, strpos(line, '=') + 1) "
+    "ELSE quote_literal(substr(line, strpos(line, '=') + 1)) END) " + _OF_DATABASE + " WHERE d.datname = {live} \\gexec"
+)
+RIGHTS = (
+    "SELECT format('GRANT %s ON DATABASE %I TO %s', privilege_type, {new}, "
+    "CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END) "
+    "FROM pg_database d, aclexplode(d.datacl) WHERE d.datname = {live} "
+    "UNION ALL SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', {new}) FROM pg_database d "
+    "WHERE d.datname = {live} AND d.datacl IS NOT NULL AND NOT EXISTS (SELECT 1 FROM aclexplode(d.datacl) WHERE grantee = 0) \\gexec"
+)
+"""What belongs to a database and not to what is in it: a dump of its content has neither."""
+
+ASK_SECONDS = 0.02
 
 MAINTENANCE = ("postgres", "template1")
 """Where a session is while databases are made and renamed."""
@@ -108,7 +133,7 @@ class Postgres:
         if ended.exit != 0:
             raise AgentError("point-damaged", f"pg_restore cannot read {point.full(CONTENT)}", ended.lines)
 
-    def restore(self, point: Folder, about: Mapping[str, Any], name: str, say: Callable[[str], None]) -> Dict[str, Any]:
+    def restore(self, point: Folder, about: Mapping[str, Any], name: str, say: Say) -> Dict[str, Any]:
         """Make the database `name` of a copy, and prove that each row is there: {"tables", "bytes"}. The live one is not touched.
 
         Raises AgentError: `older-server` where the copy is of a newer major version, `restore`, `restore-differs`; nothing is left then.
@@ -121,7 +146,7 @@ class Postgres:
             server = about["server"]
             session.do(
                 f"CREATE DATABASE {identifier(name)} TEMPLATE template0 ENCODING {literal(server['encoding'])} "
-                f"LC_COLLATE {literal(server['collate'])} LC_CTYPE {literal(server['ctype'])};"
+                f"LC_COLLATE {literal(server['collate'])} LC_CTYPE {literal(server['ctype'])} OWNER {identifier(server['owner'])};"
             )
         try:
             say(f"restoring into {name}")
@@ -133,6 +158,48 @@ class Postgres:
         except BaseException:
             self.drop(name)
             raise
+
+    def counts(self) -> Dict[str, Any]:
+        """The rows of every table as they are now."""
+        with Psql(self._work, self.address) as session:
+            _count(session, [])
+            return _counted(session)
+
+    def put_back(self, point: Folder, about: Mapping[str, Any], stamp: str, say: Say) -> Dict[str, Any]:
+        """Make a database of a copy, prove it, and let it take the place of the live one, which is kept under another name:
+
+        {"kept", "swap_seconds"}. Until the last moment nobody sees anything of it; sessions are ended then, and come back to the new one.
+
+        Raises AgentError as `restore` does, and `swap`; the live one is untouched then.
+        """
+        live = self.address["PGDATABASE"]
+        new, kept = f"{live[:40]}_new_{stamp}", f"{live[:40]}_before_{stamp}"
+        self.restore(point, about, new, say)
+        try:
+            seconds = self._swap(live, new, kept, say)
+        except BaseException:
+            self.drop(new)
+            raise
+        return {"kept": kept, "swap_seconds": round(seconds, 3)}
+
+    def _swap(self, live: str, new: str, kept: str, say: Say) -> float:
+        """Both names change in one transaction. It has the lock on the name while it waits for sessions to end, so nobody new gets in."""
+        with self.maintenance() as session, self.maintenance() as other:
+            session.do(SETTINGS.format(live=literal(live), new=literal(new)))
+            session.do(RIGHTS.format(live=literal(live), new=literal(new)))
+            say(f"{new} takes the place of {live}, which stays as {kept}")
+            began = time.monotonic()
+            session.ask(
+                f"BEGIN; ALTER DATABASE {identifier(live)} RENAME TO {identifier(kept)}; "
+                f"ALTER DATABASE {identifier(new)} RENAME TO {identifier(live)}; COMMIT;"
+            )
+            try:
+                while not session.answered(ASK_SECONDS):
+                    other.do(END_SESSIONS.format(name=literal(live)))
+                session.answer()
+            except AgentError as error:
+                raise AgentError("swap", f"{live} could not be renamed: {error.message}", error.lines) from None
+            return time.monotonic() - began
 
     def drop(self, name: str) -> None:
         """Take a database away that was made of a copy, whoever is connected to it."""
@@ -151,7 +218,7 @@ class Postgres:
         assert refused is not None
         raise refused
 
-    def _proved(self, about: Mapping[str, Any], name: str, say: Callable[[str], None]) -> Dict[str, Any]:
+    def _proved(self, about: Mapping[str, Any], name: str, say: Say) -> Dict[str, Any]:
         with Psql(self._work, {**self._admin, "PGDATABASE": name}) as session:
             say("comparing its rows with those that were copied")
             wanted = {table: count for table, count in about["tables"].items() if count is not None}

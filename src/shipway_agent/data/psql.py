@@ -60,6 +60,11 @@ class Psql:
         except BrokenPipeError:
             raise self._ended() from None
 
+    def answered(self, within_seconds: float) -> bool:
+        """Whether something of the answer is there, or the session has ended."""
+        assert self._child.stdout is not None
+        return bool(self._rest) or bool(select.select([self._child.stdout], [], [], within_seconds)[0])
+
     def answer(self) -> List[Any]:
         """Of what was asked last."""
         found: List[Any] = []

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import closing
-from typing import Any, Dict, List, Mapping
+from typing import Any, Callable, Dict, List, Mapping
 from urllib.parse import quote
 
-from shipway_agent.data.content import Progress, digest_of_file
+from shipway_agent.data.content import CHUNK, Progress, digest_of_file
 from shipway_agent.data.declared import Declared
 from shipway_agent.data.programs import Work
 from shipway_agent.errors import AgentError
@@ -22,6 +23,8 @@ CONTENT = "database"
 PAGES = 2048
 BUSY_SECONDS = 30.0
 TOLD = 10
+
+Say = Callable[[str], None]
 
 
 class Sqlite:
@@ -79,6 +82,47 @@ class Sqlite:
         tables = self._looked_through(point.full(CONTENT))
         if tables != about["tables"]:
             raise AgentError("point-damaged", f"{point.full(CONTENT)} has other rows than were copied")
+
+    def counts(self) -> Dict[str, Any]:
+        """The rows of every table as they are now. Raises AgentError `point-damaged` where they cannot be counted."""
+        path = self._root.full(self.relative)
+        try:
+            with closing(_open(path, "rw")) as live:
+                return {name: {"rows": _rows(live, name)} for name in _tables(live)}
+        except sqlite3.Error as error:
+            raise AgentError("point-damaged", f"{path} cannot be read: {error}") from None
+
+    def put_back(self, point: Folder, about: Mapping[str, Any], stamp: str, say: Say) -> Dict[str, Any]:
+        """Write a copy over the live database, in one transaction of it: whoever has it open goes on, and sees the old rows or the new.
+
+        What was there is kept beside it: {"kept", "swap_seconds"}. Raises AgentError `swap`; nothing has changed then.
+        """
+        path = self._root.full(self.relative)
+        kept = f"{path}.before-{stamp}"
+        say(f"what is there now is kept as {kept}")
+        self._keep(path, kept)
+        began = time.monotonic()
+        try:
+            with closing(_open(point.full(CONTENT), "ro&immutable=1")) as source, closing(_open(path, "rw")) as live:
+                source.backup(live, pages=-1)
+        except sqlite3.Error as error:
+            raise AgentError("swap", f"{path} could not be written: {error}") from None
+        seconds = time.monotonic() - began
+        if self.counts() != about["tables"]:
+            say("somebody has written to it since")
+        return {"kept": kept, "swap_seconds": round(seconds, 3)}
+
+    def _keep(self, path: str, kept: str) -> None:
+        """A copy of what is there, byte for byte where SQLite cannot read it any more."""
+        try:
+            with closing(_open(path, "rw")) as source, closing(sqlite3.connect(kept)) as target:
+                source.backup(target, pages=-1)
+        except sqlite3.Error:
+            for ending in ("", "-wal", "-journal"):
+                if os.path.exists(path + ending):
+                    with open(path + ending, "rb") as source, open(kept + ending, "wb") as target:
+                        while part := source.read(CHUNK):
+                            target.write(part)
 
     def _looked_through(self, path: str) -> Dict[str, Any]:
         """Every page checked, every row counted."""

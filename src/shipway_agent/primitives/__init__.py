@@ -60,6 +60,7 @@ WHERE: Dict[str, str] = {
     "generation.copy": "shipway_agent.primitives.generations:copy",
     "task.run": "shipway_agent.primitives.tasks:run",
     "data.take": "shipway_agent.primitives.data:take",
+    "data.restore": "shipway_agent.primitives.data:put_back",
     "task.undo": "shipway_agent.primitives.undo:undo",
     "task.name": "shipway_agent.primitives.undo:name",
     "process.start": "shipway_agent.primitives.processes:start",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, List, Mapping, Optional
 
 from shipway_agent import clock
 from shipway_agent.data import points
@@ -70,6 +70,51 @@ def verify(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
         return answer
 
 
+def compare(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
+    """What would be lost if a point took the place of what is there: POINT and {"rows_now", "differing": [[table, rows in it, rows now]]}.
+
+    `rows_now` is null where what is there cannot be counted any more; {"why"} says why.
+    """
+    with points.opened(context.root, str(args["point"])) as point:
+        about = points.about(point)
+    data = declared(context.root, str(about["data"]))
+    told = points.summary(about)
+    try:
+        now = points.source_of(context.root, data, work_of(context, data.environment, data.timeout_seconds)).counts()
+    except AgentError as error:
+        return {**told, "rows_now": None, "differing": [], "why": error.message}
+    then = {table: count for table, count in about["tables"].items() if count is not None}
+    tables = sorted({*then, *(table for table in now if table not in about["tables"])})
+    differing = [
+        [table, _rows(then.get(table)), _rows(now.get(table))] for table in tables if _rows(then.get(table)) != _rows(now.get(table))
+    ]
+    return {**told, "rows_now": sum(int(count["rows"]) for table, count in now.items() if table in tables), "differing": differing}
+
+
+def put_back(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
+    """The step: a point takes the place of what is there, which is kept: POINT and {"kept", "swap_seconds", "put_back_seconds", "note"}.
+
+    A point that cannot be read back is refused before anything is touched.
+    """
+    if context.unknown:
+        wait_for_orphans(context, context.key)
+    with points.opened(context.root, str(args["point"])) as point:
+        about = points.about(point)
+        data = declared(context.root, str(about["data"]))
+        began = time.monotonic()
+        source = points.source_of(context.root, data, work_of(context, data.environment, data.timeout_seconds))
+        source.read(point, about)
+        made = source.put_back(point, about, os.urandom(3).hex(), lambda line: points.say(context, line))
+        seconds = round(time.monotonic() - began, 3)
+        points.note(point, restored={"at": clock.wall_now(), "seconds": seconds, "bytes": int(about["bytes"])})
+    note = f"{data.name} is as it was at {about['point']}; what was there is kept: {made['kept']}"
+    return {**points.summary(about), **made, "put_back_seconds": seconds, "note": note}
+
+
+def _rows(count: Optional[Mapping[str, Any]]) -> Optional[int]:
+    return None if count is None else int(count["rows"])
+
+
 def _restored(context: Context, data: Declared, point: Folder, about: Mapping[str, Any]) -> Dict[str, Any]:
     """Restore beside the live data, and take it away again."""
     if data.driver != "postgres":
@@ -86,7 +131,7 @@ def _restored(context: Context, data: Declared, point: Folder, about: Mapping[st
     return {"seconds": seconds, "bytes": made["bytes"]}
 
 
-CALLS = {"list": listed, "backup": back_up, "verify": verify}
+CALLS = {"list": listed, "backup": back_up, "verify": verify, "compare": compare}
 """What the call `data` may ask: by its `do`."""
 
 

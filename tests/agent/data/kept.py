@@ -35,6 +35,14 @@ class Kept:
         """A point, as somebody would by hand."""
         return points.take(self.context(), data, why="by hand", **more)
 
+    def put_back(self, data: Declared, point: str) -> dict[str, Any]:
+        """What the step of a restore does, beside its journal."""
+        with points.opened(self.root, point) as folder:
+            about = points.about(folder)
+            source = points.source_of(self.root, data, self.work())
+            source.read(folder, about)
+            return source.put_back(folder, about, "abc123", self.said.append)
+
     def names(self, data: Declared) -> list[str]:
         """What is listed, oldest first."""
         return [str(one["point"]) for one in points.listed(self.root, data.name)]

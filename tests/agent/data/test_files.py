@@ -71,3 +71,26 @@ def test_a_directory_that_is_not_there_is_no_empty_one(home: Kept) -> None:
     with pytest.raises(AgentError, match="is no directory") as said:
         home.take(of("files", path="medai"))
     assert said.value.code == "no-directory"
+
+
+def test_a_directory_is_as_it_was_and_what_differed_is_kept(home: Kept) -> None:
+    made = home.take(FILES)
+    media = home.path / "shared/media"
+    (media / "a.txt").write_text("wrong")
+    (media / "deep/er/b.txt").unlink()
+    (media / "later").mkdir()
+    (media / "later/c.txt").write_text("new")
+    (media / "link").unlink()
+    (media / "link").symlink_to("elsewhere")
+    (media / "cache/junk").write_text("other junk")
+    back = home.put_back(FILES, made["point"])
+    assert (media / "a.txt").read_text() == "one"
+    assert (media / "deep/er/b.txt").read_text() == "two"
+    assert os.readlink(media / "link") == "a.txt"
+    assert not (media / "later").exists()
+    assert (media / "cache/junk").read_text() == "other junk", "what copies leave out is nobody's to touch"
+    kept = Path(back["kept"])
+    assert (kept / "a.txt").read_text() == "wrong"
+    assert (kept / "later/c.txt").read_text() == "new"
+    (media / "a.txt").write_text("once more")
+    assert copied(home, made["point"], "a.txt").read_text() == "one", "what is live shares nothing with the point"

@@ -199,3 +199,59 @@ def test_who_may_not_make_databases_needs_an_administrator(server: Server, home:
     restored(home, replace(clerk, admin_url=server.url("postgres")), made["point"], "ledger_again")
     assert server.sql("ledger_again", "SELECT tableowner FROM pg_tables WHERE schemaname = 'own'") == ["clerk"]
     Postgres(replace(clerk, admin_url=server.url("postgres")), home.work()).drop("ledger_again")
+
+
+def test_a_copy_takes_the_name_while_somebody_writes_and_what_was_there_is_kept(server: Server, home: Kept) -> None:
+    """Each write goes to one of the two databases, and the writer always finds one of that name."""
+    server.database(
+        "town",
+        "CREATE TABLE lines (id serial PRIMARY KEY, text text)",
+        "INSERT INTO lines (text) SELECT 'then' FROM generate_series(1, 100)",
+    )
+    server.sql("postgres", "ALTER DATABASE town SET search_path TO public, pg_catalog; ALTER DATABASE town SET work_mem TO '5MB'")
+    server.sql("postgres", "CREATE ROLE reader; GRANT CONNECT ON DATABASE town TO reader; REVOKE ALL ON DATABASE town FROM PUBLIC")
+    data = of("postgres", url=server.url("town"))
+    made = home.take(data)
+    written: list[int] = []
+    stop = threading.Event()
+    argv = ["psql", "-X", "-q", "-A", "-t", "-h", str(server.place), "-p", str(server.port), "-U", "postgres", "town"]
+
+    def write() -> None:
+        while not stop.is_set():
+            ended = subprocess.run([*argv, "-c", "INSERT INTO lines (text) VALUES ('now') RETURNING id"], capture_output=True, check=False)
+            if ended.returncode == 0:
+                written.append(int(ended.stdout))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        back = home.put_back(data, made["point"])
+        after = len(written)
+        while len(written) < after + 2:
+            time.sleep(0.05)
+    finally:
+        stop.set()
+        writer.join()
+    assert back["kept"] == "town_before_abc123"
+    assert server.sql("town", "SELECT count(*) FROM lines WHERE text = 'then'") == ["100"]
+    there = [int(server.sql(name, "SELECT count(*) FROM lines WHERE text = 'now'")[0]) for name in ("town", back["kept"])]
+    assert sum(there) == len(written), "no write that was acknowledged is lost: it is in one of the two"
+    assert min(there) > 0
+    of_town = "(SELECT oid FROM pg_database WHERE datname = 'town')"
+    config = f"SELECT array_to_string(setconfig, '; ') FROM pg_db_role_setting WHERE setdatabase = {of_town}"
+    assert server.sql("postgres", config) == ["search_path=public, pg_catalog; work_mem=5MB"]
+    rights = "SELECT has_database_privilege('reader', 'town', 'CONNECT'), has_database_privilege('public', 'town', 'CONNECT')"
+    assert server.sql("postgres", rights) == ["t|f"]
+    assert not [name for name in server.databases() if "_new_" in name]
+
+
+def test_a_swap_that_cannot_be_leaves_everything_as_it_was(server: Server, home: Kept) -> None:
+    server.database("village", "CREATE TABLE lines AS SELECT 1 AS n")
+    data = of("postgres", url=server.url("village"))
+    made = home.take(data)
+    server.sql("postgres", 'CREATE DATABASE "village_before_abc123"')
+    with pytest.raises(AgentError, match="already exists") as said:
+        home.put_back(data, made["point"])
+    assert said.value.code == "swap"
+    assert server.sql("village", "SELECT n FROM lines") == ["1"]
+    assert not [name for name in server.databases() if "_new_" in name]

@@ -108,3 +108,34 @@ def test_a_copy_that_was_damaged_is_told(home: Kept, spoil: str) -> None:
     with points.opened(home.root, made["point"]) as point, pytest.raises(AgentError) as said:
         points.source_of(home.root, SQLITE, home.work()).read(point, points.about(point))
     assert said.value.code == "point-damaged"
+
+
+def test_whoever_has_it_open_goes_on_with_the_rows_of_then(home: Kept) -> None:
+    made = home.take(SQLITE)
+    with closing(live(home)) as application:
+        application.execute("UPDATE pairs SET left_one = -1")
+        application.execute("CREATE TABLE later (x)")
+        application.commit()
+        back = home.put_back(SQLITE, made["point"])
+        assert application.execute("SELECT count(*) FROM pairs WHERE left_one = -1").fetchone() == (0,)
+        assert application.execute("SELECT count(*) FROM sqlite_master WHERE name = 'later'").fetchone() == (0,)
+        application.execute("INSERT INTO pairs (left_one, right_one) VALUES (7, 7)")
+        application.commit()
+        assert application.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    with closing(sqlite3.connect(back["kept"])) as kept_one:
+        assert kept_one.execute("SELECT count(*) FROM pairs WHERE left_one = -1").fetchone() == (ROWS,)
+
+
+def test_a_database_that_cannot_be_read_any_more_is_kept_byte_for_byte(home: Kept) -> None:
+    made = home.take(SQLITE)
+    file = home.path / "shared/var/db.sqlite3"
+    with closing(live(home)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = bytearray(file.read_bytes())
+    content[4096 * 20 : 4096 * 21] = b"\xff" * 4096
+    file.write_bytes(content)
+    back = home.put_back(SQLITE, made["point"])
+    with closing(live(home)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert database.execute("SELECT count(*) FROM pairs").fetchone() == (ROWS,)
+    assert Path(back["kept"]).stat().st_size >= len(content) // 2
