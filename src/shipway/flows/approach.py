@@ -1,6 +1,8 @@
 """An intent in, its hosts with their facts out: logins and a first look, under way while the operator reads its commit.
 
 A login is a dozen round trips that cost the operator nothing but waiting, so it begins with the first moment at which the hosts are known.
+On a host that lacks the agent nothing is made before somebody asks for the facts: what is wrong with the commit is refused, and no host
+was touched.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ class Approach:
         self._may_leave_out = may_leave_out
         self._fleet: Fleet | None = None
         self._arriving: asyncio.Task[Arrived] | None = None
+        self._leave = asyncio.Event()
 
     async def __aenter__(self) -> Approach:
         return self
@@ -42,13 +45,14 @@ class Approach:
     def begin(self, intent: Intent) -> Fleet:
         """The fleet, whose logins begin now if they have not yet. To be called in a running loop."""
         if self._fleet is None:
-            self._fleet = reach(intent, self._tell)
+            self._fleet = reach(intent, self._tell, self._leave)
             self._arriving = asyncio.ensure_future(_arrive(self._fleet, self._tell))
         return self._fleet
 
     async def facts(self) -> dict[str, Facts]:
         """What every host says once it is reached. Raises Refused, naming all that cannot be."""
         assert self._fleet is not None and self._arriving is not None
+        self._leave.set()
         opened, looked = await self._arriving
         return await _all_or_none(self._fleet, opened, looked, (), may_leave_out=self._may_leave_out)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from shipway.execute.ask import Facts
 from shipway.execute.fleet import Fleet
@@ -11,11 +12,17 @@ from shipway.model.intent import Intent
 from shipway.plan.facts import read_facts
 from shipway.transports import transports
 
+if TYPE_CHECKING:
+    import asyncio
 
-def reach(intent: Intent, tell: Callable[..., None]) -> Fleet:
-    """The environment's hosts, not connected yet. `tell` hears of waits and lost links, as a Tell does."""
+
+def reach(intent: Intent, tell: Callable[..., None], leave: asyncio.Event | None = None) -> Fleet:
+    """The environment's hosts, not connected yet. `tell` hears of waits and lost links, as a Tell does.
+
+    Until `leave` is set, a host that lacks the agent is left as it is.
+    """
     environment = intent.environment
-    opened_by = transports(len(environment.hosts))
+    opened_by = transports(len(environment.hosts), leave)
     return Fleet(environment.hosts, app=intent.app, environment=environment.name, transport_for=opened_by, tell=tell)
 
 

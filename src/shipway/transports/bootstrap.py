@@ -48,13 +48,26 @@ class NoAgent(Exception):
         self.noise = noise
 
 
-async def arrive(link: Link, host: Host, *, root: str, proxy: str, passing: Passing | None = None) -> None:
+async def arrive(
+    link: Link,
+    host: Host,
+    *,
+    root: str,
+    proxy: str,
+    passing: Passing | None = None,
+    leave: asyncio.Event | None = None,
+    bound: asyncio.Timeout | None = None,
+) -> None:
     """Bring and start the agent; with `passing`, another host of the fleet may bring it.
+
+    With `leave`, a host that lacks it is left as it is until that is set, and the `bound` of the login stands still meanwhile.
 
     Raises NoAgent, OSError, or Unreachable where the host itself says no (codes root, no-python, cut).
     """
     agent = bundle()
     if await _enter(link, host, root, proxy, "serve") != b"HAVE":
+        if leave is not None:
+            await _unhurried(leave, bound)
         ask = {"root": root, "proxy": proxy, "name": host.name, "hash": agent.hash}
         link.post(_packed("arrive.py") + _line_of(ask))
         await _skip_noise(link)
@@ -71,6 +84,18 @@ async def arrive(link: Link, host: Host, *, root: str, proxy: str, passing: Pass
 async def is_there(link: Link, host: Host, *, root: str, proxy: str) -> bool:
     """Whether a login over this link finds the agent and could start it; nothing is started. Raises NoAgent, OSError, Unreachable."""
     return await _enter(link, host, root, proxy, "look") == b"HAVE"
+
+
+async def _unhurried(leave: asyncio.Event, bound: asyncio.Timeout | None) -> None:
+    loop = asyncio.get_running_loop()
+    until = bound.when() if bound is not None else None
+    if bound is None or until is None:
+        await leave.wait()
+        return
+    left = until - loop.time()
+    bound.reschedule(None)
+    await leave.wait()
+    bound.reschedule(loop.time() + left)
 
 
 async def _bring(link: Link, host: Host, agent: Bundle, lack: bytes, passing: Passing | None) -> None:

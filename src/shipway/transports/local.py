@@ -23,18 +23,23 @@ PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TMPDIR", "SHIP
 
 
 class LocalTransport:
-    """Opens channels to roots on this machine, with this Python."""
+    """Opens channels to roots on this machine, with this Python. Until `leave` is set nothing is made where the agent lacks."""
+
+    def __init__(self, leave: asyncio.Event | None = None) -> None:
+        self._leave = leave
 
     async def open(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> Channel:
         """Start an agent. Raises Unreachable: root, no-python, unreachable."""
         root = _root(host)
-        link, _ = await _started(host, timeout_seconds, lambda link: arrive(link, host, root=root, proxy=f"{root}/proxy"))
+        link, _ = await _started(
+            host, timeout_seconds, lambda link, bound: arrive(link, host, root=root, proxy=f"{root}/proxy", leave=self._leave, bound=bound)
+        )
         return FramedChannel(host, link)
 
     async def log_in(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> End:
         """A start that finds its agent and goes no further; where it finds none, one that brings it. Raises as `open` does."""
         root = _root(host)
-        link, there = await _started(host, timeout_seconds, lambda link: is_there(link, host, root=root, proxy=f"{root}/proxy"))
+        link, there = await _started(host, timeout_seconds, lambda link, bound: is_there(link, host, root=root, proxy=f"{root}/proxy"))
         if there:
             return link.close()
         await link.close()
@@ -47,14 +52,14 @@ def _root(host: Host) -> str:
     return str(Path(host.root).expanduser().absolute())
 
 
-async def _started(host: Host, timeout_seconds: float, greet: Callable[[Link], Awaitable[T]]) -> tuple[Link, T]:
+async def _started(host: Host, timeout_seconds: float, greet: Callable[[Link, asyncio.Timeout], Awaitable[T]]) -> tuple[Link, T]:
     """A link to a new child, and what `greet` learnt over it. Raises Unreachable."""
     # It may outlive us: an agent ends the step it is in, journals it, and then goes.
     link = await start([sys.executable, *ISOLATED, "-c", STAGE], env=_environment(), kill=False)
     bound = asyncio.timeout(timeout_seconds)
     try:
         async with bound:
-            return link, await greet(link)
+            return link, await greet(link, bound)
     except (NoAgent, OSError, TimeoutError) as error:
         if isinstance(error, TimeoutError) and not bound.expired():
             raise

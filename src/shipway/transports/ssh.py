@@ -65,8 +65,10 @@ _ADDRESS = re.compile(
 class SshTransport:
     """Opens channels with `ssh`. Those of one fleet share a `passing`, where hosts that lack the agent get it from each other."""
 
-    def __init__(self, passing: Passing | None = None) -> None:
+    def __init__(self, passing: Passing | None = None, leave: asyncio.Event | None = None) -> None:
+        """Until `leave` is set nothing is made on a host that lacks the agent; None is leave to."""
         self._passing = passing
+        self._leave = leave
 
     async def open(self, host: Host, *, app: str, environment: str, timeout_seconds: float = 20.0) -> Channel:
         """A new login, or a session on the connection that an earlier command left open (warm.py).
@@ -79,7 +81,14 @@ class SshTransport:
 
         async def opened(seconds: float, options: Mapping[str, str]) -> FramedChannel:
             return await open_agent(
-                host, REMOTE_COMMAND, root=root, proxy=DEFAULT_PROXY, timeout_seconds=seconds, passing=self._passing, options=options
+                host,
+                REMOTE_COMMAND,
+                root=root,
+                proxy=DEFAULT_PROXY,
+                timeout_seconds=seconds,
+                passing=self._passing,
+                leave=self._leave,
+                options=options,
             )
 
         if warm is None:
@@ -100,7 +109,7 @@ class SshTransport:
         """
         root = host.root or f"~/.shipway/apps/{app}-{environment}"
         link, there = await _logged_in(
-            host, REMOTE_COMMAND, timeout_seconds, lambda link: is_there(link, host, root=root, proxy=DEFAULT_PROXY)
+            host, REMOTE_COMMAND, timeout_seconds, lambda link, bound: is_there(link, host, root=root, proxy=DEFAULT_PROXY)
         )
         if there:
             return link.close()
@@ -116,11 +125,16 @@ async def open_agent(
     proxy: str,
     timeout_seconds: float,
     passing: Passing | None = None,
+    leave: asyncio.Event | None = None,
     options: Mapping[str, str] | None = None,
 ) -> FramedChannel:
     """Log in and have `remote_command`, which is one of our constants, start the agent. `options` go before ALWAYS. Raises Unreachable."""
     link, _ = await _logged_in(
-        host, remote_command, timeout_seconds, lambda link: arrive(link, host, root=root, proxy=proxy, passing=passing), options
+        host,
+        remote_command,
+        timeout_seconds,
+        lambda link, bound: arrive(link, host, root=root, proxy=proxy, passing=passing, leave=leave, bound=bound),
+        options,
     )
     return FramedChannel(host, link)
 
@@ -129,7 +143,7 @@ async def _logged_in(
     host: Host,
     remote_command: str,
     timeout_seconds: float,
-    greet: Callable[[Link], Awaitable[T]],
+    greet: Callable[[Link, asyncio.Timeout], Awaitable[T]],
     options: Mapping[str, str] | None = None,
 ) -> tuple[Link, T]:
     """A link over a new login, and what `greet` learnt over it. Raises Unreachable."""
@@ -138,7 +152,7 @@ async def _logged_in(
     bound = asyncio.timeout(timeout_seconds)
     try:
         async with bound:
-            return link, await greet(link)
+            return link, await greet(link, bound)
     except (NoAgent, OSError, TimeoutError) as error:
         if isinstance(error, TimeoutError) and not bound.expired():
             raise
