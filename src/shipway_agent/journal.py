@@ -260,16 +260,18 @@ class Journal:
         """The number of the newest event, 0 before the first."""
         return int(self._rows("SELECT coalesce(max(seq), 0) FROM events")[0][0])
 
-    def verify(self) -> None:
-        """Read everything. Raises Tampered: the number of the first event that is missing or not what was written; `journal` for what
-        the file itself, the record or a step shows to be damaged.
+    def verify(self, newest: Optional[int] = None) -> None:
+        """Read everything; or, of a journal that was read whole before each deployment, so many of the newest events with their steps.
+
+        Raises Tampered: the number of the first event that is missing or not what was written; `journal` for what the file itself, the
+        record or a step shows to be damaged.
         """
-        if self._rows("PRAGMA integrity_check(1)")[0][0] != "ok":
+        if newest is None and self._rows("PRAGMA integrity_check(1)")[0][0] != "ok":
             raise self._damaged("a page of it")
         with self._told():
             self._db.execute("BEGIN")  # one state of the file for the three reads
             try:
-                self._verify()
+                self._verify(newest)
             finally:
                 self._db.execute("ROLLBACK")
 
@@ -485,12 +487,16 @@ class Journal:
         self._set_meta("head", link)
         return int(seq)
 
-    def _verify(self) -> None:
+    def _verify(self, newest: Optional[int]) -> None:
         cut = self._load(self._meta(CUT) or "{}", "the cut")
-        told_cut: Mapping[str, Any] = {}
         seq, previous = int(cut.get("seq", 0)), str(cut.get("hash", ""))
+        before = newest and self._db.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1 OFFSET ?", (newest,)).fetchone()
+        if before:
+            seq, previous = before
+        told_cut: Mapping[str, Any] = {} if not before else cut
         steps: Dict[Tuple[str, str], Mapping[str, Any]] = {}
-        for row in self._db.execute("SELECT seq, at, deployment, kind, json, previous, hash FROM events ORDER BY seq"):
+        rows = "SELECT seq, at, deployment, kind, json, previous, hash FROM events WHERE seq > ? ORDER BY seq"
+        for row in self._db.execute(rows, (seq if before else -(2**63),)):
             seq += 1
             if row[0] != seq or row[5] != previous or row[6] != _link(previous, *row[:5]):
                 raise Tampered(seq, self.path)
@@ -505,14 +511,22 @@ class Journal:
         if told_cut != cut:
             raise Tampered(int(cut.get("seq", 0)), self.path)
         self._member()
-        for deployment, key, state, text in self._db.execute("SELECT deployment, key, state, json FROM steps"):
+        for deployment, key, state, text in self._told_steps(steps if before else None):
             told = steps.get((deployment, key), {})
-            if cut and not told:
+            if (cut or before) and not told:
                 continue
             # What was under way at a reboot became unknown without an event of its own; what became unknown keeps what it had.
             ended = state == told.get("state") or (state == "unknown" and told.get("state") == "intent")
             if not ended or (state in ("done", "failed") and text != _canonical(told["data"])):
                 raise self._damaged(f"step {key} of {deployment}")
+
+    def _told_steps(self, those: Optional[Mapping[Tuple[str, str], Any]]) -> Iterator[Tuple[str, str, str, str]]:
+        """All steps, or only those."""
+        if those is None:
+            yield from self._db.execute("SELECT deployment, key, state, json FROM steps")
+            return
+        for where in those:
+            yield from self._db.execute("SELECT deployment, key, state, json FROM steps WHERE deployment = ? AND key = ?", where)
 
     def _busy(self) -> List[Step]:
         begun = [self._step(row) for row in self._db.execute("SELECT * FROM steps WHERE state = 'intent' ORDER BY at").fetchall()]

@@ -12,11 +12,8 @@ from shipway_agent.typed import Callable, Deque, List, Tuple
 OFFERED_BYTES = 4 << 20
 """Bytes of frames that may be left out and are not, while the reader is slow."""
 
-SOON_SECONDS = 0.25
+SOON_SECONDS = 0.02
 """How long what is only told waits for company: each write is a packet, and one back that says it came."""
-
-OFFERED_SECONDS = 0.02
-"""The same for what may be left out: a person reads it as it comes."""
 
 AT_ONCE_BYTES = 64 << 10
 """What is written in one go."""
@@ -54,16 +51,16 @@ class Outbox:
             if ahead:
                 self._ahead.append(frame)
             else:
-                self._put(frame, False, SOON_SECONDS if soon else 0.0)
+                self._put(frame, False, soon)
             self._changed.notify()
 
     def offer(self, frame: bytes) -> bool:
-        """Send a frame within OFFERED_SECONDS, unless more than OFFERED_BYTES of such frames wait already. Never blocks, never raises."""
+        """Send a frame soon, unless more than OFFERED_BYTES of such frames wait already. Never blocks, never raises."""
         with self._changed:
             if self._offered + len(frame) > OFFERED_BYTES:
                 return False
             self._offered += len(frame)
-            self._put(frame, True, OFFERED_SECONDS)
+            self._put(frame, True, True)
             self._changed.notify()
             return True
 
@@ -74,9 +71,9 @@ class Outbox:
             self._changed.notify()
         self._thread.join(timeout_seconds)
 
-    def _put(self, frame: bytes, offered: bool, within_seconds: float) -> None:
+    def _put(self, frame: bytes, offered: bool, soon: bool) -> None:
         """`_due` is when the first of those that wait is to leave at the latest."""
-        due = time.monotonic() + within_seconds if within_seconds else 0.0
+        due = time.monotonic() + SOON_SECONDS if soon else 0.0
         self._due = min(self._due, due) if self._waiting else due
         self._waiting.append((frame, offered))
 

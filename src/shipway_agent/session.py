@@ -167,13 +167,11 @@ class Session:
         self.outbox.send(frame, ahead=ahead)
 
     def _emit(self, number: int, event: Mapping[str, Any]) -> None:
-        """`at_once` is for us: what the driver does next waits for this one."""
-        at_once = event.get("at_once", event.get("event") != "step")
         try:
-            frame = pack_json(EVENT, number, {name: value for name, value in event.items() if name != "at_once"})
+            frame = pack_json(EVENT, number, event)
         except (ProtocolError, TypeError, ValueError):
             return  # an event is told for comfort; the answer says what counts
         if event.get("event") == "output":
             self.outbox.offer(frame)
         else:
-            self.outbox.send(frame, soon=not at_once)
+            self.outbox.send(frame, soon=event.get("event") == "step")

@@ -32,13 +32,12 @@ def run(call: Call) -> Dict[str, Any]:
     if call.args.get("shipped"):
         call.journal.event("shipped", run_of.deployment, _numbers(call.args["shipped"]))
     done: List[Dict[str, Any]] = []
-    for before, step in zip([None, *steps], steps):
+    for step in steps:
         began = time.monotonic()
         try:
             if call.ended.is_set():
                 raise AgentError("ended", "the channel has ended; this step and those behind it were not begun")
-            # The first word of a new phase says that the barrier before it is passed: a driver acts on it.
-            done.append(_do(call, run_of, step, began, at_once=before is not None and before.phase != step.phase))
+            done.append(_do(call, run_of, step, began))
         except AgentError as error:
             _tell(call, step.key, "failed", began, error=error.to_json())
             return {"done": done, "failed": {"key": step.key, **error.to_json()}}
@@ -110,7 +109,7 @@ def _orders(args: Mapping[str, Any]) -> Tuple[RunOf, List[Order]]:
     return run_of, steps
 
 
-def _do(call: Call, run_of: RunOf, step: Order, began: float, *, at_once: bool) -> Dict[str, Any]:
+def _do(call: Call, run_of: RunOf, step: Order, began: float) -> Dict[str, Any]:
     _write_late(call)
     memory = _memory_of(call, run_of, step)
     if step.key.startswith(UNDO):
@@ -118,9 +117,9 @@ def _do(call: Call, run_of: RunOf, step: Order, began: float, *, at_once: bool) 
     before = _begin(call, run_of, step, memory, began)
     if before is not None and before.state == "done":
         answer = dict(before.data)
-        _tell(call, step.key, "done", began, answer=answer, reused=True, at_once=at_once)
+        _tell(call, step.key, "done", began, answer=answer, reused=True)
         return {"key": step.key, "seconds": 0.0, "answer": answer, "reused": True}
-    _tell(call, step.key, "started", began, at_once=at_once)
+    _tell(call, step.key, "started", began)
     try:
         answer = primitive(step.do)(_context(call, run_of, step, before, began), step.args)
     except BaseException as error:

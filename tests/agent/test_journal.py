@@ -153,6 +153,27 @@ def test_an_event_changed_removed_or_added_by_hand_is_found(journal: Journal, ro
     assert caught.value.seq == found
 
 
+def test_a_look_reads_the_newest_events_with_their_steps_alone(journal: Journal, root: Root) -> None:
+    for number in range(2, 21):
+        journal.event("note", "d1", {"n": number})
+    journal.verify(newest=5)
+    other = beside(root)
+    try:
+        other.execute("UPDATE events SET at = at + 1 WHERE seq = 3")
+        journal.verify(newest=5)
+        for newest in (None, 18, 100):
+            with pytest.raises(Tampered, match="event 3 is"):
+                journal.verify(newest=newest)
+        other.execute("UPDATE events SET at = at + 1 WHERE seq = 18")
+        with pytest.raises(Tampered, match="event 18 is"):
+            journal.verify(newest=5)
+        other.execute("DELETE FROM events WHERE seq = 20")
+        with pytest.raises(Tampered, match="event 20 is"):
+            journal.verify(newest=1)
+    finally:
+        other.close()
+
+
 def append(path: str, count: int) -> None:
     with Root(path) as root:
         for number in range(count):

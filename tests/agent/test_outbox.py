@@ -83,18 +83,6 @@ def test_what_is_only_told_leaves_with_the_answer_behind_it(monkeypatch: pytest.
     os.close(writing)
 
 
-def test_what_may_be_left_out_takes_along_what_waits_for_company(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shipway_agent.outbox.SOON_SECONDS", 600.0)
-    reading, writing = os.pipe2(os.O_DIRECT)
-    outbox = Outbox(writing)
-    outbox.send(b"step\n", soon=True)
-    outbox.offer(b"output\n")
-    assert os.read(reading, 1000) == b"step\noutput\n"
-    outbox.close(30)
-    os.close(reading)
-    os.close(writing)
-
-
 def test_what_has_no_company_leaves_by_itself() -> None:
     reading, writing = os.pipe()
     outbox = Outbox(writing)

@@ -14,7 +14,7 @@ import pytest
 from shipway.model.errors import HostRefused, Unreachable
 from shipway.model.intent import Host
 from shipway.release.parcels import Content, parcels
-from shipway.transports import transport_for, transports
+from shipway.transports import transport_for
 from shipway.transports.base import Channel
 from shipway_agent.manifest import digest
 from shipway_agent.parcel import RECORD, name_of
@@ -47,23 +47,6 @@ def test_a_local_host_without_a_root_is_refused() -> None:
     host = Host("a", "local")
     with pytest.raises(Unreachable, match="needs a root"):
         asyncio.run(transport_for(host).open(host, app="shop", environment="local"))
-
-
-def test_a_host_without_an_agent_is_not_touched_before_leave_is_given(tmp_path: Path) -> None:
-    """Whoever waits in a login that lacks nothing would wait here for ever: the second one is opened without leave."""
-    host = Host("a", "local", root=str(tmp_path / "a"))
-
-    async def twice() -> None:
-        leave = asyncio.Event()
-        opening = asyncio.ensure_future(transports(1, leave)(host).open(host, app="shop", environment="local", timeout_seconds=30.0))
-        await asyncio.wait((opening,), timeout=0.3)
-        assert not opening.done() and not (tmp_path / "a").exists()
-        leave.set()
-        await (await opening).close()
-        assert (tmp_path / "a").exists()
-        await (await transports(1, asyncio.Event())(host).open(host, app="shop", environment="local", timeout_seconds=30.0)).close()
-
-    asyncio.run(twice())
 
 
 def test_the_operator_s_environment_stays_with_the_operator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,9 +24,10 @@ Arrived = tuple[Outcomes[None], Outcomes[Facts]]
 class Approach:
     """The hosts of one flow. The end of the block closes every channel, whether anybody has asked for the facts or not."""
 
-    def __init__(self, tell: Callable[..., None], *, may_leave_out: bool = False) -> None:
-        """`tell` hears of each login. With `may_leave_out` an error names --without as a way out."""
+    def __init__(self, tell: Callable[..., None], *, may_leave_out: bool = False, sealed: bool = False) -> None:
+        """`tell` hears of each login. With `may_leave_out` an error names --without as a way out. `sealed` facts tell drift as well."""
         self._tell = tell
+        self.sealed = sealed
         self._may_leave_out = may_leave_out
         self._fleet: Fleet | None = None
         self._arriving: asyncio.Task[Arrived] | None = None
@@ -46,7 +47,7 @@ class Approach:
         """The fleet, whose logins begin now if they have not yet. To be called in a running loop."""
         if self._fleet is None:
             self._fleet = reach(intent, self._tell, self._leave)
-            self._arriving = asyncio.ensure_future(_arrive(self._fleet, self._tell))
+            self._arriving = asyncio.ensure_future(_arrive(self._fleet, self._tell, self.sealed))
         return self._fleet
 
     async def facts(self) -> dict[str, Facts]:
@@ -68,7 +69,7 @@ async def connect_and_read(
     return await _all_or_none(fleet, opened, looked, lost, may_leave_out=may_leave_out)
 
 
-async def _arrive(fleet: Fleet, tell: Callable[..., None]) -> Arrived:
+async def _arrive(fleet: Fleet, tell: Callable[..., None], sealed: bool = False) -> Arrived:
     """Log in everywhere, and look at each host as soon as it is reached: nobody waits for the slowest login."""
     unopened: dict[str, HostError] = {}
 
@@ -78,7 +79,7 @@ async def _arrive(fleet: Fleet, tell: Callable[..., None]) -> Arrived:
         except HostError as error:
             unopened[name] = error
             raise
-        return await ask.look_at(fleet, name)
+        return await ask.look_at(fleet, name, verify="sealed" if sealed else False, brief=sealed)
 
     looked = await fleet.each(one)
     errors = {name: error for name, error in looked.errors.items() if name not in unopened}

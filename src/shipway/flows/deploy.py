@@ -28,7 +28,7 @@ async def deploy(words: DeployWords, on_event: Callable[[Event], None]) -> Verdi
 
 async def deployed(project: Project, words: DeployWords, trying: Attempt) -> Verdict:
     """What `deploy` does, for a project that is open: its `head` may be a configuration that is not committed yet (`host add`)."""
-    async with Approach(trying.say, may_leave_out=True) as approach:
+    async with Approach(trying.say, may_leave_out=True, sealed=True) as approach:
         ready = await shipping(project, words, trying.tell, approach.begin)
         transaction = Transaction(
             ready.intent,

@@ -87,8 +87,8 @@ async def _transacted(attempt: Attempt, transaction: Transaction, approach: Appr
         if plan.nothing_to_do and is_quiet(facts) and transaction.unchanged is not None:
             return _nothing(plan, transaction.unchanged(plan), attempt)
         if plan.nothing_to_do and is_quiet(facts):
-            # Only now are the files compared: a change costs no reading of what it replaces.
-            drift |= {name: fact["drift"] for name, fact in (await read(fleet, verify="sealed")).items()}
+            looked = facts if approach.sealed else await read(fleet, verify="sealed")
+            drift |= {name: fact["drift"] for name, fact in looked.items()}
             if plan_for(facts, "plan", next_number(facts)).nothing_to_do:
                 await _keep_targets(fleet, intent, facts)
                 return _unchanged(plan, intent, attempt, await left_out())

@@ -25,8 +25,6 @@ PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TMPDIR", "SHIP
 class LocalTransport:
     """Opens channels to roots on this machine, with this Python. Until `leave` is set nothing is made where the agent lacks."""
 
-    _leave: asyncio.Event | None = None
-
     def __init__(self, leave: asyncio.Event | None = None) -> None:
         self._leave = leave
 

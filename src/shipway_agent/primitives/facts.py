@@ -20,6 +20,9 @@ from shipway_agent.surroundings import account
 from shipway_agent.typed import Any, Dict, List, Optional
 
 SHARED = "shared"
+NEWEST_EVENTS = 500
+"""So many a look compares of a journal that each vote reads whole: those of the last deployments."""
+
 ENDING = ("draining", "stopping")
 """States of a process that was told to end."""
 
@@ -58,7 +61,7 @@ def look(place: Place, journal: Journal, *, verify: bool, sealed: bool = False, 
     free_bytes, free_inodes = root.room()
     live = documents.get(member.current) if member.current is not None else None
     doing = under_way(member, clock.boot_now())
-    unsound = _unsound(journal) if verify else None
+    unsound = _unsound(journal, NEWEST_EVENTS if sealed else None) if verify else None
     rows = journal.processes()
     return {
         "hello": hello(place, brief=brief),
@@ -161,9 +164,9 @@ def _why_not() -> Optional[str]:
     return None
 
 
-def _unsound(journal: Journal) -> Optional[str]:
+def _unsound(journal: Journal, newest: Optional[int]) -> Optional[str]:
     try:
-        journal.verify()
+        journal.verify(newest)
     except AgentError as error:
         return error.message
     return None
