@@ -13,6 +13,7 @@ from shipway_agent import logs
 from shipway_agent.apply import SOCKET, poke
 from shipway_agent.errors import AgentError
 from shipway_agent.itself import argv_of, own_file, own_hash
+from shipway_agent.patience import patient
 from shipway_agent.root import Root
 from shipway_agent.surroundings import PATH, account
 from shipway_agent.typed import Any, Dict, List, Mapping, Optional
@@ -39,11 +40,13 @@ def ensure(root: Root, agent_path: Optional[str] = None, proxy_path: Optional[st
     """Have a daemon of this very agent run, and answer what it says of itself: {"agent", "pid"}. It has taken a turn since the call.
 
     `agent_path` is the agent's one file, by default the file this runs from; from sources any daemon will do. A daemon of another agent
-    becomes this one and keeps its processes. Raises AgentError `supervisor` with the last lines of its log when none answers within 15 s.
+    becomes this one and keeps its processes. Raises AgentError `supervisor` with the last lines of its log when none answers within 15 s,
+    or longer where this machine does not keep up.
     """
     path = agent_path or own_file()
     wanted = own_hash() if path is None or path == own_file() else os.path.basename(path).partition(".")[0]
-    until = time.monotonic() + READY_SECONDS
+    bound = patient(READY_SECONDS)
+    until = time.monotonic() + bound
     asked_to_change, start_again = False, 0.0
     while True:
         answer = ask(root, {"hello": True}, IMPATIENT_SECONDS)
@@ -52,12 +55,12 @@ def ensure(root: Root, agent_path: Optional[str] = None, proxy_path: Optional[st
         # One that holds the lock and does not answer is starting, ending or becoming another agent: a second would outlive its end.
         if answer is None and time.monotonic() >= start_again and not root.supervised():
             start(root, path, proxy_path)
-            start_again = time.monotonic() + START_SECONDS
+            start_again = time.monotonic() + patient(START_SECONDS)
         elif answer is not None and not asked_to_change and path is not None:
             poke(root, {"upgrade": path, "hash": wanted})
             asked_to_change = True
         if time.monotonic() >= until:
-            raise _silent(root, answer, wanted)
+            raise _silent(root, answer, wanted, bound)
         time.sleep(0.02)
 
 
@@ -106,13 +109,13 @@ def start(root: Root, path: Optional[str], proxy_path: Optional[str]) -> None:
     os.waitpid(pid, 0)
 
 
-def _silent(root: Root, answer: Optional[Mapping[str, Any]], wanted: str) -> AgentError:
+def _silent(root: Root, answer: Optional[Mapping[str, Any]], wanted: str, bound_seconds: float) -> AgentError:
     with root.at(logs.FOLDER, create=True, mode=0o700) as folder:
         lines = logs.last(folder, LOG, 10)
     if answer is not None:
         return AgentError("supervisor", f"the supervisor of {root.path} stays with agent {answer['agent'][:16]}, not {wanted[:16]}", lines)
     return AgentError(
         "supervisor",
-        f"the supervisor of {root.path} did not answer within {READY_SECONDS:g} s (its log: {root.path}/{logs.FOLDER}/{LOG})",
+        f"the supervisor of {root.path} did not answer within {bound_seconds:.3g} s (its log: {root.path}/{logs.FOLDER}/{LOG})",
         lines,
     )

@@ -261,11 +261,3 @@ async def test_exchanges_are_counted_by_phase_and_a_renewal_is_none(told: list[E
     await fleet.call("a", "decide", {"do": "commit"})
     assert (fleet.wire("a").logins, fleet.wire("a").exchanges) == (1, {"begin": 1, "switch": 2})
     assert fleet.wire("b").exchanges == {}
-
-
-@pytest.mark.parametrize(("load", "seconds"), [(0.1, 20), (8.0, 20), (16.0, 40), (500.0, 80)])
-def test_a_login_gets_more_time_where_programs_wait_for_a_core(monkeypatch: pytest.MonkeyPatch, load: float, seconds: float) -> None:
-    """A host that answers at once is not unreachable because its answer waits here."""
-    monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
-    assert fleets.connect_seconds() == seconds

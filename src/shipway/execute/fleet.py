@@ -5,7 +5,6 @@ none that lasts is silent: what is waited for is told, and for how long at most.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
@@ -14,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from shipway.model.errors import HostError, LinkLost, Overdue, Unreachable
 from shipway.model.intent import Host
 from shipway.transports.base import Channel, Transport
+from shipway_agent.patience import patient
 from shipway_agent.record import dataclass, field
 
 T = TypeVar("T")
@@ -22,9 +22,6 @@ Json = Mapping[str, Any]
 
 CONNECT_SECONDS = 20.0
 """Bound of one login, agent delivered and started, where this machine keeps up with its work."""
-
-KEEPS_UP, MOST_TIMES = 4.0, 4.0
-"""Programs that wait for each core from which on a login gets more time in proportion; how many times as much at most."""
 
 LEAST_SECONDS = 5.0
 """What a question that is asked again over a new channel gets at least, however little is left of its bound."""
@@ -208,7 +205,7 @@ class Fleet:
             await self._drop(name, channel)
             if not again or isinstance(lost, Overdue):
                 raise
-            self._tell("lost", host=name, reason=lost.message, will=f"a new login is tried, for {connect_seconds():.0f} s at most")
+            self._tell("lost", host=name, reason=lost.message, will=f"a new login is tried, for {patient(CONNECT_SECONDS):.0f} s at most")
         began = loop.time()
         channel = await self._open(name)
         self._tell("connected", host=name, seconds=loop.time() - began)
@@ -224,14 +221,12 @@ class Fleet:
 
     async def login(self, name: str) -> None:
         """One new login with an answer of the host: an open channel hides a dead sshd. Raises Unreachable, LinkLost."""
-        bound = connect_seconds()
+        bound = patient(CONNECT_SECONDS)
         with self._patience(name, "a new login", bound):
             host = self.hosts[name]
             async with self._room:
                 self._wire[name].logins += 1
-                end = await self._transport_for(host).log_in(
-                    host, app=self._app, environment=self.environment, timeout_seconds=bound
-                )
+                end = await self._transport_for(host).log_in(host, app=self._app, environment=self.environment, timeout_seconds=bound)
             self._endings.append(asyncio.ensure_future(end))
 
     async def _open(self, name: str) -> Channel:
@@ -241,11 +236,11 @@ class Fleet:
             if channel is None:
                 host = self.hosts[name]
                 rounds = 1 + len(self.hosts) // AT_ONCE
-                with self._patience(name, "a login", connect_seconds() * rounds):
+                with self._patience(name, "a login", patient(CONNECT_SECONDS) * rounds):
                     async with self._room:
                         self._wire[name].logins += 1
                         channel = await self._transport_for(host).open(
-                            host, app=self._app, environment=self.environment, timeout_seconds=connect_seconds()
+                            host, app=self._app, environment=self.environment, timeout_seconds=patient(CONNECT_SECONDS)
                         )
                         self._wire[name].logins -= not channel.took_login
                 self._channels[name] = channel
@@ -270,12 +265,6 @@ class Fleet:
             del self._channels[name]
             self._sent_before[name] = self._sent_before.get(name, 0) + channel.bytes_sent
         await channel.close()
-
-
-def connect_seconds() -> float:
-    """Bound of one login now: a host is not unreachable because this machine has no time for the answer."""
-    behind = os.getloadavg()[0] / (os.cpu_count() or 1) / KEEPS_UP
-    return CONNECT_SECONDS * min(MOST_TIMES, max(1.0, behind))
 
 
 def _ordered(found: Mapping[str, V], names: Iterable[str]) -> dict[str, V]:

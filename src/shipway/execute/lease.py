@@ -18,9 +18,13 @@ from shipway.model.doing import Doing
 from shipway.model.elders import known_to_each
 from shipway.model.errors import AGAIN, HostError, Refused
 from shipway_agent.decide import UNNAMED
+from shipway_agent.patience import patient
 from shipway_agent.record import dataclass, field
 
 Json = Mapping[str, Any]
+
+LEASE_SECONDS = 30.0
+"""Bound of one question for a lease: a host starts its supervisor before it answers."""
 
 SLACK_SECONDS = 2.0
 """Added to a lease's remaining time before it is asked for again."""
@@ -172,7 +176,9 @@ async def _take_one(fleet: Fleet, name: str, claim: Claim, known: tuple[str, ...
     give_up = None
     least = float("inf")
     while True:
-        reply = await to_its_end(fleet.call(name, "decide", message))  # a lease that is granted unheard would be held in vain
+        reply = await to_its_end(
+            fleet.call(name, "decide", message, timeout_seconds=patient(LEASE_SECONDS))
+        )  # a lease that is granted unheard would be held in vain
         if reply["ok"]:
             tell("leased", host=name, fence=claim.number, seconds=loop.time() - began)
             facts: Facts = reply["facts"]
