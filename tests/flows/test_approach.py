@@ -61,7 +61,7 @@ def approached(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Lines, Ap
     def run(test: Callable[[Lines, Approach], Coroutine[Any, Any, None]], never: bool = False) -> Lines:
         async def inside() -> Lines:
             lines = Lines(never=never)
-            monkeypatch.setattr("shipway.flows.reach.transports", lambda count: lambda host: lines)
+            monkeypatch.setattr("shipway.flows.reach.transports", lambda count, leave: lambda host: lines)
             async with Approach(lambda kind, **data: None, may_leave_out=True) as approach:
                 await test(lines, approach)
             return lines
