@@ -257,3 +257,28 @@ def test_what_a_bad_host_got_is_sent_once_more_and_not_to_everybody() -> None:
         return sent
 
     assert asyncio.run(steps()) == [("a", "d's"), ("b", "d's")]
+
+
+@pytest.mark.parametrize("makes", [True, False], ids=["nobody gets what it makes", "it makes nothing"])
+def test_a_build_host_is_waited_for_and_not_for_ever(makes: bool) -> None:
+    async def steps() -> tuple[bool, int]:
+        clock, parcels = Hands(), content(count=4)
+        a, b, w = (feeding._Fledgling(str(number), Host(name, f"x@{name}"), set()) for number, name in enumerate("abw"))
+        among = feeding._Feeding([a, b], Made(parcels), clock, w)
+        for host in (a, b, w):
+            among.hear(host, {"event": "listening", "port": 1000, "why": "", "seen": ""})
+        await among.name_all()
+        assert a.on_way is b.on_way is None, "it may still make them"
+        if makes:
+            for parcel in parcels:
+                among.hear(w, {"event": "taken", "parcel": parcel})
+            among.hear(w, {"event": "stocked"})
+        clock.now += 0.1
+        among.hear(a, {"event": "wants", "parcels": list(parcels), "alone": False})
+        assert a.on_way is b.on_way is None, "it has them, or makes them"
+        clock.now += feeding.STOCK_SECONDS
+        among.hear(a, {"event": "wants", "parcels": list(parcels), "alone": False})
+        among.stop()
+        return w.gone, sum(host.on_way is not None for host in (a, b))
+
+    assert asyncio.run(steps()) == (makes, 2)

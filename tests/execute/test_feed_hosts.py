@@ -17,6 +17,7 @@ from shipway.transports.bundle import bundle
 from shipway.transports.ssh import SshTransport
 from tests.execute.test_feed import KEYS_BYTES, PARCEL_BYTES, PARCELS, Made, content
 from tests.hosts.fleet import Hosts
+from tests.transports.patient import be_patient
 
 pytestmark = [pytest.mark.hosts, pytest.mark.slow]
 
@@ -90,6 +91,8 @@ def test_bare_hosts_pass_the_agent_on_and_one_behind_a_firewall_gets_it_from_her
     for name, value in hosts.env.items():
         monkeypatch.setenv(name, value)
     size = len(bundle().packed("bz2"))
+    if not cut:
+        be_patient(monkeypatch)
 
     async def go() -> dict[str, int]:
         machines = [Host(name, f"deploy@{name}") for name in hosts.names]

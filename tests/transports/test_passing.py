@@ -19,6 +19,7 @@ from shipway.transports.bootstrap import STAGE, arrive
 from shipway.transports.bundle import bundle
 from shipway.transports.link import Link, start
 from shipway.transports.passing import EACH, Passing, Source
+from tests.transports.patient import be_patient
 
 SIZE = len(bundle().packed("bz2"))
 
@@ -56,7 +57,8 @@ def giving(content: bytes) -> Iterator[int]:
     thread.join(30)
 
 
-def test_it_leaves_the_operator_once_and_every_host_stores_it_whole(tmp_path: Path) -> None:
+def test_it_leaves_the_operator_once_and_every_host_stores_it_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    be_patient(monkeypatch)
     roots = [tmp_path / name for name in "abcd"]
 
     async def run() -> list[int]:

@@ -30,8 +30,8 @@ FEED_SECONDS = 1800.0
 GATHER_SECONDS = 3.0
 """How long a host that does not listen yet is waited for before the others are told of each other."""
 
-STOCK_SECONDS = 5.0
-"""How long a build host that says nothing is waited for, before what it was to give is sent from here."""
+STOCK_SECONDS = 15.0
+"""How long a build host that says nothing is waited for, or a parcel that only it has, before it is sent from here."""
 
 LEAVE_SECONDS = 5.0
 """How long its end is waited for, when all others have everything."""
@@ -201,7 +201,6 @@ class _Fledgling:
     sent_at: float = 0.0
     spent_seconds: float = 0.0
     stocked: bool = False
-    waits: int = 0
     _said: asyncio.Queue[Iterable[bytes] | None] = field(default_factory=asyncio.Queue)
 
     @property
@@ -360,7 +359,13 @@ class _Feeding:
     def _owe(self, host: _Fledgling, digests: Iterable[str]) -> None:
         """It asks for what nobody brought to it: one that has peers waits for what is on its way to one of them."""
         now = self._clock.time()
-        patience = max(RESCUE_SECONDS, RESCUE_TIMES * _middle(self._took)) if self._took else inf
+        stock = self._stock
+        if stock is not None and not stock.gone:
+            stuck = any(digest in stock.has and now - self._sent_at[digest] > STOCK_SECONDS for digest in digests)
+            if stuck or (host.alone and stock.has):
+                self.gone(stock)  # somebody waits for what it has made, and does not get it
+        least = RESCUE_SECONDS if stock is not None else inf
+        patience = max(RESCUE_SECONDS, RESCUE_TIMES * _middle(self._took)) if self._took else least
         for digest in digests:
             if digest not in self._places or digest in host.owed or digest == host.on_way:
                 continue
