@@ -7,7 +7,7 @@ import threading
 from shipway_agent.primitives import Context
 from shipway_agent.record import dataclass, field
 from shipway_agent.root import Root
-from shipway_agent.typed import TYPE_CHECKING, Any, Callable, Dict, Iterable, Mapping, Optional
+from shipway_agent.typed import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple
 
 if TYPE_CHECKING:
     from shipway_agent.journal import Journal
@@ -23,15 +23,52 @@ class Place:
     agent: str
 
 
+class Spare:
+    """A journal that no call has now: opening one costs what some calls cost altogether. Of those that come at once, one has it."""
+
+    def __init__(self) -> None:
+        self._kept: List[Tuple[Journal, Tuple[int, int]]] = []
+
+    def take(self, root: Root) -> Optional[Journal]:
+        """One that is open on the file which is there now; None where there is none."""
+        try:
+            journal, file = self._kept.pop()
+        except IndexError:
+            return None
+        if file == journal_file(root):
+            return journal
+        journal.close()  # the root was removed, or another journal was laid into it
+        return None
+
+    def give(self, journal: Journal) -> None:
+        """It is not used any more; it is closed where there is one already."""
+        file = journal_file(journal.root)
+        if self._kept or file is None:
+            journal.close()
+        else:
+            self._kept.append((journal, file))
+
+    def close(self) -> None:
+        while self._kept:
+            self._kept.pop()[0].close()
+
+
+def journal_file(root: Root) -> Optional[Tuple[int, int]]:
+    """Which file the journal of a root is."""
+    found = root.stat("journal.db")
+    return None if found is None else (found.st_dev, found.st_ino)
+
+
 @dataclass
 class Call:
-    """One call. `journal` is this thread's own, opened when first asked for. `emit` streams one event and never raises."""
+    """One call. `journal` is its own, taken from `spare` or opened when first asked for. `emit` streams one event and never raises."""
 
     place: Place
     args: Dict[str, Any]
     body: Iterable[bytes]
     emit: Callable[[Mapping[str, Any]], None]
     ended: threading.Event
+    spare: Optional[Spare] = None
     _journal: Optional[Journal] = field(default=None, repr=False)
 
     @property
@@ -40,6 +77,8 @@ class Call:
 
     @property
     def journal(self) -> Journal:
+        if self._journal is None:
+            self._journal = self.spare.take(self.place.root) if self.spare is not None else None
         if self._journal is None:
             from shipway_agent.journal import Journal  # not by a login that only says that it works
 
@@ -60,5 +99,7 @@ class Call:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._journal is not None:
+        if self._journal is not None and self.spare is not None:
+            self.spare.give(self._journal)
+        elif self._journal is not None:
             self._journal.close()

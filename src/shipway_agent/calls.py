@@ -65,7 +65,7 @@ def _decide(call: Call) -> Dict[str, Any]:
         deployment = str(call.args["deployment"])
         down = visitor.end(call.root, deployment)
         if down is not None:
-            call.journal.event("visited", deployment, {"downtime_seconds": down})
+            call.journal.event("visited", deployment, {"downtime_seconds": down}, synced=False)
             return {**reply, "downtime_seconds": down}
     if call.args["do"] == "lease" and reply["ok"]:
         from shipway_agent import supervisor

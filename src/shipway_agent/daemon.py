@@ -33,6 +33,7 @@ from shipway_agent.journal import AGENT, PEER_PORT, Journal
 from shipway_agent.notifications.sender import Sender
 from shipway_agent.peers import Lead
 from shipway_agent.primitives import generations
+from shipway_agent.pruning import WISH, Pruning
 from shipway_agent.root import Lock, Root
 from shipway_agent.states import COMMITTED
 from shipway_agent.supervisor import LOG, MESSAGE_BYTES, ask, ensure, environment, start
@@ -99,6 +100,8 @@ class Daemon:
         self._jobs = Jobs(root, journal, say)
         self._watchdog = Watchdog(journal, self._wake)
         self._sender = Sender(root, journal, environment(), say)
+        self._pruning = Pruning(root, say)
+        self._wish: Optional[str] = None
         self._journald = journald.Copy(root, self._app_of) if journald.is_there() else None
         self._known: Optional[Member] = None
         self._awaited = False
@@ -190,6 +193,8 @@ class Daemon:
         self._listen()
         self._tend_proxy()
         self._sender.turn(now())
+        if self._wish is not None and not self._ending:
+            self._pruning.turn(member, clock.boot_now(), now())
         if self._journald is not None:
             self._journald.turn(now())
         self._rotate()
@@ -204,6 +209,7 @@ class Daemon:
         version = self._journal.changes()
         if changed or version != self._version or self._known is None:
             self._version, self._known = version, self._journal.member()
+            self._wish = self._journal.meta(WISH)
             self._awaited = bool(peers.awaited(self._known, lambda deployment: peers.acknowledgements(self._journal, deployment)))
         return self._known
 

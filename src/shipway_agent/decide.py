@@ -165,6 +165,16 @@ def permits(member: Member, deployment: str, fence: int, now: float, *, decided:
     return {"ok": True}
 
 
+def why_not(reply: Reply, deployment: str) -> str:
+    """A refusal of `permits` in words."""
+    return {
+        "unknown": f"this host has never heard of deployment {deployment}",
+        "settled": f"deployment {deployment} is decided: {reply.get('stage')}",
+        "fenced": f"a later deployment (number {reply.get('fence')}) has this host",
+        "expired": f"the lease of deployment {deployment} has run out",
+    }[reply["code"]]
+
+
 # ------------------------------------------------------------------ the driver
 
 

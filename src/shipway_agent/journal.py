@@ -14,6 +14,7 @@ from shipway_agent.notifications.moments import moments
 from shipway_agent.record import astuple, dataclass, replace
 from shipway_agent.root import Root
 from shipway_agent.states import COMMITTED, REVERTED
+from shipway_agent.tables import EVENTS, TABLES
 from shipway_agent.typed import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 if TYPE_CHECKING:
@@ -46,35 +47,6 @@ SEAL_ENDS = len(SEALED) + 64 + 2
 
 SECRETS = frozenset({"peer_key"})
 """Keys of a lease's document that stay out of the events, which leave the host."""
-
-TABLES = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS member (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, deployment TEXT NOT NULL, kind TEXT NOT NULL,
-    json TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS events_of ON events (deployment, seq);
-CREATE TABLE IF NOT EXISTS good (generation INTEGER PRIMARY KEY, deployment TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS steps (deployment TEXT NOT NULL, key TEXT NOT NULL, fence INTEGER NOT NULL, state TEXT NOT NULL,
-    at REAL NOT NULL, json TEXT NOT NULL, pid INTEGER, pid_start INTEGER, PRIMARY KEY (deployment, key));
-CREATE INDEX IF NOT EXISTS steps_begun ON steps (at) WHERE state = 'intent';
-CREATE TABLE IF NOT EXISTS processes (generation INTEGER NOT NULL, name TEXT NOT NULL, instance INTEGER NOT NULL, token TEXT NOT NULL,
-    state TEXT NOT NULL, address TEXT, pid INTEGER, pid_start INTEGER, boot TEXT, healthy INTEGER NOT NULL, since REAL NOT NULL,
-    restarts INTEGER NOT NULL, exit INTEGER, wanted INTEGER NOT NULL, PRIMARY KEY (generation, name, instance));
-CREATE TABLE IF NOT EXISTS outbox (id TEXT PRIMARY KEY, target TEXT NOT NULL, name TEXT NOT NULL, json TEXT NOT NULL,
-    state TEXT NOT NULL DEFAULT 'waiting', tries INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '');
-CREATE TABLE IF NOT EXISTS jobs (name TEXT PRIMARY KEY, schedule TEXT NOT NULL, since REAL NOT NULL, last REAL NOT NULL,
-    skipped INTEGER NOT NULL, told REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS runs (token TEXT PRIMARY KEY, name TEXT NOT NULL, at REAL NOT NULL, generation INTEGER NOT NULL,
-    state TEXT NOT NULL, boot TEXT NOT NULL, began REAL NOT NULL, until REAL NOT NULL, log_bytes INTEGER NOT NULL, tries INTEGER NOT NULL,
-    why TEXT NOT NULL, pid INTEGER, pid_start INTEGER, ended REAL, exit INTEGER, lines TEXT NOT NULL);
-"""
-EVENTS = {
-    (False, False): "SELECT seq, at, deployment, kind, json FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
-    (True, False): "SELECT seq, at, deployment, kind, json FROM events WHERE seq > ? AND deployment = ? ORDER BY seq LIMIT ?",
-    (False, True): "SELECT seq, at, deployment, kind, json FROM events WHERE seq > ? AND kind = ? ORDER BY seq LIMIT ?",
-    (True, True): "SELECT seq, at, deployment, kind, json FROM events WHERE seq > ? AND deployment = ? AND kind = ? ORDER BY seq LIMIT ?",
-}
-"""By whether a deployment and a kind are named. One question for all, "? IS NULL OR", reads whatever was written instead of an index."""
 
 # The columns of steps and processes stand in the order of the dataclasses Step and ProcessRow.
 
@@ -140,7 +112,7 @@ class ProcessRow:
 
 
 class Journal:
-    """One connection to a root's journal; each thread opens its own. A call that returns has its writes on disk.
+    """One connection to a root's journal, of one thread at a time. A call that returns has its writes on disk.
 
     Opening it is also how a reboot is noticed: the first to open it in a new boot applies the rule *boot*. Raises AgentError:
     `journal` for a damaged file and for one that has lost what it had, `format` for a newer one, which is left as it is, `disk-full`,
@@ -156,9 +128,10 @@ class Journal:
         witness.refuse_absent(root, FILE)
         root.ensure_file(FILE, 0o600)
         self._newest = 0
+        self._together = False
         with self._told():
             name = f"/proc/self/fd/{root.fd}/{FILE}"
-            self._db = sqlite3.connect(name, timeout=BUSY_SECONDS, isolation_level=None)
+            self._db = sqlite3.connect(name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             with self._told():
                 self._refuse_other_format()
@@ -236,9 +209,12 @@ class Journal:
 
     # --------------------------------------------------------------- events
 
-    def event(self, kind: str, deployment: str, data: Mapping[str, Any]) -> int:
-        """Append an event and answer its number. `data` holds JSON values and no secret."""
-        with self._writing():
+    def event(self, kind: str, deployment: str, data: Mapping[str, Any], *, synced: bool = True) -> int:
+        """Append an event and answer its number. `data` holds JSON values and no secret.
+
+        Not `synced`, for what is only told: a loss of power before the next write that is may take it along, and its number is given anew.
+        """
+        with self._writing(synced=synced):
             return self._append(kind, deployment, data)
 
     def changes(self) -> int:
@@ -311,7 +287,9 @@ class Journal:
         with self._writing():
             reply = decide.permits(self._member(), driver, fence, now, decided=decided)
             if not reply["ok"]:
-                raise AgentError(reply["code"], _why_not(reply, driver), **{k: v for k, v in reply.items() if k not in ("ok", "code")})
+                raise AgentError(
+                    reply["code"], decide.why_not(reply, driver), **{k: v for k, v in reply.items() if k not in ("ok", "code")}
+                )
             before = self._ended(deployment, key)
             if before is not None and before.state == "done":
                 return before
@@ -360,15 +338,18 @@ class Journal:
         return _process(rows[0]) if rows else None
 
     def put_process(self, row: ProcessRow) -> None:
-        """Write a row, over the one with the same generation, name and instance."""
-        with self._writing():
+        """Write a row, over the one with the same generation, name and instance.
+
+        As all that is written of processes, it outlives whoever wrote it and no loss of power, which no process outlives either.
+        """
+        with self._writing(synced=False):
             self._db.execute("INSERT OR REPLACE INTO processes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", astuple(row))
 
     def hand_over_process(self, row: ProcessRow, generation: int) -> ProcessRow:
         """Make a row that of another generation, in one write: whoever dies, its process has one row. The row as it is now."""
         token = row.token if "@" in row.token else f"{row.token}@{row.generation}"
         new, where = (generation, token), (row.generation, row.name, row.instance)
-        with self._writing():
+        with self._writing(synced=False):
             self._db.execute(
                 "UPDATE processes SET generation = ?, token = ? WHERE generation = ? AND name = ? AND instance = ?", (*new, *where)
             )
@@ -376,7 +357,7 @@ class Journal:
 
     def delete_process(self, generation: int, name: str, instance: int) -> None:
         """Forget a row; nothing where there is none."""
-        with self._writing():
+        with self._writing(synced=False):
             self._db.execute("DELETE FROM processes WHERE generation = ? AND name = ? AND instance = ?", (generation, name, instance))
 
     # ----------------------------------------------------------------- meta
@@ -386,9 +367,9 @@ class Journal:
         with self._told():
             return self._meta(key)
 
-    def set_meta(self, key: str, value: Optional[str]) -> None:
-        """Set a small fact, or forget it with None."""
-        with self._writing():
+    def set_meta(self, key: str, value: Optional[str], *, synced: bool = True) -> None:
+        """Set a small fact, or forget it with None. Not `synced` where a loss of power may take it back."""
+        with self._writing(synced=synced):
             self._set_meta(key, value)
 
     # ---------------------------------------------- for those with a table here
@@ -396,6 +377,16 @@ class Journal:
     def rows(self, query: str, values: Tuple[Any, ...] = ()) -> List[Tuple[Any, ...]]:
         """What a query finds."""
         return self._rows(query, values)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What the calls in the block write is written at once, with one wait for the disk; or nothing of it. Not to be nested."""
+        with self._writing():
+            self._together = True
+            try:
+                yield
+            finally:
+                self._together = False
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -562,20 +553,29 @@ class Journal:
             return self._db.execute(query, values).fetchall()
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _writing(self, *, synced: bool = True) -> Iterator[None]:
+        """All of the block, or nothing of it. Not `synced`, it waits for no disk, and is on it with the next one that does."""
+        if self._together:
+            yield
+            return
         with self._told():
+            if not synced:
+                self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 self._newest = 0
                 yield
                 self._db.execute("COMMIT")
-                if self._newest:
+                if self._newest and synced:  # the mark must never be ahead of the disk
                     witness.mark(self.root, self._newest)
             except BaseException:
                 # SQLite ends the transaction itself on some faults, a full disk among them.
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+            finally:
+                if not synced:
+                    self._db.execute("PRAGMA synchronous=FULL")
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -644,12 +644,3 @@ def _link(previous: str, seq: int, at: float, deployment: str, kind: str, text: 
     """The hash of an event: of the hash before it, and of every column of its own."""
     row = json.dumps([previous, seq, at, deployment, kind, text], separators=(",", ":"))
     return blake2b(row.encode(), digest_size=32).hexdigest()
-
-
-def _why_not(reply: Reply, deployment: str) -> str:
-    return {
-        "unknown": f"this host has never heard of deployment {deployment}",
-        "settled": f"deployment {deployment} is decided: {reply.get('stage')}",
-        "fenced": f"a later deployment (number {reply.get('fence')}) has this host",
-        "expired": f"the lease of deployment {deployment} has run out",
-    }[reply["code"]]

@@ -28,6 +28,7 @@ HOST_LOCK = "host.lock"
 SUPERVISOR_LOCK = "supervisor.lock"
 PROXY_LOCK = "proxy.lock"
 SENDING_LOCK = "sending.lock"
+PRUNE_LOCK = "prune.lock"
 
 
 class Root(Folder):
@@ -78,6 +79,15 @@ class Root(Folder):
     def sending_lock(self, timeout_seconds: float = 0.0) -> Iterator[None]:
         """Held by the one process that sends this host's notifications. Raises AgentError `busy`."""
         lock = self._lock(SENDING_LOCK, timeout_seconds)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def prune_lock(self, timeout_seconds: float = 30.0) -> Iterator[None]:
+        """Held by whoever removes what nothing needs any more. Raises AgentError `busy`."""
+        lock = self._lock(PRUNE_LOCK, timeout_seconds)
         try:
             yield
         finally:

@@ -8,7 +8,7 @@ import sys
 import threading
 
 from shipway_agent.body import Body
-from shipway_agent.call import Call, Place
+from shipway_agent.call import Call, Place, Spare
 from shipway_agent.calls import call_named
 from shipway_agent.errors import AgentError
 from shipway_agent.faults import unforeseen
@@ -73,6 +73,7 @@ class Session:
     _calls: Dict[int, Tuple[Body, threading.Thread]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _last: int = 0
+    _spare: Spare = field(default_factory=Spare)
     silent_seconds: float = SILENT_SECONDS
 
     def run(self) -> int:
@@ -98,6 +99,7 @@ class Session:
                 body.cut()
             for _, thread in calls:
                 thread.join()
+            self._spare.close()
 
     def _hears(self) -> bool:
         """Wait for the next frame; False when none came for too long and nothing is under way that somebody may wait for."""
@@ -147,7 +149,7 @@ class Session:
             self._emit(number, event)
 
         try:
-            with Call(self.place, args, body, emit, self._ended) as call:
+            with Call(self.place, args, body, emit, self._ended, self._spare) as call:
                 kind, answer = ANSWER, call_named(name)(call)
         except AgentError as error:
             kind, answer = REFUSAL, error.to_json()

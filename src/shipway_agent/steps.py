@@ -12,7 +12,7 @@ from shipway_agent.faults import unforeseen
 from shipway_agent.journal import Step
 from shipway_agent.primitives import WHERE, Context, primitive
 from shipway_agent.record import dataclass
-from shipway_agent.typed import Any, Dict, List, Mapping, Optional, Tuple
+from shipway_agent.typed import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 LOOK_AGAIN_SECONDS = 0.1
 WORDS = 200
@@ -30,18 +30,24 @@ def run(call: Call) -> Dict[str, Any]:
     """
     run_of, steps = _orders(call.args)
     if call.args.get("shipped"):
-        call.journal.event("shipped", run_of.deployment, _numbers(call.args["shipped"]))
-    done: List[Dict[str, Any]] = []
-    for step in steps:
-        began = time.monotonic()
-        try:
+        call.journal.event("shipped", run_of.deployment, _numbers(call.args["shipped"]), synced=False)
+    endings = _Endings(call)
+    key, began = "", 0.0
+    try:
+        for step in steps:
+            key, began = step.key, time.monotonic()
             if call.ended.is_set():
+                endings.write()
                 raise AgentError("ended", "the channel has ended; this step and those behind it were not begun")
-            done.append(_do(call, run_of, step, began))
-        except AgentError as error:
-            _tell(call, step.key, "failed", began, error=error.to_json())
-            return {"done": done, "failed": {"key": step.key, **error.to_json()}}
-    return {"done": done, "failed": None}
+            _do(call, run_of, step, began, endings)
+        endings.write()
+    except AgentError as error:
+        key, began = endings.unwritten or (key, began)
+        _tell(call, key, "failed", began, error=error.to_json())
+        return {"done": endings.done, "failed": {"key": key, **error.to_json()}}
+    finally:
+        endings.write_quietly()
+    return {"done": endings.done, "failed": None}
 
 
 @dataclass(frozen=True)
@@ -109,16 +115,18 @@ def _orders(args: Mapping[str, Any]) -> Tuple[RunOf, List[Order]]:
     return run_of, steps
 
 
-def _do(call: Call, run_of: RunOf, step: Order, began: float) -> Dict[str, Any]:
+def _do(call: Call, run_of: RunOf, step: Order, began: float, endings: _Endings) -> None:
     _write_late(call)
-    memory = _memory_of(call, run_of, step)
     if step.key.startswith(UNDO):
+        endings.write()
         _wait_for(call, run_of.deployment, step.key[len(UNDO) :], began + step.timeout_seconds)
-    before = _begin(call, run_of, step, memory, began)
+    memory = _memory_of(call, run_of, step)
+    before = endings.begin(lambda: _begin_once(call, run_of, step, memory), lambda: _begin(call, run_of, step, memory, began))
     if before is not None and before.state == "done":
         answer = dict(before.data)
         _tell(call, step.key, "done", began, answer=answer, reused=True)
-        return {"key": step.key, "seconds": 0.0, "answer": answer, "reused": True}
+        endings.done.append({"key": step.key, "seconds": 0.0, "answer": answer, "reused": True})
+        return
     _tell(call, step.key, "started", began)
     try:
         answer = primitive(step.do)(_context(call, run_of, step, before, began), step.args)
@@ -127,9 +135,76 @@ def _do(call: Call, run_of: RunOf, step: Order, began: float) -> Dict[str, Any]:
         state = "unknown" if refusal.code in ("stuck", "unknown-outcome") else "failed"
         _end(call, memory, Ending(state, refusal.to_json(), _about(run_of, step, memory, began)))
         raise refusal from error
-    _end(call, memory, Ending("done", answer, _about(run_of, step, memory, began)))
-    _tell(call, step.key, "skipped" if answer.get("skipped") else "done", began, answer=answer)
-    return {"key": step.key, "seconds": round(time.monotonic() - began, 4), "answer": answer, "reused": False}
+    endings.add(_Done(step.key, began, memory, Ending("done", answer, _about(run_of, step, memory, began))))
+
+
+class _Done(NamedTuple):
+    """A step that has taken effect, and that the journal still has as begun."""
+
+    key: str
+    began: float
+    memory: Tuple[str, str]
+    ending: Ending
+
+
+class _Endings:
+    """What of a list is done. An ending waits for the disk together with the intent of the next step, and is told once it is there.
+
+    Killed in between, the step is one that began and has no ending, as it was for as long as it ran.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self.done: List[Dict[str, Any]] = []
+        self.unwritten: Optional[Tuple[str, float]] = None
+        """Key and begin of the step whose ending the disk did not take."""
+        self._call = call
+        self._last: Optional[_Done] = None
+
+    def add(self, last: _Done) -> None:
+        """The ending of a step, which `begin` or `write` writes."""
+        self._last = last
+
+    def begin(self, once: Callable[[], Optional[Step]], patiently: Callable[[], Optional[Step]]) -> Optional[Step]:
+        """Write the intent of the next step, with what waits: at `once`; where that is refused `patiently`, behind what waits."""
+        last = self._last
+        if last is not None:
+            try:
+                with self._call.journal.together():
+                    self._call.journal.end_step(*last.memory, last.ending.state, last.ending.data, about=last.ending.about)
+                    before = once()
+            except AgentError:
+                self.write()
+            else:
+                self._tell()
+                return before
+        return patiently()
+
+    def write(self) -> None:
+        """Write what waits. Raises AgentError where the disk does not take it; `unwritten` says whose it is."""
+        last = self._last
+        if last is None:
+            return
+        try:
+            _end(self._call, last.memory, last.ending)
+        except AgentError:
+            self._last, self.unwritten = None, (last.key, last.began)
+            raise
+        self._tell()
+
+    def write_quietly(self) -> None:
+        """The same where something else has failed already: what the disk does not take is kept."""
+        try:
+            self.write()
+        except AgentError:
+            pass
+
+    def _tell(self) -> None:
+        last, self._last = self._last, None
+        if last is not None:
+            answer, seconds = dict(last.ending.data), last.ending.about["seconds"]
+            state = "skipped" if answer.get("skipped") else "done"
+            _tell(self._call, last.key, state, last.began, seconds=seconds, answer=answer)
+            self.done.append({"key": last.key, "seconds": seconds, "answer": answer, "reused": False})
 
 
 def _end(call: Call, memory: Tuple[str, str], ending: Ending) -> None:
@@ -161,15 +236,7 @@ def _begin(call: Call, run_of: RunOf, step: Order, memory: Tuple[str, str], bega
     """Write the intent. The same step may still run on a channel that the driver has lost: then it is waited for, within its own bound."""
     while True:
         try:
-            return call.journal.begin_step(
-                *memory,
-                run_of.fence,
-                now=clock.boot_now(),
-                decided=run_of.decided,
-                on_behalf_of=run_of.deployment,
-                about=_intent(run_of, step),
-                message=_message_with(call, run_of, step),
-            )
+            return _begin_once(call, run_of, step, memory)
         except AgentError as error:
             if error.code != "busy" or time.monotonic() >= began + step.timeout_seconds or call.ended.is_set():
                 raise
@@ -183,6 +250,18 @@ def _message_with(call: Call, run_of: RunOf, step: Order) -> Optional[Mapping[st
     from shipway_agent.primitives.switch import message_with_intent
 
     return message_with_intent(call.root, run_of.deployment, run_of.fence)
+
+
+def _begin_once(call: Call, run_of: RunOf, step: Order, memory: Tuple[str, str]) -> Optional[Step]:
+    return call.journal.begin_step(
+        *memory,
+        run_of.fence,
+        now=clock.boot_now(),
+        decided=run_of.decided,
+        on_behalf_of=run_of.deployment,
+        about=_intent(run_of, step),
+        message=_message_with(call, run_of, step),
+    )
 
 
 def _memory_of(call: Call, run_of: RunOf, step: Order) -> Tuple[str, str]:

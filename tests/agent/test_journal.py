@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from shipway_agent import clock
+from shipway_agent import clock, witness
 from shipway_agent.errors import AgentError, Foreign
 from shipway_agent.journal import FILE, Journal, ProcessRow, Step, Tampered
 from shipway_agent.root import Root
@@ -515,3 +515,30 @@ def test_a_question_costs_the_same_however_old_the_journal_is(journal: Journal) 
         journal.append("other", "d-9", {})
     old = [cost(question) for question in questions]
     assert all(later <= 2 * before + 10 for before, later in zip(young, old, strict=True)), (young, old)
+
+
+def test_what_is_only_told_waits_for_no_disk_and_the_mark_stays_behind_it(root: Root, journal: Journal) -> None:
+    """A loss of power may take it along; a mark that is ahead would then be a journal that has lost something."""
+    before = witness.marked(root)
+    told = journal.event("output", "d1", {"lines": ["x"]}, synced=False)
+    assert told > before == witness.marked(root)
+    with Journal(root) as other:
+        assert other.newest() == told, "everybody reads it all the same"
+    assert journal.event("note", "d1", {}) == witness.marked(root) == told + 1
+    journal.verify()
+
+
+def test_what_is_written_together_is_written_or_not(journal: Journal) -> None:
+    def both(key: str) -> None:
+        with journal.together():
+            journal.set_meta("one", key)
+            journal.event("other", "", {"key": key})
+            if key == "bad":
+                raise ValueError
+
+    both("good")
+    with pytest.raises(ValueError):
+        both("bad")
+    assert journal.meta("one") == "good" and [e["data"]["key"] for e in journal.events(kind="other")] == ["good"]
+    both("again")
+    assert journal.meta("one") == "again"

@@ -8,16 +8,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from shipway_agent import clock
+from shipway_agent import clock, witness
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
+from shipway_agent.root import Root
 from tests.agent.workshop import DEPLOYMENT, NUMBER, RELEASE, Workshop, step, task, workshop
+
+HELD = {"deployment": DEPLOYMENT, "fence": NUMBER, "seconds": 300.0}
 
 
 @pytest.fixture
@@ -71,6 +74,47 @@ def test_intent_and_outcome_are_in_the_journal(shop: Workshop) -> None:
     assert events_of(shop, "task:one") == ["intent", "done"]
     assert events_of(shop, "task:bad") == ["intent", "failed"]
     shop.journal.verify()
+
+
+def test_the_ending_of_a_step_and_the_intent_of_the_next_wait_for_the_disk_once(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[int] = []
+
+    def mark(root: Root, seq: int) -> None:
+        waits.append(seq)  # as after each write that waits for the disk
+
+    monkeypatch.setattr(witness, "mark", mark)
+    seen: list[list[str]] = []
+    real = shop.hear
+
+    def hear(event: Mapping[str, Any]) -> None:
+        seen.append([e["data"]["key"] for e in shop.journal.events() if e["kind"] == "step" and e["data"]["state"] == "done"])
+        real(event)
+        if event.get("state") == "done":
+            assert event["key"] in seen[-1], "what is told is on disk"
+
+    monkeypatch.setattr(shop, "hear", hear)
+    steps = [step(f"member:{number}", "member", {"do": "renew", **HELD}) for number in range(3)]
+    assert [done["key"] for done in shop.run(*steps)["done"]] == ["member:0", "member:1", "member:2"]
+    assert len(waits) == 4, "the first intent, two endings with an intent, the last ending"
+    assert [events_of(shop, f"member:{number}") for number in range(3)] == [["intent", "done"]] * 3
+    shop.journal.verify()
+
+
+def test_an_ending_that_the_disk_does_not_take_is_that_steps_own_failure(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, full = Journal.end_step, [True]
+
+    def end_step(journal: Journal, deployment: str, key: str, *rest: Any, **more: Any) -> None:
+        if key == "task:one" and full[0]:
+            raise AgentError("disk-full", "no space is left")
+        real(journal, deployment, key, *rest, **more)
+
+    monkeypatch.setattr(Journal, "end_step", end_step)
+    answer = shop.run(touching(shop, "one"), touching(shop, "two"))
+    assert (answer["done"], answer["failed"]["key"], answer["failed"]["code"]) == ([], "task:one", "disk-full")
+    assert (runs(shop, "one"), runs(shop, "two")) == (1, 0)
+    full[0] = False
+    assert [done["key"] for done in shop.run(touching(shop, "one"), touching(shop, "two"))["done"]] == ["task:one", "task:two"]
+    assert (runs(shop, "one"), runs(shop, "two")) == (1, 1), "how it ended was kept, and written before the next step"
 
 
 def test_a_step_that_was_done_is_not_done_again(shop: Workshop) -> None:

@@ -148,7 +148,7 @@ def _waves(
     prepare: dict[str, tuple[Step, ...]] = {}
     for host in sorted(intent.environment.hosts, key=lambda h: h.name):
         document = documents[host.name]
-        tree = steps.tree_again(str(document["release"]), static=document.get("static"), sealed=facts[host.name].is_warm(source))
+        tree = steps.tree_again(str(document["release"]), static=document.get("static"))
         copy = steps.generation_copy(number, source, over[host.name], **page_of(document, facts[host.name]))
         loan = loans.get(host.name)
         binary = None if loan is None else caddies.get(host.name)

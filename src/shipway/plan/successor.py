@@ -131,11 +131,7 @@ def _prepared(plan: Plan, intent: Intent, order: Order, host: Host, fact: HostFa
     source = int(overrides[SOURCE])
     shown = (document.get(MAINTENANCE) or {}).get("page")
     page = {} if not shown else {"page": order.page} if order.page is not None else {"page_of": source}
-    tree = (
-        (steps.tree_again(plan.release, static=document.get("static"), sealed=True),)
-        if change.judged and order.kind != "maintenance"
-        else ()
-    )
+    tree = (steps.tree_again(plan.release, static=document.get("static")),) if change.judged and order.kind != "maintenance" else ()
     proxy = (proxy_step(intent, host, fact, document, None),) if (order.shuts or order.opens) and serves(document) else ()
     return (*tree, steps.generation_copy(plan.number, source, overrides, **page), *proxy)
 

@@ -74,7 +74,7 @@ WHERE: Dict[str, str] = {
     "prove": "shipway_agent.primitives.prove:prove",
     "serves": "shipway_agent.primitives.prove:serves",
     "certificates.see": "shipway_agent.primitives.certificates:see",
-    "prune": "shipway_agent.primitives.prune:prune",
+    "prune": "shipway_agent.pruning:later",
     "reboot.ensure": "shipway_agent.primitives.reboot:ensure",
 }
 """Every step a host understands."""

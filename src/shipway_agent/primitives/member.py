@@ -11,6 +11,7 @@ from shipway_agent.notifications.moments import BEHIND, Moment
 from shipway_agent.orphans import end_overdue
 from shipway_agent.primitives import Context
 from shipway_agent.progress import progress
+from shipway_agent.pruning import WISH
 from shipway_agent.root import Root
 from shipway_agent.states import BACK, COMMITTED, DECISIONS
 from shipway_agent.typed import Any, Dict, Mapping
@@ -36,6 +37,8 @@ def decide(root: Root, journal: Journal, message: Mapping[str, Any]) -> Dict[str
         before = journal.member().attempt(str(message.get("deployment")))
         reply = journal.decide(message, clock.boot_now())
         applied = apply_locked(root, journal)
+    if message["do"] == "lease" and reply["ok"] and journal.meta(WISH) is not None:
+        _prune_first(root, journal)
     if message["do"] == "lease" and reply.get("code") == "held":
         return {**reply, "progress": progress(journal, str(reply["deployment"]), clock.boot_now(), clock.wall_now())}
     poke(root)
@@ -51,6 +54,16 @@ def decide(root: Root, journal: Journal, message: Mapping[str, Any]) -> Dict[str
                 box.put_alone(journal, Moment(BEHIND, after, BEHIND), {"why": error.message})
             raise
     return reply
+
+
+def _prune_first(root: Root, journal: Journal) -> None:
+    """What is removed is gone before the one who leases this host reads what is here. What cannot be removed stays, and harms nobody."""
+    from shipway_agent.primitives import prune  # it has been done, most times
+
+    try:
+        prune.fulfil(root, journal)
+    except AgentError:
+        pass  # the supervisor tries again, and says why
 
 
 def tell(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:

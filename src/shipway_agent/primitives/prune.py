@@ -1,4 +1,8 @@
-"""How many good generations to keep in; out, what nothing needs any more is gone: generations, releases, their outputs, blobs."""
+"""How many good generations to keep in; out, what nothing needs any more is gone: generations, releases, their outputs, blobs.
+
+A deployment asks for it last, and does not wait: the supervisor does it behind the verdict (pruning.py). Whoever leases the host next
+finds it done, for nothing may go any more once he has read what is here, and its room may be what he needs.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,28 @@ from shipway_agent.errors import naming
 from shipway_agent.journal import Journal
 from shipway_agent.previous import previous
 from shipway_agent.primitives import Context, files, generations, intake, parcels, seals, toolchains, trees
+from shipway_agent.pruning import WISH
 from shipway_agent.root import Root
 from shipway_agent.shortening import shorten
 from shipway_agent.states import COMMITTED, DISCARDED, INTENT, TENTATIVE
+
+WAIT_SECONDS = 30.0
+
+
+def fulfil(root: Root, journal: Journal) -> bool:
+    """Do what `later` left to be done; whether there was anything. Who is at it already is waited for.
+
+    Killed in the middle, the wish stays. Raises AgentError: `busy` after 30 s of waiting, or a fault of the disk.
+    """
+    if journal.meta(WISH) is None:
+        return False
+    with root.prune_lock(WAIT_SECONDS):
+        keep = journal.meta(WISH)
+        if keep is None:
+            return True
+        prune(Context(root, "", journal, "", 0, "", float("inf"), lambda event: None), {"keep": int(keep)})
+        journal.set_meta(WISH, None, synced=False)
+    return True
 
 
 def prune(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
@@ -36,7 +59,7 @@ def prune(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     for release in trees.complete(root):
         if release not in releases:
             root.remove(f"{trees.FOLDER}/{release}")
-            journal.set_meta(seals.SEAL + release, None)
+            journal.set_meta(seals.SEAL + release, None, synced=False)
             removed.append(f"{trees.FOLDER}/{release}")
     for release in root.names(trees.OUTPUTS):
         if root.stat(f"{trees.FOLDER}/{release}") is None:

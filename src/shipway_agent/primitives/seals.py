@@ -24,7 +24,7 @@ SEAL = "seal:"
 """What comes before a release's digest in the journal's meta: its seal when every byte of it had been read."""
 
 TICK_SECONDS = 0.02
-"""What is written within one tick of the kernel's clock, at most 10 ms, may get the same time; so no seal is made of a file as young."""
+"""What is written within one tick of the kernel's clock, at most 10 ms, may get the same time: so nothing is read that is as young."""
 
 MOST_TREES = 3
 """Standing trees that are looked at for files of a new one: the one that serves, and the newest two beside it."""
@@ -42,13 +42,22 @@ class Look(NamedTuple):
 
 def look(tree: Folder) -> Look:
     """What the file system says of every path of an open tree. Waits a tick where something in it was written just now."""
-    found: List[Tuple[bytes, Identity]] = sorted((path, identity(info)) for path, _, _, info in walk(tree))
-    young = max((file[4] for _, file in found), default=0) / 1e9 + TICK_SECONDS - time.time()
-    if 0 < young <= TICK_SECONDS:
-        time.sleep(young)
-        return look(tree)
-    text = b"".join([b"%s\0%d %d %d %o %d\0" % (path, *file) for path, file in found])
-    return Look(blake2b(text, digest_size=32).hexdigest(), dict(found))
+    while True:
+        files = {path: identity(info) for path, _, _, info in walk(tree)}
+        if not is_young(max((file[4] for file in files.values()), default=0)):
+            return Look(seal(files), files)
+        time.sleep(TICK_SECONDS)
+
+
+def seal(files: Mapping[bytes, Identity]) -> str:
+    """The seal of a tree with these paths. Each is what it was before it was read, so that who wrote since has broken it."""
+    text = b"".join([b"%s\0%d %d %d %o %d\0" % (path, *file) for path, file in sorted(files.items())])
+    return blake2b(text, digest_size=32).hexdigest()
+
+
+def is_young(written_ns: int) -> bool:
+    """Whether something written now could get this very time."""
+    return 0 <= time.time() - written_ns / 1e9 < TICK_SECONDS
 
 
 def identity(info: os.stat_result) -> Identity:

@@ -298,7 +298,7 @@ class _Log:
         if self._waiting and time.monotonic() >= self._kept_at + KEEP_SECONDS:
             lines, self._waiting, self._kept_at = self._waiting, [], time.monotonic()
             try:
-                self._context.journal.event("output", self._context.deployment, {"key": self._context.key, "lines": lines})
+                self._context.journal.event("output", self._context.deployment, {"key": self._context.key, "lines": lines}, synced=False)
             except AgentError:
                 pass  # what cannot be journalled is told by the step that must be
         return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from contextlib import closing
 from functools import partial
 
@@ -56,20 +57,20 @@ def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
             if _stamp(folder, release, entries, args.get("static")):
                 seal = seals.seal_of(folder, release)
             if seal != kept:
-                journal.set_meta(SEAL + release, seal)
+                journal.set_meta(SEAL + release, seal, synced=False)
             _make_targets(root, release, entries)
             return {**answer, "reused": True}
         known = seals.untouched(root, journal, folder, dict(zip(_manifest(root, release).split(b"\n"), entries)))
         with folder.workshop() as tree:
-            fill(root, tree, release, entries, known)
-            _stamp(folder, tree.name, entries, args.get("static"))
-            seal = seals.look(tree).seal
+            seal = seals.seal(fill(root, tree, release, entries, known))
+            if _stamp(folder, tree.name, entries, args.get("static")):
+                seal = seals.look(tree).seal
             if standing:
                 # Somebody changed it. What runs from it keeps the old one, as it is, until the next sweep.
                 folder.exchange(tree.name, release)
             else:
                 folder.rename(tree.name, release)
-        journal.set_meta(SEAL + release, seal)
+        journal.set_meta(SEAL + release, seal, synced=False)
     _make_targets(root, release, entries)
     return {**answer, "reused": False}
 
@@ -173,8 +174,10 @@ def _directories(entries: Sequence[Entry]) -> Set[bytes]:
     return found
 
 
-def fill(root: Root, tree: Folder, release: str, entries: Sequence[Entry], known: Optional[Mapping[bytes, Identity]] = None) -> None:
-    """Make every entry, then take the right to write from every directory and sync each.
+def fill(
+    root: Root, tree: Folder, release: str, entries: Sequence[Entry], known: Optional[Mapping[bytes, Identity]] = None
+) -> Dict[bytes, Identity]:
+    """Make every entry, then take the right to write from every directory and sync each. What each path is then.
 
     Every blob is read, but those of paths in `known` that are that very file, as it was when it was read. The contents are on disk since
     they were put. What a tree adds are names, and the fsync of a directory makes all names in it durable: one for each directory, none
@@ -185,6 +188,7 @@ def fill(root: Root, tree: Folder, release: str, entries: Sequence[Entry], known
         by_directory[path] = []
     for entry in entries:
         by_directory[entry.path.rpartition(b"/")[0]].append(entry)
+    made: Dict[bytes, Identity] = {}
     lacking: List[List[Any]] = []
     flipped: List[Tuple[str, bool, str]] = []
     with root.at(intake.FOLDER, create=True) as store, closing(_Shelves(store)) as shelves:
@@ -194,12 +198,17 @@ def fill(root: Root, tree: Folder, release: str, entries: Sequence[Entry], known
                     name = entry.path.rpartition(b"/")[2]
                     if not entry.is_file:
                         os.symlink(target_of(entry, release), name, dir_fd=place.fd)
+                        made[entry.path] = identity(os.stat(name, dir_fd=place.fd, follow_symlinks=False))
                         continue
                     if known and entry.path in known and _link_known(store, place, name, entry, known[entry.path]):
+                        made[entry.path] = known[entry.path]
                         continue
                     try:
-                        if not _link_file(shelves, place, name, entry):
+                        linked = _link_file(shelves, place, name, entry)
+                        if linked is None:
                             flipped.append((entry.digest, entry.executable, shown(entry.path)))
+                        else:
+                            made[entry.path] = linked
                     except Missing:
                         lacking.append([entry.digest, entry.executable])
         if flipped:
@@ -208,7 +217,8 @@ def fill(root: Root, tree: Folder, release: str, entries: Sequence[Entry], known
         more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
         raise AgentError("lacking", f"blob {lacking[0][0]}{more} of release {release[:12]} is not on this host", blobs=lacking)
     with naming(tree.path):
-        sync_all(partial(_sealed, tree, path) for path in by_directory)
+        sync_all(partial(_sealed, tree, path, made) for path in by_directory)
+    return made
 
 
 def _stamp(folder: Folder, release: str, entries: Sequence[Entry], static: Any) -> int:
@@ -227,10 +237,12 @@ def _stamp(folder: Folder, release: str, entries: Sequence[Entry], static: Any) 
     return stamped
 
 
-def _sealed(tree: Folder, path: bytes) -> int:
-    """A directory of the tree, open, after nobody may write in it any more."""
+def _sealed(tree: Folder, path: bytes, made: Dict[bytes, Identity]) -> int:
+    """A directory of the tree, open, after nobody may write in it any more; what it is then, in `made`."""
     with tree.at(path) as place:
         os.fchmod(place.fd, 0o555)
+        if path:
+            made[path] = identity(os.fstat(place.fd))
         return os.dup(place.fd)
 
 
@@ -267,16 +279,19 @@ def _link_known(store: Folder, place: Folder, name: Name, entry: Entry, known: I
     return False
 
 
-def _link_file(shelves: _Shelves, place: Folder, name: Name, entry: Entry) -> bool:
-    """Read one blob and link it into the tree; False when its content is not what its name says."""
+def _link_file(shelves: _Shelves, place: Folder, name: Name, entry: Entry) -> Optional[Identity]:
+    """Read one blob and link it into the tree; what it was before, or None when its content is not what its name says."""
     blob = shelves.file(entry)
     try:
-        digest, size = blobs.digest_of_file(blob)
-        if (digest, size) != (entry.digest, entry.size):
-            return False
         mode = 0o555 if entry.executable else 0o444
         if stat.S_IMODE(os.fstat(blob).st_mode) != mode:
             os.fchmod(blob, mode)
+        info = os.fstat(blob)
+        while seals.is_young(info.st_mtime_ns):
+            time.sleep(seals.TICK_SECONDS)
+            info = os.fstat(blob)
+        if blobs.digest_of_file(blob) != (entry.digest, entry.size):
+            return None
         try:
             # By descriptor: what is linked is what was read, whatever happens to the name meanwhile.
             os.link(f"/proc/self/fd/{blob}", name, dst_dir_fd=place.fd, follow_symlinks=True)
@@ -287,7 +302,8 @@ def _link_file(shelves: _Shelves, place: Folder, name: Name, entry: Entry) -> bo
             os.lseek(blob, 0, os.SEEK_SET)
             with os.fdopen(os.dup(blob), "rb") as file:
                 write_file(place.fd, name, file.read(), mode)
-        return True
+            info = os.stat(name, dir_fd=place.fd, follow_symlinks=False)
+        return identity(info)
     finally:
         os.close(blob)
 

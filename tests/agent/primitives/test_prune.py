@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipway_agent.decide import Attempt, Member
+from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal, ProcessRow
 from shipway_agent.manifest import OUTPUT, SHARED, Entry
-from shipway_agent.primitives import Context, generations, trees
-from shipway_agent.primitives.prune import keeps, prepared, prune, rollback_target
+from shipway_agent.primitives import Context, generations, member, trees
+from shipway_agent.primitives.prune import fulfil, keeps, prepared, prune, rollback_target
+from shipway_agent.pruning import WISH, later
 from shipway_agent.root import Root
 from shipway_agent.states import COMMITTED, DISCARDED, LEASED, REVERTED, SWITCHED
+from tests.agent.lodge import lodge, process, wait
 from tests.agent.primitives.conftest import Tree, context_of
 from tests.agent.primitives.test_blobs import die_at
 
@@ -184,3 +189,105 @@ def test_only_the_newest_attempts_hold_on_to_a_release_they_only_prepared() -> N
     attempts = tuple(attempt(n, stage, document={"release": name}) for n, (name, stage) in enumerate(documents, 1))
     member = Member("a", attempts=attempts)
     assert [prepared(member, keep) for keep in (0, 3, 9)] == [frozenset(), {"p2"}, {"p1", "p2"}]
+
+
+# -------------------------------------------------------------- behind the verdict
+
+
+def ask_for_a_lease(context: Context, number: int) -> None:
+    """As a driver's `decide` does it, at this very moment."""
+    message = {"do": "lease", "deployment": f"d{number}", "fence": number, "owner": "x", "seconds": 30.0, "lead": "a", "members": ["a"]}
+    reply = member.decide(context.root, context.journal, {**message, "confirm_seconds": 60.0, "document": {}})
+    assert reply["ok"]
+
+
+def deploy_four(context: Context) -> None:
+    for number in range(1, 5):
+        deploy(context, number)
+
+
+def test_without_a_supervisor_the_step_does_it_itself(context: Context, root: Root) -> None:
+    deploy_four(context)
+    assert later(context, {"keep": 2})["removed"]
+    assert generations.numbers(root) == [3, 4] and not fulfil(root, context.journal)
+
+
+def test_with_one_it_is_left_and_whoever_leases_the_host_finds_it_done(context: Context, root: Root) -> None:
+    deploy_four(context)
+    with root.at("run", create=True, mode=0o700):
+        lock = root.supervisor_lock()  # somebody supervises, and is slow
+    try:
+        assert later(context, {"keep": 2}) == {"later": True}
+        assert generations.numbers(root) == [1, 2, 3, 4], "no verdict waits for it"
+        ask_for_a_lease(context, 5)
+        assert generations.numbers(root) == [3, 4] and context.journal.meta(WISH) is None
+    finally:
+        lock.release()
+
+
+def test_a_lease_waits_for_who_is_at_it(context: Context, root: Root) -> None:
+    """What a driver reads behind its lease is what stays."""
+    deploy_four(context)
+    context.journal.set_meta(WISH, "2")
+    begun, read = threading.Event(), []
+
+    def remove() -> None:
+        with Journal(root) as journal, root.prune_lock():
+            begun.set()
+            until = time.monotonic() + 30
+            while journal.member().lease is None and time.monotonic() < until:
+                time.sleep(0.01)
+            prune(context_of(root, journal), {"keep": 2})
+            journal.set_meta(WISH, None)
+            read.append(generations.numbers(root))
+
+    thread = threading.Thread(target=remove)
+    thread.start()
+    assert begun.wait(30)
+    ask_for_a_lease(context, 5)
+    assert read == [[3, 4]] and generations.numbers(root) == [3, 4]
+    thread.join()
+
+
+def test_killed_in_the_middle_the_wish_stays(root: Root) -> None:
+    with Journal(root) as journal:
+        journal.name_member("a")
+        deploy_four(context_of(root, journal))
+        journal.set_meta(WISH, "2")
+    pid = os.fork()
+    if pid == 0:
+        die_at("rmdir", 3)
+        with Journal(root) as journal:
+            fulfil(root, journal)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
+    with Journal(root) as journal:
+        assert fulfil(root, journal) and not fulfil(root, journal)
+        assert generations.numbers(root) == [3, 4] and len(trees.complete(root)) == 2
+
+
+def test_what_cannot_be_removed_refuses_no_lease(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    deploy_four(context)
+    context.journal.set_meta(WISH, "2")
+
+    def remove(*_: object) -> bool:
+        raise AgentError("denied", "no")
+
+    monkeypatch.setattr(Root, "remove", remove)
+    ask_for_a_lease(context, 5)
+    assert context.journal.meta(WISH) == "2", "it is tried again"
+
+
+def test_a_supervisor_does_it_when_nobody_drives_the_host(tmp_path: Path) -> None:
+    with lodge(tmp_path / "root") as home:
+        for number in range(1, 5):
+            home.generation(number, process("worker", listens=None, steady_seconds=0.0))
+        home.ensure()
+        for number in range(1, 5):
+            home.serve(number)
+        home.lease(5)
+        assert later(home.context(4), {"keep": 1}) == {"later": True}
+        home.pid()  # answered behind a turn
+        assert generations.numbers(home.root) == [1, 2, 3, 4], "somebody drives this host and has read what is here"
+        home.decide("finish", 5)
+        wait(lambda: generations.numbers(home.root) == [3, 4] and home.journal.meta(WISH) is None)
