@@ -68,6 +68,7 @@ class Ground(LocalTransport):
     """Hosts as roots of this machine that are reached as if they were elsewhere, so that nothing is linked."""
 
     def __init__(self, place: Path, *names: str) -> None:
+        super().__init__()
         self.place = place
         self.names = names
         self.told: list[Event] = []
