@@ -106,11 +106,16 @@ def without_times(reply: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def timeless(record: Member) -> dict[str, Any]:
-    """The record without what the events leave out: times, and the key of the deployment."""
+    """The record without what the events leave out: times, and the key of the deployment.
+
+    Agents before decision 0037 kept where a decision may be asked for behind a newer one as well; nobody asks there.
+    """
     value = json.loads(json.dumps(decide.to_json(record)))
     for attempt in value["attempts"]:
         attempt["deadline"] = 0.0
         attempt["document"].pop("peer_key", None)
+        for where in decide.TO_ASK if attempt["fence"] < value["attempts"][-1]["fence"] else ():
+            attempt["document"].pop(where, None)
     for part in ("lease", "warm"):
         if value.get(part) is not None:
             value[part] = {key: told for key, told in value[part].items() if key not in ("since", "until")}
