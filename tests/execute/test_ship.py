@@ -32,11 +32,6 @@ FILES = {b"%03d" % number: RANDOM.randbytes(300) for number in range(200)}
 BIG = RANDOM.randbytes(3_000_000)
 
 
-@pytest.fixture(autouse=True)
-def foreseeing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shipway.execute.ship.FORESEEN_BYTES", 256 * 1024)
-
-
 class Freight:
     """A tree to be shipped, to hosts that have the tree `base`; with `foresees` its list says what that one does not name."""
 

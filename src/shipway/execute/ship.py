@@ -28,8 +28,8 @@ LACK_SECONDS = 60.0
 PUT_SECONDS = 1800.0
 """Bound of one upload; a channel that carries nothing at all is noticed earlier by ssh's own keep-alive."""
 
-FORESEEN_BYTES = 0
-"""What goes with the question is less. Nothing for now: a host that has it all the same stores it anew, and prunes what it has twice."""
+FORESEEN_BYTES = 256 * 1024
+"""What goes with the question is less: a host that has it all the same has been sent it in vain."""
 
 KEPT_BYTES = 1 << 20
 """More than this is kept on the host while it arrives, so that a cut costs only what was on its way."""

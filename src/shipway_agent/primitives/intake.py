@@ -8,12 +8,13 @@ from functools import partial
 
 from shipway_agent.blake import blake2b
 from shipway_agent.durable import start_writing, sync_all
-from shipway_agent.errors import AgentError, naming
+from shipway_agent.errors import AgentError, Missing, naming
 from shipway_agent.folder import Folder
 from shipway_agent.root import Root
 from shipway_agent.typed import Iterator, Set, Union
 
 FOLDER = "blobs"
+CHUNK = 1 << 20
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -73,8 +74,8 @@ class Intake:
         return Incoming(self, digest, executable, os.open(name_of(digest, executable), WRITE, 0o600, dir_fd=self._workshop.fd))
 
     def settle(self) -> None:
-        """Sync all, give all their names, sync the directories."""
-        names = sorted(self.names)
+        """Sync all, give all their names, sync the directories. What stands under a name already stays, for trees are linked to it."""
+        names = sorted(name for name in self.names if not self._stands(name))
         sync_all(partial(os.open, name, READ, dir_fd=self._workshop.fd) for name in names)
         shelves = sorted({shelf_of(name) for name in names})
         for shelf in shelves:
@@ -82,6 +83,17 @@ class Intake:
         for name in names:
             os.rename(name, f"{shelf_of(name)}/{name}", src_dir_fd=self._workshop.fd, dst_dir_fd=self.folder.fd)
         sync_all(partial(os.open, shelf, READ | os.O_DIRECTORY, dir_fd=self.folder.fd) for shelf in [*shelves, "."] if names)
+
+    def _stands(self, name: str) -> bool:
+        """Whether this very content is there: it is read, for what is damaged must be replaced."""
+        try:
+            with os.fdopen(self.folder.file(f"{shelf_of(name)}/{name}"), "rb", buffering=0) as there:
+                hashing = blake2b(digest_size=32)
+                while part := there.read(CHUNK):
+                    hashing.update(part)
+        except Missing:
+            return False
+        return hashing.hexdigest() == name.partition(".")[0]
 
 
 class Incoming:

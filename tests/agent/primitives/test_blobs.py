@@ -52,6 +52,19 @@ def test_a_host_says_what_it_lacks_and_then_lacks_it_no_more(context: Context, r
             assert stat.S_IMODE(os.fstat(file.fileno()).st_mode) == (0o555 if executable else 0o444)
 
 
+def test_what_comes_though_it_is_here_leaves_the_file_that_trees_are_linked_to(context: Context, root: Root) -> None:
+    """Else the store would have a file of its own, which nothing is linked to and `prune` takes away: nobody could make anything of it."""
+    blobs.keep(root, of(A), [A])
+    there = blob_path(root, digest(A))
+    os.link(there, f"{root.path}/tree")
+    blobs.keep(root, of(A, B), [A + B])
+    assert os.path.samefile(there, f"{root.path}/tree")
+    flip(there, 3)
+    blobs.keep(root, of(A), [A])
+    assert blobs.read(root, digest(A)) == A, "what is damaged is replaced"
+    assert not os.path.samefile(there, f"{root.path}/tree")
+
+
 def test_a_file_that_became_executable_sends_no_bytes(context: Context) -> None:
     blobs.keep(context.root, of(A), [A])
     assert lacking(context, [digest(A), True]) == []
