@@ -1,7 +1,7 @@
 """The README as a new user reads it: its file is written as it stands there, its commands are typed as they stand there.
 
-Only three things differ: 10.0.0.1 is a test host (ssh_config says where), `v1.4` is a tag that the story makes first, and from there on
-nobody watches each release for five seconds.
+Only four things differ: 10.0.0.1 is a test host (ssh_config says where), `v1.4` is a tag that the story makes first, and from there on
+nobody watches each release for five seconds, and there is data to lose.
 """
 
 from __future__ import annotations
@@ -20,6 +20,12 @@ from tests.stories.project import ROOT, Project
 from tests.stories.shop import Shop
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+DATA = """
+[data.uploads]
+driver = "files"
+path = "media"
+"""
 
 
 def test_the_two_commands_are_there() -> None:
@@ -57,7 +63,8 @@ def test_the_first_real_deployment_and_every_command_after_it(place: Path) -> No
         project.run(*shlex.split(step("deploy"))[1:])
         assert "first" in front_page(hosts)
         repository.write("index.html", "<p>second\n")
-        repository.write("shipway.toml", settings.replace("[environment.production]\n", "[environment.production]\nwatch_seconds = 1\n"))
+        quick = settings.replace("[environment.production]\n", "[environment.production]\nwatch_seconds = 1\n")
+        repository.write("shipway.toml", f'shared = ["media"]\n{quick}\n{DATA}')
         repository.commit("Second", "v1.4")
         table = README.split("| you type | and get |", 1)[1].split("\n\n", 1)[0]
         typed = [command for row in table.splitlines() for command in re.findall(r"`(shipway [^`]*)`", row)]
