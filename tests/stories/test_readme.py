@@ -21,12 +21,6 @@ from tests.stories.shop import Shop
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
-DATA = """
-[data.uploads]
-driver = "files"
-path = "media"
-"""
-
 
 def test_the_two_commands_are_there() -> None:
     block = README.split("```sh\n", 1)[1].split("```", 1)[0]
@@ -64,7 +58,8 @@ def test_the_first_real_deployment_and_every_command_after_it(place: Path) -> No
         assert "first" in front_page(hosts)
         repository.write("index.html", "<p>second\n")
         quick = settings.replace("[environment.production]\n", "[environment.production]\nwatch_seconds = 1\n")
-        repository.write("shipway.toml", f'shared = ["media"]\n{quick}\n{DATA}')
+        kept = tomllib.loads(settings)["shared"][0]
+        repository.write("shipway.toml", f'{quick}\n[data.uploads]\ndriver = "files"\npath = "{kept}"\n')
         repository.commit("Second", "v1.4")
         table = README.split("| you type | and get |", 1)[1].split("\n\n", 1)[0]
         typed = [command for row in table.splitlines() for command in re.findall(r"`(shipway [^`]*)`", row)]
