@@ -41,7 +41,8 @@ async def data_backup(words: DataBackupWords, on_event: Callable[[Event], None])
     points = points_of({place: {"data": {wanted[place].name: [answer]}} for place, answer in taken.answers.items()})
     if taken.errors:
         place, error = next(iter(taken.errors.items()))
-        what = f"no restore point of {wanted[place].name} was taken"
+        others = "; ".join(f"{point.point} was taken" for some in points.values() for point in some)
+        what = f"no restore point of {wanted[place].name} was taken{f' ({others})' if others else ''}"
         raise no(error, what, f"mend what is said, then shipway data backup {name}; shipway data list {name} shows those that are there")
     data = {"points": points_json(points), "lines": points_text(points, time.time())}
     count = sum(map(len, points.values()))

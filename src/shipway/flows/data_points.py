@@ -1,4 +1,4 @@
-"""An intent in, a fleet whose hosts keep its data out; what each of them has; and a host that says no, in words."""
+"""An intent in; out, which host keeps which of its data, what these hosts say of their restore points, and in words where one says no."""
 
 from __future__ import annotations
 

@@ -56,10 +56,6 @@ class Files:
             full = root.full(self.relative)
             raise AgentError("no-directory", f"{full} is no directory; data {data.name} says that there is one", path=full)
 
-    def look(self) -> Dict[str, Any]:
-        """{"version", "bytes"}: as many as the last copy had."""
-        return {"version": "", "bytes": sum(row.size for row in _rows(self._before))}
-
     def copy(self, into: Folder, progress: Progress) -> Dict[str, Any]:
         """{"server", "tables": {"files": {"rows"}}, "digest", "bytes"}.
 

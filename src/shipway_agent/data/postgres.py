@@ -74,7 +74,11 @@ RIGHTS = (
 )
 """What belongs to a database and not to what is in it: a dump of its content has neither."""
 
+IS_THERE = "SELECT json_build_array(1) FROM pg_database WHERE datname = {name};"
+
 ASK_SECONDS = 0.02
+
+LONGEST_NAME = 63
 
 MAINTENANCE = ("postgres", "template1")
 """Where a session is while databases are made and renamed."""
@@ -91,12 +95,6 @@ class Postgres:
         self._work = work
         self.address = environment_of(data.url, what=f"data {data.name}")
         self._admin = environment_of(data.admin_url, what=f"the administrator of data {data.name}") if data.admin_url else self.address
-
-    def look(self) -> Dict[str, Any]:
-        """Its server and its size: {"version", "number", "bytes", "database", …}. Raises AgentError `database`."""
-        with Psql(self._work, self.address) as session:
-            found: Dict[str, Any] = session.one(SERVER)
-            return found
 
     def copy(self, into: Folder, progress: Progress) -> Dict[str, Any]:
         """Dump it into the folder: {"server", "tables": {name: {"rows", "sum"}}, "digest", "bytes"}. Raises AgentError."""
@@ -169,15 +167,21 @@ class Postgres:
         """Make a database of a copy, prove it, and let it take the place of the live one, which is kept under another name:
 
         {"kept", "swap_seconds"}. Until the last moment nobody sees anything of it; sessions are ended then, and come back to the new one.
+        `stamp` is of one restore: where its database is kept already the place was taken, and nothing is done twice.
 
         Raises AgentError as `restore` does, and `swap`; the live one is untouched then.
         """
         live = self.address["PGDATABASE"]
-        new, kept = f"{live[:40]}_new_{stamp}", f"{live[:40]}_before_{stamp}"
+        new, kept = beside(live, "new", stamp), beside(live, "before", stamp)
+        if self._is_there(kept):
+            return {"kept": kept, "swap_seconds": 0.0}
+        self.drop(new)  # of an agent that was killed
         self.restore(point, about, new, say)
         try:
             seconds = self._swap(live, new, kept, say)
         except BaseException:
+            if self._is_there(kept):  # it was done, and only the word of it was lost
+                return {"kept": kept, "swap_seconds": 0.0}
             self.drop(new)
             raise
         return {"kept": kept, "swap_seconds": round(seconds, 3)}
@@ -203,16 +207,20 @@ class Postgres:
 
     def drop(self, name: str) -> None:
         """Take a database away that was made of a copy, whoever is connected to it."""
-        with self.maintenance() as session:
+        with self.maintenance(self._work.to_its_end()) as session:
             session.do(_end_sessions(name))
             session.do(f"DROP DATABASE IF EXISTS {identifier(name)};")
 
-    def maintenance(self) -> Psql:
+    def _is_there(self, name: str) -> bool:
+        with self.maintenance(self._work.to_its_end()) as session:
+            return bool(session.rows(IS_THERE.format(name=literal(name))))
+
+    def maintenance(self, work: Optional[Work] = None) -> Psql:
         """A session beside the database itself, of the user who may make databases. Raises AgentError `database`."""
         refused: Optional[AgentError] = None
         for database in MAINTENANCE:
             try:
-                return Psql(self._work, {**self._admin, "PGDATABASE": database})
+                return Psql(work or self._work, {**self._admin, "PGDATABASE": database})
             except AgentError as error:
                 refused = error
         assert refused is not None
@@ -255,6 +263,12 @@ def _count(session: Psql, left_out: Sequence[Table]) -> None:
 def _counted(session: Psql) -> Dict[str, Any]:
     """{table: {"rows", "sum"}}."""
     return {shown(str(schema), str(name)): {"rows": int(rows), "sum": str(total)} for schema, name, rows, total in session.answer()}
+
+
+def beside(live: str, what: str, stamp: str) -> str:
+    """The name of a database that is made of another one: PostgreSQL takes 63 bytes, and cuts off what is longer."""
+    ending = f"_{what}_{stamp}"
+    return live.encode()[: LONGEST_NAME - len(ending.encode())].decode("utf-8", "ignore") + ending
 
 
 def shown(schema: str, name: str) -> str:

@@ -23,6 +23,7 @@ LAST_LINES = 20
 MOST_OUTPUT = 1 << 20
 LOOK_SECONDS = 0.25
 KILL_SECONDS = 5.0
+CLEAN_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ class Work:
     environment: Mapping[str, str]
     until: float
     moot: Callable[[], bool]
+
+    def to_its_end(self) -> Work:
+        """For taking away what was begun: that is done whoever waits for it, and has its own bound."""
+        return Work(self.environment, time.monotonic() + CLEAN_SECONDS, lambda: False)
 
     def left(self) -> float:
         """Seconds until the end of the bound, never negative."""

@@ -23,6 +23,8 @@ CONTENT = "database"
 PAGES = 2048
 BUSY_SECONDS = 30.0
 TOLD = 10
+ENDINGS = ("-wal", "-journal", "")
+"""Of the files of a database; its own is the last that gets its name."""
 
 Say = Callable[[str], None]
 
@@ -43,14 +45,8 @@ class Sqlite:
             raise AgentError("no-database", f"{full} {what}; data {data.name} says that a database is there", path=full)
         os.close(root.file(self.relative))  # a regular file of this user, and no link
 
-    def look(self) -> Dict[str, Any]:
-        """{"version", "bytes"}."""
-        found = self._root.stat(self.relative)
-        return {"version": sqlite3.sqlite_version, "bytes": found.st_size if found is not None else 0}
-
     def copy(self, into: Folder, progress: Progress) -> Dict[str, Any]:
         """{"server", "tables": {name: {"rows", "sum"}}, "digest", "bytes"}. Raises AgentError `dump`, `data-timeout`, `ended`."""
-        server = self.look()
         try:
             path = self._root.full(self.relative)
             with closing(_open(path, "rw")) as source, closing(sqlite3.connect(f"{into.path}/{CONTENT}")) as target:
@@ -72,7 +68,7 @@ class Sqlite:
             raise AgentError("dump", f"{self._root.full(self.relative)} cannot be copied: {error}") from None
         tables = self._looked_through(into.full(CONTENT))
         digest, written = digest_of_file(into, CONTENT)
-        return {"server": server, "tables": tables, "digest": digest, "bytes": written}
+        return {"server": {"version": sqlite3.sqlite_version}, "tables": tables, "digest": digest, "bytes": written}
 
     def read(self, point: Folder, about: Mapping[str, Any]) -> None:
         """Read a copy back whole. Raises AgentError `point-damaged`."""
@@ -100,7 +96,12 @@ class Sqlite:
         path = self._root.full(self.relative)
         kept = f"{path}.before-{stamp}"
         say(f"what is there now is kept as {kept}")
-        self._keep(path, kept)
+        if not os.path.exists(kept):  # of the same restore, begun before
+            aside = f"{kept}.new"
+            self._keep(path, aside)
+            for ending in ENDINGS:
+                if os.path.exists(aside + ending):
+                    os.rename(aside + ending, kept + ending)
         began = time.monotonic()
         try:
             with closing(_open(point.full(CONTENT), "ro&immutable=1")) as source, closing(_open(path, "rw")) as live:
@@ -118,7 +119,7 @@ class Sqlite:
             with closing(_open(path, "rw")) as source, closing(sqlite3.connect(kept)) as target:
                 source.backup(target, pages=-1)
         except sqlite3.Error:
-            for ending in ("", "-wal", "-journal"):
+            for ending in ENDINGS:
                 if os.path.exists(path + ending):
                     with open(path + ending, "rb") as source, open(kept + ending, "wb") as target:
                         while part := source.read(CHUNK):

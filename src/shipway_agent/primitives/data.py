@@ -94,7 +94,8 @@ def compare(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
 def put_back(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """The step: a point takes the place of what is there, which is kept: POINT and {"kept", "swap_seconds", "put_back_seconds", "note"}.
 
-    A point that cannot be read back is refused before anything is touched.
+    A point that cannot be read back is refused before anything is touched. What is kept bears the name of the deployment: done again, by
+    a driver that did not hear the end of it, it takes the place once.
     """
     if context.unknown:
         wait_for_orphans(context, context.key)
@@ -104,7 +105,7 @@ def put_back(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
         began = time.monotonic()
         source = points.source_of(context.root, data, work_of(context, data.environment, data.timeout_seconds))
         source.read(point, about)
-        made = source.put_back(point, about, os.urandom(3).hex(), lambda line: points.say(context, line))
+        made = source.put_back(point, about, context.deployment.replace("-", "_"), lambda line: points.say(context, line))
         seconds = round(time.monotonic() - began, 3)
         points.note(point, restored={"at": clock.wall_now(), "seconds": seconds, "bytes": int(about["bytes"])})
     note = f"{data.name} is as it was at {about['point']}; what was there is kept: {made['kept']}"
@@ -119,10 +120,10 @@ def _restored(context: Context, data: Declared, point: Folder, about: Mapping[st
     """Restore beside the live data, and take it away again."""
     if data.driver != "postgres":
         return {"seconds": 0.0, "bytes": int(about["bytes"])}  # what was read is what would be put back, file by file
-    from shipway_agent.data.postgres import Postgres
+    from shipway_agent.data.postgres import Postgres, beside
 
     database = Postgres(data, work_of(context, data.environment, data.timeout_seconds))
-    name = f"{about['server']['database'][:40]}_verify_{os.urandom(3).hex()}"
+    name = beside(str(about["server"]["database"]), "verify", os.urandom(3).hex())
     began = time.monotonic()
 
     made = database.restore(point, about, name, lambda line: points.say(context, line))

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,9 +99,3 @@ def test_a_name_that_is_no_point_leads_nowhere(home: Kept) -> None:
     for name in ("main-1-2", "../main-1-2", "main", ""):
         with pytest.raises(AgentError), points.opened(home.root, name):
             pass
-
-
-def test_names_tell_the_order(home: Kept) -> None:
-    first = home.take(FILES)["point"]
-    time.sleep(1.1)  # names have whole seconds
-    assert sorted([home.take(FILES)["point"], first])[0] == first

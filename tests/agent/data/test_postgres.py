@@ -14,7 +14,7 @@ import pytest
 
 from shipway_agent.data import points, programs
 from shipway_agent.data.declared import Declared
-from shipway_agent.data.postgres import Postgres
+from shipway_agent.data.postgres import Postgres, beside
 from shipway_agent.errors import AgentError
 from shipway_agent.record import replace
 from tests.agent.data.kept import Kept, kept, of
@@ -246,12 +246,45 @@ def test_a_copy_takes_the_name_while_somebody_writes_and_what_was_there_is_kept(
 
 
 def test_a_swap_that_cannot_be_leaves_everything_as_it_was(server: Server, home: Kept) -> None:
+    """Somebody renames the live one in the last moment."""
     server.database("village", "CREATE TABLE lines AS SELECT 1 AS n")
     data = of("postgres", url=server.url("village"))
     made = home.take(data)
-    server.sql("postgres", 'CREATE DATABASE "village_before_abc123"')
-    with pytest.raises(AgentError, match="already exists") as said:
-        home.put_back(data, made["point"])
+
+    def say(line: str) -> None:
+        if "takes the place" in line:
+            server.sql("postgres", "ALTER DATABASE village RENAME TO elsewhere")
+
+    with points.opened(home.root, made["point"]) as folder, pytest.raises(AgentError, match="does not exist") as said:
+        Postgres(data, home.work()).put_back(folder, points.about(folder), "abc123", say)
     assert said.value.code == "swap"
-    assert server.sql("village", "SELECT n FROM lines") == ["1"]
+    assert server.sql("elsewhere", "SELECT n FROM lines") == ["1"]
+    assert not [name for name in server.databases() if "_new_" in name or name.startswith("village")]
+
+
+def test_done_again_it_takes_the_place_once(server: Server, home: Kept) -> None:
+    """By a driver that did not hear the end: what was written since would be put aside else."""
+    server.database("twice", "CREATE TABLE lines AS SELECT 1 AS n")
+    data = of("postgres", url=server.url("twice"))
+    made = home.take(data)
+    server.sql("postgres", 'CREATE DATABASE "twice_new_abc123"')  # of an agent that was killed before
+    first = home.put_back(data, made["point"])
+    server.sql("twice", "INSERT INTO lines VALUES (2)")
+    assert home.put_back(data, made["point"])["kept"] == first["kept"]
+    assert server.sql("twice", "SELECT n FROM lines ORDER BY n") == ["1", "2"]
     assert not [name for name in server.databases() if "_new_" in name]
+
+
+def test_a_restore_that_nobody_waits_for_any_more_leaves_nothing(server: Server, home: Kept) -> None:
+    made = home.take(shop(server))
+    gone = replace(home.work(), moot=lambda: any(line.startswith("comparing") for line in home.said))
+    with points.opened(home.root, made["point"]) as folder, pytest.raises(AgentError) as said:
+        Postgres(shop(server), gone).restore(folder, points.about(folder), "shop_left", home.said.append)
+    assert said.value.code == "ended"
+    assert "shop_left" not in server.databases()
+
+
+def test_a_long_name_stays_one_that_the_server_does_not_cut() -> None:
+    name = beside("ä" * 40, "before", "12_a1b2c3")
+    assert name.endswith("_before_12_a1b2c3")
+    assert 60 <= len(name.encode()) <= 63

@@ -139,3 +139,15 @@ def test_a_database_that_cannot_be_read_any_more_is_kept_byte_for_byte(home: Kep
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert database.execute("SELECT count(*) FROM pairs").fetchone() == (ROWS,)
     assert Path(back["kept"]).stat().st_size >= len(content) // 2
+
+
+def test_done_again_what_was_there_first_stays_what_is_kept(home: Kept) -> None:
+    """By a driver that did not hear the end: else the rows of the point would be kept over those that it replaced."""
+    made = home.take(SQLITE)
+    with closing(live(home)) as database:
+        database.execute("UPDATE pairs SET left_one = -1")
+        database.commit()
+    first, again = home.put_back(SQLITE, made["point"]), home.put_back(SQLITE, made["point"])
+    assert first["kept"] == again["kept"]
+    with closing(sqlite3.connect(first["kept"])) as kept_one:
+        assert kept_one.execute("SELECT count(*) FROM pairs WHERE left_one = -1").fetchone() == (ROWS,)
