@@ -77,6 +77,10 @@ def _around(place: str, example: str) -> str:
         },
         "environment.NAME.tls": {"acme": '"https://h/d"'} if key == "ca" else {},
         "environment.NAME.key_pages": {"path": '"/"'},
+        "[migrations]": {
+            "adapter": {"run": '"django"', "path": '"sql"'}.get(key, '"commands"'),
+            **({} if key in ("adapter", "run", "path") else {"run": '"x"', "show": '"y"'}),
+        },
         "[data.NAME]": {"driver": '"sqlite"'}
         if key == "path"
         else {"driver": '"postgres"', **({"schedule": '"@daily"'} if key == "timezone" else {})},
@@ -101,6 +105,7 @@ def _around(place: str, example: str) -> str:
         "environment.NAME.requires": f"{top}[environment.p]\nhosts = ['h']\nrequires = {{ {inline} }}",
         "environment.NAME.tls": f"{web}[environment.p]\nhosts = ['h']\ndomains = ['h.example']\ntls = {{ {inline} }}",
         "[data.NAME]": f"shared = ['var']\n{top}[data.main]\n{lines}",
+        "[migrations]": f"{top}[migrations]\n{lines}\n[data.main]\ndriver = 'postgres'",
         "environment.NAME.key_pages": f"{top}[environment.p]\nhosts = ['h']\nkey_pages = [{{ {inline} }}]",
     }[place]
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from shipway.config.schema import Data, Host, Process
+from shipway.config.schema import Data, Document, Host, Migrations, Process
+
+RUNS = {"django": "python manage.py", "alembic": "alembic"}
+"""What runs a framework's own commands where nothing else is said."""
+
+PATHS = {"sql": "migrations"}
 
 
 def listens(name: str, process: Process) -> Literal["port", "socket"] | None:
@@ -23,6 +28,17 @@ def variable(data: Data, key: Literal["url", "admin_url"]) -> str:
     if written is None and key == "url" and data.driver == "postgres":
         return "DATABASE_URL"
     return (written or "").removeprefix("$")
+
+
+def databases(document: Document) -> list[str]:
+    """Names of the data that migrations can change."""
+    return [name for name, data in document.data.items() if data.driver != "files"]
+
+
+def migrated(migrations: Migrations, document: Document) -> str:
+    """The name of the data that migrations change; "" where it is not clear."""
+    there = databases(document)
+    return migrations.data or (there[0] if len(there) == 1 else "")
 
 
 def host_name(host: Host) -> str | None:

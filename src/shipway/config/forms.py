@@ -15,7 +15,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from shipway.config.secrets.value import MOST_BYTES
-from shipway.model.intent import Reference, Secret
+from shipway.model.intent import HOLD_SECONDS, Reference, Secret
 from shipway_agent import schedule
 from shipway_agent.notifications import targets
 
@@ -510,8 +510,20 @@ def _one_of(*choices: str) -> Form:
     return Form(" or ".join(f'"{choice}"' for choice in choices), read, {"enum": list(choices)})
 
 
+def _number_among(*choices: int) -> Form:
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or value not in choices:
+            raise ValueError
+        return int(value)
+
+    return Form(f"one of {', '.join(map(str, choices))}", read, {"enum": list(choices)})
+
+
+HoldSeconds: TypeAlias = Annotated[int, _number_among(*HOLD_SECONDS)]
 Issuer: TypeAlias = Annotated[Literal["acme", "internal", "off"], _one_of("acme", "internal", "off")]
 Phase: TypeAlias = Annotated[Literal["prepare", "activate"], _one_of("prepare", "activate")]
 Driver: TypeAlias = Annotated[Literal["postgres", "sqlite", "files"], _one_of("postgres", "sqlite", "files")]
 Occasion: TypeAlias = Annotated[Literal["changes", "always", "never"], _one_of("changes", "always", "never")]
+Adapter: TypeAlias = Annotated[Literal["django", "alembic", "sql", "commands"], _one_of("django", "alembic", "sql", "commands")]
+Objection: TypeAlias = Annotated[Literal["breaking", "destructive", "irreversible"], _one_of("breaking", "destructive", "irreversible")]
 Strategy: TypeAlias = Annotated[Literal["together", "rolling"], _one_of("together", "rolling")]

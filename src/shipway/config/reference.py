@@ -22,6 +22,7 @@ _TABLES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("Health", "process.NAME.health", schema.Health),
     ("Tasks", "[[task]]", schema.Task),
     ("Data", "[data.NAME]", schema.Data),
+    ("Migrations", "[migrations]", schema.Migrations),
     ("Environments", "[environment.NAME]", schema.Environment),
     ("Hosts", "environment.NAME.hosts", schema.Host),
     ("Certificates", "environment.NAME.tls", schema.Tls),

@@ -50,6 +50,9 @@ def resolve(
     broken = list(_idle(what.document, chosen, environment))
     if broken:
         raise what.error(broken)
+    strange = list(_strange_data(what.document, where.document))
+    if strange:
+        raise what.error(strange)
     unknown = list(_unset(where.document, {*what.document.env, *chosen.env, *sealed}, environment))
     if unknown:
         raise where.error(unknown)
@@ -57,7 +60,7 @@ def resolve(
         app=where.document.app,
         subdirectory=posixpath.normpath(posixpath.join(directory, what.document.subdirectory)),
         environment=_environment(environment, chosen, where.document, what.document, sealed),
-        shipment=_shipment(what.document),
+        shipment=_shipment(what.document, where.document),
     )
 
 
@@ -104,6 +107,20 @@ def _unset(document: schema.Document, variables: set[str], environment: str) -> 
                 path = ("data", name, key) if getattr(data, key) is not None else ("data", name)
                 sentence = f"should name a variable that is set: nothing gives {meant} to the application in {environment}"
                 yield Broken(path, f"{sentence}; give it in env, or in data.{name}.env")
+
+
+def _strange_data(what: schema.Document, where: schema.Document) -> Iterable[Broken]:
+    """Migrations of the shipped commit that change what HEAD does not declare as data."""
+    if what.migrations is None:
+        return
+    named = derive.migrated(what.migrations, where)
+    if named in where.data and where.data[named].driver != "files":
+        return
+    databases = ", ".join(derive.databases(where)) or "none is declared"
+    if what.migrations.data is not None:
+        yield Broken(("migrations", "data"), f"should name a database of [data.*] ({databases}), found {shown(named)}")
+    else:
+        yield Broken(("migrations",), f"should say whose they are: data names a database of [data.*] ({databases})")
 
 
 def _data(name: str, data: schema.Data) -> intent.Data:
@@ -168,7 +185,7 @@ def _host(host: schema.Host, every_role: tuple[str, ...]) -> intent.Host:
     return intent.Host(name, host.address, tuple(host.roles) or every_role, host.root, host.listen, host.peer)
 
 
-def _shipment(document: schema.Document) -> intent.Shipment:
+def _shipment(document: schema.Document, head: schema.Document) -> intent.Shipment:
     return intent.Shipment(
         app=document.app,
         processes=tuple(_process(name, process) for name, process in document.process.items()),
@@ -190,6 +207,24 @@ def _shipment(document: schema.Document) -> intent.Shipment:
         static=document.static,
         assets=tuple(document.assets),
         env=dict(document.env),
+        migrations=_migrations(document.migrations, head) if document.migrations is not None else None,
+    )
+
+
+def _migrations(written: schema.Migrations, head: schema.Document) -> intent.Migrations:
+    return intent.Migrations(
+        adapter=written.adapter,
+        data=derive.migrated(written, head),
+        run=written.run or derive.RUNS.get(written.adapter),
+        show=written.show,
+        reverse=written.reverse,
+        path=written.path or derive.PATHS.get(written.adapter, ""),
+        directory=written.directory,
+        held=written.held,
+        hold_seconds=written.hold_seconds,
+        lock_seconds=written.lock_seconds,
+        refuse=tuple(written.refuse),
+        timeout_seconds=written.timeout_seconds,
     )
 
 

@@ -30,6 +30,7 @@ def clashes(document: Document) -> list[Broken]:
     found = [
         *_data(document),
         *_copies(document),
+        *_migrations(document),
         *_tasks(document),
         *_processes(document),
         *_build(document),
@@ -55,6 +56,7 @@ def gaps(document: Document) -> list[Broken]:
         *_nobody_to_notify(document),
         *_no_schedule(document),
         *_no_data(document),
+        *_no_commands(document),
     ]
 
 
@@ -197,6 +199,24 @@ def _data(document: Document) -> Iterator[Broken]:
         for index, path in enumerate(data.leave_out) if data.driver == "files" else ():
             if not _is_plain(path):
                 yield Broken(("data", name, "leave_out", index), f"should be a path below {data.path or 'path'}, found {shown(path)}")
+
+
+def _migrations(document: Document) -> Iterator[Broken]:
+    """Keys of one adapter that another has no use for."""
+    written = document.migrations
+    if written is None:
+        return
+    idle = {"django": ("show", "reverse", "path"), "alembic": ("show", "reverse"), "sql": ("run", "show", "reverse"), "commands": ("path",)}
+    for key in idle[written.adapter]:
+        if getattr(written, key) is not None:
+            yield Broken(("migrations", key), f"may not be given for {written.adapter}")
+
+
+def _no_commands(document: Document) -> Iterator[Broken]:
+    written = document.migrations
+    for key in ("run", "show") if written is not None and written.adapter == "commands" else ():
+        if getattr(written, key) is None:
+            yield Broken(("migrations", key), "is missing; commands must have it")
 
 
 def _copies(document: Document) -> Iterator[Broken]:

@@ -350,6 +350,65 @@ class Data(Table):
     )
 
 
+class Migrations(Table):
+    """How the schema of a database changes with a release: once, by the host that keeps its restore points, under a lock in that database.
+
+    A comment `shipway: contract` in a migration's file has it run once the old release is gone, `shipway: held` while requests wait.
+    """
+
+    adapter: forms.Adapter = Field(
+        description='What they are written for: "django", "alembic", "sql" for numbered files of SQL, "commands" for anything else.',
+        examples=["django"],
+    )
+    data: forms.Name | None = Field(
+        default=None, description="The [data.NAME] that they change. Default: the only database there.", examples=["main"]
+    )
+    run: forms.Command | None = Field(
+        default=None,
+        description="django: what runs its management commands, by default `python manage.py`. alembic: by default `alembic`. "
+        "commands: what applies the migration $MIGRATION.",
+        examples=[".venv/bin/python manage.py"],
+    )
+    show: forms.Command | None = Field(
+        default=None,
+        description="commands: prints every migration of the release, a line each and in order; those that are applied begin with "
+        "`applied `. A line may go on with `irreversible`, `destructive`, `contract`, `held`.",
+        examples=["bin/migrations"],
+    )
+    reverse: forms.Command | None = Field(
+        default=None, description="commands: takes the migration $MIGRATION back.", examples=["bin/migrate-back"]
+    )
+    path: forms.RelativePath | None = Field(
+        default=None,
+        description="sql: the directory of NUMBER_name.sql, each with its NUMBER_name.down.sql where it can be taken back; by default "
+        "`migrations`. alembic: the directory of its versions, by default what alembic.ini says.",
+        examples=["db/migrations"],
+    )
+    directory: forms.Directory = Field(default=".", description="Where they run, inside the shipped directory.", examples=["server"])
+    held: forms.Flag = Field(
+        default=False,
+        description="true: all of them run while requests wait at the front door, so that a failure brings back every row as it was.",
+        examples=[True],
+    )
+    hold_seconds: forms.HoldSeconds = Field(
+        default=60, description="How long a request waits for held ones at most; then it gets a page that says so.", examples=[120]
+    )
+    lock_seconds: forms.SomeSeconds = Field(
+        default=10.0,
+        description="How long a statement waits for a lock that the running application has; then it has failed. PostgreSQL only.",
+        examples=[2],
+    )
+    refuse: list[forms.Objection] = Field(
+        default=[],
+        description='Pending ones that are not deployed: "breaking" (the release that serves cannot live with them), "destructive", '
+        '"irreversible".',
+        examples=[["breaking", "irreversible"]],
+    )
+    timeout_seconds: forms.SomeSeconds = Field(
+        default=600.0, description="A migration that takes longer is stopped, and has failed.", examples=[3600]
+    )
+
+
 class Environment(Table):
     """A named set of hosts and settings. It is read from HEAD, whichever commit is shipped."""
 
@@ -443,5 +502,8 @@ class Document(Table):
         examples=[],
     )
     task: list[Task] = Field(default=[], description="The commands that end, in the order in which they run.", examples=[])
+    migrations: Migrations | None = Field(
+        default=None, description="How the schema of a database changes with a release.", examples=[{"adapter": "sql"}]
+    )
     data: dict[forms.Name, Data] = Field(default={}, description="What must not be lost, by name. It is read from HEAD.", examples=[])
     environment: dict[forms.Name, Environment] = Field(default={}, description="Where it runs, by name.", examples=[])

@@ -13,6 +13,10 @@ STEADY_SECONDS = 1.0
 """How long a process that does not listen must have run to count as up, where nothing else is said; hosts go by the same."""
 
 
+HOLD_SECONDS = (5, 10, 30, 60, 120, 300)
+"""How long at most a request may be held, seconds. The proxy has a route for each."""
+
+
 class Hidden(str):
     """A value that nobody may see, at hand because a host must have it. Its repr does not show it."""
 
@@ -219,6 +223,27 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True)
+class Migrations:
+    """How the schema of the data named `data` changes with a release. `path` is "" for where the adapter looks by itself.
+
+    `held` has all of them run while requests wait, each at most `hold_seconds`. `refuse` names what is not deployed.
+    """
+
+    adapter: Literal["django", "alembic", "sql", "commands"]
+    data: str
+    run: Command | None = None
+    show: Command | None = None
+    reverse: Command | None = None
+    path: str = ""
+    directory: str = "."
+    held: bool = False
+    hold_seconds: int = 60
+    lock_seconds: float = 10.0
+    refuse: tuple[Literal["breaking", "destructive", "irreversible"], ...] = ()
+    timeout_seconds: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     """A named set of hosts and settings. All times are seconds. `without` are members that one deployment leaves out: not in `hosts`."""
 
@@ -256,6 +281,7 @@ class Shipment:
     env: Env = field(default_factory=dict)
     jobs: tuple[Job, ...] = ()
     toolchain: tuple[Tool, ...] = ()
+    migrations: Migrations | None = None
 
     @property
     def ending(self) -> tuple[Task | Job, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 from shipway.model.elders import known_to_each
 from shipway.model.intent import Host, Intent, Task
 from shipway.model.release import Release
+from shipway.plan.data.migrations import migrations_row
 from shipway.plan.data.points import data_table, keeper
 from shipway.plan.jobs import job_table
 from shipway.plan.runtimes.process import command, fits, page, process_table, processes_of
@@ -29,6 +30,7 @@ SAME: tuple[str, ...] = (
     "jobs",
     "toolchains",
     "data",
+    "migrations",
 )
 """Keys of a generation document that make it another generation when they differ; values of the environment count as well."""
 
@@ -84,6 +86,7 @@ def generation_document(
         **({"toolchains": tools} if (tools := tool_table(release, platform)) else {}),
         **({"jobs": jobs} if (jobs := job_table(intent)) else {}),
         **({"data": data} if (data := data_table(intent)) else {}),
+        **({"migrations": migrations} if (migrations := migrations_row(intent)) else {}),
         **({"scaled": scaled} if scaled else {}),
         **(kept or {}),
     }

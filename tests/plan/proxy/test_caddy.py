@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from shipway.model.intent import Environment, Intent, Shipment
+from shipway.model.intent import HOLD_SECONDS, Environment, Intent, Shipment
 from shipway.plan.proxy.caddy import PROBE, PUBLIC, ROOT, site
-from shipway.plan.proxy.routes import HOLD_SECONDS
 from shipway_agent import front
 from shipway_agent.caddy import token
 

@@ -9,10 +9,9 @@ from typing import Any
 
 from shipway.model.errors import Refused
 from shipway.model.facts import HostFacts, Json
-from shipway.model.intent import Intent
+from shipway.model.intent import HOLD_SECONDS, Intent
 from shipway.plan.gates import UNTOUCHED
 from shipway.plan.orders.order import Change, Order, live_documents, refuse, routed_of
-from shipway.plan.proxy.routes import HOLD_SECONDS
 from shipway.plan.standing import CLOSED, MAINTENANCE
 from shipway_agent.record import dataclass
 

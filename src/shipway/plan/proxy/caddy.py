@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shipway.model.intent import Intent
+from shipway.model.intent import HOLD_SECONDS, Intent
 from shipway.plan.proxy.files import ASKED, file_routes
-from shipway.plan.proxy.routes import HOLD_SECONDS, SLOTS, routes
+from shipway.plan.proxy.routes import SLOTS, routes
 
 ROOT = "{SHIPWAY_ROOT}"
 """Stands for the application's root, which nobody knows before the host has been asked."""

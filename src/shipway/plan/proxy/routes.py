@@ -16,9 +16,6 @@ from shipway_agent.record import dataclass
 SLOTS = 12
 """Addresses that the proxy dials, whatever the number of instances."""
 
-HOLD_SECONDS = (5, 10, 30, 60, 120, 300)
-"""How long at most a request may be held, seconds. The proxy has a route for each."""
-
 ROUTED = "web"
 """The process that requests go to, where several listen."""
 
