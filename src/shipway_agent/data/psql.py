@@ -73,6 +73,11 @@ class Psql:
                 found.append(json.loads(line))
         return found
 
+    def stdin_fd(self) -> int:
+        """Whoever keeps this open keeps the session alive, as long as its server lets it live."""
+        assert self._child.stdin is not None
+        return self._child.stdin.fileno()
+
     def alive(self) -> None:
         """Raise what ended the session, if anything did."""
         if self._child.poll() is not None:
@@ -120,7 +125,8 @@ class Psql:
         except subprocess.TimeoutExpired:
             pass
         lines = programs.read_lines(self._errors)
-        said = next((line for line in lines if line), "it said nothing")
+        errors = [line for line in lines if "ERROR:" in line or "FATAL:" in line]
+        said = next(iter([*errors, *lines]), "it said nothing")
         return AgentError("database", f"the database says no: {said}", lines)
 
 

@@ -7,12 +7,15 @@ import time
 from typing import Any, Dict, List, Mapping, Optional
 
 from shipway_agent import clock
+from shipway_agent.apply import pointed
 from shipway_agent.data import points
 from shipway_agent.data.declared import Declared, declared, declared_names
+from shipway_agent.data.migrations.migration import EXPAND, HELD
 from shipway_agent.data.programs import work_of
 from shipway_agent.errors import AgentError
 from shipway_agent.folder import Folder
 from shipway_agent.primitives import Context
+from shipway_agent.primitives.migrations import pending_of
 from shipway_agent.primitives.tasks import wait_for_orphans
 from shipway_agent.record import replace
 
@@ -30,6 +33,8 @@ def take(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     if context.unknown:
         wait_for_orphans(context, context.key)
     number = int(args["generation"])
+    if args.get("if_pending") and not pending_of(context, [EXPAND, HELD]):
+        return {"skipped": True, "note": f"no restore point of {args['name']}: no migrations are pending"}
     data = replace(declared(context.root, str(args["name"]), number), timeout_seconds=float(args["timeout_seconds"]))
     try:
         return points.take(context, data, why="before a deployment", for_number=number)
@@ -132,7 +137,27 @@ def _restored(context: Context, data: Declared, point: Folder, about: Mapping[st
     return {"seconds": seconds, "bytes": made["bytes"]}
 
 
-CALLS = {"list": listed, "backup": back_up, "verify": verify, "compare": compare}
+def schema(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
+    """What the database that migrations of the live generation change says of its schema (data/migrations/run.py)."""
+    number = pointed(context.root)
+    if number is None:
+        return {"known": False, "applied": [], "open": "", "sizes": {}, "took": {}, "generations": {}}
+    from shipway_agent.data.migrations import run
+
+    return run.schema(context, number)
+
+
+def settle(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
+    """A person says how a migration ended that has no known ending: {"note"}. Raises AgentError `no-open-migration`, `no-generation`."""
+    number = pointed(context.root)
+    if number is None:
+        raise AgentError("no-generation", "nothing is current on this host, so nothing is declared here either")
+    from shipway_agent.data.migrations import run
+
+    return run.settle(context, number, str(args["migration"]), str(args["how"]))
+
+
+CALLS = {"schema": schema, "settle": settle, "list": listed, "backup": back_up, "verify": verify, "compare": compare}
 """What the call `data` may ask: by its `do`."""
 
 

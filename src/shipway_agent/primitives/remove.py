@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Mapping
 from shipway_agent import clock, runs, supervisor
 from shipway_agent.apply import LINK, poke
 from shipway_agent.data import points
+from shipway_agent.data.migrations.database import FOLDER as MIGRATIONS
 from shipway_agent.decide import Member, live
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
@@ -16,7 +17,7 @@ from shipway_agent.primitives import Context, proxy, reboot
 from shipway_agent.root import Root
 
 EVERYTHING = ("releases", "generations", "toolchains", "outputs", "assets", "blobs", "parcels", "logs", kept.FILE)
-DATA = ("shared", points.FOLDER)
+DATA = ("shared", points.FOLDER, MIGRATIONS)
 """What outlives the application, unless it is to go too: its files, and the restore points."""
 
 LOOK_SECONDS = 0.1

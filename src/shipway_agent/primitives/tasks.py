@@ -137,10 +137,18 @@ class Runner:
     timeout_seconds: float
     literal: bool = False
 
-    def run(self, command: Any, timeout_seconds: float, show: Callable[[str], None], moot: Callable[[], bool] = _never) -> Ended:
+    def run(
+        self,
+        command: Any,
+        timeout_seconds: float,
+        show: Callable[[str], None],
+        moot: Callable[[], bool] = _never,
+        *,
+        keep: Tuple[int, ...] = (),
+    ) -> Ended:
         """Run a command to its end, to its timeout or until it is moot; afterwards nothing of its session is left.
 
-        Raises AgentError `task-failed`, `stuck`.
+        `keep` are descriptors that it holds open as well, for as long as it lives. Raises AgentError `task-failed`, `stuck`.
         """
         argv = tuple(command) if self.literal and not isinstance(command, str) else argv_of(command, "", "")
         try:
@@ -154,6 +162,7 @@ class Runner:
                 bufsize=0,
                 start_new_session=True,
                 umask=0o022,
+                pass_fds=keep,
             )
         except OSError as error:
             raise AgentError("task-failed", f"{argv[0]} cannot be started: {error.strerror}", command=argv[0]) from None

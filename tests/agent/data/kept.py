@@ -25,8 +25,8 @@ class Kept:
         self.journal = journal
         self.said: list[str] = []
 
-    def context(self) -> Context:
-        return Context(self.root, "", self.journal, "", 0, "", float("inf"), lambda event: self.said.append(str(event.get("line"))))
+    def context(self, key: str = "") -> Context:
+        return Context(self.root, "", self.journal, "", 0, key, float("inf"), lambda event: self.said.append(str(event.get("line"))))
 
     def work(self, seconds: float = 60.0) -> Work:
         return work_of(self.context(), defaults(), seconds)
