@@ -127,7 +127,6 @@ def test_a_dump_that_was_killed_gives_no_point(server: Server, home: Kept, monke
     def begin(self: programs.Program, argv: list[str], *words: object, **more: object) -> None:
         began(self, argv, *words, **more)  # type: ignore[arg-type]  # passed on as they came
         if argv[0].endswith("pg_dump"):
-            time.sleep(0.05)
             os.kill(self.child.pid, signal.SIGKILL)
 
     monkeypatch.setattr(programs.Program, "__init__", begin)
