@@ -384,3 +384,66 @@ def wait_for_run(shop: Case) -> list[str]:
             if error.code != "migrations-busy" or time.monotonic() > until:
                 raise
         time.sleep(0.05)
+
+
+COMMANDS = {
+    "adapter": "commands",
+    "show": 'touch "$LIST"; cat "$LIST"; grep -qx "applied one" "$LIST" || echo one',
+    "run": 'echo $$ > "$LIST.pid"; sleep "$SECONDS_EACH"; echo "applied $MIGRATION" >> "$LIST"',
+}
+
+
+def slow_command(shop: Case, home: Kept, tmp_path: Path, seconds: float) -> Path:
+    """Begin a migration by a command that takes so long, in a process of its own that is killed meanwhile: the file of its pid."""
+    url = shop.server.url(shop.name)
+    app = Migrating(
+        home,
+        {"driver": "postgres", "url": "DATABASE_URL"},
+        {"DATABASE_URL": url, "LIST": str(tmp_path / "list"), "SECONDS_EACH": str(seconds)},
+    )
+    app.generation(1, {"file": ""}, **COMMANDS)
+    shop.app = app
+    return tmp_path / "list.pid"
+
+
+def wait_for_pid(file: Path) -> int:
+    until = time.monotonic() + 30
+    while not (file.exists() and file.read_text().strip()):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return int(file.read_text())
+
+
+def test_the_lock_lives_as_long_as_what_runs_under_it_and_not_as_the_agent(shop: Case, home: Kept, tmp_path: Path) -> None:
+    pid_file = slow_command(shop, home, tmp_path, 2.0)
+    child = subprocess.Popen([sys.executable, "-c", RUNNER, str(tmp_path)])
+    wait_for_pid(pid_file)
+    child.kill()
+    child.wait()
+
+    held = f"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = {KEY[0]} AND granted"
+    assert shop.server.sql(shop.name, held) == ["1"]
+    assert wait_for_run(shop) == []
+    assert (tmp_path / "list").read_text() == "applied one\n"
+    assert shop.server.sql(shop.name, held) == ["0"]
+
+
+def test_what_runs_ends_when_its_lock_is_lost(shop: Case, home: Kept, tmp_path: Path) -> None:
+    pid_file = slow_command(shop, home, tmp_path, 30.0)
+    failed: list[AgentError] = []
+
+    def go() -> None:
+        try:
+            shop.app.run(1)
+        except AgentError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=go)
+    thread.start()
+    pid = wait_for_pid(pid_file)
+    shop.server.sql(shop.name, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'shipway migrations'")
+    thread.join()
+
+    assert failed[0].code == "migration-failed"
+    assert "the lock in the database was lost" in failed[0].message
+    assert not Path(f"/proc/{pid}").exists()

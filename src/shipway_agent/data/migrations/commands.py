@@ -54,7 +54,9 @@ class Commands:
         runner = runner_of(self._context, self._declared, {VARIABLE: name})
         ended = runner.run(command, runner.timeout_seconds, say, self._moot, keep=self._keep)
         if ended.exit != 0:
-            how = "was ended, it took too long" if ended.exit is None else f"ended with exit code {ended.exit}"
+            how = f"ended with exit code {ended.exit}"
+            if ended.exit is None:
+                how = "was ended, for the lock in the database was lost" if self._moot() else "was ended, for it took too long"
             raise AgentError("migration-failed", f"the command to {what} {name} {how}", ended.lines, migration=name)
 
     def _shown(self) -> List[Tuple[Migration, bool]]:
