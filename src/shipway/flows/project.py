@@ -6,6 +6,7 @@ from pathlib import Path
 
 from shipway.config.locate import Place, locate
 from shipway.model.errors import WrongInput
+from shipway.model.release import Source
 from shipway.release.refs import resolve_ref
 from shipway.release.source import Repository
 from shipway_agent.record import dataclass
@@ -13,12 +14,16 @@ from shipway_agent.record import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """`directory` is where shipway.toml lies, and where `.shipway/` keeps reports; `head` is the configuration at HEAD, `commit`."""
+    """`directory` is where shipway.toml lies, and where `.shipway/` keeps reports; `head` is the configuration at HEAD, `source`."""
 
     place: Place
     repository: Repository
     head: bytes
-    commit: str
+    source: Source
+
+    @property
+    def commit(self) -> str:
+        return self.source.commit
 
     @property
     def directory(self) -> Path:
@@ -58,7 +63,7 @@ def open_project(directory: Path) -> Project:
     place = locate(directory)
     repository = Repository.open(place.repository)
     head = resolve_ref(repository, "HEAD")
-    return Project(place, repository, repository.read_file(head.commit, place.file), head.commit)
+    return Project(place, repository, repository.read_file(head.commit, place.file), head)
 
 
 def release_meant(project: Project, words: str) -> str:

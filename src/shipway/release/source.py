@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shipway.model.errors import Refused
 from shipway.release.git import Git, GitFailed, is_git_directory
-from shipway_agent.record import dataclass
+from shipway_agent.record import dataclass, field
 
 UNTOUCHED = "Nothing was touched."
 
@@ -23,6 +23,7 @@ class Repository:
     common: Path
     bare: bool
     git: Git
+    _trees: dict[str, list[tuple[str, str, bytes]]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def open(cls, path: Path) -> Repository:
@@ -80,11 +81,15 @@ class Repository:
 
     def entries(self, tree: str, *options: str) -> list[tuple[str, str, bytes]]:
         """Mode, object and name of what is in a tree, exactly as git has it."""
+        if not options and tree in self._trees:
+            return self._trees[tree]  # what an object id names never changes
         found = []
         for record in self.git.ask("ls-tree", "-z", "--full-tree", *options, tree).split(b"\0")[:-1]:
             facts, _, name = record.partition(b"\t")
             mode, _, oid = facts.decode("ascii").split(" ")
             found.append((mode, oid, name))
+        if not options:
+            self._trees[tree] = found
         return found
 
 
