@@ -65,6 +65,7 @@ WHERE: Dict[str, str] = {
     "migrations.run": "shipway_agent.primitives.migrations:run",
     "migrations.reverse": "shipway_agent.primitives.migrations:reverse",
     "hold": "shipway_agent.primitives.hold:begin",
+    "hold.rest": "shipway_agent.primitives.hold:rest",
     "task.undo": "shipway_agent.primitives.undo:undo",
     "task.name": "shipway_agent.primitives.undo:name",
     "process.start": "shipway_agent.primitives.processes:start",
