@@ -19,6 +19,9 @@ RELEASE = "release"
 RELEASE_ID = "release-id"
 UP = "up"
 
+SCHEMA = "schema.json"
+"""The schema that a generation left (data/migrations/notes.py); only where its release has migrations."""
+
 PAGE = "maintenance.html"
 """The page that visitors get under maintenance: in a release where its author put one, in a generation where the command brought one."""
 
@@ -72,7 +75,11 @@ def copy(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
         raise AgentError("no-generation", f"generation {source} is not on this host any more", generation=source)
     merged = {**document, **args["document"]}
     page = {key: args[key] for key in ("page", "page_of") if key in args}
-    return make(context, {"number": args["number"], "document": merged, "env": env_of(context.root, source), **page})
+    made = make(context, {"number": args["number"], "document": merged, "env": env_of(context.root, source), **page})
+    schema = f"{place(source)}/{SCHEMA}"
+    if context.root.stat(schema) is not None:
+        context.root.write(f"{place(int(args['number']))}/{SCHEMA}", context.root.read(schema, 1 << 24))
+    return made
 
 
 def place(number: int) -> str:

@@ -15,7 +15,6 @@ from shipway_agent.root import Root
 
 OPEN = "open.json"
 TOOK = "took.json"
-SCHEMA = "schema.json"
 
 
 @dataclass(frozen=True)
@@ -60,14 +59,15 @@ def took(root: Root, data: str) -> Dict[str, float]:
 def leave(root: Root, number: int, applied: List[str], known: Sequence[Migration]) -> None:
     """Write down the schema that a generation leaves, and what its release says of the migrations that it has."""
     phases = {one.name: one.phase for one in known}
-    text = {"applied": applied, "at": clock.wall_now(), "known": phases, "irreversible": [one.name for one in known if one.irreversible]}
-    root.write(f"{generations.place(number)}/{SCHEMA}", json.dumps(text).encode())
+    stays = {one.name: one.irreversible for one in known if one.irreversible}
+    text = {"applied": applied, "at": clock.wall_now(), "known": phases, "irreversible": stays}
+    root.write(f"{generations.place(number)}/{generations.SCHEMA}", json.dumps(text).encode())
 
 
 def left_by(root: Root, number: int) -> Dict[str, Any]:
     """What a generation left; {} for a release without migrations, or one that was never ready."""
     try:
-        found: Dict[str, Any] = json.loads(root.read(f"{generations.place(number)}/{SCHEMA}", 1 << 24))
+        found: Dict[str, Any] = json.loads(root.read(f"{generations.place(number)}/{generations.SCHEMA}", 1 << 24))
     except (Missing, ValueError):
         return {}
     return found

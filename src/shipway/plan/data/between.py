@@ -1,0 +1,91 @@
+"""What a database says of its schema and two generations in; out, what stands between them: what must be taken back, and what cannot be.
+
+Rollback asks whether anything does, revert takes it back. `said` is the answer of the call `data` {"do": "schema"} (docs/contracts.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shipway.model.facts import Json
+from shipway_agent.record import dataclass, field
+
+EXPAND = "expand"
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """`back` names what is applied now and was not when `then` went live, newest first; `forward` what was there then and is not now.
+
+    `code` is the generation whose code takes them back. `phases` and `irreversible` (why it cannot be taken back, a few words each) are of
+    those in `back`. `strange` are those of them that no release here has, left by a deployment that failed: no code can take them back.
+    `expected` are those that the release of `then` has too, and is made for. `known` is False where nobody wrote down what `then` left.
+    """
+
+    code: int
+    back: tuple[str, ...] = ()
+    forward: tuple[str, ...] = ()
+    phases: Mapping[str, str] = field(default_factory=dict)
+    irreversible: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    strange: tuple[str, ...] = ()
+    expected: tuple[str, ...] = ()
+    known: bool = True
+
+    @property
+    def in_the_way(self) -> dict[str, str]:
+        """What the release of `then` cannot live with, or what nobody can take back, each with why: a rollback must not go across it.
+
+        Expand migrations were applied while the earlier release served, so they may stay.
+        """
+        found: dict[str, str] = {}
+        for name in self.back:
+            phase = self.phases.get(name, EXPAND)
+            if name in self.expected:
+                continue
+            if phase != EXPAND:
+                found[name] = f"a {phase} migration: the release before cannot live with it"
+            elif name in self.irreversible:
+                found[name] = f"cannot be taken back: {'; '.join(self.irreversible[name])}"
+        return found
+
+    @property
+    def stays(self) -> dict[str, str]:
+        """Those that cannot be taken back, each with why: then only a restore point brings the schema back."""
+        strange = dict.fromkeys(self.strange, "no release that is here has it, so no code can take it back")
+        return {name: why for name in self.back if (why := strange.get(name) or "; ".join(self.irreversible.get(name, ())))}
+
+
+def between(said: Json, live: int, then: int) -> Between:
+    """What must be taken back so that the schema is as generation `then` left it.
+
+    The code of `live` does it, or, where that lacks one of them because somebody has gone back already, the newest generation that has all.
+    """
+    left: Mapping[str, Any] = said.get("generations") or {}
+    target = left.get(str(then))
+    if target is None:
+        return Between(live, known=False)
+    was, now = [str(name) for name in target["applied"]], [str(name) for name in said.get("applied", ())]
+    back = tuple(name for name in reversed(now) if name not in set(was))
+    code = next((number for number in [live, *sorted(map(int, left), reverse=True)] if set(back) <= _has(left, number)), live)
+    why: Mapping[str, Any] = (left.get(str(code)) or {}).get("irreversible") or {}
+    return Between(
+        code,
+        back=back,
+        forward=tuple(name for name in was if name not in set(now)),
+        phases={name: _phase(name, left) for name in back},
+        irreversible={name: tuple(map(str, why[name])) for name in back if name in why},
+        strange=tuple(name for name in back if name not in _has(left, code)),
+        expected=tuple(name for name in back if name in _has(left, then)),
+    )
+
+
+def _has(left: Mapping[str, Any], number: int) -> set[str]:
+    """The migrations of a generation's release."""
+    return set((left.get(str(number)) or {}).get("known") or ())
+
+
+def _phase(name: str, left: Mapping[str, Any]) -> str:
+    """What it was when it came: a contract migration that is overdue is expand in a later release, and breaks an early one as ever."""
+    phases = [str(one["known"][name]) for one in left.values() if name in (one.get("known") or {})]
+    return next((phase for phase in phases if phase != EXPAND), EXPAND)
