@@ -37,6 +37,8 @@ def take(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
         return {"skipped": True, "note": f"no restore point of {args['name']}: no migrations are pending"}
     data = replace(declared(context.root, str(args["name"]), number), timeout_seconds=float(args["timeout_seconds"]))
     try:
+        if args.get("why"):
+            return points.take(context, data, why=str(args["why"]))
         return points.take(context, data, why="before a deployment", for_number=number)
     except AgentError as error:
         if error.code not in NOT_YET or points.listed(context.root, data.name):

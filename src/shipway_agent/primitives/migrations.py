@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Mapping
 
 from shipway_agent.data.migrations import run as migrations
 from shipway_agent.data.points import say
+from shipway_agent.errors import AgentError
 from shipway_agent.primitives import Context
 from shipway_agent.primitives.tasks import wait_for_orphans
 
@@ -14,8 +15,17 @@ KEY = "migrations"
 
 
 def look(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
-    """{"pending", "applied", "strangers", "note"} (docs/contracts.md). Raises AgentError as migrations.look does."""
-    return migrations.look(context, int(args["generation"]), lambda line: say(context, line))
+    """{"pending", "applied", "strangers", "note"} (docs/contracts.md).
+
+    Raises AgentError as migrations.look does, and `migration-refused` for what the release's own configuration refuses.
+    """
+    found = migrations.look(context, int(args["generation"]), lambda line: say(context, line))
+    refused = [
+        f"{one['name']} is {kind}: {why}" for one in found["pending"] for kind in _names(args, "refuse") for why in one.get(kind, ())
+    ]
+    if refused:
+        raise AgentError("migration-refused", f"{len(refused)} of what is pending is refused by shipway.toml: {refused[0]}", refused)
+    return found
 
 
 def run(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:

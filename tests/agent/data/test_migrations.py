@@ -137,7 +137,6 @@ def test_where_one_cannot_be_taken_back_none_is(case: Case) -> None:
     app = case.app
     app.generation(1, {**ITEMS, **NOTE, **DROP})
     app.run(1)
-    app.run(1, "contract")
 
     with pytest.raises(AgentError) as refused:
         app.reverse(1, "0003_drop", "0002_note")
@@ -149,16 +148,25 @@ def test_where_one_cannot_be_taken_back_none_is(case: Case) -> None:
 
 def test_contract_waits_for_its_own_phase(case: Case) -> None:
     app = case.app
-    app.generation(1, {**ITEMS, **DROP})
-    assert app.look(1) == [("0001_items", "expand"), ("0003_drop", "contract")]
-    assert app.run(1) == ["0001_items"]
+    app.serve(app.generation(1, {}))
+    app.generation(2, {**ITEMS, **DROP})
+    assert app.look(2) == [("0001_items", "expand"), ("0003_drop", "contract")]
+    assert app.run(2) == ["0001_items"]
     assert case.columns() == ["id", "name"]
-    assert app.run(1, "contract") == ["0003_drop"]
+    assert app.run(2, "contract") == ["0003_drop"]
     assert case.columns() == ["id"]
+
+
+def test_where_nothing_serves_nobody_needs_what_a_contract_migration_takes_away(case: Case) -> None:
+    app = case.app
+    app.generation(1, {**ITEMS, **DROP})
+    assert app.look(1) == [("0001_items", "expand"), ("0003_drop", "expand")]
+    assert app.run(1) == ["0001_items", "0003_drop"]
 
 
 def test_a_contract_that_the_release_that_serves_has_too_goes_first(case: Case) -> None:
     app = case.app
+    app.serve(app.generation(0, {}))
     app.generation(1, {**ITEMS, **DROP})
     app.run(1)
     app.serve(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Container, Dict, List, Protocol
+from typing import Any, Callable, Container, Dict, List, Optional, Protocol
 
 from shipway_agent.errors import AgentError
 from shipway_agent.record import dataclass, replace
@@ -70,16 +70,19 @@ def phase_of(words: List[str]) -> str:
     return next((word for word in words if word in (HELD, CONTRACT)), EXPAND)
 
 
-def phased(known: List[Migration], *, held: bool, overdue: Container[str]) -> List[Migration]:
+def phased(known: List[Migration], *, held: bool, applied: Container[str], overdue: Optional[Container[str]]) -> List[Migration]:
     """The same with the phases that they run in. `held` makes each one held that is not contract, and so is what depends on a held one.
 
     A contract migration is `overdue` where the release that serves has it too: who needed what it takes away is gone, so it goes first.
+    None where nothing serves: nobody needs anything. What is `applied` keeps nobody waiting.
     Raises AgentError `migrations-order` for one that depends on a contract migration of its own release and is none.
     """
     phases: Dict[str, str] = {}
     for one in known:
+        if one.name in applied:
+            continue
         before = {phases.get(name, EXPAND) for name in one.after}
-        phase = EXPAND if one.phase == CONTRACT and one.name in overdue else one.phase
+        phase = EXPAND if one.phase == CONTRACT and (overdue is None or one.name in overdue) else one.phase
         if CONTRACT in before and phase != CONTRACT:
             late = next(name for name in one.after if phases.get(name) == CONTRACT)
             message = (
@@ -87,4 +90,4 @@ def phased(known: List[Migration], *, held: bool, overdue: Container[str]) -> Li
             )
             raise AgentError("migrations-order", message, migration=one.name)
         phases[one.name] = HELD if phase == EXPAND and (held or HELD in before) else phase
-    return [replace(one, phase=phases[one.name]) for one in known]
+    return [replace(one, phase=phases.get(one.name, one.phase)) for one in known]

@@ -37,7 +37,8 @@ def look(context: Context, number: int, tell: Tell) -> Dict[str, Any]:
     declared = _declared(context, number)
     adapter = adapter_of(context, declared)
     settle_open(context, declared, adapter)
-    known, applied = _known(context, declared, adapter), adapter.applied()
+    applied = adapter.applied()
+    known = _known(context, declared, adapter, applied)
     pending = _pending(known, applied)
     strangers = [name for name in applied if name not in {one.name for one in known}]
     notes.leave(context.root, declared.generation, applied, known)
@@ -54,12 +55,17 @@ def run(context: Context, number: int, phase: str, held: Sequence[str], tell: Te
     """
     declared = _declared(context, number)
     with _alone(context, declared) as (adapter, _):
-        known, applied = _known(context, declared, adapter), adapter.applied()
+        applied = adapter.applied()
+        known = _known(context, declared, adapter, applied)
         todo = [one for one in _pending(known, applied) if one.phase == phase]
         _refuse_unheld(todo, held)
         ran: List[Tuple[str, float]] = []
-        for one in todo:
-            ran.append((one.name, _apply(context, declared, adapter, one, tell)))
+        try:
+            for one in todo:
+                ran.append((one.name, _apply(context, declared, adapter, one, tell)))
+        except AgentError as error:
+            error.facts["ran"] = [list(done) for done in ran]
+            raise
         applied = adapter.applied() if ran else applied
         missing = [name for name, _ in ran if name not in applied]
         if missing:
@@ -239,10 +245,12 @@ def _pending(known: Sequence[Migration], applied: Sequence[str]) -> List[Migrati
     return [one for one in known if one.name not in there]
 
 
-def _known(context: Context, declared: Migrations, adapter: Adapter) -> List[Migration]:
+def _known(context: Context, declared: Migrations, adapter: Adapter, applied: Sequence[str]) -> List[Migration]:
     live = pointed(context.root)
-    before = notes.left_by(context.root, live) if live is not None and live != declared.generation else {}
-    return phased(adapter.known(), held=declared.held, overdue=before.get("known", {}))
+    overdue: Optional[Mapping[str, str]] = None
+    if live is not None:
+        overdue = notes.left_by(context.root, live).get("known", {}) if live != declared.generation else {}
+    return phased(adapter.known(), held=declared.held, applied=applied, overdue=overdue)
 
 
 def _sizes(context: Context, declared: Migrations) -> Mapping[str, int]:

@@ -54,7 +54,7 @@ class Sql:
     def changed(self) -> List[str]:
         """Those whose file is another one than was applied."""
         digests, there = self._rows(), self._names()
-        return [name for name, digest in digests.items() if name in there and _digest(self._text(name)) != digest]
+        return [name for name, digest in digests.items() if digest and name in there and _digest(self._text(name)) != digest]
 
     def apply(self, migration: Migration, say: Say) -> None:
         self._run(f"{migration.name}.sql", self._row(migration.name), atomic=migration.atomic)
@@ -76,7 +76,11 @@ class Sql:
                 database.connection.execute(row)
 
     def _row(self, name: str) -> str:
-        return _INSERT.format(table=TABLE, name=literal(name), digest=literal(_digest(self._text(name))))
+        return _INSERT.format(table=TABLE, name=literal(name), digest=literal(self._digest_of(name)))
+
+    def _digest_of(self, name: str) -> str:
+        """Of its file; "" where this release does not have it, and a person says that it is done."""
+        return _digest(self._text(name)) if os.path.isfile(self._path(f"{name}.sql")) else ""
 
     def _rows(self) -> Dict[str, str]:
         with opened(self._root, self._declared.data, self._work) as database:
