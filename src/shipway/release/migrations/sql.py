@@ -1,0 +1,57 @@
+"""Numbered files of SQL in, migrations out: NUMBER_name.sql, and beside it NUMBER_name.down.sql where it can be taken back."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping
+
+from shipway.release.migrations.statements import changes_of, first_alone
+from shipway.release.migrations.written import Written, phase_said, said, unreadable
+
+DOWN = ".down.sql"
+
+NO_TRANSACTION = "no transaction"
+
+_NUMBERED = re.compile(r"(\d+)[_-].*\.sql", re.DOTALL)
+
+
+def is_sql(path: str, folder: str) -> bool:
+    """Whether a file of the tree is one of them, or takes one of them back."""
+    return posixpath.dirname(path) == folder.removeprefix("./").rstrip("/").removeprefix(".") and bool(
+        _NUMBERED.fullmatch(posixpath.basename(path))
+    )
+
+
+def read_sql(files: Mapping[str, str]) -> tuple[Written, ...]:
+    """In the order of their numbers. None depends on another: what does not say so may run before one that waits for its phase.
+
+    Raises WrongInput for a text without an end, and for a statement that refuses to be in the transaction that it would be in.
+    """
+    found: list[Written] = []
+    for path in sorted((path for path in files if not path.endswith(DOWN)), key=_place):
+        text, name = files[path], posixpath.basename(path).removesuffix(".sql")
+        atomic = NO_TRANSACTION not in said(text)
+        alone = first_alone(text, path) if atomic else None
+        if alone is not None:
+            why = f"{alone.text.upper()} refuses to be in a transaction; a comment `-- shipway: no transaction` runs this file without one"
+            raise unreadable(path, alone.line, why)
+        back = f"{path.removesuffix('.sql')}{DOWN}"
+        found.append(
+            Written(
+                name=name,
+                path=path,
+                phase=phase_said(text),
+                changes=changes_of(text, path),
+                irreversible=() if back in files else (f"there is no {posixpath.basename(back)}",),
+                atomic=atomic,
+            )
+        )
+    return tuple(found)
+
+
+def _place(path: str) -> tuple[int, str]:
+    name = posixpath.basename(path)
+    match = _NUMBERED.fullmatch(name)
+    assert match is not None, "only numbered files are read"
+    return int(match.group(1)), name
