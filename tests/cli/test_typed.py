@@ -30,6 +30,8 @@ COMMANDS = [
     "shipway data backup production --only main --may-be-empty",
     "shipway data list production",
     "shipway data restore production main --yes",
+    "shipway data migrate production",
+    "shipway data settle production shop.0003_note --again",
     "shipway data verify production main-20261129T222236Z-4a40 --restore",
     "shipway remove production --shared --yes",
     "shipway deploy production --project docs",

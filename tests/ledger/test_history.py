@@ -172,3 +172,38 @@ def test_an_order_is_remembered_by_its_words() -> None:
     order = {"kind": "scale", "what": "scale web 2 → 4"}
     (record,) = records_of_hosts([host("a", **order).journal, host("b", **order).journal])
     assert (record.kind, record.what) == ("scale", "scale web 2 → 4")
+
+
+RAN = {"key": "migrate:expand", "title": "run", "state": "done", "seconds": 0.1, "answer": {"ran": [["0001_a", 0.1], ["0002_b", 0.1]]}}
+HELD = {"key": "migrate:held", "title": "run", "state": "done", "seconds": 0.1, "answer": {"ran": [["0003_c", 0.1]]}}
+FAILED = {
+    "key": "migrate:expand",
+    "title": "run",
+    "state": "failed",
+    "error": {"code": "migration-failed", "facts": {"ran": [["0001_a", 0.1]]}},
+}
+
+
+@pytest.mark.parametrize(
+    ("story", "steps", "wanted"),
+    [
+        (live, [RAN, HELD], ("0001_a", "0002_b", "0003_c")),
+        (undone, [RAN, HELD], ("0001_a", "0002_b")),
+        (undone, [FAILED], ("0001_a",)),
+    ],
+    ids=["live", "undone, held ones go back with the data", "failed behind one that stays"],
+)
+def test_migrations_are_those_that_ran_and_stay(story: Any, steps: list[dict[str, Any]], wanted: tuple[str, ...]) -> None:
+    told = list(story())
+    events = [*told[:-1], *(Event("step", START + 3.0, told[0].deployment, "a", step) for step in steps), told[-1]]
+    (record,) = records_of_driver(event for event in events if event.deployment)
+    assert record.migrations == wanted
+
+
+def test_hosts_remember_migrations_too() -> None:
+    made = host("a")
+    made.hears(9.0, "commit")
+    said = {"key": "migrate:expand", "state": "done", "seconds": 0.2, "data": {"ran": [["0001_a", 0.1]], "applied": 1}}
+    made.events.append({"seq": 99, "at": START + 4.0, "deployment": "7-abc123", "kind": "step", "data": said})
+    (record,) = records_of_hosts([made.journal])
+    assert (record.verdict, record.migrations) == ("live", ("0001_a",))

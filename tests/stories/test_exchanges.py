@@ -36,6 +36,18 @@ def test_many_files_and_many_steps_take_no_more_exchanges(place: Path, names: tu
     shop.project.run("remove", "local", "--yes")
 
 
+def test_migrations_are_asked_about_once_beside_the_other_questions(place: Path) -> None:
+    data = '\n[data.main]\ndriver = "sqlite"\npath = "media/db.sqlite3"\n'
+    shop = Shop(place, settings='\n[migrations]\nadapter = "sql"\n', after=data)
+    for number in (1, 2):
+        shop.repository.write(f"migrations/000{number}_table.sql", f"CREATE TABLE t{number} (a text);\n")
+        shop.repository.commit("A migration", f"m{number}")
+        shop.project.deploy(f"m{number}")
+    assert exchanges(shop) == {"a": {**ALONE, "begin": 3}}
+    assert [one["migration"] for one in shop.project.report()["migrations"]] == ["0002_table"]
+    shop.project.run("remove", "local", "--yes")
+
+
 def exchanges(shop: Shop) -> dict[str, Mapping[str, int]]:
     """Of the last deployment, by host and phase. There are two logins: one works, and a new one proves that the host lets people in."""
     hosts = {name: host["exchanged"] for name, host in shop.project.report()["hosts"].items()}

@@ -109,6 +109,9 @@ def test_deploy_good_and_bad(shop: Shop) -> None:
         ("setup local", 0, "unchanged", ""),
         ("setup local --host c", 2, "refused", "no-host"),
         ("host add local local", 2, "refused", "config"),
+        ("data migrate local", 3, "refused", "no-migrations-here"),
+        ("data settle local 0001_note", 2, "refused", "settle-how"),
+        ("data settle local 0001_note --done", 3, "refused", "no-migrations-here"),
     ],
 )
 def test_what_is_refused_and_what_has_nothing_to_do(shop: Shop, words: str, code: int, verdict: str, why: str) -> None:

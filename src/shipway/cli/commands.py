@@ -44,6 +44,8 @@ COMMANDS: Mapping[str, str] = {
     "data list": "The restore points that there are, and what each holds.",
     "data verify": "Whether a restore point can be read back, or restored.",
     "data restore": "Put a restore point in the place of what is there; without --yes, what that would lose.",
+    "data migrate": "Run migrations that waited for the release before to be gone.",
+    "data settle": "Say how a migration ended of which nobody knows.",
     "history": "The deployments that are remembered.",
     "show": "One deployment, step by step.",
     "verify": "Whether every host proves that it serves a release.",

@@ -1,4 +1,4 @@
-"""`shipway data backup|list|verify|restore`: restore points of what must not be lost."""
+"""`shipway data backup|list|verify|restore|migrate|settle`: restore points of what must not be lost, and migrations of it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ import click
 from shipway.cli.completing import environments
 from shipway.cli.options import environment, everywhere
 from shipway.cli.perform import perform
-from shipway.flows.words import DataBackupWords, DataListWords, DataRestoreWords, DataVerifyWords
+from shipway.flows.words import (
+    DataBackupWords,
+    DataListWords,
+    DataMigrateWords,
+    DataRestoreWords,
+    DataSettleWords,
+    DataVerifyWords,
+)
 
 
 @click.group("data")
 def command() -> None:
-    """Restore points of what [data.NAME] declares: taken by one host, read back whole, kept there."""
+    """Restore points of what [data.NAME] declares, taken by one host, read back whole, kept there; and migrations that wait."""
 
 
 @command.command("backup")
@@ -66,3 +73,29 @@ def restore(environment: str, point: str, yes: bool, project: Path, json: bool, 
     """
     words = DataRestoreWords(project=project, environment=environment, point=point, yes=yes, json=json)
     return perform("data restore", words, debug=debug)
+
+
+@command.command("migrate")
+@environment
+@everywhere
+def migrate(environment: str | None, project: Path, json: bool, debug: bool) -> int:
+    """Run the contract migrations of the release that serves in ENV, behind a restore point.
+
+    A deployment does that itself, once nothing of the release before runs any more. What had to wait is run by this, or by the next one.
+    """
+    return perform("data migrate", DataMigrateWords(project=project, environment=environment, json=json), debug=debug)
+
+
+@command.command("settle")
+@click.argument("environment", metavar="ENV", shell_complete=environments)
+@click.argument("migration", metavar="MIGRATION")
+@click.option("--done", is_flag=True, help="It took effect: it counts as applied.")
+@click.option("--again", is_flag=True, help="It had no effect, or what it did was taken back by hand: it is pending.")
+@everywhere
+def settle(environment: str, migration: str, done: bool, again: bool, project: Path, json: bool, debug: bool) -> int:
+    """Say how MIGRATION ended, of which nobody knows: it is in no transaction, and was killed. Look at the database first.
+
+    Until then nothing else is migrated.
+    """
+    words = DataSettleWords(project=project, environment=environment, migration=migration, done=done, again=again, json=json)
+    return perform("data settle", words, debug=debug)

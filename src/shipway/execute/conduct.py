@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from shipway.execute import ask, barrier, decision, steps
+from shipway.execute.afterwards import Afterwards, run_afterwards
 from shipway.execute.decision import COMMITTED, Ending
 from shipway.execute.fleet import Fleet
 from shipway.execute.lease import Claim
@@ -19,6 +20,7 @@ from shipway.execute.telling import Tell
 from shipway.execute.undo import Undone, left_of, undo_tasks
 from shipway.execute.uninterrupted import undisturbed
 from shipway.model.errors import HostError, HostRefused
+from shipway.model.migration import migrated
 from shipway.model.plan import Batch, Plan, Step, Wave
 from shipway_agent.record import dataclass
 
@@ -32,11 +34,16 @@ MENDED_BY_SENDING = frozenset({"flipped", "lacking"})
 """Codes of a host that has thrown damaged content away, or has lost it: the next try brings it anew."""
 
 
+STAYS = "migrate:expand"
+"""The key of the step whose migrations an undo leaves applied: they are made for both releases."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a plan ended, and what stood in its way: per host the error that broke the barrier `where`.
 
-    `left_alone` are not to be told to let go of their lease: they have, or must let it run out.
+    `left_alone` are not to be told to let go of their lease: they have, or must let it run out. `migrated` are migrations that ran before
+    the switch and that an undo leaves applied; `afterwards` is how what came behind the commit ended, None where nothing was to come.
     """
 
     ending: Ending | None
@@ -46,6 +53,8 @@ class Outcome:
     undone_tasks: tuple[str, ...] = ()
     kept_tasks: tuple[str, ...] = ()
     left_alone: frozenset[str] = frozenset()
+    migrated: tuple[str, ...] = ()
+    afterwards: Afterwards | None = None
 
     @property
     def live(self) -> bool:
@@ -88,6 +97,7 @@ class Conduct:
         self._at = Where("begin", "begin")
         self._shipped: dict[str, Mapping[str, Any]] = {}
         self._ran: dict[str, list[str]] = {name: [] for name in plan.members}
+        self._migrated: list[str] = []
 
     async def run(self) -> Outcome:
         """Walk the plan to its decision. Whatever goes wrong before the decision is undone, a cancellation too."""
@@ -109,8 +119,17 @@ class Conduct:
             return await self._shielded(self._go_back(ending.silent))
         if ending.decision != COMMITTED:
             return Outcome(ending, "commit", ending.silent, left_alone=self._open(ending))
+        afterwards = await self._afterwards() if self._plan.after and ending.settled else None
         given_back = await self._shielded(self._finish(all_acknowledged=ending.settled))
-        return Outcome(ending, left_alone=given_back)
+        return Outcome(ending, left_alone=given_back, afterwards=afterwards)
+
+    async def _afterwards(self) -> Afterwards:
+        """What comes behind the commit. An interruption ends the waiting, and what would have come is said."""
+        self._enter("finish", "after")
+        try:
+            return await run_afterwards(self._fleet, self._claim, self._plan, self._tell)
+        except asyncio.CancelledError:
+            return Afterwards(waits="this command, which was interrupted")
 
     async def _go_forward(self) -> None:
         await self._ship(self._plan.members)
@@ -269,6 +288,8 @@ class Conduct:
         def tell(kind: str, /, **data: Any) -> None:
             if kind == "step" and data.get("state") in ("started", "done") and data.get("key") not in self._ran[host]:
                 self._ran[host].append(str(data["key"]))
+            if kind == "step" and data.get("key") == STAYS:
+                self._migrated += [name for name in migrated(data) if name not in self._migrated]
             (heard or self._tell)(kind, **data)
 
         overheard, shipped = _Overheard(self._tell, tell), self._shipped.pop(host, None)
@@ -297,7 +318,7 @@ class Conduct:
             await self._finish()
             return Outcome(ending, where, errors, interrupted)
         done = await self._undo_tasks()
-        return Outcome(ending, where, errors, interrupted, done.undone, done.kept, self._open(ending))
+        return Outcome(ending, where, errors, interrupted, done.undone, done.kept, self._open(ending), tuple(self._migrated))
 
     def _open(self, ending: Ending) -> frozenset[str]:
         """Hosts that may have switched, and of which nobody knows how they end, ask the lead. One that was told to let go tells nobody."""

@@ -92,6 +92,19 @@ OPERATOR: Mapping[str, Line] = {
     "lease-raced": Line("another operator is always quicker", "the same command again when the other one has ended"),
     "lease-refused": Line("a host refuses its lease", "shipway status ENV, shipway resume ENV"),
     "lead-missing": Line("a deployment is open whose lead takes no part", "shipway resume ENV with it, or shipway abort ENV --lost LEAD"),
+    # ------------------------------------------------------------------------ migrations
+    "migration-unread": Line("a migration of the commit cannot be read: file and line are named", "correct it and commit"),
+    "migration-order": Line(
+        "a migration depends on one that runs only once the old release is gone",
+        "shipway deploy ENV --ref COMMIT of the one that brought that first",
+    ),
+    "migrations-refused": Line("pending migrations are what [migrations] refuses", "change them, or `refuse`, and commit"),
+    "migrations-keeper": Line("the host that runs migrations takes no part, or there is none", "mend it; then the same command again"),
+    "held-migrations": Line("requests cannot be held for a held migration on this fleet", "docs/howto/migrations.md says what that needs"),
+    "migrations-between": Line("migrations that the earlier release cannot live with came since", "shipway revert ENV GENERATION"),
+    "no-migrations-here": Line("nothing that serves has migrations", "shipway deploy ENV"),
+    "release-before": Line("a release before still runs, and may need what would go", "shipway status ENV; the same command again"),
+    "settle-how": Line("it was not said how a migration ended", "shipway data settle ENV MIGRATION --done, or --again"),
     # -------------------------------------------------------------------------- rollback
     "no-previous": Line("nothing was current before", "shipway history ENV"),
     "target-unknown": Line("no good generation is called that", "one of the numbers that are listed"),

@@ -24,6 +24,8 @@ TYPED: Mapping[str, str] = {
     **{name: name for name in ("deploy", "show", "status", "resume", "setup")},
     "backup": "data backup",
     "points": "data list",
+    "migrate": "data migrate",
+    "settle": "data settle",
 }
 """What stands for a command in an advice."""
 
@@ -102,6 +104,29 @@ HOSTS: Mapping[str, Advice] = {
         "a copy or the database took longer than its bound", "raise `timeout_seconds` of the data, commit, then {again}"
     ),
     "dump": Advice("a database could not be copied", "mend what its program says, then {again}; nothing is kept of what it wrote"),
+    # ---------------------------------------------------------------- migrations
+    "no-migrations": Advice("the generation declares no migrations", "{deploy} brings [migrations] to the hosts; then {again}"),
+    "migrations-adapter": Advice("its agent does not know this kind of migrations", VERSIONS),
+    "migrations-open": Advice(
+        "a migration began, and whether it took effect is not known",
+        "look at the database; then {settle} MIGRATION --done where it took effect, or --again where it did not, and {again}",
+    ),
+    "migrations-busy": Advice("somebody else migrates this database", "{again} when that has ended"),
+    "migration-failed": Advice("a migration failed", MEND),
+    "migrations-changed": Advice(
+        "a migration must run while requests wait, and the plan did not know of it",
+        "mark one of the commit's own migrations `shipway: held`, or set `held = false` in [migrations]; commit, then {deploy}",
+    ),
+    "migrations-order": Advice(
+        "a migration depends on one that runs only once the old release is gone",
+        "deploy the commit that brought that one first, or mark both `shipway: contract`; then {deploy}",
+    ),
+    "migration-irreversible": Advice("a migration cannot be taken back", "{points} shows restore points; data restore brings one back"),
+    "migration-refused": Advice(
+        "a pending migration is what [migrations] refuses", "change it, or `refuse` in shipway.toml; then {deploy}"
+    ),
+    "no-open-migration": Advice("that migration is not open", "name the one that a refused {deploy} names"),
+    # ------------------------------------------------------------- restore points
     "point-busy": Advice("a restore point of the same data is being taken", "{again} when it is there: {points}"),
     "point-damaged": Advice("a restore point cannot be read back", "{points} shows the others; {backup} takes a new one"),
     "no-point": Advice("there is no restore point of that name", "{points} shows those that are there"),

@@ -14,6 +14,8 @@ from shipway.flows.project import open_project
 from shipway.flows.reach import reach, typed
 from shipway.flows.shipping import shipping
 from shipway.flows.words import PlanWords
+from shipway.flows.words_of_failure import unreachable
+from shipway.model.errors import HostError
 from shipway.model.event import Event
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Host
@@ -37,7 +39,10 @@ async def plan(words: PlanWords, on_event: Callable[[Event], None]) -> Verdict:
     async with reach(intent, tell) as fleet:
         raw = await read(fleet, may_leave_out=True)
         facts = typed(raw)
-        await ready.learn(fleet, facts)
+        try:
+            await ready.learn(fleet, facts)
+        except HostError as error:
+            raise unreachable({error.host: error}, fleet) from error
         made_plan = ready.planner(plan_deploy)(facts, deployment="plan", who=who(), number=next_number(raw), peer_key="")
         first = min(intent.environment.hosts, key=lambda host: host.name)
         before = await _live_entries(fleet, first, facts)

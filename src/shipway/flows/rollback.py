@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from shipway.execute.fleet import Fleet
 from shipway.flows.attempt import Attempt, attempt
@@ -12,6 +13,7 @@ from shipway.flows.borrow import Borrowed, borrow
 from shipway.flows.deploy import warm_words
 from shipway.flows.front import Caddies
 from shipway.flows.head import intent_of_head
+from shipway.flows.migrating import ask_schema
 from shipway.flows.project import open_project, release_meant
 from shipway.flows.transact import Transaction, transact
 from shipway.flows.without import leave_out
@@ -34,7 +36,10 @@ async def rollback(words: RollbackWords, on_event: Callable[[Event], None]) -> V
         borrowed = Borrowed(Path(folder))
         caddies = Caddies(intent, trying.tell)
 
+        schema: dict[str, Any] = {}
+
         async def lend(fleet: Fleet, facts: Mapping[str, HostFacts]) -> None:
+            schema.update(await ask_schema(fleet, facts) or {})
             borrowed.loans = await borrow(fleet, intent, facts, target, borrowed.folder)
             if borrowed.loans:
                 await caddies.learn(fleet, {name: fact for name, fact in facts.items() if name in borrowed.loans})
@@ -51,6 +56,7 @@ async def rollback(words: RollbackWords, on_event: Callable[[Event], None]) -> V
                 caddies=caddies.digests,
                 peer_key=peer_key,
                 loans=borrowed.loans,
+                schema=schema or None,
             )
 
         verdict = await transact(trying, Transaction(intent, planner, lambda plan: borrowed if borrowed.loans else None, _back, True, lend))

@@ -12,6 +12,7 @@ from shipway.flows.bases import Bases
 from shipway.flows.build_host import builder
 from shipway.flows.cargo import Cargo
 from shipway.flows.front import Caddies
+from shipway.flows.migrating import Migrating, migrating
 from shipway.flows.project import Project
 from shipway.flows.tools import Tools
 from shipway.flows.transact import Planner
@@ -20,6 +21,7 @@ from shipway.flows.without import leave_out
 from shipway.flows.words import DeployWords, PlanWords, PrepareWords
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
+from shipway.model.migration import Pending
 from shipway.model.plan import Plan
 from shipway.model.release import Release
 from shipway.release.release import Made
@@ -43,6 +45,7 @@ class PlanRelease(Protocol):
         number: int,
         caddies: Mapping[str, str],
         peer_key: str,
+        pending: Pending | None = None,
     ) -> Plan: ...
 
 
@@ -55,12 +58,14 @@ class Shipping:
     tools: Tools
     caddies: Caddies
     bases: Bases
+    migrating: Migrating
     loaded: Cargo
     builder: Callable[[], Fleet] | None
 
     async def learn(self, fleet: Fleet, facts: Mapping[str, HostFacts]) -> None:
-        """Have at hand what these very hosts lack besides: a proxy and tools of their platforms. Raises Refused."""
+        """Have at hand what these very hosts lack besides: a proxy, tools of their platforms, migrations. Raises Refused."""
         self.bases.learn(fleet, facts)
+        await self.migrating.learn(fleet, facts)
         await self.caddies.learn(fleet, facts)
         await self.tools.for_hosts(fleet, facts)
 
@@ -77,7 +82,8 @@ class Shipping:
         def plan(facts: Mapping[str, HostFacts], *, deployment: str, who: str, number: int, peer_key: str) -> Plan:
             of_this_one = {"deployment": deployment, "who": who, "peer_key": peer_key}
             release = self.tools.equipped(self.made.release)
-            return plan_release(self.intent, release, facts, number=number, caddies=self.caddies.digests, **of_this_one)
+            pending = self.migrating.pending(facts)
+            return plan_release(self.intent, release, facts, number=number, caddies=self.caddies.digests, pending=pending, **of_this_one)
 
         return plan
 
@@ -108,7 +114,8 @@ async def shipping(
     bases = Bases(project.repository, made, wanted.intent.subdirectory)
     caddies = Caddies(wanted.intent, tell)
     loaded = Cargo(made, caddies.by_host, tools.of, bases)
-    return Shipping(wanted.intent, made, tools, caddies, bases, loaded, builder(wanted.intent, tell))
+    migrations = await migrating(wanted.intent, made)
+    return Shipping(wanted.intent, made, tools, caddies, bases, migrations, loaded, builder(wanted.intent, tell))
 
 
 def _forget(packing: asyncio.Task[None]) -> None:

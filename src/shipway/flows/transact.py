@@ -13,6 +13,7 @@ from shipway.execute.ask import Facts, next_number
 from shipway.execute.conduct import Conduct, Outcome
 from shipway.execute.fleet import Fleet
 from shipway.execute.ship import Blobs
+from shipway.flows.afterwards import with_afterwards
 from shipway.flows.approach import Approach
 from shipway.flows.attempt import Attempt
 from shipway.flows.begin import hold, is_quiet, read, who
@@ -31,7 +32,7 @@ from shipway.model.verdict import Verdict
 from shipway.reports.few import named
 from shipway_agent.record import asdict, dataclass
 
-UNSWITCHED: Mapping[str, str] = {"prepare": "prepared", "restore": "restored"}
+UNSWITCHED: Mapping[str, str] = {"prepare": "prepared", "restore": "restored", "migrate": "migrated"}
 """Verdicts of what switches nothing, by the kind of its plan."""
 
 
@@ -166,9 +167,10 @@ def _verdict(
             UNSWITCHED[plan.kind], 0, and_left_out(transaction.live(plan, attempt), left_out), deploy_again(plan, left_out), deployment
         )
     if outcome.live and outcome.ending is not None and outcome.ending.settled:
+        message = with_afterwards(outcome, plan, transaction.live(plan, attempt))
         if left_out:
-            raise behind(transaction.live(plan, attempt), plan, left_out)
-        return Verdict("live", 0, transaction.live(plan, attempt), "", deployment)
+            raise behind(message, plan, left_out)
+        return Verdict("live", 0, message, "", deployment)
     raise failed(outcome, deployment, fleet, serving=_serving(before, left_out))
 
 

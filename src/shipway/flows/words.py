@@ -340,3 +340,17 @@ class DataRestoreWords(Words):
 
     point: str
     yes: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataMigrateWords(Words):
+    """Run the contract migrations of the release that serves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSettleWords(Words):
+    """`migration` began and has no known ending: it is `done`, or, having had no effect, to be run `again`."""
+
+    migration: str
+    done: bool = False
+    again: bool = False

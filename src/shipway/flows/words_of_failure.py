@@ -83,7 +83,8 @@ def failed(outcome: Outcome, deployment: str, fleet: Fleet, *, serving: str) -> 
         return Unsettled(f"{message}; {error.message}", state=error.state, hint=error.hint, code=error.code, details=every)
     kept = f"; these tasks ran and have no undo: {', '.join(outcome.kept_tasks)}" if outcome.kept_tasks else ""
     undone = f"; undone: {', '.join(outcome.undone_tasks)}" if outcome.undone_tasks else ""
-    state = f"undone on every host: {serving}{undone}{kept}"
+    stay = f"; these migrations ran and stay: {', '.join(outcome.migrated)}" if outcome.migrated else ""
+    state = f"undone on every host: {serving}{undone}{kept}{stay}"
     if not outcome.errors:
         return Failed(message, state=state, hint=AGAIN, code="interrupted", details=details)
     first = worst(outcome.errors)

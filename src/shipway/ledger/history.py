@@ -8,6 +8,7 @@ from typing import Any
 from shipway.model.event import Event
 from shipway.model.facts import Attempt
 from shipway.model.history import History, Record
+from shipway.model.migration import migrated
 from shipway_agent.record import dataclass, replace
 
 Json = Mapping[str, Any]
@@ -18,6 +19,12 @@ COMMAND = "exec"
 
 POINT = "point:"
 """What the key of a step begins with that takes a restore point."""
+
+HELD = "migrate:held"
+"""The key of the step that runs migrations for which requests wait."""
+
+STAYS = frozenset({"live", "migrated", "unsettled", "interrupted"})
+"""Verdicts of what was not undone, as far as is known."""
 
 ANSWER = "answer"
 """The verdict of flows that only read: they leave no record."""
@@ -156,6 +163,7 @@ def _of_driver(deployment: str, events: Sequence[Event]) -> Record:
         data={"hint": said.get("hint", ""), "lead": began.get("lead", ""), "source": "driver"},
         what=str(began.get("what", "")),
         points=tuple(point for event in events if event.kind == "step" for point in _point(event.data)),
+        migrations=_stayed([event.data for event in events if event.kind == "step"], live=said.get("verdict") in STAYS),
     )
 
 
@@ -164,6 +172,11 @@ def _point(step: Json) -> tuple[str, ...]:
     answer = step.get("answer", step.get("data"))
     taken = str(step.get("key", "")).startswith(POINT) and step.get("state") == "done" and isinstance(answer, Mapping)
     return (str(answer["point"]),) if taken and isinstance(answer, Mapping) and "point" in answer else ()
+
+
+def _stayed(steps: Iterable[Json], *, live: bool) -> tuple[str, ...]:
+    """The migrations that ran and are applied: an undo takes the held ones back, with the restore point."""
+    return tuple(name for step in steps if live or step.get("key") != HELD for name in migrated(step))
 
 
 def _hosts(events: Sequence[Event], began: Json) -> dict[str, dict[str, Any]]:
@@ -198,6 +211,7 @@ class _Seen:
     finished: bool = False
     left: bool = False
     points: tuple[str, ...] = ()
+    migrations: tuple[Json, ...] = ()
 
     def add(self, event: Json) -> None:
         at = float(event.get("at", 0.0))
@@ -206,6 +220,7 @@ class _Seen:
         data = event.get("data")
         if event.get("kind") == "step" and isinstance(data, Mapping):
             self.points += _point(data)
+            self.migrations += (data,) if migrated(data) else ()
         if event.get("kind") != "member" or not isinstance(data, Mapping):
             return
         message, reply = data.get("message"), data.get("reply")
@@ -262,13 +277,14 @@ def _of_hosts(deployment: str, hosts: Mapping[str, _Seen]) -> Record | None:
         data={"source": "hosts"},
         what=str(document.get("what", "")),
         points=tuple(point for _, seen in sorted(hosts.items()) for point in seen.points),
+        migrations=_stayed([step for _, seen in sorted(hosts.items()) for step in seen.migrations], live=verdict in STAYS),
     )
 
 
 def _verdict(kind: str, decision: str | None, finished: bool) -> str:
     if decision in LIVE:
         return LIVE[decision]
-    unswitched = {"prepare": "prepared", "restore": "restored"}
+    unswitched = {"prepare": "prepared", "restore": "restored", "migrate": "migrated"}
     return unswitched.get(kind, "interrupted") if finished else "interrupted"
 
 
@@ -284,6 +300,7 @@ def _merged(told: Record | None, kept: Record | None) -> Record:
             "kind",
             "what",
             "points",
+            "migrations",
             "app",
             "environment",
             "release",

@@ -13,7 +13,7 @@ class Record:
     """One attempt. `verdict` is one of VERDICTS; `hosts` maps a host to its own timings, probes and decision.
 
     `what` is the order in a few words, where it was none to ship something: "scale web 2 → 4", or the program that `exec` ran.
-    `points` are the restore points that were taken right before it.
+    `points` are the restore points that were taken right before it, `migrations` those that it ran.
     """
 
     deployment: str
@@ -35,6 +35,7 @@ class Record:
     data: Mapping[str, Any] = field(default_factory=dict)
     what: str = ""
     points: tuple[str, ...] = ()
+    migrations: tuple[str, ...] = ()
 
 
 VERDICTS: Mapping[str, str] = {
@@ -42,6 +43,7 @@ VERDICTS: Mapping[str, str] = {
     "unchanged": "nothing to do: every host already served exactly this",
     "prepared": "prepared everywhere, nothing activated",
     "restored": "data is as it was at a restore point",
+    "migrated": "migrations of the release that serves ran",
     "undone": "failed, and undone everywhere",
     "refused": "refused before anything was touched",
     "unsettled": "something was touched and a host is unreachable, behind or in disagreement",

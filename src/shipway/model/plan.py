@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
+from shipway.model.migration import Pending
 from shipway_agent.record import dataclass, field
 
 Json: TypeAlias = Mapping[str, Any]
 
 Kind = Literal[
-    "deploy", "rollback", "prepare", "repair", "remove", "host remove", "restart", "scale", "stop", "start", "maintenance", "restore"
+    "deploy",
+    "rollback",
+    "prepare",
+    "repair",
+    "remove",
+    "host remove",
+    "restart",
+    "scale",
+    "stop",
+    "start",
+    "maintenance",
+    "restore",
+    "migrate",
 ]
 
 
@@ -52,6 +65,8 @@ class Plan:
 
     `verify` and `finish` are one step list per host. `document` is what every host journals with the lease.
     `batches` are empty where all hosts go at once; `again` proves with the last batch what earlier ones have proved, once more.
+    `after` is done once nothing of the release before runs any more, which is waited for for `gone_seconds`; the commit stands without it.
+    `pending` are the migrations that it is about, where any are declared.
     """
 
     kind: Kind
@@ -65,6 +80,8 @@ class Plan:
     switch: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
     verify: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
     finish: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
+    after: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
+    gone_seconds: float = 0.0
     undo: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
     batches: tuple[Batch, ...] = ()
     again: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
@@ -73,6 +90,7 @@ class Plan:
     confirm_seconds: float = 60.0
     watch_seconds: float = 5.0
     notes: tuple[str, ...] = ()
+    pending: Pending | None = None
 
     @property
     def nothing_to_do(self) -> bool:

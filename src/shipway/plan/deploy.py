@@ -7,11 +7,15 @@ from typing import Any, Literal
 
 from shipway.model.facts import HostFacts, Json, serves
 from shipway.model.intent import Host, Intent, Task
+from shipway.model.migration import Pending
 from shipway.model.plan import Plan, Step, Wave
 from shipway.model.release import Release
 from shipway.plan import steps
 from shipway.plan.activation import finishes, lead_of, start_wave, switches, verifications, votes, with_files
 from shipway.plan.batches import batches, once_more
+from shipway.plan.data.hold import holding
+from shipway.plan.data.objections import left_behind, migration_notes, pass_migration_gates
+from shipway.plan.data.phases import after_commit, gone_seconds, hold_waves, migration_waves, with_look
 from shipway.plan.data.points import point_notes, point_waves
 from shipway.plan.documents import deployment_document, env_document, generation_document, member_addresses, same_generation
 from shipway.plan.facts import left_out_notes, open_notes, peer_notes
@@ -37,14 +41,16 @@ def plan_deploy(
     caddies: Mapping[str, str],
     peer_key: str,
     repair: Sequence[str] = (),
+    pending: Pending | None = None,
 ) -> Plan:
     """What each host does so that `release` is current everywhere, or nobody has changed.
 
-    Nothing to do when every host already serves exactly this and is well. A fleet that serves it but has drifted gets a plan of
-    kind "repair", a new generation everywhere, with what is wrong in its notes; `repair` names wrongs that the caller saw by itself.
-    Raises Refused (plan/gates.py).
+    Nothing to do when every host already serves exactly this and is well, and none of its migrations are known to be `pending` (None
+    where none are declared). A fleet that serves it but has drifted gets a plan of kind "repair", a new generation everywhere, with what
+    is wrong in its notes; `repair` names wrongs that the caller saw by itself. Raises Refused (plan/gates.py, plan/data/objections.py).
     """
     pass_gates(intent, release, facts)
+    pass_migration_gates(intent, pending)
     intent = scaled(intent, facts)
     hosts = sorted(intent.environment.hosts, key=lambda host: host.name)
     lead = lead_of(hosts)
@@ -99,9 +105,10 @@ def plan_deploy(
         lease_seconds=intent.environment.lease_seconds,
         confirm_seconds=intent.environment.confirm_seconds,
         watch_seconds=intent.environment.watch_seconds,
-        notes=(*wrong, *_notes(intent, release, hosts, facts)),
+        notes=(*wrong, *_notes(intent, release, hosts, facts, pending)),
+        pending=pending,
     )
-    if state.same == set(plan.members) and not wrong:
+    if state.same == set(plan.members) and not wrong and not _due(pending, facts):
         return plan
     return _filled(plan, intent, release, wanted, facts, deployment=deployment, caddies=caddies)
 
@@ -119,20 +126,30 @@ def _filled(
     prepare = _prepare(plan, intent, release, wanted, facts, deployment=deployment, caddies=caddies)
     hosts = intent.environment.hosts
     number = plan.number
-    changes = bool(_of("activate", intent))
-    points = point_waves(intent, wanted, number, changes=changes)
+    pending, changes = plan.pending, bool(_of("activate", intent))
+    points = point_waves(intent, wanted, number, changes=changes, may_migrate=pending is not None and pending.before)
+    first = (*hold_waves(intent, wanted, pending), *points, *migration_waves(intent, number, pending))
     activate = waves("activate", "activated", hosts, _of("activate", intent), lambda task: steps.task_run(task, number))
     rolling = batches(intent, wanted, facts)
-    return replace(
+    after = after_commit(intent, number, pending)
+    filled = replace(
         plan,
         batches=rolling,
         again=once_more(intent, rolling, wanted, facts),
-        waves=(*prepare, *points, *activate, start_wave(wanted, deployment=deployment, number=number)),
+        waves=(*prepare, *first, *activate, start_wave(wanted, deployment=deployment, number=number)),
         switch=switches(intent, wanted, facts),
         verify=verifications(intent, wanted, facts, number),
         finish=finishes(intent, wanted, facts, deployment=deployment, number=number),
+        after=after,
+        gone_seconds=gone_seconds(facts) if after else 0.0,
         undo={name: undo for name in plan.members if (undo := _undo(intent, name, number))},
     )
+    return holding(filled, facts) if pending is not None and pending.of("held") else filled
+
+
+def _due(pending: Pending | None, facts: Mapping[str, HostFacts]) -> bool:
+    """Whether a deployment of what serves already has migrations to run: those that waited for a release before it, once that is gone."""
+    return bool(left_behind(pending, facts)) and not any(fact.warm_seconds > 0 for fact in facts.values())
 
 
 def _prepare(
@@ -164,7 +181,12 @@ def _prepare(
         _of("prepare", intent),
         lambda task: steps.task_run(task, plan.number),
         first=first,
-        last=with_files(wanted, votes(intent, facts, deployment=deployment, number=plan.number), plan.number),
+        last=with_look(
+            with_files(wanted, votes(intent, facts, deployment=deployment, number=plan.number), plan.number),
+            intent,
+            plan.number,
+            plan.pending,
+        ),
     )
 
 
@@ -222,7 +244,7 @@ def _otherwise(live: Json, wanted: Json) -> str:
     return f"serves this release with another configuration, as generation {live['number']}"
 
 
-def _notes(intent: Intent, release: Release, hosts: Sequence[Host], facts: Mapping[str, HostFacts]) -> list[str]:
+def _notes(intent: Intent, release: Release, hosts: Sequence[Host], facts: Mapping[str, HostFacts], pending: Pending | None) -> list[str]:
     notes = [
         f"{h.name}: nothing is current here yet; an undo leaves nothing current" for h in hosts if facts[h.name].member.current is None
     ]
@@ -234,7 +256,8 @@ def _notes(intent: Intent, release: Release, hosts: Sequence[Host], facts: Mappi
     notes += [f"{name} {version} travels with it" for name, version in dict.fromkeys((t.name, t.version) for t in release.tools)]
     notes += job_notes(job_table(intent), intent.environment, facts)
     notes += certificate_notes(intent, facts)
-    notes += point_notes(intent, changes=bool(_of("activate", intent)))
+    notes += migration_notes(intent, pending, facts)
+    notes += point_notes(intent, changes=bool(_of("activate", intent)) or (pending is not None and pending.before))
     for task in intent.shipment.tasks:
         if not runners(task, hosts):
             notes.append(f"{task.name} runs nowhere: no host has its roles ({', '.join(task.roles)})")

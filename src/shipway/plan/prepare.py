@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
+from shipway.model.migration import Pending
 from shipway.model.plan import Plan, Wave
 from shipway.model.release import Release
 from shipway.plan.deploy import plan_deploy
@@ -23,12 +24,14 @@ def plan_prepare(
     number: int,
     caddies: Mapping[str, str],
     peer_key: str,
+    pending: Pending | None = None,
 ) -> Plan:
     """The waves of phase prepare and nothing after them; a later deployment finds blobs, tree and the work of tasks.
 
     Nothing to do when the release is already live everywhere. Raises Refused as plan_deploy does.
     """
-    plan = plan_deploy(intent, release, facts, deployment=deployment, who=who, number=number, caddies=caddies, peer_key=peer_key)
+    of_this_one = {"deployment": deployment, "who": who, "peer_key": peer_key}
+    plan = plan_deploy(intent, release, facts, number=number, caddies=caddies, pending=pending, **of_this_one)
     if plan.nothing_to_do:
         return replace(plan, kind="prepare")
     return replace(
@@ -39,6 +42,7 @@ def plan_prepare(
         verify={},
         finish={name: (member("finish", deployment, number),) for name in plan.members},
         undo={},
+        after={},
         document={**plan.document, "kind": "prepare"},
         notes=tuple(note for note in plan.notes if "undo" not in note),
     )

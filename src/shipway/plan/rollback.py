@@ -12,6 +12,7 @@ from shipway.model.loan import Loan
 from shipway.model.plan import Plan, Step, Wave
 from shipway.plan import steps
 from shipway.plan.activation import finishes, lead_of, start_wave, switches, verifications, votes, with_files
+from shipway.plan.data.between import between
 from shipway.plan.documents import document_again, member_addresses
 from shipway.plan.facts import left_out_notes, open_notes, peer_notes
 from shipway.plan.front import proxy_step
@@ -35,12 +36,14 @@ def plan_rollback(
     caddies: Mapping[str, str],
     peer_key: str,
     loans: Mapping[str, Loan] | None = None,
+    schema: Json | None = None,
 ) -> Plan:
     """A new generation `number` that copies the target: its release, its process table, its values of the environment.
 
     `loans` is what other members lend to hosts that lack the target, `caddies` the proxy that travels to those with it, by host.
-    Nothing to do when the target serves everywhere and is well. Raises Refused: the gates' reasons, a target that is unknown or
-    ambiguous (naming the candidates), members that lack it (naming them).
+    `schema` is what the host that runs migrations says of them, None where what serves has none. Nothing to do when the target serves
+    everywhere and is well. Raises Refused: the gates' reasons, a target that is unknown or ambiguous (naming the candidates), members that
+    lack it (naming them), migrations that it cannot live with.
     """
     loans = loans or {}
     pass_gates(intent, None, facts)
@@ -55,6 +58,7 @@ def plan_rollback(
             code="target-lacking",
         )
     lead = lead_of(environment.hosts)
+    _refuse_across(environment.name, schema, facts[lead.name].member.current, found.number)
     overrides = {
         "deployment": deployment,
         "kind": "rollback",
@@ -106,6 +110,19 @@ def plan_rollback(
             *peer_notes(facts),
         ),
     )
+
+
+def _refuse_across(environment: str, schema: Json | None, live: int | None, number: int) -> None:
+    """Code alone does not go back across a migration that the target cannot live with, or that nobody can take back."""
+    crossed = between(schema, live, number).in_the_way if schema is not None and live is not None else {}
+    if crossed:
+        raise Refused(
+            f"generation {number} is older than {', '.join(crossed)}",
+            state=UNTOUCHED,
+            hint=f"shipway revert {environment} {number} says what it takes to bring the schema back too",
+            code="migrations-between",
+            details=[f"{name}: {why}" for name, why in crossed.items()],
+        )
 
 
 def _is_there(fact: HostFacts, number: int) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shipway.model.event import Event
+from shipway.model.migration import RUN
 from shipway.reports.clean import clean, clean_lines
 from shipway.reports.reading import duration, listed, mapped, number, text, whole
 from shipway_agent.record import dataclass, field
@@ -116,6 +117,16 @@ class TakenPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class RanMigration:
+    """A migration that ran, or with `phase` "reverse" was taken back; one that failed is not among them."""
+
+    migration: str
+    phase: str
+    host: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """How the driver said it ended."""
 
@@ -177,6 +188,7 @@ class State:
     settled: list[tuple[str, str]] = field(default_factory=list)
     draining: list[Draining] = field(default_factory=list)
     points: list[TakenPoint] = field(default_factory=list)
+    migrations: list[RanMigration] = field(default_factory=list)
     waiting: str | None = None
 
     @property
@@ -282,7 +294,17 @@ def _step(state: State, host: HostState | None, event: Event) -> None:
     _learn(host, work)
     if work.state == "done" and key.startswith("point:"):
         rows, size = (max(0, whole(work.answer, one) or 0) for one in ("rows", "bytes"))
-        state.points.append(TakenPoint(key.partition(":")[2], text(work.answer, "point"), host.name, rows, size, work.seconds))
+        state.points.append(TakenPoint(key.split(":")[1], text(work.answer, "point"), host.name, rows, size, work.seconds))
+    if key.startswith(RUN):
+        state.migrations += _ran(host.name, key.removeprefix(RUN), work)
+
+
+def _ran(host: str, phase: str, work: Work) -> list[RanMigration]:
+    """What a step ran of a phase, those before one that failed as well."""
+    said = work.answer or mapped(work.error or {}, "facts")
+    rows = [*listed(said, "ran"), *listed(said, "reversed")]
+    pairs = [row for row in rows if isinstance(row, list | tuple) and len(row) == 2]
+    return [RanMigration(clean(name), phase, host, seconds if isinstance(seconds, int | float) else None) for name, seconds in pairs]
 
 
 def _learn(host: HostState, work: Work) -> None:

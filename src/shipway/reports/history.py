@@ -51,6 +51,7 @@ def record_json(record: Record) -> dict[str, Any]:
         "generation_before": record.generation_before,
         "generation_after": record.generation_after,
         "points": list(record.points),
+        "migrations": list(record.migrations),
         "hosts": {name: dict(host) for name, host in record.hosts.items()},
     }
 
@@ -70,6 +71,7 @@ def show_text(record: Record, events: Sequence[Event] = (), *, width: int = 100)
         f"  by {clean(record.who) or 'somebody'}, {_time(record.began)} UTC, took {_took(record)}",
         f"  generation {_number(record.generation_before)} → {_number(record.generation_after)}",
         *(f"  restore point {clean(point)}, taken right before" for point in record.points),
+        *([f"  migrated: {', '.join(map(clean, record.migrations))}"] if record.migrations else []),
     ]
     if record.kind == "exec":
         return [lines[0].replace(f"{record.kind} ", "command "), *lines[1:-3], lines[-2]]
@@ -110,8 +112,14 @@ def _row(record: Record) -> tuple[str, ...]:
         record.verdict,
         _took(record),
         clean(record.who) or "-",
-        "; ".join([*([clean(record.what)] if record.what else []), *(f"restore point {clean(point)}" for point in record.points)]),
+        "; ".join(_what(record)),
     )
+
+
+def _what(record: Record) -> list[str]:
+    points = [f"restore point {clean(point)}" for point in record.points]
+    ran = [f"migrated {', '.join(map(clean, record.migrations))}"] if record.migrations else []
+    return [*([clean(record.what)] if record.what else []), *points, *ran]
 
 
 def _took(record: Record) -> str:

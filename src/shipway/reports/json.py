@@ -110,6 +110,7 @@ def report_of(state: State) -> dict[str, Any]:
         "hosts": {name: _host(host, start, sources) for name, host in sorted(state.hosts.items())},
         "settled": [{"deployment": other, "decision": decision} for other, decision in state.settled],
         "points": [asdict(point) for point in state.points],
+        "migrations": [asdict(one) for one in state.migrations],
         "draining": [asdict(draining) for draining in state.draining],
         "notes": state.notes,
     }

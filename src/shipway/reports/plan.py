@@ -10,6 +10,7 @@ from shipway.model.difference import Difference
 from shipway.model.plan import Plan, Step
 from shipway.reports.clean import clean
 from shipway.reports.few import named
+from shipway.reports.migrations import migrations_json, migrations_text
 
 HIDDEN = "(not shown)"
 SECRET_KEYS = ("peer_key", "env", "env_digests", "url", "password")
@@ -27,6 +28,8 @@ def plan_text(plan: Plan, changes: Difference | None = None, *, files: bool = Fa
     lines += [f"  note: {clean(note)}" for note in plan.notes]
     if changes is not None:
         lines += ["", *difference_text(changes, files=files)]
+    if plan.pending is not None and plan.pending.migrations:
+        lines += ["", *migrations_text(plan.pending, changes.live if changes is not None else "")]
     if plan.nothing_to_do:
         why = (
             "no host holds anything of it"
@@ -58,6 +61,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "switch": _steps_json(plan.switch),
         "verify": _steps_json(plan.verify),
         "finish": _steps_json(plan.finish),
+        "after": _steps_json(plan.after),
         "undo": _steps_json(plan.undo),
         "batches": [{"hosts": list(b.hosts), "floor": b.floor, "looks": _steps_json(b.looks)} for b in plan.batches],
         "again": _steps_json(plan.again),
@@ -65,6 +69,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "confirm_seconds": plan.confirm_seconds,
         "watch_seconds": plan.watch_seconds,
         "notes": list(plan.notes),
+        "migrations": migrations_json(plan.pending) if plan.pending is not None else None,
     }
 
 
@@ -134,6 +139,8 @@ def _sections(plan: Plan) -> list[tuple[str, str, Mapping[str, Sequence[Step]]]]
         sections.append(("verify", DECISION, plan.verify))
     for number in range(1, len(plan.batches) + 1):
         sections += _batch(plan, number)
+    if plan.after:
+        sections.append(("after, once nothing of the release before runs", "", plan.after))
     sections.append(("finish", "", plan.finish))
     sections.append(("undo, if anything fails before the decision", "", plan.undo))
     return [section for section in sections if section[2]]

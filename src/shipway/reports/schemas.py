@@ -173,6 +173,7 @@ def report_schema() -> Schema:
         hosts={"type": "object", "additionalProperties": host},
         settled=listed(fixed(deployment=TEXT, decision=TEXT)),
         points=listed(fixed(data=TEXT, point=TEXT, host=TEXT, rows=WHOLE, bytes=WHOLE, seconds=maybe(SECONDS))),
+        migrations=listed(fixed(migration=TEXT, phase=TEXT, host=TEXT, seconds=maybe(SECONDS))),
         draining=listed(fixed(host=TEXT, name=TEXT, generation=maybe(WHOLE), seconds_left=maybe(SECONDS))),
         notes=listed(TEXT),
     )

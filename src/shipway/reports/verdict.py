@@ -20,6 +20,7 @@ HEADS: Mapping[str, str] = {
     "unchanged": "UNCHANGED",
     "prepared": "PREPARED",
     "restored": "RESTORED",
+    "migrated": "MIGRATED",
     "undone": "UNDONE",
     "refused": "REFUSED",
     "unsettled": "NOT SETTLED",

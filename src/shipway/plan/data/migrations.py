@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from shipway.model.intent import Data, Intent, Migrations
 from shipway.model.plan import Step
 from shipway.plan.data.points import GRACE_SECONDS, keeper
 from shipway.plan.runtimes.process import command
+
+TITLED = 3
+"""Migrations that a step's title names."""
 
 
 def migrations_row(intent: Intent) -> dict[str, Any]:
@@ -37,20 +41,30 @@ def migrated(intent: Intent) -> Data | None:
 
 
 def migrations_look(declared: Migrations, number: int) -> Step:
-    """What is pending, by the release itself on its host; changes nothing."""
-    return Step("migrations", "migrations.look", {"generation": number}, "see which migrations are pending", _bound(declared))
+    """What is pending, by the release itself on its host; changes nothing. What [migrations] refuses fails there, where nobody saw it."""
+    args: dict[str, Any] = {"generation": number, **({"refuse": list(declared.refuse)} if declared.refuse else {})}
+    return Step("migrations", "migrations.look", args, "see which migrations are pending", _bound(declared))
 
 
-def migrations_run(declared: Migrations, number: int, phase: str, held: list[str]) -> Step:
-    """Those of one phase, in order, each once. `held` are the names for which requests wait: another one that must is refused."""
+def migrations_run(declared: Migrations, number: int, phase: str, held: list[str], known: Sequence[str] = ()) -> Step:
+    """Those of one phase, in order, each once. `held` are the names for which requests wait: another one that must is refused.
+
+    `known` are those that are expected, for the title.
+    """
     args = {"generation": number, "phase": phase, "held": held}
-    return Step(f"migrate:{phase}", "migrations.run", args, f"run {phase} migrations", _bound(declared))
+    return Step(f"migrate:{phase}", "migrations.run", args, f"run {phase} migrations{_named(known)}", _bound(declared))
 
 
 def migrations_reverse(declared: Migrations, code: int, names: list[str]) -> Step:
     """Take these back, in this order, with the code of generation `code`, which has them."""
     args = {"generation": code, "names": names}
     return Step("migrate:reverse", "migrations.reverse", args, f"take {len(names)} migrations back", _bound(declared))
+
+
+def _named(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    return f": {', '.join(names[:TITLED])}" + (f" and {len(names) - TITLED} more" if len(names) > TITLED else "")
 
 
 def _bound(declared: Migrations) -> float:

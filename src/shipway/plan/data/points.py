@@ -9,6 +9,7 @@ from shipway.model.facts import Json
 from shipway.model.intent import Data, Intent
 from shipway.model.plan import Step, Wave
 from shipway.plan.jobs import owner
+from shipway_agent.record import replace
 
 GRACE_SECONDS = 30.0
 """What a step needs on top of the copy that it is for."""
@@ -24,25 +25,41 @@ def keeper(data: Data, intent: Intent) -> str:
     return owner(data.roles, intent.environment)
 
 
-def point_waves(intent: Intent, documents: Mapping[str, Json], number: int, *, changes: bool) -> tuple[Wave, ...]:
+def point_waves(
+    intent: Intent, documents: Mapping[str, Json], number: int, *, changes: bool, may_migrate: bool = False
+) -> tuple[Wave, ...]:
     """The wave in which restore points are taken, all at once, right before what may change data; none where nothing is taken.
 
-    `changes` when tasks that users may see the effect of are about to run.
+    `changes` when tasks that users may see the effect of are about to run. Where only migrations `may` run, the host takes a point if its
+    own look has found some.
     """
-    wanted = [data for data in intent.environment.data if data.points == "always" or (data.points == "changes" and changes)]
+    wanted = [
+        data for data in intent.environment.data if data.points == "always" or (data.points == "changes" and (changes or may_migrate))
+    ]
     steps: dict[str, tuple[Step, ...]] = {}
     for data in wanted:
         host = keeper(data, intent)
         if host in documents:
-            steps[host] = (*steps.get(host, ()), point_take(data, number))
+            steps[host] = (*steps.get(host, ()), point_take(data, number, if_pending=not changes and data.points != "always"))
     names = ", ".join(data.name for data in wanted)
     return (Wave(f"restore points of {names}", "activate", steps),) if steps else ()
 
 
-def point_take(data: Data, number: int) -> Step:
-    """A restore point of the data as generation `number` declares it, taken right before that one."""
-    args = {"generation": number, "name": data.name, "timeout_seconds": data.timeout_seconds}
+def point_take(data: Data, number: int, *, if_pending: bool = False) -> Step:
+    """A restore point of the data as generation `number` declares it, taken right before that one; or only `if_pending` migrations are."""
+    args = {
+        "generation": number,
+        "name": data.name,
+        "timeout_seconds": data.timeout_seconds,
+        **({"if_pending": True} if if_pending else {}),
+    }
     return Step(f"point:{data.name}", "data.take", args, f"take a restore point of {data.name}", data.timeout_seconds + GRACE_SECONDS)
+
+
+def point_behind(data: Data, number: int) -> Step:
+    """Another one, of what generation `number` has written since it serves, right before contract migrations. It is for no generation."""
+    step = point_take(data, number)
+    return replace(step, key=f"{step.key}:behind", args={**step.args, "why": "before contract migrations"})
 
 
 def point_notes(intent: Intent, *, changes: bool) -> list[str]:
