@@ -215,7 +215,7 @@ def test_one_that_nobody_saw_end_is_settled_by_a_person(shop: Shop) -> None:
 
 
 def test_a_contract_migration_waits_for_a_warm_release_and_is_run_by_hand(place: Path, server: Server) -> None:
-    shop = Shop(place, settings=HEAD, more=f"{QUICK}\nkeep_warm_seconds = 20", after=TABLES.format(url=server.url("warm")))
+    shop = Shop(place, ("a", "b"), settings=HEAD, more=f"{QUICK}\nkeep_warm_seconds = 20", after=TABLES.format(url=server.url("warm")))
     release(shop, "m1", ITEMS)
     release(shop, "m2", TITLE)
     shop.project.deploy("m1")
