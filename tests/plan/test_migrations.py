@@ -74,6 +74,13 @@ def test_held_ones_run_behind_the_hold_of_every_host_and_before_tasks() -> None:
     assert plan.batches == ()
 
 
+def test_where_all_are_held_those_that_only_the_host_sees_are_not_left_out() -> None:
+    plan = deployed(wanted(declared=replace(SQL, adapter="django", held=True)), pending(complete=False))
+    held = next(step for wave in plan.waves for step in wave.steps.get("a", ()) if step.key == "migrate:held")
+    assert held.args["held"] == [], "there it is refused: requests do not wait"
+    assert "hold" not in keys(plan, "a")
+
+
 def test_where_it_is_known_that_nothing_is_pending_no_point_is_taken_and_nothing_runs() -> None:
     plan = deployed(wanted(), pending())
     assert activate(plan) == [] and plan.after == {}

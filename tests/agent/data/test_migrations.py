@@ -176,14 +176,22 @@ def test_a_contract_that_the_release_that_serves_has_too_goes_first(case: Case) 
 
 def test_one_that_is_held_runs_only_where_requests_wait_for_it(case: Case) -> None:
     app = case.app
-    app.generation(1, ITEMS, held=True)
+    app.serve(app.generation(1, {}))
+    app.generation(2, ITEMS, held=True)
 
     with pytest.raises(AgentError) as refused:
-        app.run(1, "held")
+        app.run(2, "held")
 
     assert refused.value.code == "migrations-changed"
     assert case.columns() == []
-    assert app.run(1, "held", ["0001_items"]) == ["0001_items"]
+    assert app.run(2, "held", ["0001_items"]) == ["0001_items"]
+
+
+def test_where_nothing_serves_nobody_waits(case: Case) -> None:
+    app = case.app
+    app.generation(1, ITEMS, held=True)
+    assert app.look(1) == [("0001_items", "expand")]
+    assert app.run(1) == ["0001_items"]
 
 
 def test_those_that_the_release_does_not_know_are_named(case: Case, home: Kept) -> None:

@@ -75,6 +75,10 @@ def test_a_contract_migration_that_nobody_waits_for_is_as_the_others(overdue: li
     assert [one.phase for one in found.migrations] == ["expand", "expand"]
 
 
+def test_where_nothing_serves_nobody_waits() -> None:
+    assert [one.phase for one in lacking(sql(m1_a="-- shipway: held\nSELECT 1"), overdue=None, held=True).migrations] == ["expand"]
+
+
 def test_nobody_misses_or_waits_for_what_the_pending_ones_make() -> None:
     later = "ALTER TABLE notes ADD COLUMN a text NOT NULL; CREATE INDEX ON notes (a); ALTER TABLE notes DROP COLUMN b"
     files = sql(m1_a="CREATE TABLE notes (b text)", m2_b=later)

@@ -47,7 +47,7 @@ def migrations_look(declared: Migrations, number: int) -> Step:
 
 
 def migrations_run(declared: Migrations, number: int, phase: str, held: list[str], known: Sequence[str] = ()) -> Step:
-    """Those of one phase, in order, each once. `held` are the names for which requests wait: another one that must is refused.
+    """Those of one phase, in order, each once. `held` are the names for which requests wait: without any, one that must is refused.
 
     `known` are those that are expected, for the title.
     """

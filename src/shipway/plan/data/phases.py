@@ -39,7 +39,10 @@ def hold_waves(intent: Intent, documents: Mapping[str, Json], pending: Pending |
 
 
 def migration_waves(intent: Intent, number: int, pending: Pending | None) -> tuple[Wave, ...]:
-    """Expand migrations, then those for which requests wait, by the one host. Where it is known that there are none of a phase, no wave."""
+    """Expand migrations, then those for which requests wait, by the one host. Where it is known that there are none of a phase, no wave.
+
+    Where all are held and only the host sees those of packages, it is asked for these as well, and says no: nobody waits for them.
+    """
     declared, host = intent.shipment.migrations, runner(intent)
     if declared is None or pending is None:
         return ()
@@ -47,7 +50,7 @@ def migration_waves(intent: Intent, number: int, pending: Pending | None) -> tup
     waves = []
     if expand or not pending.certain:
         waves.append(Wave("expand migrations", "activate", {host: (migrations_run(declared, number, "expand", [], expand),)}))
-    if held:
+    if held or (declared.held and not pending.certain):
         waves.append(Wave("held migrations", "activate", {host: (migrations_run(declared, number, "held", held, held),)}))
     return tuple(waves)
 

@@ -52,9 +52,10 @@ def read_commit(declared: Migrations, contents: Mapping[str, bytes]) -> Commit:
 def pending(commit: Commit, schema: Schema, *, held: bool, overdue: Container[str] | None, locks: bool) -> Pending:
     """What of the commit's migrations the database lacks, in order, and in which phase each of them runs.
 
-    `held` has all of them held that are not contract ones. A contract one is `overdue` where the release that serves has it too, and where
-    nothing serves (None): nobody is left who needs what it takes away, so it is as the others are. `locks` where the database has some that
-    are worth a word. What the pending ones make themselves nobody misses, and nobody waits for.
+    `held` has all of them held that are not contract ones. A contract one is `overdue` where the release that serves has it too: nobody is
+    left who needs what it takes away, so it is as the others are. None where nothing serves: nobody needs anything, and nobody waits, so
+    all are expand. `locks` where the database has some that are worth a word. What the pending ones make themselves nobody misses, and
+    nobody waits for.
 
     Raises Refused for one that depends on a contract migration and is none.
     """
@@ -67,7 +68,7 @@ def pending(commit: Commit, schema: Schema, *, held: bool, overdue: Container[st
     for one in chosen:
         if one.name in applied:
             continue
-        phases[one.name] = _phase(one, phases, held=held, overdue=overdue is None or one.name in overdue)
+        phases[one.name] = "expand" if overdue is None else _phase(one, phases, held=held, overdue=one.name in overdue)
         found.append(_migration(one, phases[one.name], made, locks))
     strangers = tuple(name for name in schema.applied if name not in known) if commit.complete else ()
     return Pending(tuple(found), schema, commit.complete, strangers)

@@ -74,7 +74,7 @@ def phased(known: List[Migration], *, held: bool, applied: Container[str], overd
     """The same with the phases that they run in. `held` makes each one held that is not contract, and so is what depends on a held one.
 
     A contract migration is `overdue` where the release that serves has it too: who needed what it takes away is gone, so it goes first.
-    None where nothing serves: nobody needs anything. What is `applied` keeps nobody waiting.
+    None where nothing serves: nobody needs anything, and nobody waits. What is `applied` keeps nobody waiting.
     Raises AgentError `migrations-order` for one that depends on a contract migration of its own release and is none.
     """
     phases: Dict[str, str] = {}
@@ -82,12 +82,12 @@ def phased(known: List[Migration], *, held: bool, applied: Container[str], overd
         if one.name in applied:
             continue
         before = {phases.get(name, EXPAND) for name in one.after}
-        phase = EXPAND if one.phase == CONTRACT and (overdue is None or one.name in overdue) else one.phase
+        phase = EXPAND if overdue is None or (one.phase == CONTRACT and one.name in overdue) else one.phase
         if CONTRACT in before and phase != CONTRACT:
             late = next(name for name in one.after if phases.get(name) == CONTRACT)
             message = (
                 f"{one.name} depends on {late}, which runs only once the old release is gone: ship it later, or as `shipway: contract` too"
             )
             raise AgentError("migrations-order", message, migration=one.name)
-        phases[one.name] = HELD if phase == EXPAND and (held or HELD in before) else phase
+        phases[one.name] = HELD if phase == EXPAND and overdue is not None and (held or HELD in before) else phase
     return [replace(one, phase=phases.get(one.name, one.phase)) for one in known]

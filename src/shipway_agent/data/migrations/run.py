@@ -48,7 +48,7 @@ def look(context: Context, number: int, tell: Tell) -> Dict[str, Any]:
 
 
 def run(context: Context, number: int, phase: str, held: Sequence[str], tell: Tell) -> Dict[str, Any]:
-    """Apply what is pending of a phase, in order. `held` are those for which requests wait.
+    """Apply what is pending of a phase, in order. `held` are those for which requests are known to wait; where they do, others may too.
 
     Contract migrations are applied with whatever depends on them. Raises AgentError `migrations-changed` where one wants requests to wait
     and they do not, `migrations-open`, `migrations-busy`, `migration-failed`.
@@ -234,8 +234,8 @@ def _refuse_running(context: Context, found: Open) -> None:
 
 
 def _refuse_unheld(todo: Sequence[Migration], held: Sequence[str]) -> None:
-    strange = [one.name for one in todo if one.phase == HELD and one.name not in held]
-    if strange:
+    strange = [one.name for one in todo if one.phase == HELD]
+    if strange and not held:
         message = f"{', '.join(strange)} must run while requests wait, and this deployment was planned without that"
         raise AgentError("migrations-changed", message, migration=strange[0])
 
