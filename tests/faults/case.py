@@ -31,7 +31,7 @@ class Family:
 
     One that looks says `about` how many points there are, with how many `variants` each. A case takes some `seconds`. A family that is
     `slow` is left out of samples.
-    With `disk` each host's /home is a file system of its own.
+    With `disk` each host's /home is a file system of its own. With `books` the application keeps some, of that kind (books.py).
     """
 
     name: str
@@ -43,6 +43,7 @@ class Family:
     variants: int = 1
     seconds: float = 9.0
     disk: Disk | None = None
+    books: str = ""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typing import Any
 from shipway.transports import caddy
 from tests.apps import Repository
 from tests.faults import moments
+from tests.faults.books import Books
 from tests.faults.drive import Drive
 from tests.faults.forked import Forked
 from tests.faults.moments import Fault, Moment
@@ -82,9 +83,12 @@ PATIENT = Times(health_seconds=30.0, confirm_seconds=7.0, lease_seconds=5.0)
 class Ground:
     """A standing fleet. `place` is a directory of its own; everything of it ends with the block."""
 
-    def __init__(self, size: int, times: Times, disk: Disk | None = None) -> None:
+    def __init__(self, size: int, times: Times, disk: Disk | None = None, kind: str = "") -> None:
+        """`kind` is of the books that the application keeps, if it keeps any."""
         self.size = size
         self.disk = disk
+        self.kind = kind
+        self.books: Books | None = None
         self.times = times
         self.author: Author
         self.project: Project
@@ -95,9 +99,10 @@ class Ground:
             self.place = Path(tempfile.mkdtemp(prefix="faults-"))
             stack.callback(shutil.rmtree, self.place, ignore_errors=True)
             self.hosts = stack.enter_context(Hosts(self.size, home_disk=self.disk))
+            self.books = stack.enter_context(Books(self.hosts.gateway, self.kind)) if self.kind else None
             repository = self._lay_out()
             self.project = Project(repository, ENVIRONMENT, self.hosts.env)
-            self.author = Author(repository)
+            self.author = self.books.lay_out(repository, SAMPLE.read_text(encoding="utf-8")) if self.books else Author(repository)
             self._bring_caddy()
             for _ in range(2):  # there is something to go back to
                 self.author.commit(self.settings(UNHURRIED))
@@ -129,7 +134,8 @@ class Ground:
     def settings(self, times: Times) -> str:
         """The text of shipway.toml with these times."""
         lines = "\n".join(f'  {{ name = "{name}", address = "deploy@{self.hosts.address(name)}" }},' for name in self.names)
-        return SETTINGS.format(times=times, hosts=lines, drain=DRAIN_SECONDS)
+        text = SETTINGS.format(times=times, hosts=lines, drain=DRAIN_SECONDS)
+        return text + self.books.settings if self.books is not None else text
 
     def elsewhere(self, *words: str, record: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Runs `shipway WORDS` in the second clone with another HOME, as somebody else on another machine would.

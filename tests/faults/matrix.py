@@ -35,9 +35,13 @@ class Matrix:
 
     def ground(self, family: Family) -> Ground:
         """A standing fleet as the family wants it: the one that is there, else a new one in its place."""
-        if self._ground is None or (self._ground.size, self._ground.disk) != (family.hosts, family.disk):
+        if self._ground is None or (self._ground.size, self._ground.disk, self._ground.kind) != (
+            family.hosts,
+            family.disk,
+            family.books,
+        ):
             self.leave()
-            self._ground = self._stack.enter_context(Ground(family.hosts, self.times, family.disk))
+            self._ground = self._stack.enter_context(Ground(family.hosts, self.times, family.disk, family.books))
         return self._ground
 
     def leave(self) -> None:
@@ -97,7 +101,7 @@ def _result(name: str, trial: Trial, seconds: float) -> Result:
 
 def outlined(family: Family) -> list[Case]:
     """The cases of a family that does not look, without a fleet."""
-    return list(family.cases(Ground(family.hosts, Times())))
+    return list(family.cases(Ground(family.hosts, Times(), kind=family.books)))
 
 
 def full_name(group: Group, family: Family, case: Case) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from load.outcome import Sample
+from tests.faults.books import broken_books
 from tests.faults.ground import DRAIN_SECONDS, ROOT
 from tests.faults.processes import began_at
 from tests.faults.trial import SLACK_SECONDS, Asked, Trial
@@ -42,6 +43,7 @@ def broken_promises(trial: Trial) -> list[str]:
         *_waits(trial),
         *(untruth for asked in trial.asked for untruth in _untruths(trial, asked)),
         *_once(trial),
+        *_books(trial),
     ]
 
 
@@ -189,6 +191,20 @@ def _untruths(trial: Trial, asked: Asked) -> Iterator[str]:
         yield f"status ended with {asked.code}: {asked.said}"
     if {said["host"] for said in hosts} != set(trial.ground.names):
         yield f"status named {[said['host'] for said in hosts]}"
+
+
+def _books(trial: Trial) -> Iterator[str]:
+    """No write that was acknowledged is lost, none failed, and the schema is that of the version that serves."""
+    books, scribes = trial.ground.books, trial.scribes
+    if books is None or scribes is None:
+        return
+    failed = [one for one in scribes.failed if not trial.is_dark(one.host, one.began, one.ended)]
+    if failed:
+        first = "; ".join(f"{one.began:.2f} {one.host}: {one.why}" for one in failed[:3])
+        yield f"{len(failed)} writes failed, and {len(scribes.acknowledged)} did not: {first}"
+    serving = trial.ground.watch.now(trial.ground.lead).version
+    roots = {host: trial.ground.hosts.path(host, ROOT) for host in trial.ground.names}
+    yield from broken_books(books, scribes, serving, roots)
 
 
 def _once(trial: Trial) -> Iterator[str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from load import Load, Outcome
 from tests.faults import moments
+from tests.faults.books import Scribes
 from tests.faults.drive import Drive
 from tests.faults.ground import ENVIRONMENT, Ground, Times
 from tests.faults.moments import Fault
@@ -59,6 +60,7 @@ class Trial:
     patience_seconds: float = 0.0
     head: str = ""
     outcome: Outcome | None = None
+    scribes: Scribes | None = None
 
     @property
     def bound_seconds(self) -> float:
@@ -200,8 +202,12 @@ class Trial:
 
 @contextmanager
 def under_load(trial: Trial) -> Iterator[None]:
-    """Visitors at every door while the block lasts; what became of them is the trial's `outcome`."""
-    with Load(*trial.ground.doors.values(), kinds=KINDS, scale=SCALE, pauses=PAUSES) as load:
+    """Visitors at every door while the block lasts, and where there are books somebody who writes; what became of them is the trial's."""
+    books = trial.ground.books
+    with (
+        Scribes(books, trial.ground.doors) if books is not None else nullcontext() as trial.scribes,
+        Load(*trial.ground.doors.values(), kinds=KINDS, scale=SCALE, pauses=PAUSES) as load,
+    ):
         try:
             yield
         finally:

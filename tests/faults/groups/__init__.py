@@ -6,7 +6,7 @@ import importlib
 
 from tests.faults.case import Group
 
-NAMES = ("operator", "network", "wire", "host", "agent", "disk", "release", "clock", "members", "feed")
+NAMES = ("operator", "network", "wire", "host", "agent", "disk", "release", "clock", "members", "feed", "books")
 
 
 def groups() -> list[Group]:
