@@ -37,6 +37,7 @@ async def deployed(project: Project, words: DeployWords, trying: Attempt) -> Ver
             live_words,
             may_leave_out=True,
             first=ready.begin,
+            again=ready.migrating.learn,
             builder=ready.builder,
             changes=partial(setting_changes, ready.intent, ready.made.release),
         )

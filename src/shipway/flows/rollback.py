@@ -38,8 +38,11 @@ async def rollback(words: RollbackWords, on_event: Callable[[Event], None]) -> V
 
         schema: dict[str, Any] = {}
 
-        async def lend(fleet: Fleet, facts: Mapping[str, HostFacts]) -> None:
+        async def learn(fleet: Fleet, facts: Mapping[str, HostFacts]) -> None:
             schema.update(await ask_schema(fleet, facts) or {})
+
+        async def lend(fleet: Fleet, facts: Mapping[str, HostFacts]) -> None:
+            await learn(fleet, facts)
             borrowed.loans = await borrow(fleet, intent, facts, target, borrowed.folder)
             if borrowed.loans:
                 await caddies.learn(fleet, {name: fact for name, fact in facts.items() if name in borrowed.loans})
@@ -59,7 +62,8 @@ async def rollback(words: RollbackWords, on_event: Callable[[Event], None]) -> V
                 schema=schema or None,
             )
 
-        verdict = await transact(trying, Transaction(intent, planner, lambda plan: borrowed if borrowed.loans else None, _back, True, lend))
+        transaction = Transaction(intent, planner, lambda plan: borrowed if borrowed.loans else None, _back, True, lend, learn)
+        verdict = await transact(trying, transaction)
         return trying.ended(verdict)
 
 

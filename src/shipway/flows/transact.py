@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from shipway.execute.ask import Facts, next_number
 from shipway.execute.conduct import Conduct, Outcome
@@ -36,6 +36,9 @@ UNSWITCHED: Mapping[str, str] = {"prepare": "prepared", "restore": "restored", "
 """Verdicts of what switches nothing, by the kind of its plan."""
 
 
+First: TypeAlias = Callable[[Fleet, Mapping[str, HostFacts]], Awaitable[None]]
+
+
 class Planner(Protocol):
     """Makes the plan of one flow from facts; called before and again under the leases."""
 
@@ -46,7 +49,8 @@ class Planner(Protocol):
 class Transaction:
     """One flow on one environment. `cargo` says what travels, given the plan; `live` words the good ending.
 
-    `may_leave_out` when its command knows --without. `first` is done when the hosts were read, before anything is planned.
+    `may_leave_out` when its command knows --without. `first` is done when the hosts were read, before anything is planned; `again` under
+    the leases, where others may have been there since, for what no host's facts say.
     `changes` tells what differs from the configuration that serves, where the flow knows the one it wants. `unchanged` words that there
     is nothing to do, for flows that are about what serves and bring nothing. `builder` is where the release was built, if not here.
     """
@@ -56,7 +60,8 @@ class Transaction:
     cargo: Callable[[Plan], Blobs | None]
     live: Callable[[Plan, Attempt], str]
     may_leave_out: bool = False
-    first: Callable[[Fleet, Mapping[str, HostFacts]], Awaitable[None]] | None = None
+    first: First | None = None
+    again: First | None = None
     changes: Changes | None = None
     unchanged: Callable[[Plan], str] | None = None
     builder: Callable[[], Fleet] | None = None
@@ -98,6 +103,8 @@ async def _transacted(attempt: Attempt, transaction: Transaction, approach: Appr
         documents = facts
         async with hold(fleet, intent.environment, facts, attempt.tell, lambda n, d: plan_for(documents, d, n).document) as held:
             tell = attempt.named(held.claim.deployment)
+            if transaction.again is not None and (held.claim.number != next_number(facts) or not is_quiet(facts)):
+                await _do_first(transaction.again, fleet, held.facts)
             plan = plan_for(held.facts, held.claim.deployment, held.claim.number)
             if plan.nothing_to_do and transaction.unchanged is not None:
                 return _nothing(plan, transaction.unchanged(plan), attempt)
@@ -131,7 +138,7 @@ async def _transacted(attempt: Attempt, transaction: Transaction, approach: Appr
         return _verdict(outcome, plan, fleet, attempt, transaction, before, await left_out())
 
 
-async def _do_first(first: Callable[[Fleet, Mapping[str, HostFacts]], Awaitable[None]], fleet: Fleet, facts: Mapping[str, Facts]) -> None:
+async def _do_first(first: First, fleet: Fleet, facts: Mapping[str, Facts]) -> None:
     try:
         await first(fleet, typed(facts))
     except HostError as error:

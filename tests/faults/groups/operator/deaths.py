@@ -15,10 +15,10 @@ from tests.faults.trial import Trial
 TRIES = 3
 """How often somebody types `resume` before the hosts, on a busy machine, have settled by themselves."""
 
-BY_ITSELF = frozenset({"expire", "reboot", "alone"})
+BY_ITSELF = frozenset({"expire", "reboot", "alone", "restore"})
 """Moves of the state table that a host makes when no driver speaks."""
 
-WITHIN = {"arm": "switch", "switched": "switch", "revert": "decide:undo"}
+WITHIN = {"arm": "switch", "switched": "switch", "revert": "decide:undo", "touch": "migrate:held"}
 """Moves that have no message of their own: the step or call in which a host makes them."""
 
 
