@@ -6,8 +6,29 @@ it stores the new record durably before the reply leaves the host.
 
 from __future__ import annotations
 
-from shipway_agent.record import dataclass, field, replace
-from shipway_agent.states import BACK, COMMITTED, DECISIONS, DISCARDED, INTENT, LEASED, REVERTED, SWITCHED, TENTATIVE, IllegalMove, move
+from shipway_agent.memory import Attempt as Attempt
+from shipway_agent.memory import Held as Held
+from shipway_agent.memory import Lease as Lease
+from shipway_agent.memory import Member as Member
+from shipway_agent.memory import Warm as Warm
+from shipway_agent.memory import from_json as from_json
+from shipway_agent.memory import to_json as to_json
+from shipway_agent.record import replace
+from shipway_agent.states import (
+    BACK,
+    COMMITTED,
+    DECISIONS,
+    DISCARDED,
+    INTENT,
+    LEASED,
+    PREPARED,
+    RESTORING,
+    REVERTED,
+    SWITCHED,
+    TENTATIVE,
+    IllegalMove,
+    move,
+)
 from shipway_agent.typed import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 LET_GO = "let_go"
@@ -25,77 +46,14 @@ EVERYBODY = "*"
 TO_ASK = ("addresses", "peers")
 """Keys of an attempt's document that say where others are asked."""
 
+BECAUSE = "because"
+"""Key of an attempt's document while data is put back: what its driver, or a later one, said with its undo: {"fence", "reason"?}."""
+
+PUT_BACK = "put_back"
+"""Key of an attempt's document: what was put back before this lead went back, and where what was there is kept, in a sentence."""
+
 KEPT_ATTEMPTS = 50
 """Settled deployments a host remembers for questions of others; the journal's events remember all."""
-
-
-@dataclass(frozen=True)
-class Lease:
-    """Who may change this host until `until`, in seconds of the boot clock."""
-
-    deployment: str
-    owner: str
-    fence: int
-    since: float
-    until: float
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """What this host knows of one deployment.
-
-    `fence` is the number of the deployment and of its generation `target`; `base` is what was current when the intent was
-    journalled, None where nothing was; `deadline` counts on the boot clock. `document` says what is shipped and by whom.
-    `term` is that of its driver, and once it is decided that under which the decision was written.
-    """
-
-    deployment: str
-    fence: int
-    stage: str
-    lead: str
-    members: Tuple[str, ...]
-    confirm_seconds: float
-    base: Optional[int] = None
-    deadline: float = 0.0
-    document: Mapping[str, Any] = field(default_factory=dict)
-    term: int = 0
-
-    @property
-    def target(self) -> int:
-        return self.fence
-
-
-@dataclass(frozen=True)
-class Warm:
-    """The generation that served before the last commit: its listeners stay until `until`, in seconds of the boot clock."""
-
-    generation: int
-    until: float
-
-
-@dataclass(frozen=True)
-class Member:
-    """All that one host needs to decide. `current` is the generation that serves, None before the first.
-
-    `term` is higher each time that members were written off, and comes before `fence`, the highest number seen. `left` are hosts that
-    are no members any more, and the number under which each left or was written off: a later deployment may take it in again.
-    """
-
-    name: str
-    term: int = 0
-    fence: int = 0
-    lease: Optional[Lease] = None
-    current: Optional[int] = None
-    attempts: Tuple[Attempt, ...] = ()
-    warm: Optional[Warm] = None
-    left: Mapping[str, int] = field(default_factory=dict)
-
-    def attempt(self, deployment: str) -> Optional[Attempt]:
-        return next((a for a in self.attempts if a.deployment == deployment), None)
-
-    def open(self) -> Tuple[Attempt, ...]:
-        """Undecided attempts that had an intent, oldest first."""
-        return tuple(a for a in self.attempts if a.stage in INTENT)
 
 
 Reply = Dict[str, Any]
@@ -105,8 +63,8 @@ Outcome = Tuple[Member, Reply]
 def handle(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
     """Answer one message. `now` is seconds of this host's boot clock.
 
-    A reply has `ok`; a refusal has `ok: False`, a `code` (held, fenced, settled, unsettled, order, unknown, lead) and the
-    facts that explain it. A refused message changes nothing.
+    A reply has `ok`; a refusal has `ok: False`, a `code` (held, fenced, settled, unsettled, order, unknown, lead, expired,
+    restoring) and the facts that explain it. A refused message changes nothing.
     """
     rule = RULES[message["do"]]
     try:
@@ -123,8 +81,21 @@ def live(lease: Optional[Lease], now: float) -> bool:
 
 def due(member: Member, now: float) -> Tuple[Attempt, ...]:
     """Attempts whose deadline has passed and whose driver is silent: the lead decides them, another host asks the lead."""
-    late = (a for a in member.open() if now >= a.deadline and not _driven(member, a, now))
-    return (*late, *(a for a in never_told(member) if a.lead != member.name))
+    late = (a for a in member.open() if a.stage != RESTORING and now >= a.deadline and not _driven(member, a, now))
+    untold = [a for a in never_told(member) if a.lead != member.name]
+    # A host that holds must hear how it ended, for only then it lets anybody in; its lead decides as soon as its driver is silent.
+    holding = (a for a in member.attempts if a.stage == DISCARDED and is_held(member, a.deployment) and a not in untold)
+    return (*late, *untold, *holding)
+
+
+def is_held(member: Member, deployment: str) -> bool:
+    """Whether nobody writes here for the sake of this deployment."""
+    return member.held is not None and member.held.deployment == deployment
+
+
+def is_touched(member: Member, deployment: str) -> bool:
+    """Whether this deployment may have changed data here, and its restore point must be put back before this host goes back."""
+    return member.held is not None and member.held.deployment == deployment and bool(member.held.point)
 
 
 def never_told(member: Member) -> Tuple[Attempt, ...]:
@@ -158,7 +129,7 @@ def permits(member: Member, deployment: str, fence: int, now: float, *, decided:
     attempt = member.attempt(deployment)
     if attempt is None:
         return {"ok": False, "code": "unknown"}
-    if attempt.stage in DECISIONS or attempt.stage == DISCARDED:
+    if attempt.stage in DECISIONS or attempt.stage in (DISCARDED, RESTORING):
         return {"ok": False, "code": "settled", "stage": attempt.stage}
     if not _driven(member, attempt, now):
         return {"ok": False, "code": "expired", "stage": attempt.stage}
@@ -243,11 +214,46 @@ def _arm(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
         return member, refusal
     if not _driven(member, attempt, now):
         return _refuse(member, "expired", stage=attempt.stage)
-    others = [a.deployment for a in member.open() if a.deployment != attempt.deployment]
+    others = {a.deployment for a in member.open()} | ({member.held.deployment} if member.held is not None else set())
+    others -= {attempt.deployment}
     if others:
-        return _refuse(member, "unsettled", deployments=others)
+        return _refuse(member, "unsettled", deployments=sorted(others))
     armed = replace(attempt, stage=move(attempt.stage, "arm"), base=member.current, deadline=now + attempt.confirm_seconds)
     return _put(member, armed), {"ok": True, "stage": armed.stage, "base": armed.base}
+
+
+def _hold(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+    """Nobody writes here from now on: workers and jobs rest, and with `waits` requests wait, each `seconds`. Between vote and start."""
+    attempt, refusal = _mine(member, message)
+    if attempt is None:
+        return member, refusal
+    if not _driven(member, attempt, now):
+        return _refuse(member, "expired", stage=attempt.stage)
+    if attempt.stage != PREPARED:
+        return _refuse(member, "order", stage=attempt.stage)
+    held = member.held or Held(attempt.deployment, int(message["seconds"]))
+    if held.deployment != attempt.deployment:
+        return _refuse(member, "unsettled", deployments=[held.deployment])
+    waits = held.waits or bool(message.get("waits"))
+    return replace(member, held=replace(held, seconds=int(message["seconds"]), waits=waits)), {"ok": True, "stage": attempt.stage}
+
+
+def _touch(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+    """Data is about to change for which `point` was taken: from now on this host, the lead, goes back only behind that point."""
+    attempt, refusal = _mine(member, message)
+    if attempt is None:
+        return member, refusal
+    if attempt.lead != member.name:
+        return _refuse(member, "lead", lead=attempt.lead)
+    if not _driven(member, attempt, now):
+        return _refuse(member, "expired", stage=attempt.stage)
+    held = member.held
+    point = str(message["point"])
+    if attempt.stage != PREPARED or held is None or held.deployment != attempt.deployment or not held.waits:
+        return _refuse(member, "order", stage=attempt.stage, message="requests do not wait on this host for this deployment")
+    if held.point not in ("", point):
+        return _refuse(member, "order", stage=attempt.stage, message=f"{held.point} is its restore point already")
+    return replace(member, held=replace(held, point=point, bound_seconds=float(message["bound_seconds"]))), {"ok": True}
 
 
 def _finish(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
@@ -255,7 +261,11 @@ def _finish(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
     attempt = member.attempt(message["deployment"])
     if attempt is not None and attempt.stage in INTENT:
         return _refuse(member, "unsettled", deployments=[attempt.deployment])
-    if attempt is not None and attempt.stage in TENTATIVE:
+    if attempt is not None and attempt.stage in TENTATIVE and is_held(member, attempt.deployment):
+        # It may let somebody in only when it knows the decision: the lead makes it, another host goes on asking.
+        decides = attempt.lead == member.name
+        member = _go_back(member, attempt, now)[0] if decides else _put(member, replace(attempt, stage=move(attempt.stage, "expire")))
+    elif attempt is not None and attempt.stage in TENTATIVE:
         document = {**attempt.document, LET_GO: True}
         member = _put(member, replace(attempt, stage=move(attempt.stage, "expire"), document=document))
     if member.lease is not None and member.lease.deployment == message["deployment"]:
@@ -286,7 +296,8 @@ def _undo(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
     """The driver's own *reverted*, or that of a later driver that holds the lease (`fence` is the caller's number)."""
     attempt = member.attempt(message["deployment"])
     if attempt is not None and attempt.stage in DECISIONS:
-        return member, {"ok": True, "decision": attempt.stage}
+        noted = {"note": attempt.document[PUT_BACK]} if PUT_BACK in attempt.document else {}
+        return member, {"ok": True, "decision": attempt.stage, **noted}
     number = _number(message, member)
     if number < (member.term, member.fence):
         return _refuse(member, "fenced", fence=member.fence, term=member.term)
@@ -296,13 +307,14 @@ def _undo(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
         return _refuse(member, "lead", lead=attempt.lead)
     # A driver of a higher term writes it where it finds no record: its lead is lost, and this host is the lead from here on.
     taken = replace(attempt, lead=member.name, term=max(attempt.term, number[0]))
-    return _learn(member, taken, REVERTED), {"ok": True, "decision": REVERTED}
+    because = {key: message[key] for key in ("fence", "reason") if key in message}
+    return _gone_back(*_go_back(member, taken, now, because))
 
 
 def _ask(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
     """Another host asks. What is decided is said by everybody, with the term of the record; what is not, only its lead may decide:
 
-    with a live lease of that deployment it says *wait*; otherwise it writes *reverted*, then answers.
+    with a live lease of that deployment it says *wait*, as while data is put back; otherwise it writes *reverted*, then answers.
     """
     attempt = member.attempt(message["deployment"])
     if attempt is None:
@@ -313,7 +325,25 @@ def _ask(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
         return _refuse(member, "lead", lead=attempt.lead)
     if _driven(member, attempt, now):
         return member, {"ok": True, "decision": None, "term": attempt.term}
-    return _learn(member, attempt, REVERTED), {"ok": True, "decision": REVERTED, "term": attempt.term}
+    after, decision = _go_back(member, attempt, now)
+    return after, {"ok": True, "decision": decision, "term": attempt.term}
+
+
+def _restored(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+    """The restore point is in its place again: now the lead goes back."""
+    attempt = member.attempt(message["deployment"])
+    if attempt is None or attempt.stage != RESTORING or member.held is None or member.held.point != message["point"]:
+        return _refuse(member, "order", stage=None if attempt is None else attempt.stage)
+    attempt = replace(attempt, document={**attempt.document, PUT_BACK: str(message.get("note", ""))})
+    return _learn(member, attempt, REVERTED), {"ok": True, "decision": REVERTED}
+
+
+def _unrestored(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+    """The restore point could not be put back: it is tried again, and until then nobody is let in."""
+    attempt = member.attempt(message["deployment"])
+    if attempt is None or attempt.stage != RESTORING or member.held is None:
+        return _refuse(member, "order", stage=None if attempt is None else attempt.stage)
+    return replace(member, held=replace(member.held, tries=member.held.tries + 1, why=str(message["why"]))), {"ok": True}
 
 
 # ------------------------------------------------------------------ every host
@@ -334,6 +364,8 @@ def _tell(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
     late = term < member.term if message.get("answer") else _number(message, member) < (member.term, member.fence)
     if late:
         return _refuse(member, "fenced", fence=member.fence, term=member.term)
+    if attempt is not None and term <= attempt.term and decision == REVERTED and is_touched(member, attempt.deployment):
+        return _refuse(member, "restoring", point=member.held.point if member.held is not None else "")
     member = replace(member, term=max(member.term, term))
     if attempt is None:
         return _record_unknown(member, message), {"ok": True, "decision": decision}
@@ -342,9 +374,9 @@ def _tell(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
 
 
 def _alone(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
-    """Past the deadline, and the lead does not answer: this host goes back alone, and goes on asking."""
+    """Past the deadline, and the lead does not answer: this host goes back alone, and goes on asking. One that holds goes on holding."""
     attempt = member.attempt(message["deployment"])
-    if attempt is None or attempt.lead == member.name or attempt not in due(member, now):
+    if attempt is None or attempt.lead == member.name or attempt not in due(member, now) or is_held(member, attempt.deployment):
         return _refuse(member, "order")
     if attempt.stage == BACK:
         return member, {"ok": True, "stage": BACK}
@@ -360,7 +392,7 @@ def _tick(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
     asks: List[str] = []
     for attempt in due(member, now):
         if attempt.lead == member.name:
-            member = _learn(member, attempt, REVERTED)
+            member = _go_back(member, attempt, now)[0]
         else:
             asks.append(attempt.deployment)
     return member, {"ok": True, "asks": asks}
@@ -370,7 +402,9 @@ def _boot(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
     """The host has rebooted: an unconfirmed generation comes back as the old one; leases of an earlier boot are void."""
     member = replace(member, lease=None, warm=None)
     for attempt in member.attempts:
-        if attempt.stage in TENTATIVE:
+        if attempt.stage in (*TENTATIVE, *INTENT) and is_touched(member, attempt.deployment):
+            member = _go_back(member, attempt, now)[0]
+        elif attempt.stage in TENTATIVE:
             member = _put(member, replace(attempt, stage=move(attempt.stage, "reboot")))
         elif attempt.stage in INTENT:
             stage = BACK if attempt.stage == BACK else move(attempt.stage, "reboot")
@@ -382,7 +416,7 @@ def _remove(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
     """The application was taken off this host: nothing serves. The highest number seen stays, so that no old driver counts again."""
     if member.lease is None or member.lease.deployment != message["deployment"] or not live(member.lease, now):
         return _refuse(member, "expired")
-    return replace(member, lease=None, current=None, attempts=(), warm=None), {"ok": True}
+    return replace(member, lease=None, current=None, attempts=(), warm=None, held=None), {"ok": True}
 
 
 def _leave(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
@@ -400,12 +434,16 @@ RULES: Dict[str, Callable[[Member, Mapping[str, Any], float], Outcome]] = {
     "vote": _step,
     "start": _step,
     "ready": _step,
+    "hold": _hold,
+    "touch": _touch,
     "arm": _arm,
     "switched": _step,
     "finish": _finish,
     "commit": _commit,
     "undo": _undo,
     "ask": _ask,
+    "restored": _restored,
+    "unrestored": _unrestored,
     "tell": _tell,
     "alone": _alone,
     "tick": _tick,
@@ -416,27 +454,13 @@ RULES: Dict[str, Callable[[Member, Mapping[str, Any], float], Outcome]] = {
 """Every message a host understands."""
 
 
-# --------------------------------------------------------------------- records
-
-
-def to_json(member: Member) -> Dict[str, Any]:
-    """The record as plain JSON values. Nothing is copied deeply: a record and its documents never change."""
-    lease = None if member.lease is None else dict(vars(member.lease))
-    warm = None if member.warm is None else dict(vars(member.warm))
-    return {**vars(member), "lease": lease, "warm": warm, "attempts": tuple(dict(vars(attempt)) for attempt in member.attempts)}
-
-
-def from_json(value: Mapping[str, Any]) -> Member:
-    """The record from its JSON form."""
-    lease = Lease(**value["lease"]) if value["lease"] is not None else None
-    attempts = tuple(Attempt(**{**a, "members": tuple(a["members"])}) for a in value["attempts"])
-    warm = Warm(**value["warm"]) if value.get("warm") is not None else None  # records of earlier agents have none
-    left = dict(value.get("left", {}))
-    return Member(value["name"], value["term"], value["fence"], lease, value["current"], attempts, warm, left)
+# -------------------------------------------------------------- what follows
 
 
 def _learn(member: Member, attempt: Attempt, decision: str) -> Member:
-    """Record a decision and what it makes current. Only an attempt with an intent ever changes what serves."""
+    """Record a decision and what it makes current, and hold nobody for it any more. Only an attempt with an intent changes what serves."""
+    if is_held(member, attempt.deployment):
+        member = replace(member, held=None)
     if attempt.stage in DECISIONS:
         return _relearn(member, attempt, decision)
     settled = replace(attempt, stage=move(attempt.stage, "commit" if decision == COMMITTED else "revert"))
@@ -444,6 +468,27 @@ def _learn(member: Member, attempt: Attempt, decision: str) -> Member:
     if attempt.stage in INTENT:
         member = replace(member, current=attempt.target if decision == COMMITTED else attempt.base)
     return member
+
+
+def _go_back(member: Member, attempt: Attempt, now: float, because: Optional[Mapping[str, Any]] = None) -> Tuple[Member, Optional[str]]:
+    """Write *reverted*; where data may have changed, the way back begins and is not left any more: first the restore point is put back."""
+    if not is_touched(member, attempt.deployment):
+        return _learn(member, attempt, REVERTED), REVERTED
+    if attempt.stage != RESTORING:
+        base = attempt.base if attempt.stage in INTENT else member.current
+        document = {**attempt.document, BECAUSE: because or {}}
+        attempt = replace(attempt, stage=move(attempt.stage, "restore"), base=base, deadline=now, document=document)
+        member = replace(member, current=base)
+    return _put(member, attempt), None
+
+
+def _gone_back(member: Member, decision: Optional[str]) -> Outcome:
+    """The answer to who wants it: *reverted*, or that the data is put back, how long that may take, and why it could not be so far."""
+    held = member.held
+    if decision is not None or held is None:
+        return member, {"ok": True, "decision": decision}
+    restoring = {"point": held.point, "bound_seconds": held.bound_seconds, "tries": held.tries, "why": held.why}
+    return member, {"ok": True, "decision": None, "restoring": restoring}
 
 
 def _keep_warm(before: Member, after: Member, deployment: str, now: float) -> Member:
@@ -478,7 +523,9 @@ def _expire(member: Member, now: float) -> Member:
         return member
     member = replace(member, lease=None)
     for attempt in member.attempts:
-        if attempt.stage in TENTATIVE:
+        if attempt.stage in TENTATIVE and is_touched(member, attempt.deployment):
+            member = _go_back(member, attempt, now)[0]
+        elif attempt.stage in TENTATIVE:
             member = _put(member, replace(attempt, stage=move(attempt.stage, "expire")))
     return member
 

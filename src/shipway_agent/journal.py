@@ -455,7 +455,8 @@ class Journal:
         if after != before:
             self._save(after)
             self._put_into_outbox(before, after, message, now)
-        if message["do"] not in QUIET or _stages(after) != _stages(before):
+        asked_again = message["do"] in QUIET or reply.get("restoring") is not None
+        if not asked_again or _stages(after) != _stages(before):
             moved = {of: stage for of, stage in _stages(after)[1] if (of, stage) not in _stages(before)[1]}
             told = {"message": _without_secrets(message), "reply": reply, **({"moved": moved} if moved else {})}
             self._append("member", str(message.get("deployment", "")), told)

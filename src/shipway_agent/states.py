@@ -12,6 +12,7 @@ READY = "ready"  # candidates are proved at the address the proxy will dial
 ARMED = "armed"  # the intent to switch is journalled, with its deadline
 SWITCHED = "switched"  # `current` is the new generation
 BACK = "back"  # went back by itself (deadline without a lead, reboot); does not know the decision
+RESTORING = "restoring"  # the lead goes back, and first the restore point is put back; requests wait
 DISCARDED = "discarded"  # the lease ran out before any intent; only blobs are kept
 COMMITTED = "committed"
 REVERTED = "reverted"
@@ -19,11 +20,14 @@ REVERTED = "reverted"
 DECISIONS: FrozenSet[str] = frozenset({COMMITTED, REVERTED})
 """Stages that carry a decision: nothing leads out of them but a record of a higher term."""
 
-INTENT: FrozenSet[str] = frozenset({ARMED, SWITCHED, BACK})
-"""Undecided stages that had an intent: what a host needs to go forward or back is kept until it knows the decision."""
+INTENT: FrozenSet[str] = frozenset({ARMED, SWITCHED, BACK, RESTORING})
+"""Undecided stages that had an intent, or changed data: what a host needs to go forward or back is kept until it knows the decision."""
 
 TENTATIVE: FrozenSet[str] = frozenset({LEASED, PREPARED, STARTING, READY})
 """Undecided stages without an intent: discarded when the lease runs out."""
+
+UNDECIDED: FrozenSet[str] = frozenset({*TENTATIVE, *INTENT, DISCARDED})
+"""Every stage in which a host does not know the decision."""
 
 # What moves a host from one stage to the next.
 NEXT: Dict[Tuple[str, str], str] = {
@@ -45,8 +49,9 @@ NEXT: Dict[Tuple[str, str], str] = {
     (STARTING, "reboot"): DISCARDED,
     (READY, "reboot"): DISCARDED,
 }
-NEXT.update({(stage, "commit"): COMMITTED for stage in (ARMED, SWITCHED, BACK, LEASED, PREPARED, STARTING, READY, DISCARDED)})
-NEXT.update({(stage, "revert"): REVERTED for stage in (ARMED, SWITCHED, BACK, LEASED, PREPARED, STARTING, READY, DISCARDED)})
+NEXT.update({(stage, "restore"): RESTORING for stage in (PREPARED, STARTING, READY, ARMED, SWITCHED, BACK)})
+NEXT.update({(stage, "commit"): COMMITTED for stage in UNDECIDED})
+NEXT.update({(stage, "revert"): REVERTED for stage in UNDECIDED})
 
 # A lead that was written off comes back with its own decision: the record of a higher term replaces it.
 NEXT.update({(COMMITTED, "overrule"): REVERTED, (REVERTED, "overrule"): COMMITTED})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shipway_agent.decide import Attempt, Member
 from shipway_agent.record import dataclass
-from shipway_agent.states import ARMED, BACK, INTENT, READY, STARTING, SWITCHED, TENTATIVE
+from shipway_agent.states import ARMED, BACK, INTENT, READY, RESTORING, STARTING, SWITCHED, TENTATIVE
 from shipway_agent.typed import Any, FrozenSet, Iterable, Mapping, NamedTuple, Optional, Tuple, Union
 
 Document = Mapping[str, Any]
@@ -66,7 +66,7 @@ def generations_of(member: Member) -> FrozenSet[int]:
     for attempt in member.attempts:
         if attempt.stage in (STARTING, READY, ARMED, SWITCHED):
             numbers.add(attempt.target)
-        if attempt.stage in (ARMED, SWITCHED, BACK):
+        if attempt.stage in (ARMED, SWITCHED, BACK, RESTORING):
             numbers.add(attempt.base)
     return frozenset(number for number in numbers if number is not None)
 
@@ -108,6 +108,8 @@ def goes_first(wanted: Instance, present: Iterable[Instance], documents: Mapping
 
 
 def _runs(member: Member, number: int, process: Mapping[str, Any], documents: Mapping[int, Document]) -> bool:
+    if process["listens"] is None and member.held is not None:
+        return False  # nobody writes before the decision
     if number == member.current:
         return True
     if process["listens"] is not None:
@@ -161,7 +163,7 @@ def _warm(member: Member, documents: Mapping[int, Document]) -> FrozenSet[Instan
 def _listeners_run(number: int, attempt: Attempt) -> bool:
     if attempt.target == number:
         return attempt.stage in (STARTING, READY, ARMED, SWITCHED)
-    return attempt.base == number and attempt.stage in (ARMED, SWITCHED, BACK)
+    return attempt.base == number and attempt.stage in (ARMED, SWITCHED, BACK, RESTORING)
 
 
 def _overlaps(document: Optional[Document], name: str) -> bool:

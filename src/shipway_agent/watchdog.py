@@ -12,7 +12,7 @@ import time
 from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 from shipway_agent import clock, peers
-from shipway_agent.decide import EVERYBODY, UNNAMED, Attempt, Member, Reply, due, live, never_told
+from shipway_agent.decide import EVERYBODY, UNNAMED, Attempt, Member, Reply, due, is_held, live, never_told
 from shipway_agent.peers import Heard
 from shipway_agent.record import dataclass
 from shipway_agent.states import DECISIONS
@@ -273,6 +273,8 @@ class Watchdog:
         if question.unheard > TRIES_BEFORE_ALONE:
             question.pause_seconds = min(LONGEST_PAUSE_SECONDS, question.pause_seconds * 2)
             question.again = now + question.pause_seconds
+        if is_held(self._journal.member(), deployment):
+            return False  # it holds, and goes on asking
         reply = self._journal.decide({"do": "alone", "deployment": deployment, "why": heard.why}, now)
         if question.unheard == TRIES_BEFORE_ALONE and reply["ok"]:
             self._journal.event("alone", deployment, {"why": heard.why})

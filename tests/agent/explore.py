@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from shipway_agent import decide
-from shipway_agent.decide import Lease, Member
-from shipway_agent.states import ARMED, COMMITTED, DECISIONS, INTENT, REVERTED, SWITCHED
+from shipway_agent.decide import Held, Lease, Member
+from shipway_agent.states import ARMED, COMMITTED, DECISIONS, INTENT, RESTORING, REVERTED, SWITCHED
 
 NAMES = ("a", "b", "c")
 NOW, PAST_DEADLINE = 0.0, 1.0
@@ -214,6 +214,13 @@ class World:
     def current(self, host: int) -> int | None:
         return self._members[host].current
 
+    def held(self, host: int) -> Held | None:
+        return self._members[host].held
+
+    def restores(self, host: int) -> bool:
+        """Whether it puts data back before it goes back."""
+        return any(attempt.stage == RESTORING for attempt in self._members[host].attempts)
+
     def _intern(self, member: Member) -> int:
         key = repr(member)
         if key not in self._numbers:
@@ -221,7 +228,7 @@ class World:
             self._members.append(member)
         return self._numbers[key]
 
-    def _lapse(self, host: int) -> int:
+    def lapse(self, host: int) -> int:
         """The record when its lease has run out and the host has noticed."""
         if host not in self._lapsed:
             member = self._members[host]
@@ -261,7 +268,7 @@ class World:
 
     def _host_moves(self, state: State) -> Iterator[tuple[str, State]]:
         for i, host in enumerate(state.hosts):
-            lapsed = self._lapse(host)
+            lapsed = self.lapse(host)
             if any(self.stage(host, number) != self.stage(lapsed, number) for number in DEPLOYMENTS):
                 yield f"the lease of {NAMES[i]} runs out", _at(state, i, lapsed)
             if state.left.reboots:
@@ -273,15 +280,15 @@ class World:
                 yield from self._question(_at(state, i, lapsed), i, deployment)
 
     def _question(self, state: State, i: int, deployment: str) -> Iterator[tuple[str, State]]:
-        ask = _message("ask", deployment=deployment)
-        for lead, answer in (self.say(state.hosts[0], ask, PAST_DEADLINE), self.say(self._lapse(state.hosts[0]), ask, PAST_DEADLINE)):
+        ask = worded("ask", deployment=deployment)
+        for lead, answer in (self.say(state.hosts[0], ask, PAST_DEADLINE), self.say(self.lapse(state.hosts[0]), ask, PAST_DEADLINE)):
             if answer["ok"] and answer["decision"]:
-                told = _message("tell", deployment=deployment, decision=answer["decision"], answer=True)
+                told = worded("tell", deployment=deployment, decision=answer["decision"], answer=True)
                 asked = _at(state, 0, lead)
                 yield f"{NAMES[i]} hears {answer['decision']} of {deployment} from a", _at(asked, i, self.say(state.hosts[i], told)[0])
                 yield from _later(asked, i, told, f"the answer of a to {NAMES[i]} is slow")
         if state.left.alone:
-            back, reply = self.say(state.hosts[i], _message("alone", deployment=deployment), PAST_DEADLINE)
+            back, reply = self.say(state.hosts[i], worded("alone", deployment=deployment), PAST_DEADLINE)
             if reply["ok"] and back != state.hosts[i]:
                 yield f"{NAMES[i]} goes back alone", _spend(_at(state, i, back), "alone")
 
@@ -303,7 +310,7 @@ class World:
         yield from STEPS[driver.phase](self, state, number, driver)
 
     def _renewals(self, state: State, number: int) -> Iterator[tuple[str, State]]:
-        message = _message("renew", number, seconds=LEASE_SECONDS, owner=f"D{number}")
+        message = worded("renew", number, seconds=LEASE_SECONDS, owner=f"D{number}")
         for i, host in enumerate(state.hosts):
             if not self._driven(host, number):
                 renewed, reply = self.say(host, message)
@@ -315,10 +322,10 @@ class World:
     def lease(self, state: State, number: int, driver: Driver) -> Iterator[tuple[str, State]]:
         """In order of id. A lease that is held is waited for until it runs out; a number that is too low ends the driver."""
         i = _next(driver.mask)
-        message = _message(
+        message = worded(
             "lease", number, owner=f"D{number}", seconds=LEASE_SECONDS, lead="a", members=NAMES, confirm_seconds=CONFIRM_SECONDS
         )
-        host, reply = self.say(self._lapse(state.hosts[i]), message)
+        host, reply = self.say(self.lapse(state.hosts[i]), message)
         if reply["ok"]:
             yield f"D{number} leases {NAMES[i]}", _answered(_at(state, i, host), number, driver, i, PREPARING if number == 1 else LOOKING)
             yield from _again(state, number, i, message)
@@ -355,7 +362,7 @@ class World:
         host = state.hosts[i]
         reply: dict[str, Any] = {}
         for do in ("vote", "start", "ready"):
-            host, reply = self.say(host, _message(do, number))
+            host, reply = self.say(host, worded(do, number))
         after = _at(state, i, host)
         if reply["ok"]:
             yield f"D{number} prepares {NAMES[i]}", _answered(after, number, driver, i, SWITCHING)
@@ -368,7 +375,7 @@ class World:
             if driver.mask >> i & 1:
                 continue
             do = "switched" if self.stage(host, number) == ARMED else "arm"
-            message = _message(do, number)
+            message = worded(do, number)
             moved, reply = self.say(host, message)
             if not reply["ok"]:
                 yield f"D{number} finds {NAMES[i]} {reply['code']}", _to(state, number, Driver(UNDOING))
@@ -384,13 +391,13 @@ class World:
             yield f"D{number} verifies {NAMES[i]}", _answered(state, number, driver, i, COMMITTING)
 
     def commit(self, state: State, number: int, driver: Driver) -> Iterator[tuple[str, State]]:
-        message = _message("commit", number)
+        message = worded("commit", number)
         host, reply = self.say(state.hosts[0], message)
         yield f"D{number} commits", _decided(_at(state, 0, host), number, reply, UNDOING)
         yield from _again(state, number, 0, message)
 
     def undo(self, state: State, number: int, driver: Driver) -> Iterator[tuple[str, State]]:
-        message = _message("undo", number)
+        message = worded("undo", number)
         host, reply = self.say(state.hosts[0], message)
         yield f"D{number} writes its undo", _decided(_at(state, 0, host), number, reply, UNSETTLED)
         yield from _again(state, number, 0, message)
@@ -447,14 +454,14 @@ class World:
 
     def _at_rest(self, hosts: tuple[int, int, int]) -> Iterator[str]:
         """Every lease runs out, every deadline passes, every host asks: then all serve what the lead decided, and nothing is open."""
-        settled = [self.say(self._lapse(host), TICK, PAST_DEADLINE)[0] for host in hosts]
+        settled = [self.say(self.lapse(host), TICK, PAST_DEADLINE)[0] for host in hosts]
         for number, deployment in DEPLOYMENTS.items():
             for i in (1, 2):
                 if self.stage(settled[i], number) not in INTENT:
                     continue
-                settled[0], reply = self.say(settled[0], _message("ask", deployment=deployment), PAST_DEADLINE)
+                settled[0], reply = self.say(settled[0], worded("ask", deployment=deployment), PAST_DEADLINE)
                 if reply["ok"] and reply["decision"]:
-                    settled[i] = self.say(settled[i], _message("tell", deployment=deployment, decision=reply["decision"], answer=True))[0]
+                    settled[i] = self.say(settled[i], worded("tell", deployment=deployment, decision=reply["decision"], answer=True))[0]
         if any(self.stage(host, number) in INTENT for host in settled for number in DEPLOYMENTS):
             yield "a host stays open for ever"
         want = max((number for number in DEPLOYMENTS if self.stage(settled[0], number) == COMMITTED), default=None)
@@ -478,13 +485,13 @@ STEPS = {
 
 
 @functools.cache
-def _message(do: str, number: int = 0, **more: Any) -> Message:
+def worded(do: str, number: int = 0, **more: Any) -> Message:
     own = {"deployment": DEPLOYMENTS[number], "fence": number} if number else {}
     return tuple(sorted({"do": do, **own, **more}.items()))
 
 
-TICK = _message("tick")
-BOOT = _message("boot")
+TICK = worded("tick")
+BOOT = worded("boot")
 
 
 def _show(message: Message) -> str:

@@ -11,9 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipway_agent import decide
-from shipway_agent.decide import Attempt, Lease, Member, Outcome, Warm
-from shipway_agent.states import ARMED, BACK, COMMITTED, DECISIONS, DISCARDED, LEASED, PREPARED, READY, REVERTED, STARTING, SWITCHED
-from tests.agent import explore_terms
+from shipway_agent.decide import Attempt, Held, Lease, Member, Outcome, Warm
+from shipway_agent.states import (
+    ARMED,
+    BACK,
+    COMMITTED,
+    DECISIONS,
+    DISCARDED,
+    LEASED,
+    PREPARED,
+    READY,
+    RESTORING,
+    REVERTED,
+    STARTING,
+    SWITCHED,
+)
+from tests.agent import explore_held, explore_terms
 from tests.agent.explore import Bounds, Rules, explore, walk
 
 LEASE_SECONDS = 30.0
@@ -418,6 +431,160 @@ def test_after_a_reboot_what_had_no_intent_is_discarded_and_what_was_decided_sta
     assert (host.stage(), host.member.current) == (COMMITTED, 1)
 
 
+# ---------------------------------------------------------------------- held
+
+POINT = "main-20261130T020000Z-ab12"
+
+
+def held(name: str = "a", *, touched: bool = False, lead: str = "a") -> Host:
+    """A host that has voted and on which requests wait; `touched` when data may have changed."""
+    host = Host(name, lead).go("lease")
+    assert host.say("vote", addresses={"a": ["10.0.0.1:1"]})["ok"]
+    assert host.say("hold", seconds=30, waits=False)["ok"]
+    assert host.say("hold", seconds=30, waits=True)["ok"]
+    if touched:
+        assert host.say("touch", point=POINT, bound_seconds=60.0)["ok"]
+    return host
+
+
+def test_requests_wait_only_behind_a_vote_under_a_lease_and_for_one_deployment() -> None:
+    assert Host().go("lease").say("hold", seconds=30, waits=True)["code"] == "order"
+    assert Host().go("start").say("hold", seconds=30, waits=True)["code"] == "order"
+    assert Host().go("vote").at(LEASE_SECONDS).say("hold", seconds=30, waits=True)["code"] == "expired"
+    host = Host().go("vote")
+    assert host.say("hold", seconds=30)["ok"]
+    assert host.member.held == Held("d1", 30), "workers rest first"
+    assert host.say("hold", seconds=30, waits=True)["ok"] and host.say("hold", seconds=30)["ok"]
+    assert host.member.held == Held("d1", 30, waits=True), "and a door that is closed stays closed"
+    host.at(LEASE_SECONDS).go("vote", 2)
+    assert host.say("hold", 2, seconds=30) == {"ok": False, "code": "unsettled", "deployments": ["d1"]}
+
+
+def test_data_is_touched_only_on_the_lead_while_requests_wait() -> None:
+    touch: dict[str, Any] = {"point": POINT, "bound_seconds": 60.0}
+    assert Host().go("vote").say("touch", **touch)["code"] == "order"
+    assert held("b").say("touch", **touch)["code"] == "lead"
+    resting = Host().go("vote")
+    resting.say("hold", seconds=30)
+    assert resting.say("touch", **touch)["code"] == "order"
+    assert held().at(LEASE_SECONDS).say("touch", **touch)["code"] == "expired"
+    host = held(touched=True)
+    assert host.say("touch", **touch)["ok"], "said twice is said once"
+    assert host.say("touch", point="another", bound_seconds=60.0)["code"] == "order"
+
+
+def test_a_decision_lets_everybody_in() -> None:
+    for do in ("commit", "undo"):
+        host = held()
+        for step in ("start", "ready", "arm", "switched"):
+            assert host.say(step)["ok"]
+        assert host.say(do)["ok"]
+        assert host.member.held is None
+    member = held("b")
+    member.say("tell", decision=REVERTED)
+    assert member.member.held is None
+
+
+def test_a_lead_that_touched_data_goes_back_only_once_its_point_is_in_its_place() -> None:
+    for steps in ((), ("start",), ("start", "ready"), ("start", "ready", "arm"), ("start", "ready", "arm", "switched")):
+        host = held(touched=True)
+        for step in steps:
+            host.say(step)
+        restoring = {"point": POINT, "bound_seconds": 60.0, "tries": 0, "why": ""}
+        assert host.say("undo") == {"ok": True, "decision": None, "restoring": restoring}
+        assert (host.stage(), host.member.current) == (RESTORING, None)
+        assert host.say("unrestored", None, deployment="d1", why="no room")["ok"]
+        assert host.say("undo")["restoring"] == {**restoring, "tries": 1, "why": "no room"}
+        assert host.say("restored", None, deployment="d1", point="another")["code"] == "order"
+        assert host.say("restored", None, deployment="d1", point=POINT) == {"ok": True, "decision": REVERTED}
+        assert (host.stage(), host.member.held, host.member.current) == (REVERTED, None, None)
+
+
+@pytest.mark.parametrize("do", ["commit", "vote", "start", "ready", "arm", "switched", "hold", "touch"])
+def test_the_way_back_once_begun_is_not_left(do: str) -> None:
+    host = held(touched=True)
+    for step in ("start", "ready", "arm", "switched"):
+        host.say(step)
+    host.say("undo")
+    assert host.say(do, seconds=30, waits=True, point=POINT, bound_seconds=60.0)["code"] == "order"
+    assert decide.permits(host.member, "d1", 1, host.now)["code"] == "settled"
+
+
+def test_whoever_ends_it_the_point_comes_first() -> None:
+    def lapsed(host: Host) -> Host:
+        host.at(LEASE_SECONDS).say("tick", None)
+        return host
+
+    def switched(host: Host) -> Host:
+        for step in ("start", "ready", "arm", "switched"):
+            host.say(step)
+        return host
+
+    asked = switched(held(touched=True)).at(LEASE_SECONDS)
+    assert asked.say("ask") == {"ok": True, "decision": None, "term": 0}
+    assert asked.stage() == RESTORING
+    assert lapsed(held(touched=True)).stage() == RESTORING
+    late = switched(held(touched=True)).at(CONFIRM_SECONDS)
+    late.say("tick", None)
+    assert (late.stage(), late.member.current) == (RESTORING, None)
+    let_go = held(touched=True)
+    let_go.say("finish")
+    assert (let_go.stage(), let_go.member.lease) == (RESTORING, None)
+    for host in (held(touched=True), switched(held(touched=True)), late):
+        host.say("boot", None)
+        assert (host.stage(), host.member.current) == (RESTORING, None)
+    later = held(touched=True).at(LEASE_SECONDS)
+    assert later.lease(2)["ok"]
+    assert later.say("undo", 2, deployment="d1")["decision"] is None
+    assert later.say("restored", None, deployment="d1", point=POINT)["decision"] == REVERTED
+
+
+def test_a_lead_that_has_not_touched_anything_lets_in_as_soon_as_its_driver_is_silent() -> None:
+    host = held().at(LEASE_SECONDS)
+    host.say("tick", None)
+    assert (host.stage(), host.member.held) == (REVERTED, None)
+    again = held()
+    again.say("finish")
+    assert (again.stage(), again.member.held) == (REVERTED, None)
+
+
+def test_another_host_that_holds_never_goes_back_alone_and_asks_until_it_knows() -> None:
+    host = held("b")
+    host.at(LEASE_SECONDS)
+    assert host.say("tick", None)["asks"] == ["d1"]
+    assert host.stage() == DISCARDED and host.member.held is not None, "what was prepared is gone, and nobody is let in"
+    let_go = held("b")
+    let_go.say("finish")
+    assert let_go.say("tick", None)["asks"] == ["d1"], "also where its own driver let go"
+    switched = held("b")
+    for step in ("start", "ready", "arm", "switched"):
+        switched.say(step)
+    switched.at(CONFIRM_SECONDS)
+    assert switched.say("tick", None)["asks"] == ["d1"]
+    assert switched.say("alone")["code"] == "order" and switched.member.current == 1
+    for one in (host, let_go, switched):
+        one.say("tell", decision=REVERTED, answer=True)
+        assert one.member.held is None and one.say("tick", None)["asks"] == []
+
+
+def test_a_host_that_holds_switches_to_nothing_else() -> None:
+    host = held("b").at(LEASE_SECONDS).go("ready", 2)
+    assert host.say("arm", 2) == {"ok": False, "code": "unsettled", "deployments": ["d1"]}
+
+
+def test_who_was_written_off_comes_back_to_data_that_others_have_written_to_since() -> None:
+    host = held(touched=True)
+    assert host.say("tell", None, deployment="d1", decision=REVERTED, answer=True, term=0)["code"] == "restoring"
+    assert host.say("tell", None, deployment="d1", decision=REVERTED, answer=True, term=1, lead="b")["ok"]
+    assert (host.stage(), host.member.held) == (REVERTED, None)
+
+
+def test_what_holds_is_read_again_and_is_absent_where_nothing_does() -> None:
+    member = held(touched=True).member
+    assert decide.from_json(decide.to_json(member)) == member
+    assert "held" not in decide.to_json(Member("a"))
+
+
 # -------------------------------------------------------------------- memory
 
 
@@ -598,6 +765,10 @@ messages = st.fixed_dictionaries(
         "members": st.just(["a", "b"]),
         "confirm_seconds": st.floats(1, 80),
         "decision": st.sampled_from([COMMITTED, REVERTED]),
+        "waits": st.booleans(),
+        "point": st.sampled_from(["main-1", "main-2"]),
+        "bound_seconds": st.just(60.0),
+        "why": st.just("no room"),
     },
     optional={"term": st.integers(0, 2), "answer": st.just(True), "peers": st.just(["10.0.0.1:1"]), "document": st.just({"x": [1]})},
 )
@@ -650,7 +821,86 @@ def test_with_a_lost_lead_and_two_aborts_that_end_anywhere_there_is_one_decision
     )
 
 
+@pytest.mark.parametrize(("hosts", "bounds"), [(2, explore_held.Bounds(1, 1, 0)), (3, explore_held.Bounds(1, 0, 0))])
+def test_held_requests_are_let_in_only_where_data_and_decision_agree(hosts: int, bounds: explore_held.Bounds) -> None:
+    """Every state within these bounds, some 25,000 and 70,000."""
+    found = explore_held.explore(hosts, bounds)
+    assert not found.faults, found.faults
+    assert {"committed, data new", "reverted, data old", "dead, data new"} <= found.ends, "what is never reached proves nothing"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("hosts", "bounds"), [(2, explore_held.Bounds(1, 2, 0)), (2, explore_held.Bounds(1, 0, 1)), (3, explore_held.Bounds(1, 1, 0))]
+)
+def test_held_requests_with_reboots_and_late_messages(hosts: int, bounds: explore_held.Bounds) -> None:
+    assert not explore_held.explore(hosts, bounds).faults
+
+
 Rule = Callable[[Member, Mapping[str, Any], float], Outcome]
+
+
+def nothing_is_put_back(is_touched: Callable[[Member, str], bool]) -> Callable[[Member, str], bool]:
+    return lambda member, deployment: False
+
+
+def whoever_holds_goes_back_alone(rule: Rule) -> Rule:
+    def alone(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+        free, reply = rule(replace(member, held=None), message, now)
+        return (free, reply) if reply["ok"] else (member, reply)
+
+    return alone
+
+
+def a_lease_that_runs_out_lets_in(rule: Callable[[Member, float], Member]) -> Callable[[Member, float], Member]:
+    def expire(member: Member, now: float) -> Member:
+        after = rule(member, now)
+        return after if after == member else replace(after, held=None)
+
+    return expire
+
+
+def the_way_back_may_be_left(rule: Rule) -> Rule:
+    def commit(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+        attempt = member.attempt(message["deployment"])
+        if attempt is not None and attempt.stage == RESTORING:
+            member = decide._put(member, replace(attempt, stage=SWITCHED))
+        return rule(member, message, now)
+
+    return commit
+
+
+def who_lets_go_asks_no_more(rule: Rule) -> Rule:
+    def finish(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
+        after, reply = rule(replace(member, held=None), message, now)
+        return replace(after, held=member.held), reply
+
+    return finish
+
+
+MUTANTS_OF_HOLDING: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+    "the lead goes back before its data": ("is_touched", nothing_is_put_back),
+    "a host that holds goes back alone": ("_alone", whoever_holds_goes_back_alone),
+    "the hold ends with the lease": ("_expire", a_lease_that_runs_out_lets_in),
+    "a commit is taken while data is put back": ("_commit", the_way_back_may_be_left),
+    "a host whose driver lets go holds for ever": ("_finish", who_lets_go_asks_no_more),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS_OF_HOLDING)
+def test_the_exploration_sees_what_each_rule_of_holding_is_for(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    function, mutant = MUTANTS_OF_HOLDING[name]
+    rule = getattr(decide, function)
+    monkeypatch.setattr(decide, function, mutant(rule))
+    for do, known in decide.RULES.items():
+        if known is rule:
+            monkeypatch.setitem(decide.RULES, do, mutant(rule))
+    assert explore_held.explore(2, explore_held.Bounds(1, 1, 1), first_fault=True).faults
+
+
+def test_a_point_is_not_put_back_under_a_migration_that_still_runs() -> None:
+    careless = explore_held.Care(waits_for_what_runs=False)
+    assert explore_held.explore(2, explore_held.Bounds(1), careless, first_fault=True).faults
 
 
 def answers_of_any_term_are_taken(rule: Rule) -> Rule:

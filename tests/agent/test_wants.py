@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipway_agent import decide
-from shipway_agent.decide import Attempt, Member, Warm
+from shipway_agent.decide import Attempt, Held, Member, Warm
 from shipway_agent.states import (
     ARMED,
     BACK,
@@ -18,6 +18,7 @@ from shipway_agent.states import (
     LEASED,
     PREPARED,
     READY,
+    RESTORING,
     REVERTED,
     STARTING,
     SWITCHED,
@@ -55,6 +56,22 @@ def run_of(member: Member, documents: dict[int, dict[str, Any]] = DOCUMENTS) -> 
 
 
 BOTH = {"web", "worker"}
+
+
+@pytest.mark.parametrize(
+    ("stage", "run"),
+    [
+        (PREPARED, {OLD: {"web"}}),
+        (READY, {OLD: {"web"}, NEW: {"web"}}),
+        (SWITCHED, {OLD: {"web"}, NEW: {"web"}}),
+        (BACK, {OLD: {"web"}}),
+        (RESTORING, {OLD: {"web"}}),
+    ],
+)
+def test_while_a_host_holds_only_what_listens_runs(stage: str, run: dict[int, set[str]]) -> None:
+    member = during(stage)
+    held = Member("a", fence=2, current=member.current, attempts=member.attempts, held=Held("d2", 30))
+    assert run_of(held) == run
 
 
 @pytest.mark.parametrize(

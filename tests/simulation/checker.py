@@ -36,7 +36,8 @@ def check(history: Sequence[Happening], hosts: Sequence[str], *, quiet: bool) ->
     - no step takes effect twice; a message of a driver that is fenced changes nothing;
     - a lease never blocks longer than its length; a silent driver's deployment is decided within its window and 5 s;
     - no host that serves stops serving, except while it is down; after a reboot nothing undecided serves;
-    - whenever it is quiet, every host serves the last generation that was committed, and nothing is open.
+    - whoever is let in meets a release and the data that it is made for;
+    - whenever it is quiet, every host serves the last generation that was committed, nothing is open, and nobody waits.
     """
     reading = Reading(hosts)
     for line in history:
@@ -75,6 +76,9 @@ class Reading:
         self._troubles: set[tuple[str, ...]] = set()
         self._doubts: dict[str, tuple[float, str]] = {}
         self._sick: set[int] = set()
+        self._data: int | None = None
+        self._made: set[int] = set()  # generations for which the data was changed
+        self._waiting: set[str] = set()
 
     def read(self, line: Happening) -> None:
         """Take in one line."""
@@ -89,10 +93,14 @@ class Reading:
             told(self, line)
         elif "ok" in line.data:
             self._message(line)
+        if line.what in ("serves", "data", "lets in", "waits"):
+            self._visited(line)
 
     def rest(self, now: float) -> None:
         """Everything has had its time."""
         self._in_time(now)
+        if self._waiting:
+            self.broken.append(f"visitors of {', '.join(sorted(self._waiting))} wait when everything was quiet")
         for _, doubt in self._doubts.values():
             self.broken.append(doubt)
         if any(served != self._newest for served in self._serving.values()):
@@ -223,6 +231,26 @@ class Reading:
             else:
                 self._troubles.discard((ENDS[line.what], *pair))
         self._calm = line.at
+
+    def _visited(self, line: Happening) -> None:
+        """Whoever is let in meets a release and the data that it is made for; nobody waits for what is decided."""
+        if line.what == "data":
+            self._data = line.data["generation"]
+            self._made |= {self._data} if self._data is not None else set()
+        elif line.what == "waits":
+            self._waiting.add(line.host)
+        elif line.what == "lets in":
+            self._waiting.discard(line.host)
+        for host, generation in self._serving.items():
+            if generation is None or host in self._waiting:
+                continue
+            its = max((number for number in self._made if number <= generation and self._is_led(number)), default=None)
+            its = generation if generation in self._made else its
+            if its != self._data:
+                self.broken.append(f"{host} lets visitors in to {generation} at {line.at:.3f}, and the data is that of {self._data}")
+
+    def _is_led(self, number: int) -> bool:
+        return any(self._generations.get(deployment) == number for deployment in self._led)
 
     def _serves(self, line: Happening) -> None:
         host, generation = line.host, line.data["generation"]

@@ -46,7 +46,7 @@ class Times:
 class Shape:
     """What a driver sets out to do. `kind`: deploy, rollback, prepare, resume or abort. `fails` is a host and the step that fails there.
 
-    `checked`: the migration has a check; `undoable`: it has an undo. `batch_hosts`: so many hosts at a time.
+    `checked`: the migration has a check; `undoable`: it has an undo. `batch_hosts`: so many hosts at a time. `held`: requests wait.
     """
 
     kind: str = "deploy"
@@ -55,6 +55,7 @@ class Shape:
     undoable: bool = False
     task_seconds: float = 0.1
     batch_hosts: int = 0
+    held: bool = False
 
 
 DEPLOY = Shape()
@@ -149,7 +150,10 @@ def make_plan(held: Hold, shape: Shape = DEPLOY, times: Times = Times()) -> Plan
     migrate = Step(key="task:migrate", do="task.run", args={"check": shape.checked, "seconds": shape.task_seconds})
     activate = Wave("migrated", "activate", {lead: (_failing(migrate, lead, shape),)})
     start = Wave("ready", "start", everywhere(member("start"), Step(key="start", do="process.start"), member("ready")))
-    waves = {"prepare": (prepare,), "rollback": (prepare, start)}.get(shape.kind, (prepare, activate, start))
+    changes = Step(key="migrate:held", do="migrate", args={"seconds": shape.task_seconds})
+    hold = Wave("requests wait", "activate", everywhere(Step(key="hold", do="hold")))
+    between = (hold, Wave("held", "activate", {lead: (_failing(changes, lead, shape),)})) if shape.held else ()
+    waves = {"prepare": (prepare,), "rollback": (prepare, start)}.get(shape.kind, (prepare, *between, activate, start))
     switch = everywhere(Step(key="switch", do="switch", args={"sick": shape.fails is not None and shape.fails[1] == "prove"}))
     undo = {lead: (Step(key="undo:task:migrate", do="task.run", args={"check": True}),)} if shape.undoable else {}
     return Plan(

@@ -17,7 +17,7 @@ from shipway_agent.calls import DRIVEN
 from shipway_agent.decide import Attempt, Member
 from shipway_agent.peers import Heard
 from shipway_agent.primitives.member import SERVE_SECONDS
-from shipway_agent.states import ARMED, BACK, COMMITTED, DECISIONS, DISCARDED, REVERTED, SWITCHED
+from shipway_agent.states import ARMED, BACK, COMMITTED, DECISIONS, DISCARDED, RESTORING, REVERTED, SWITCHED
 from shipway_agent.wants import generations_of, wants
 from shipway_agent.watchdog import About, Watchdog
 
@@ -37,6 +37,8 @@ START_SECONDS = 0.3
 DRAIN_SECONDS = 0.2
 LOOK_AGAIN_SECONDS = 0.1
 STEP_SECONDS = 0.1
+RESTORE_SECONDS = 0.5
+POINT = "main-1"
 RENAME_SECONDS = 0.01
 
 QUIET = frozenset({"tick", "renew", "ask"})
@@ -76,6 +78,7 @@ class Kept:
     effects: set[tuple[str, str]]
     acknowledged: dict[str, set[str]]
     running: set[int]
+    waiting: bool = False
 
 
 class SimulatedWatchdog(Watchdog):
@@ -125,6 +128,8 @@ class SimulatedHost:
         self.documents: dict[int, Json] = {}
         self.effects: set[tuple[str, str]] = set()
         self.acknowledged: dict[str, set[str]] = {}
+        self.waiting = False
+        self.before: dict[str, int | None] = {}  # restore points: what the data was, by deployment
         # In memory.
         self.up = True
         self.supervised = False
@@ -143,6 +148,7 @@ class SimulatedHost:
         self._seen: object = None
         self._lock: asyncio.Future[None] | None = None
         self._orphan_until = 0.0
+        self._restoring: asyncio.Task[None] | None = None
 
     def now(self) -> float:
         """Its own boot clock; hosts do not agree on it."""
@@ -219,7 +225,21 @@ class SimulatedHost:
         return attempt.stage if attempt is not None else ""
 
     def apply(self) -> None:
-        """Make the link what the record says, except while an intent is journalled and its rename may be under way.
+        """Make the link what the record says, and the door behind it."""
+        self._link()
+        self._door()
+
+    def _door(self) -> None:
+        """Visitors wait while the record holds; then they are let in, once what it names is linked and answers."""
+        held = self.member.held
+        comes_in = self.link == self.member.current and (self.link is None or self.link in self.running)
+        waiting = held.waits or self.waiting if held is not None else self.waiting and not comes_in
+        if waiting != self.waiting:
+            self.waiting = waiting
+            self.world.note("waits" if waiting else "lets in", self.name)
+
+    def _link(self) -> None:
+        """Except while an intent is journalled and its rename may be under way.
 
         The way forward waits while what serves can serve and its successor cannot.
         """
@@ -298,6 +318,7 @@ class SimulatedHost:
             return
         if self._lock is None:
             self.apply()
+        self._put_back()
         seen = (self.member.attempts, self.link, frozenset(self.running))
         if seen != self._seen:
             self._seen = seen
@@ -307,6 +328,37 @@ class SimulatedHost:
             self._turn_in(max(seconds, CLOCK_SECONDS) if seconds else TURN_SECONDS)
         elif self._watchdog.waits(self.member):
             self._turn_in(CALM_SECONDS)
+        if self._restores() is not None:
+            self._turn_in(TURN_SECONDS)
+
+    def _restores(self) -> Attempt | None:
+        return next((attempt for attempt in self.member.attempts if attempt.stage == RESTORING), None)
+
+    def _put_back(self) -> None:
+        """shipway_agent.restoring: a process of its own, one at a time, behind whatever may still change the data."""
+        attempt = self._restores()
+        busy = attempt is not None and any(row.runs for (of, _), row in self.rows.items() if of == attempt.deployment)
+        if attempt is None or busy or self.world.now() < self._orphan_until or self._restoring is not None:
+            return
+        self._restoring = asyncio.ensure_future(self._restored(attempt.deployment))
+
+    async def _restored(self, deployment: str) -> None:
+        try:
+            await asyncio.sleep(RESTORE_SECONDS)
+            if not self.world.point_is_good:
+                self.decide({"do": "unrestored", "deployment": deployment, "why": "it cannot be read"})
+                return
+            self._change_data(self.before[deployment])
+            self.decide({"do": "restored", "deployment": deployment, "point": POINT})
+        except HostRefused:
+            pass  # the disk takes no writes: the next turn tries again
+        finally:
+            self._restoring = None
+
+    def _change_data(self, generation: int | None) -> None:
+        if self.world.data != generation:
+            self.world.data = generation
+            self.world.note("data", self.name, generation=generation)
 
     def _serves_what_was_decided(self, attempt: Attempt) -> bool:
         return self.link == (attempt.target if attempt.stage == COMMITTED else self.member.current)
@@ -363,7 +415,7 @@ class SimulatedHost:
 
     def kept(self) -> Kept:
         """What it has now."""
-        return Kept(self.member, self.link, self.rows, self.documents, self.effects, self.acknowledged, self.running)
+        return Kept(self.member, self.link, self.rows, self.documents, self.effects, self.acknowledged, self.running, self.waiting)
 
     def take(self, kept: Kept) -> None:
         """Have the same, and serve what its link points at; the history knows that already."""
@@ -393,6 +445,8 @@ class SimulatedHost:
         self._starting.clear()
         self.running.clear()
         self._orphan_until = 0.0
+        if self._restoring is not None:
+            self._restoring.cancel()
         self.world.note("down", self.name)
         self.serving = None
 
@@ -567,6 +621,8 @@ class SimulatedHost:
         do = step["do"]
         if do == "task.run":
             return await self._task(args["deployment"], step, seconds, why, unknown=unknown)
+        if do == "migrate":
+            return await self._migrate(numbers, seconds)
         if do not in ("member", "prune", "prove"):
             await asyncio.sleep(seconds)
         if why is not None and do != "prove":
@@ -575,6 +631,8 @@ class SimulatedHost:
             return self._agreed(await self._member({**numbers, **step["args"]}))
         if do == "tree.make":
             self.documents[int(args["fence"])] = {"number": args["fence"], "processes": PROCESSES}
+        elif do == "hold":
+            self._agreed(self.decide({**numbers, "do": "hold", "seconds": 60, "waits": True}))
         elif do == "process.start":
             await self._start(int(args["fence"]), step["timeout_seconds"])
         elif do == "switch":
@@ -607,6 +665,21 @@ class SimulatedHost:
             raise HostRefused(self.name, "task-failed", why)
         self._effect(key)
         return {"skipped": False}
+
+    async def _migrate(self, numbers: Json, seconds: float) -> dict[str, Any]:
+        """A held migration: the record is told, then the data changes. What an agent that is killed has begun goes on."""
+        self.before.setdefault(numbers["deployment"], self.world.data)
+        self._agreed(self.decide({**numbers, "do": "touch", "point": POINT, "bound_seconds": 60.0}))
+        ends = self.world.now() + seconds
+        try:
+            await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            if self.up:
+                self._orphan_until = ends
+                asyncio.get_running_loop().call_at(ends, self._change_data, numbers["fence"])
+            raise
+        self._change_data(numbers["fence"])
+        return {}
 
     def _orphan_ends(self, key: tuple[str, str], boots: int) -> None:
         if self._boots == boots and self.up:

@@ -67,6 +67,8 @@ class World:
         self._faults = faults or Faults()
         self.hosts = {name: SimulatedHost(self, name, self.random.uniform(0, 1e6)) for name in names}
         self.traced = False
+        self.data: int | None = None  # the generation for which the one database of the fleet is made
+        self.point_is_good = True
         self._loop: asyncio.AbstractEventLoop | None = None
         self._cuts: set[tuple[str, str]] = set()
         self._waiting: list[Callable[[], None]] = []
