@@ -1,4 +1,4 @@
-"""An argument list in, a session, a supervisor, a sender, a restore point or a version out.
+"""An argument list in, a session, a supervisor, a sender, a restore point, one put back, or a version out.
 
 `python3 -I -S <hash>.pyz serve --root R [--name N]`.
 """
@@ -16,6 +16,7 @@ from shipway_agent.typed import Dict, List, Sequence
 USAGE = """usage: shipway-agent serve --root DIR [--proxy DIR] [--name NAME]
        shipway-agent supervise [--foreground] --root DIR [--proxy DIR]
        shipway-agent point --root DIR --data NAME
+       shipway-agent restore --root DIR
        shipway-agent notify --root DIR --ids ID[,ID…]
        shipway-agent version"""
 
@@ -23,6 +24,7 @@ OPTIONS: Dict[str, Sequence[str]] = {
     "serve": ("--root", "--proxy", "--name", "--agent"),
     "supervise": ("--root", "--proxy"),
     "point": ("--root", "--data"),
+    "restore": ("--root",),
     "notify": ("--root", "--ids"),
     "version": (),
 }
@@ -66,6 +68,10 @@ def _do(word: str, options: Dict[str, str]) -> int:
         from shipway_agent.data.scheduled import take
 
         return take(options["--root"], options.get("--data", ""))
+    if word == "restore":
+        from shipway_agent.restoring import put_back
+
+        return put_back(options["--root"])
     return _serve(options)
 
 

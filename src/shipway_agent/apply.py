@@ -1,10 +1,11 @@
-"""A root and its journal in; out, the link `current` where the record wants it, and the daemon told to look again."""
+"""A root and its journal in; out, the link `current` and the door behind it as the record wants them, and the daemon told to look again."""
 
 from __future__ import annotations
 
 import time
 
 from shipway_agent import json_text as json
+from shipway_agent.decide import Member
 from shipway_agent.errors import AgentError, Foreign
 from shipway_agent.journal import Journal, ProcessRow
 from shipway_agent.primitives import generations
@@ -15,6 +16,8 @@ from shipway_agent.wants import Instance, Keep, generations_of, hands_over, want
 LINK = "current"
 SOCKET = "supervisor.sock"
 LOOK_AGAIN_SECONDS = 0.1
+DOOR = "front"
+"""The folder of a generation at which the proxy looks (front.py)."""
 
 
 class Applied(NamedTuple):
@@ -35,8 +38,38 @@ def apply(root: Root, journal: Journal) -> Applied:
 
 def apply_locked(root: Root, journal: Journal) -> Applied:
     """`apply` for a caller that holds the host's lock itself and pokes the daemon itself."""
-    link = pointed(root)
     member = journal.member()
+    applied = _link(root, journal, member)
+    align(root, journal, member, applied.link)
+    return applied
+
+
+def align(root: Root, journal: Journal, member: Member, link: Optional[int]) -> bool:
+    """Have requests wait at the generation that serves while the record holds; afterwards let them in, once it is what the record says
+    and its process can answer. False where that is still to come. Under the host's lock. Raises AgentError.
+    """
+    names = [] if link is None else root.names(f"{generations.place(link)}/{DOOR}")
+    if not names or not (member.held is not None or any(name.startswith("held.") for name in names)):
+        return True  # as most times
+    from shipway_agent import front
+
+    document = None if link is None else generations.read(root, link)
+    if link is None or document is None:
+        return True
+    if member.held is not None:
+        if member.held.waits:
+            front.have_wait(root, link, document, member.held.seconds)
+        return True
+    if not front.waits(root, link, document):
+        return True
+    if link != member.current or not _answers(root, journal, link, document):
+        return False
+    front.let_in(root, link, document)
+    return True
+
+
+def _link(root: Root, journal: Journal, member: Member) -> Applied:
+    link = pointed(root)
     wanted = wants(member, generations.documents(root, generations_of(member))).link
     if isinstance(wanted, Keep) or wanted == link:
         return Applied(link, False, False)
@@ -101,6 +134,18 @@ def _serves(root: Root, journal: Journal, number: int) -> bool:
         for process in documents[number]["processes"]
         if process["listens"] is not None and process["instances"]
     )
+
+
+def _answers(root: Root, journal: Journal, number: int, document: Mapping[str, Any]) -> bool:
+    """Whether a copy of the process that requests go to is up; also where none runs, or all were given up: then nothing is waited for."""
+    from shipway_agent.front import routed
+
+    name = routed(document)
+    rows = journal.processes()
+    documents = {**generations.documents(root, {row.generation for row in rows}), number: document}
+    own = [row for row in rows if name is not None and _is_of(row, number, name, documents)]
+    wanted = sum(int(process["instances"]) for process in document["processes"] if process["name"] == name)
+    return not wanted or any(row.state == "up" and row.healthy for row in own) or bool(own and all(row.state == "crashed" for row in own))
 
 
 def _is_of(row: ProcessRow, number: int, name: str, documents: Mapping[int, Mapping[str, Any]]) -> bool:

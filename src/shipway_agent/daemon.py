@@ -18,12 +18,12 @@ from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 
 from shipway_agent import clock, drain, journald, logs, peers
 from shipway_agent.address import LOOPBACK
-from shipway_agent.apply import SOCKET, apply_locked, pointed, poke
+from shipway_agent.apply import SOCKET, align, apply_locked, pointed, poke
 from shipway_agent.caddy.admin import address_of
 from shipway_agent.caddy.sites import FOLDER
 from shipway_agent.copies import Copies, Turn, now
 from shipway_agent.deaths import Deaths
-from shipway_agent.decide import Attempt, Member
+from shipway_agent.decide import Attempt, Held, Member
 from shipway_agent.errors import AgentError
 from shipway_agent.faults import unforeseen
 from shipway_agent.itself import CURRENT, LOCK_VARIABLE, own_file, own_hash, started_as
@@ -34,6 +34,7 @@ from shipway_agent.notifications.sender import Sender
 from shipway_agent.peers import Lead
 from shipway_agent.primitives import generations
 from shipway_agent.pruning import WISH, Pruning
+from shipway_agent.restoring import Restoring
 from shipway_agent.root import Lock, Root
 from shipway_agent.states import COMMITTED
 from shipway_agent.supervisor import LOG, MESSAGE_BYTES, ask, ensure, environment, start
@@ -101,6 +102,8 @@ class Daemon:
         self._watchdog = Watchdog(journal, self._wake)
         self._sender = Sender(root, journal, environment(), say)
         self._pruning = Pruning(root, say)
+        self._restoring = Restoring(root, environment(), say)
+        self._door: Optional[Tuple[Optional[int], Optional[Held]]] = None
         self._wish: Optional[str] = None
         self._journald = journald.Copy(root, self._app_of) if journald.is_there() else None
         self._known: Optional[Member] = None
@@ -185,11 +188,13 @@ class Daemon:
             member = self._member(changed=True)
         wanted = self._wanted(member)
         link = self._align(wanted)
+        self._align_door(member, link)
         run, stay = (wanted.run, wanted.stay) if not self._ending else (frozenset(), frozenset())
         busy = self._copies.turn(Turn(run, link, self._documents, now(), self._ending, candidates_of(member), stay))
         document = self._documents.get(link) if link is not None else None
         decided = link == member.current and link not in candidates_of(member) and (document is not None or link is None)
-        self._jobs.turn(Due(member.name, document, decided, clock.wall_now(), clock.boot_now(), self._ending))
+        self._jobs.turn(Due(member.name, document, decided, clock.wall_now(), clock.boot_now(), self._ending, member.held is not None))
+        self._restoring.turn(member, now())
         self._listen()
         self._tend_proxy()
         self._sender.turn(now())
@@ -199,7 +204,7 @@ class Daemon:
             self._journald.turn(now())
         self._rotate()
         until = self._watchdog.next_turn(member, clock.boot_now())
-        if busy is not None or self._flooded:
+        if busy is not None or self._flooded or self._door is None:
             return HURRY_SECONDS if busy is None else busy
         # 0 is a deadline that has passed: who waits for an answer then is woken by it
         return CALM_SECONDS if until is None else max(0.01, min(TURN_SECONDS, until or TURN_SECONDS))
@@ -235,6 +240,20 @@ class Daemon:
             if error.code == "busy":
                 return link
             raise
+
+    def _align_door(self, member: Member, link: Optional[int]) -> None:
+        """Have visitors wait or be let in, as the record says: looked at anew when that or what serves has changed, until it is so."""
+        wanted = (link, member.held)
+        if self._door == wanted:
+            return
+        self._door = None
+        try:
+            with self._root.host_lock(0.0):
+                if align(self._root, self._journal, self._journal.member(), pointed(self._root)):
+                    self._door = wanted
+        except AgentError as error:
+            if error.code != "busy":
+                raise
 
     def _serves(self, attempt: Attempt) -> bool:
         """Whether this host serves what a decided deployment left: only then the decision is acknowledged."""
@@ -319,6 +338,8 @@ class Daemon:
     def _take(self, message: Mapping[str, Any]) -> None:
         if "generation" in message:
             self._copies.try_again(int(message["generation"]))
+        if message.get("restore"):
+            self._restoring.at_once()
         if message.get("end"):
             self._ending = True
         if "upgrade" in message:

@@ -1,9 +1,9 @@
 """A generation on disk in; out, `front/` inside it: what the proxy looks at, under names that are the same in every generation.
 
 Links 1 to 12 lead to the slots of the routed process, and so do those in `open/`, which requests that are held wait for: while a hold lasts
-they lead nowhere. `static` leads to the folder of the release that is served as files; `closed`, `stopped` and `held.SECONDS` say that
-visitors get `page.html`, or wait. So who answers and which files are served flip with `current`, and come back with it, while the routes
-of the proxy never change.
+they lead nowhere. A deployment that holds requests lays its generation so, and has the one that serves be so meanwhile. `static` leads to
+the folder of the release that is served as files; `closed`, `stopped` and `held.SECONDS` say that visitors get `page.html`, or wait. So who
+answers and which files are served flip with `current`, and come back with it, while the routes of the proxy never change.
 """
 
 from __future__ import annotations
@@ -32,11 +32,13 @@ ROUTED = "web"
 """The process that requests go to, where several listen."""
 
 
-def lay(root: Root, number: int, document: Mapping[str, Any]) -> None:
+def lay(root: Root, number: int, document: Mapping[str, Any], wait_seconds: int = 0) -> None:
     """Make `front/` of a generation, durable when it returns. Idempotent. Raises AgentError: `front`, `slots`, `path`.
 
-    Every slot must have its address: one without is answered with an error the moment it is asked for.
+    Every slot must have its address: one without is answered with an error the moment it is asked for. With `wait_seconds` requests wait
+    from the very moment at which it becomes current.
     """
+    wait_seconds = _held_seconds(document) or wait_seconds
     process = routed(document)
     if process is not None:
         _check_slots(root, number, process)
@@ -48,15 +50,58 @@ def lay(root: Root, number: int, document: Mapping[str, Any]) -> None:
             if process is not None:
                 _link_slots(inside, process, "..")
                 with inside.at(OPEN, create=True) as opened:
-                    _link_slots(opened, process, None if _held_seconds(document) else "../..")
+                    _link_slots(opened, process, None if wait_seconds else "../..")
                     opened.sync()
-            for name, data in _shut(root, number, document).items():
+            for name, data in _shut(root, number, document, wait_seconds if process is not None else 0).items():
                 write_file(inside.fd, name, data, 0o644)
             if document.get("static"):
                 os.symlink(f"../{generations.RELEASE}/{_inside(str(document['static']))}", STATIC, dir_fd=inside.fd)
             os.fchmod(inside.fd, 0o755)
             inside.sync()
             generation.rename(inside.name, FOLDER)
+
+
+def have_wait(root: Root, number: int, document: Mapping[str, Any], wait_seconds: int) -> None:
+    """Have requests to a generation that is laid wait from now on. Idempotent. Raises AgentError.
+
+    What they would find is made first, and then the mark that sends them there: nobody meets half of it.
+    """
+    process = routed(document)
+    if process is None or _held_seconds(document):
+        return
+    with root.at(_place(number)) as inside:
+        marks = _marks(inside)
+        mark = f"{HELD}.{wait_seconds}"
+        if marks == [mark]:
+            return
+        if inside.stat(PAGE) is None:
+            inside.write(PAGE, _page(root, number, document), 0o644)
+        _lead(inside, process, None)
+        inside.write(mark, b"", 0o644)
+        for other in marks:
+            if other != mark:
+                inside.unlink(other)
+
+
+def let_in(root: Root, number: int, document: Mapping[str, Any]) -> None:
+    """Have those who wait find the slots, and then send nobody there any more. Idempotent. What `maintenance` holds goes on waiting."""
+    process = routed(document)
+    if process is None or _held_seconds(document):
+        return
+    with root.at(_place(number)) as inside:
+        marks = _marks(inside)
+        if marks:
+            _lead(inside, process, "../..")
+        for mark in marks:
+            inside.unlink(mark)
+
+
+def waits(root: Root, number: int, document: Mapping[str, Any]) -> bool:
+    """Whether requests to this generation wait, and not because `maintenance` says so."""
+    if _held_seconds(document) or root.stat(_place(number)) is None:
+        return False
+    with root.at(_place(number)) as inside:
+        return bool(_marks(inside))
 
 
 def routed(document: Mapping[str, Any]) -> Optional[str]:
@@ -85,20 +130,44 @@ def _link_slots(folder: Folder, process: str, up: Optional[str]) -> None:
             os.symlink(f"{up}/{generations.UP}/{plain(f'{process}.{slot}')}", str(slot), dir_fd=folder.fd)
 
 
+def _lead(inside: Folder, process: str, up: Optional[str]) -> None:
+    """Have the names in `open/` lead to the slots or nowhere, each by one rename."""
+    with inside.at(OPEN, create=True) as opened, naming(opened.path):
+        with opened.workshop() as aside:
+            _link_slots(aside, process, up)
+            for slot in range(1, generations.SLOTS + 1):
+                os.rename(str(slot), str(slot), src_dir_fd=aside.fd, dst_dir_fd=opened.fd)
+        opened.sync()
+
+
+def _marks(inside: Folder) -> List[str]:
+    return [name for name in inside.names() if name.startswith(f"{HELD}.")]
+
+
+def _place(number: int) -> str:
+    return f"{generations.place(number)}/{FOLDER}"
+
+
 def _held_seconds(document: Mapping[str, Any]) -> int:
     """How long requests are held, 0 where they are not."""
     maintenance = document.get("maintenance") or {}
     return int(maintenance["hold_seconds"]) if maintenance.get("how") == "hold" else 0
 
 
-def _shut(root: Root, number: int, document: Mapping[str, Any]) -> Dict[str, bytes]:
+def _shut(root: Root, number: int, document: Mapping[str, Any], wait_seconds: int) -> Dict[str, bytes]:
     """The files that keep visitors out, or waiting, and the page that they get; none where they are let in."""
     names = [
         *([STOPPED] if document.get("closed") else []),
         *([CLOSED] if (document.get("maintenance") or {}).get("how") == "page" else []),
-        *([f"{HELD}.{_held_seconds(document)}"] if _held_seconds(document) else []),
+        *([f"{HELD}.{wait_seconds}"] if wait_seconds else []),
     ]
-    return {**dict.fromkeys(names, b""), PAGE: page(root, number, document)} if names else {}
+    return {**dict.fromkeys(names, b""), PAGE: _page(root, number, document)} if names else {}
+
+
+def _page(root: Root, number: int, document: Mapping[str, Any]) -> bytes:
+    """What is shown of a generation that is stopped, closed, or held for longer than somebody may wait."""
+    shut = document.get("closed") or document.get("maintenance")
+    return page(root, number, document if shut else {**document, "maintenance": {"how": "hold"}})
 
 
 def _check_slots(root: Root, number: int, process: str) -> None:

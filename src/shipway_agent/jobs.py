@@ -42,7 +42,7 @@ class Turn:
     """What a turn goes by: the document of the generation that `current` points at, None where nothing is, and whether it is `decided`.
 
     `host` is this one's name: of all jobs of the document it runs its own. `now` is seconds since the epoch, `boot_now` those of the boot
-    clock. `ending` when everything is to be gone.
+    clock. `ending` when everything is to be gone; while `held` nothing begins.
     """
 
     host: str
@@ -51,6 +51,7 @@ class Turn:
     now: float
     boot_now: float
     ending: bool = False
+    held: bool = False
 
 
 class Jobs:
@@ -95,7 +96,7 @@ class Jobs:
         self.living = set()
         for run in self.going:
             self._guarded(run.name, "watch", partial(self._tend, run, turn))
-        if turn.ending:
+        if turn.ending or turn.held:
             return
         wanted = {str(job["name"]): job for job in own(turn.document, turn.host)}
         for name, job in wanted.items():

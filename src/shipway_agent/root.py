@@ -29,6 +29,7 @@ SUPERVISOR_LOCK = "supervisor.lock"
 PROXY_LOCK = "proxy.lock"
 SENDING_LOCK = "sending.lock"
 PRUNE_LOCK = "prune.lock"
+RESTORE_LOCK = "restore.lock"
 
 
 class Root(Folder):
@@ -88,6 +89,15 @@ class Root(Folder):
     def prune_lock(self, timeout_seconds: float = 30.0) -> Iterator[None]:
         """Held by whoever removes what nothing needs any more. Raises AgentError `busy`."""
         lock = self._lock(PRUNE_LOCK, timeout_seconds)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def restore_lock(self, timeout_seconds: float = 0.0) -> Iterator[None]:
+        """Held by the one process that puts data back before this host goes back. Raises AgentError `busy`."""
+        lock = self._lock(RESTORE_LOCK, timeout_seconds)
         try:
             yield
         finally:

@@ -51,9 +51,11 @@ class Host:
         self.jobs = Jobs(self.home.root, self.home.journal, self.said.append)
         self.jobs.find_again()
 
-    def turn(self, number: int | None = 1, *, decided: bool = True, boot_later: float = 0.0, ending: bool = False) -> None:
+    def turn(
+        self, number: int | None = 1, *, decided: bool = True, boot_later: float = 0.0, ending: bool = False, held: bool = False
+    ) -> None:
         document = None if number is None else generations.read(self.home.root, number)
-        self.jobs.turn(Turn("a", document, decided, self.now, self.boot + boot_later, ending))
+        self.jobs.turn(Turn("a", document, decided, self.now, self.boot + boot_later, ending, held))
         reap()
 
     def take(self, number: int = 1) -> None:
@@ -422,6 +424,17 @@ def test_facts_say_how_it_stands(home: Lodge, host: Host) -> None:
     assert (fact["last"]["state"], fact["last"]["lines"], fact["next"]) == (DONE, ["fine"], NOON + 2 * day)
     assert fact["overdue"] == 1
     assert job_facts(home.journal, "a", live, NOON + 2 * day + LATE_SECONDS)[0]["overdue"] == 2
+
+
+def test_while_requests_wait_for_a_decision_none_begins_and_one_that_was_due_just_now_begins_behind_it(home: Lodge, host: Host) -> None:
+    ran = file(home, "ran")
+    home.generation(1, jobs=[job(run=f"echo . >> {ran}")])
+    host.take()
+    host.turn(held=True)
+    assert not host.jobs.going and not ran.exists()
+    host.turn()
+    assert host.ended().state == DONE
+    assert count(ran) == 1
 
 
 def test_a_disk_that_is_full_is_said_once_and_tried_again(home: Lodge, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

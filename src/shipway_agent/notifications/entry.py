@@ -18,6 +18,7 @@ from shipway_agent.notifications.moments import (
     SETTLED,
     SILENT,
     UNDONE,
+    UNRESTORED,
     WENT_BACK,
     Moment,
 )
@@ -40,6 +41,7 @@ VERDICTS: Mapping[str, str] = {
     UNDONE: "undone",
     WENT_BACK: "not settled",
     BEHIND: "not settled",
+    UNRESTORED: "not settled",
     CRASHED: "crashed",
     JOB: "job failed",
 }
@@ -101,6 +103,8 @@ def _what(moment: Moment, name: str, message: Mapping[str, Any]) -> str:
         return f"left out, and keeps what it served; committed on {moment.attempt.lead}, proved on {where}"
     if moment.kind == BEHIND:
         return _sentence(message.get("why")) or f"{name} cannot serve what was committed; it goes on trying"
+    if moment.kind == UNRESTORED:
+        return f"held: the restore point could not be put back: {_sentence(message.get('why'))}; requests wait, and {name} tries again"
     silence = "" if moment.silent_seconds is None else f" for {moment.silent_seconds:.0f} s"
     if moment.why == SETTLED:
         return "its driver left it undecided, and the next one undid it"
@@ -119,7 +123,7 @@ def _next(moment: Moment, environment: str) -> str:
         return f"shipway status {environment}"
     if moment.kind == LEFT_OUT:
         return f"shipway deploy {environment} --ref {_sentence(document.get('commit'))[:12]}, as soon as {_left_out(moment)} can be reached"
-    if moment.kind in (WENT_BACK, BEHIND):
+    if moment.kind in (WENT_BACK, BEHIND, UNRESTORED):
         return f"shipway resume {environment}"
     if moment.kind == CRASHED:
         return f"shipway rollback {environment}"

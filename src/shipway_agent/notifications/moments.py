@@ -13,6 +13,7 @@ LEFT_OUT = "left out"  # the lead: committed, and hosts that were left out are b
 UNDONE = "undone"  # the lead: reverted, or dropped before anybody could see it
 WENT_BACK = "went back"  # another host, for itself: by a reboot, or past its deadline without its lead
 BEHIND = "behind"  # a host that cannot follow the commit it was told
+UNRESTORED = "not put back"  # the lead cannot go back, for its restore point cannot be put back: nobody is let in
 CRASHED = "crashed"  # a process of the committed release that was given up
 JOB = "job failed"  # a periodic job that did not end well
 
@@ -22,6 +23,7 @@ OCCASIONS: Mapping[str, FrozenSet[str]] = {
     UNDONE: frozenset({FAILURE}),
     WENT_BACK: frozenset({FAILURE}),
     BEHIND: frozenset({FAILURE}),
+    UNRESTORED: frozenset({FAILURE}),
     CRASHED: frozenset({FAILURE}),
     JOB: frozenset({FAILURE}),
 }
@@ -58,6 +60,9 @@ def moments(before: Member, after: Member, message: Mapping[str, Any], now: floa
         if kind is not None:
             why = _why(was, attempt, message)
             found.append(Moment(kind, attempt, why, _silent_seconds(was, before, now) if why in (SILENT, ALONE) else None))
+    if after.held is not None and after.held.why and not (before.held is not None and before.held.why):
+        stuck = after.attempt(after.held.deployment)
+        found += [Moment(UNRESTORED, stuck, UNRESTORED)] if stuck is not None else []
     return found
 
 
@@ -78,7 +83,7 @@ def _why(was: Attempt, attempt: Attempt, message: Mapping[str, Any]) -> str:
         return REBOOT
     if do == "alone":
         return ALONE
-    if do in ("tick", "ask", "lease"):
+    if do in ("tick", "ask", "lease") or (do == "restored" and "fence" not in message):
         return SILENT
     own = message.get("fence") == attempt.fence and message.get("deployment") == attempt.deployment
     return DRIVER if own else SETTLED

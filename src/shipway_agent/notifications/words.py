@@ -10,6 +10,7 @@ VERBS: Mapping[str, str] = {
     "undone": "is undone",
     "went back": "is not settled",
     "behind": "is not settled",
+    "not put back": "waits for its data",
     "crashed": "has crashed",
     "job failed": "has a job that failed",
 }
@@ -18,7 +19,7 @@ VERBS: Mapping[str, str] = {
 def subject(entry: Mapping[str, Any]) -> str:
     """The first line: what, where, how it stands."""
     what = entry["version"] or entry["commit"][:12] or entry["deployment"]
-    where = f" on {entry['host']}" if entry["event"] in ("went back", "behind", "crashed", "job failed") else ""
+    where = f" on {entry['host']}" if entry["event"] in ("went back", "behind", "not put back", "crashed", "job failed") else ""
     if entry["event"] == "left out":
         where = f" {entry['host']} {'are' if ' and ' in entry['host'] else 'is'} behind"
     return f"{entry['app']} {entry['environment']}: {what} {VERBS.get(str(entry['event']), entry['verdict'])}{where}"

@@ -6,7 +6,7 @@ import importlib
 import threading
 
 from shipway_agent.record import dataclass, field
-from shipway_agent.states import DECISIONS, DISCARDED
+from shipway_agent.states import DECISIONS, DISCARDED, RESTORING
 from shipway_agent.typed import TYPE_CHECKING, Any, Callable, Dict, Mapping
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ class Context:
         return max(0.0, self.until - now)
 
     def is_moot(self) -> bool:
-        """Whether the deployment was decided or discarded on this host while the step ran: nobody waits for what it prepares."""
+        """Whether the deployment was decided or discarded here, or goes back, while the step ran: nobody waits for what it prepares."""
         attempt = self.journal.member().attempt(self.deployment)
-        return not self.decided and attempt is not None and (attempt.stage in DECISIONS or attempt.stage == DISCARDED)
+        return not self.decided and attempt is not None and attempt.stage in (*DECISIONS, DISCARDED, RESTORING)
 
 
 Primitive = Callable[[Context, Mapping[str, Any]], Dict[str, Any]]

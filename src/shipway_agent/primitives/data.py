@@ -102,13 +102,13 @@ def put_back(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """The step: a point takes the place of what is there, which is kept: POINT and {"kept", "swap_seconds", "put_back_seconds", "note"}.
 
     A point that cannot be read back is refused before anything is touched. What is kept bears the name of the deployment: done again, by
-    a driver that did not hear the end of it, it takes the place once.
+    a driver that did not hear the end of it, it takes the place once. `generation` declares the data, by default what serves.
     """
     if context.unknown:
         wait_for_orphans(context, context.key)
     with points.opened(context.root, str(args["point"])) as point:
         about = points.about(point)
-        data = declared(context.root, str(about["data"]))
+        data = declared(context.root, str(about["data"]), args.get("generation"))
         began = time.monotonic()
         source = points.source_of(context.root, data, work_of(context, data.environment, data.timeout_seconds))
         source.read(point, about)

@@ -41,7 +41,7 @@ def decide(root: Root, journal: Journal, message: Mapping[str, Any]) -> Dict[str
         _prune_first(root, journal)
     if message["do"] == "lease" and reply.get("code") == "held":
         return {**reply, "progress": progress(journal, str(reply["deployment"]), clock.boot_now(), clock.wall_now())}
-    poke(root)
+    poke(root, {"restore": True} if reply.get("restoring") else None)
     decided = reply.get("decision") if reply["ok"] else None
     gone_back = decided == COMMITTED and (applied.held or (before is not None and before.stage == BACK))
     overruled = decided is not None and before is not None and before.stage in DECISIONS and before.stage != decided

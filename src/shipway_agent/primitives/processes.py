@@ -11,6 +11,7 @@ from shipway_agent import clock, front, group, logs, ownership, probes
 from shipway_agent.apply import poke
 from shipway_agent.errors import AgentError
 from shipway_agent.group import Instance
+from shipway_agent.hold import wait_seconds
 from shipway_agent.journal import Journal, ProcessRow
 from shipway_agent.primitives import Context, generations
 from shipway_agent.record import dataclass, field
@@ -64,7 +65,7 @@ def start(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     addresses = {p["name"]: [w.address for w in waits if w.key[0] == p["name"]] for p in judged if p["instances"]}
     _check_slots(context, number, addresses)
     _keep_slots(context, number, document, [p["name"] for p in document["processes"] if p["listens"] and p["name"] not in addresses])
-    front.lay(context.root, number, document)  # nothing of it is left to do when the fleet switches
+    front.lay(context.root, number, document, wait_seconds(context.journal.member()))  # nothing of it is left to do when the fleet switches
     return {"addresses": addresses, "seconds": round(time.monotonic() - began, 3)}
 
 

@@ -35,7 +35,8 @@ def prove(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     page with this release from one of these addresses. For `watch_seconds`, every 0.25 s: every copy is healthy at its address, is
     alive and was not started anew, and the front door answers its first page. One look that finds otherwise fails the proof.
     `downtime_seconds` is what the visitor measured from right before the switch until now (visitor.py), null without a front door.
-    With `judge`, only copies of the processes that it names are looked at: what was taken over as it was is not judged.
+    With `judge`, only copies of the processes that it names are looked at: what was taken over as it was is not judged. `workers` is false
+    where they rest until the decision.
     Raises AgentError with `probes`, `downtime_seconds` and the last lines of the process concerned: not-current, not-ours, died,
     unhealthy, front-door.
     """
@@ -54,7 +55,7 @@ def serves(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     `prove` does; not-current where nothing is.
     """
     number, whole = _current(context, whichever=True)
-    document = {**whole, "processes": [process for process in whole["processes"] if process["listens"]]}
+    document = _listening(whole)
     probes_made: List[Probe] = []
     proof = _Proof(context, number, document, _rows(context.journal, number, document), probes_made)
     door = _door(context, document, proof.addresses, args.get("front"))
@@ -65,7 +66,7 @@ def serves(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
 
 def _prove(context: Context, args: Mapping[str, Any]) -> List[Probe]:
     number, whole = _current(context)
-    document = _judged(whole, args.get("judge"))
+    document = _judged(whole if args.get("workers", True) else _listening(whole), args.get("judge"))
     rows = _taken_over(context, number, document) if document.get(TAKES) else _rows(context.journal, number, document)
     probes_made: List[Probe] = []
     proof = _Proof(context, number, document, rows, probes_made)
@@ -187,6 +188,11 @@ def _current(context: Context, *, whichever: bool = False) -> Tuple[int, Mapping
     if document is None:
         raise AgentError("no-generation", f"generation {number} is recorded as current and is not on disk", generation=number)
     return number, document
+
+
+def _listening(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The document with only those processes that listen."""
+    return {**document, "processes": [process for process in document["processes"] if process["listens"]]}
 
 
 def _judged(document: Mapping[str, Any], names: Optional[Collection[str]]) -> Mapping[str, Any]:

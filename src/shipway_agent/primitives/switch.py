@@ -8,6 +8,7 @@ from shipway_agent import clock, front, visitor
 from shipway_agent.apply import apply_locked, point, pointed, poke
 from shipway_agent.decide import Attempt, Reply
 from shipway_agent.errors import AgentError
+from shipway_agent.hold import wait_seconds
 from shipway_agent.journal import Journal
 from shipway_agent.primitives import Context, generations
 from shipway_agent.root import Root
@@ -25,7 +26,7 @@ def switch(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     document = generations.read(context.root, context.fence)
     if document is None:
         raise AgentError("no-generation", f"generation {context.fence} is not on this host", generation=context.fence)
-    front.lay(context.root, context.fence, document)
+    front.lay(context.root, context.fence, document, wait_seconds(context.journal.member()))
     visitor.begin(context.root, context.deployment, context.ended, args)
     return perform(context.root, context.journal, context.deployment, context.fence)
 

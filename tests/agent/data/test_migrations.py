@@ -184,6 +184,12 @@ def test_one_that_is_held_runs_only_where_requests_wait_for_it(case: Case) -> No
 
     assert refused.value.code == "migrations-changed"
     assert case.columns() == []
+    with pytest.raises(AgentError, match="has taken no restore point of main"):
+        app.run(2, "held", ["0001_items"])
+    assert case.columns() == []
+    step = ("", "point:main")
+    app.home.journal.begin_step(*step, 0, now=0.0, decided=True)
+    app.home.journal.end_step(*step, "done", {"skipped": True})  # there was nothing to be lost (tests/agent/test_hold.py has the rest)
     assert app.run(2, "held", ["0001_items"]) == ["0001_items"]
 
 

@@ -21,6 +21,7 @@ from shipway_agent.notifications.moments import (
     SILENT,
     SUCCESS,
     UNDONE,
+    UNRESTORED,
     WENT_BACK,
     Moment,
     moments,
@@ -111,6 +112,30 @@ def test_what_the_next_driver_undoes_is_told_as_such() -> None:
     host = switched("a")
     assert host.lease(40.0, "8-y", 8) == []
     assert kinds(host.say("undo", 41.0, fence=8)) == [(UNDONE, SETTLED)]
+
+
+def test_a_lead_that_cannot_put_its_data_back_says_so_once() -> None:
+    host = Told("a")
+    host.lease()
+    for do, more in (("vote", {}), ("hold", {"seconds": 30, "waits": True}), ("touch", {"point": "main-1", "bound_seconds": 60.0})):
+        host.say(do, 1.0, **more)
+    assert host.say("undo", 2.0) == [], "it goes back only behind its data"
+    assert kinds(host.say("unrestored", 3.0, why="no room")) == [(UNRESTORED, UNRESTORED)]
+    assert host.say("unrestored", 4.0, why="no room") == []
+    assert kinds(host.say("restored", 5.0, point="main-1")) == [(UNDONE, DRIVER)]
+
+
+@pytest.mark.parametrize(("said", "why"), [({"fence": 7}, DRIVER), ({"fence": 8}, SETTLED), ({}, SILENT)])
+def test_what_was_put_back_is_told_with_who_wanted_it(said: dict[str, int], why: str) -> None:
+    host = Told("a")
+    host.lease()
+    for do, more in (("vote", {}), ("hold", {"seconds": 30, "waits": True}), ("touch", {"point": "main-1", "bound_seconds": 60.0})):
+        host.say(do, 1.0, **more)
+    host.say("undo", 2.0)
+    before = host.member
+    message = {"do": "restored", "deployment": "7-x", "point": "main-1", **said}
+    after, _ = decide.handle(before, message, 3.0)
+    assert kinds(moments(before, after, message, 3.0)) == [(UNDONE, why)]
 
 
 def test_a_driver_that_dies_before_any_intent_is_told_by_the_lead_only() -> None:

@@ -19,6 +19,7 @@ from shipway_agent.data.migrations.migration import HELD, Adapter, Migration, ph
 from shipway_agent.data.migrations.notes import Open
 from shipway_agent.data.programs import Work, work_of
 from shipway_agent.errors import AgentError
+from shipway_agent.hold import touch
 from shipway_agent.orphans import end, orphans
 from shipway_agent.primitives import Context
 from shipway_agent.record import replace
@@ -50,8 +51,9 @@ def look(context: Context, number: int, tell: Tell) -> Dict[str, Any]:
 def run(context: Context, number: int, phase: str, held: Sequence[str], tell: Tell) -> Dict[str, Any]:
     """Apply what is pending of a phase, in order. `held` are those for which requests are known to wait; where they do, others may too.
 
-    Contract migrations are applied with whatever depends on them. Raises AgentError `migrations-changed` where one wants requests to wait
-    and they do not, `migrations-open`, `migrations-busy`, `migration-failed`.
+    Contract migrations are applied with whatever depends on them. Before the first held one the record is told (hold.touch). Raises
+    AgentError `migrations-changed` where one wants requests to wait and they do not, `migrations-open`, `migrations-busy`,
+    `migration-failed`, and what touch raises.
     """
     declared = _declared(context, number)
     with _alone(context, declared) as (adapter, _):
@@ -59,6 +61,8 @@ def run(context: Context, number: int, phase: str, held: Sequence[str], tell: Te
         known = _known(context, declared, adapter, applied)
         todo = [one for one in _pending(known, applied) if one.phase == phase]
         _refuse_unheld(todo, held)
+        if phase == HELD and todo:
+            touch(context, declared.data.name)
         ran: List[Tuple[str, float]] = []
         try:
             for one in todo:
