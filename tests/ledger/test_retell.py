@@ -149,6 +149,23 @@ def test_hosts_that_decide_by_themselves_are_told_too(hosts: tuple[Host, Host]) 
     assert state.notes == ["the driver was not heard in time; the hosts decided by themselves"]
 
 
+def test_data_that_is_put_back_before_a_lead_goes_back_is_said_once_however_often_it_is_asked(hosts: tuple[Host, Host]) -> None:
+    a = hosts[0]
+    for host in hosts:
+        host.lease()
+        for do, more in (("vote", {}), ("hold", {"seconds": 30, "waits": True})):
+            assert host.decide(do, **more)["ok"]
+    assert a.decide("touch", point="main-1", bound_seconds=60.0)["ok"]
+    for _ in range(3):
+        assert a.decide("undo")["restoring"]["point"] == "main-1"
+    assert [row["data"]["message"]["do"] for row in a.rows() if row["kind"] == "member"].count("undo") == 1
+    a.decide("restored", point="main-1", note="main is as it was")
+    events = told(hosts)
+    notes = [event.data["message"] for event in events if event.kind == "note"]
+    assert notes == ["it goes back, and before that its restore point is put back"]
+    assert [event.data["decision"] for event in events if event.kind == "decided"] == ["reverted"]
+
+
 def test_what_was_prepared_and_is_discarded_by_itself_is_said(hosts: tuple[Host, Host]) -> None:
     hosts[0].lease()
     hosts[0].journal.decide({"do": "tick"}, NOW + 31)

@@ -44,6 +44,7 @@ def test_a_fleet_that_agrees() -> None:
                 "processes": [{"name": "web", "instance": i, "healthy": True, "release": release(2).digest} for i in (1, 2)],
                 "jobs": [],
                 "warm": None,
+                "held": None,
                 "stopped": {},
                 "closed": None,
                 "scaled": {},
@@ -69,6 +70,25 @@ def test_drift_is_a_state_of_its_host_and_no_disagreement(change: dict[str, Any]
     said["b"] = changed(said["b"], **change)
     made = told(said)
     assert made["agrees"] is agrees and made["hosts"][1]["state"] == state and made["hosts"][0]["state"] == "live"
+
+
+HELD = {"deployment": "2-abcdef", "seconds": 60, "waits": True, "point": "main-1", "bound_seconds": 90.0, "tries": 2, "why": "no room"}
+
+
+def test_requests_that_wait_are_said_with_the_data_that_cannot_be_put_back_yet() -> None:
+    said = serving(WANTED, [release(1), release(2)])
+    attempts = said["a"]["member"]["attempts"]
+    said["a"]["member"]["attempts"] = [*attempts[:-1], {**attempts[-1], "stage": "restoring"}]
+    said["a"]["member"]["held"] = HELD
+    made = told(said)
+    assert made["agrees"] is False
+    assert made["hosts"][0]["state"] == "undecided"
+    assert made["hosts"][0]["held"] == {"deployment": "2-abcdef", "seconds": 60, "point": "main-1", "why": "no room"}
+    lines = "\n".join(status_text(made, facts(said), {}))
+    assert "a: requests wait until deployment 2-abcdef is decided, each at most 60 s; this host never goes back alone" in lines
+    assert "held: the restore point main-1 could not be put back: no room; it is tried again (so far 2 times)" in lines
+    said["a"]["member"]["held"] = {**HELD, "point": "", "why": "", "waits": False}
+    assert "workers and periodic jobs rest for deployment 2-abcdef" in "\n".join(status_text(told(said), facts(said), {}))
 
 
 def test_a_process_that_does_not_run_is_listed_as_such() -> None:
@@ -102,6 +122,7 @@ def test_a_host_that_cannot_be_read_is_no_agreement() -> None:
         "processes": [],
         "jobs": [],
         "warm": None,
+        "held": None,
         "stopped": {},
         "closed": None,
         "scaled": {},

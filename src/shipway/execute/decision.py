@@ -31,6 +31,9 @@ DECIDE_SECONDS = 15.0
 ACKNOWLEDGE_SECONDS = 90.0
 """Bound of one member's acknowledgement: one that went back alone starts its generation again before it says yes."""
 
+TRIES = 3
+"""Times that the lead may fail to put data back while this driver waits for it. It goes on trying when nobody waits any more."""
+
 HEAR_SECONDS = 10.0
 """Bound of what is only said so that hosts need not find it out."""
 
@@ -45,6 +48,16 @@ class Ending:
     @property
     def settled(self) -> bool:
         return self.decision is not None and not self.silent
+
+
+class Unrestored(HostRefused):
+    """A lead that cannot go back before data is as it was, which it is not yet."""
+
+    def __init__(self, host: str, restoring: Json) -> None:
+        why, point = str(restoring["why"]), restoring["point"]
+        said = f"held: the restore point {point} could not be put back: {why}" if why else f"held: {point} is not put back yet"
+        super().__init__(host, "restoring", said, facts=dict(restoring))
+        self.tries = int(restoring["tries"])
 
 
 async def commit(fleet: Fleet, claim: Claim, tell: Tell) -> Ending:
@@ -135,16 +148,33 @@ async def _decide(
 
 
 async def _ask_lead(fleet: Fleet, lead: str, message: dict[str, object], bound_seconds: float, tell: Tell) -> Json | HostError:
-    """Ask until the lead answers or the bound is reached: the question may be repeated, for the first writer wins."""
+    """Ask until the lead answers or the bound is reached: the question may be repeated, for the first writer wins.
+
+    A lead that has to put data back first says how long that may take, and is waited for that long.
+    """
     loop = asyncio.get_running_loop()
     give_up = loop.time() + bound_seconds
     failure: HostError | None = None
+    tries = 0
     bound = asyncio.timeout_at(give_up)
     try:
         async with bound:
             while True:
                 try:
-                    return _decided(lead, await fleet.call(lead, "decide", message, timeout_seconds=DECIDE_SECONDS))
+                    reply = await fleet.call(lead, "decide", message, timeout_seconds=DECIDE_SECONDS)
+                    restoring = reply.get("restoring")
+                    if restoring is None:
+                        if reply.get("note"):
+                            tell("note", host=lead, message=str(reply["note"]))
+                        return _decided(lead, reply)
+                    if not isinstance(failure, Unrestored):
+                        tries = int(restoring["tries"]) + TRIES
+                        give_up = max(give_up, loop.time() + float(restoring["bound_seconds"]))
+                        bound.reschedule(give_up)
+                        tell("waiting", host=lead, what=f"{restoring['point']} to be put back", bound_seconds=give_up - loop.time())
+                    failure = Unrestored(lead, restoring)
+                    if failure.tries >= tries:
+                        return failure
                 except HostError as error:
                     if failure is None:
                         tell("waiting", host=lead, what="the lead's decision", bound_seconds=max(0.0, give_up - loop.time()))

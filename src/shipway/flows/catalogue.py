@@ -125,6 +125,10 @@ OPERATOR: Mapping[str, Line] = {
     "lead-silent": Line(
         "the lead cannot be heard, so nothing is decided", "shipway resume ENV; hosts go back by themselves at their deadline"
     ),
+    "unrestored": Line(
+        "a deployment that held requests is undone, and its lead cannot put the data back: nobody writes until it can",
+        "mend what the host says, then shipway resume ENV; the host tries again by itself too",
+    ),
     "behind": Line("it is decided, and a host has not acknowledged it", "shipway resume ENV; the host asks the lead by itself"),
     "left-out": Line("it is live, and hosts that were left out are behind", "shipway deploy ENV --ref COMMIT when they can be reached"),
     "not-removed": Line("a host could not be cleared", "the same command again"),

@@ -133,6 +133,11 @@ HOSTS: Mapping[str, Advice] = {
     "older-server": Advice("a restore point is of a newer PostgreSQL than the server", "upgrade the server, then {again}"),
     "restore": Advice("a restore point could not be restored; what serves was not touched", "mend what pg_restore says, then {again}"),
     "swap": Advice("the live data could not be replaced, and was not touched", "mend what is said, then {again}"),
+    "still-writing": Advice(
+        "somebody still writes there, and requests cannot wait for the data to stand still",
+        "see what it names; give it more drain_seconds or end it, then {again}",
+    ),
+    "restoring": Advice("it puts data back before it goes back", "{resume} waits for it"),
     "restore-differs": Advice("what a restore brought back is not what was copied; it was taken away again", "{again}; then tell us"),
     "journal": Advice("its journal cannot be read or trusted", "do on {host} what is named above, then {again}"),
     "tampered": Advice(

@@ -8,16 +8,18 @@ from typing import Any
 from shipway.execute.ask import Facts
 from shipway.execute.decision import COMMITTED, REVERTED
 
-INTENT = ("armed", "switched", "back")
+INTENT = ("armed", "switched", "back", "restoring")
 DECISIONS = (COMMITTED, REVERTED)
 
 
 def open_deployments(facts: Mapping[str, Facts], besides: str = "") -> dict[str, str]:
-    """Deployments with an intent and no decision on some host, with their lead, oldest first."""
+    """Deployments with no decision on some host that had an intent for it or holds requests for it, with their lead, oldest first."""
     found: dict[str, tuple[int, str]] = {}
-    for attempt in _attempts(facts):
-        if attempt["stage"] in INTENT and attempt["deployment"] != besides:
-            found[attempt["deployment"]] = (attempt["fence"], attempt["lead"])
+    for fact in facts.values():
+        holds = (fact["member"].get("held") or {}).get("deployment")
+        for attempt in fact["member"]["attempts"]:
+            if (attempt["stage"] in INTENT or attempt["deployment"] == holds) and attempt["deployment"] != besides:
+                found[attempt["deployment"]] = (attempt["fence"], attempt["lead"])
     return {deployment: lead for deployment, (_, lead) in sorted(found.items(), key=lambda item: item[1])}
 
 

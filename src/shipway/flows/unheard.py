@@ -74,6 +74,8 @@ def _also_lost(errors: Mapping[str, HostError], fleet: Fleet, lost: tuple[str, .
 def _does(fact: Facts, deployment: str, lead: str, aborted: bool) -> str:
     """What a host does by itself about an open deployment, and by when."""
     attempt = next((a for a in fact["member"]["attempts"] if a["deployment"] == deployment), None)
+    if attempt is not None and (fact["member"].get("held") or {}).get("deployment") == deployment:
+        return f"requests wait there, and then get the page, until it hears {lead}"
     if attempt is None or attempt["stage"] not in ("armed", "switched", "back"):
         return ""
     base = "nothing" if attempt["base"] is None else f"generation {attempt['base']}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from shipway.execute.conduct import Outcome
-from shipway.execute.decision import Ending
+from shipway.execute.decision import Ending, Unrestored
 from shipway.execute.fleet import Fleet, worst
 from shipway.execute.steps import StepFailed
 from shipway.flows.hints import hint
@@ -46,6 +46,15 @@ def silent(ending: Ending, deployment: str, environment: str, *, said: str = "")
     hosts = named(sorted(ending.silent))
     why = worst(ending.silent).message
     because = "" if why in said else f" ({why})"
+    unrestored = next((error for error in ending.silent.values() if isinstance(error, Unrestored)), None)
+    if unrestored is not None:
+        return Unsettled(
+            f"deployment {deployment} is not settled: {unrestored.message}",
+            state=f"nobody writes: requests wait on every host, and then get the page; {unrestored.host} tries again by itself",
+            hint=f"mend what {unrestored.host} says, then shipway resume {environment}; the old release answers as soon as it is done",
+            code="unrestored",
+            details=_lines(ending.silent),
+        )
     if ending.decision is None:
         return Unsettled(
             f"deployment {deployment} is not settled: its lead {hosts} cannot be heard{because}",

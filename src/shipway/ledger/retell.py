@@ -105,6 +105,8 @@ class Retelling:
             events += self._decided(host, at, decision, do)
         if do == "tick" and stage == "discarded":
             events.append(self._event("note", at, host, message="discarded what was prepared, for the driver's lease had run out"))
+        if stage == "restoring":
+            events.append(self._event("note", at, host, message="it goes back, and before that its restore point is put back"))
         if do == "boot" and stage in ("back", "discarded"):
             events.append(self._event("went back", at, host, reason="it was rebooted before the decision"))
         return events

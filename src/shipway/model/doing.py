@@ -79,7 +79,7 @@ class Doing:
     @property
     def open(self) -> bool:
         """Whether a driver may go on with it, or its decision is still to come."""
-        return self.left_seconds is not None or self.stage in ("armed", "switched", "back")
+        return self.left_seconds is not None or self.stage in ("armed", "switched", "back", "restoring")
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ class Attempt:
     @property
     def unsettled(self) -> bool:
         """Whether the host had an intent to switch and does not know the decision."""
-        return self.stage in ("armed", "switched", "back")
+        return self.stage in ("armed", "switched", "back", "restoring")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,21 @@ class Warm:
 
     generation: int
     until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Nobody writes on the host before `deployment` is decided; once `waits` requests wait, each at most `seconds`.
+
+    `point` is put back before the host goes back, "" where nothing was touched; `why` it could not be the last of `tries` times.
+    """
+
+    deployment: str
+    seconds: int
+    waits: bool = False
+    point: str = ""
+    tries: int = 0
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +126,7 @@ class Member:
     attempts: tuple[Attempt, ...] = ()
     warm: Warm | None = None
     left: Mapping[str, int] = field(default_factory=dict)
+    held: Held | None = None
 
     def attempt(self, deployment: str) -> Attempt | None:
         """The deployment of that id, None where the host never saw it."""
@@ -118,8 +134,9 @@ class Member:
 
     @property
     def unsettled(self) -> tuple[Attempt, ...]:
-        """Undecided deployments that had an intent, oldest first."""
-        return tuple(a for a in self.attempts if a.unsettled)
+        """Undecided deployments that had an intent, or for which nobody writes, oldest first."""
+        held = self.held.deployment if self.held is not None else ""
+        return tuple(a for a in self.attempts if a.unsettled or a.deployment == held)
 
     @property
     def last_committed(self) -> Attempt | None:

@@ -11,6 +11,7 @@ from shipway.model.facts import (
     Attempt,
     Busy,
     Disk,
+    Held,
     HeldLease,
     Hello,
     HostFacts,
@@ -172,6 +173,18 @@ def _member(member: _Reading) -> Member:
         attempts=tuple(member.each("attempts", _attempt)),
         warm=None if (warm := member.maybe("warm", _Reading.object)) is None else Warm(warm.integer("generation"), warm.number("until")),
         left=member.maybe("left", _Reading.counts) or {},
+        held=None if (held := member.maybe("held", _Reading.object)) is None else _held(held),
+    )
+
+
+def _held(held: _Reading) -> Held:
+    return Held(
+        deployment=held.text("deployment"),
+        seconds=held.integer("seconds"),
+        waits=held.truth("waits"),
+        point=held.text("point"),
+        tries=held.integer("tries"),
+        why=held.text("why"),
     )
 
 

@@ -206,6 +206,7 @@ def status_schema() -> Schema:
         processes=listed(process),
         jobs=listed(job),
         warm=maybe(fixed(generation=WHOLE, seconds_left=SECONDS)),
+        held=maybe(fixed(deployment=TEXT, seconds=WHOLE, point=maybe(TEXT), why=maybe(TEXT))),
         stopped=each(fixed(instances=WHOLE, since=SECONDS, who=TEXT)),
         closed=maybe(fixed(since=SECONDS, who=TEXT)),
         scaled=each(fixed(instances=WHOLE, file=WHOLE)),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shipway.model.doing import Doing
-from shipway.model.facts import HostFacts, Json, LeftTask
+from shipway.model.facts import Held, HostFacts, Json, LeftTask
 from shipway.reports.clean import clean
 from shipway.reports.jobs import job_json, job_text
 from shipway.reports.notifications import trouble
@@ -75,6 +75,7 @@ def _host(name: str, fact: HostFacts | None, *, configured: bool, behind: bool) 
         "processes": [] if fact is None else _processes(fact),
         "jobs": [] if fact is None else [job_json(job) for job in fact.jobs],
         "warm": _warmth(fact),
+        "held": _held(fact),
         **standing_json(document),
         "notifications": None if fact is None else _notifications(fact),
     }
@@ -85,6 +86,14 @@ def _warmth(fact: HostFacts | None) -> dict[str, Any] | None:
     if fact is None or fact.member.warm is None or not fact.warm_copies:
         return None
     return {"generation": fact.member.warm.generation, "seconds_left": round(fact.warm_seconds, 1)}
+
+
+def _held(fact: HostFacts | None) -> dict[str, Any] | None:
+    """For which deployment nobody writes, how long a request waits, and what is to be put back before the host may go back."""
+    held = fact.member.held if fact is not None else None
+    if held is None:
+        return None
+    return {"deployment": held.deployment, "seconds": held.seconds, "point": held.point or None, "why": held.why or None}
 
 
 def _notifications(fact: HostFacts) -> dict[str, Any]:
@@ -158,7 +167,12 @@ def _doings(fact: HostFacts) -> list[str]:
     if fact.doing is not None:
         said += _doing(fact.doing)
     said += [f"step {clean(busy.key)} of {clean(busy.deployment)} runs" for busy in fact.busy if fact.doing is None]
+    held = fact.member.held
+    if held is not None:
+        said += [clean(line) for line in _holding(held)]
     for attempt in fact.member.unsettled:
+        if held is not None and attempt.deployment == held.deployment:
+            continue
         before = "nothing" if attempt.base is None else f"generation {attempt.base}"
         alone = f"goes back to {before} by itself unless it is confirmed"
         said.append(f"deployment {clean(attempt.deployment)} is {attempt.stage} and not decided; this host {alone}")
@@ -172,6 +186,20 @@ def _doings(fact: HostFacts) -> list[str]:
         if p.generation != fact.member.current
     ]
     return [*said, *_warm(fact)]
+
+
+def _holding(held: Held) -> list[str]:
+    """Whom nobody is let in for, and where it stands with the data."""
+    if not held.waits:
+        return [f"workers and periodic jobs rest for deployment {held.deployment}"]
+    said = [f"requests wait until deployment {held.deployment} is decided, each at most {held.seconds} s; this host never goes back alone"]
+    if held.why:
+        said.append(
+            f"held: the restore point {held.point} could not be put back: {held.why}; it is tried again (so far {held.tries} times)"
+        )
+    elif held.point:
+        said.append(f"its data may have changed: before it goes back it puts {held.point} back")
+    return said
 
 
 def _warm(fact: HostFacts) -> list[str]:
