@@ -26,7 +26,7 @@ INTENT: FrozenSet[str] = frozenset({ARMED, SWITCHED, BACK, RESTORING})
 TENTATIVE: FrozenSet[str] = frozenset({LEASED, PREPARED, STARTING, READY})
 """Undecided stages without an intent: discarded when the lease runs out."""
 
-UNDECIDED: FrozenSet[str] = frozenset({*TENTATIVE, *INTENT, DISCARDED})
+UNDECIDED = (ARMED, SWITCHED, BACK, RESTORING, LEASED, PREPARED, STARTING, READY, DISCARDED)
 """Every stage in which a host does not know the decision."""
 
 # What moves a host from one stage to the next.
