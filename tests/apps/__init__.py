@@ -3,7 +3,7 @@
 Their packages come from requirements/apps.txt; tests/apps/install.sh brings them.
 """
 
-from tests.apps.applications import APPLICATIONS, Application, datasette, django, fastapi, installed, static
+from tests.apps.applications import APPLICATIONS, Application, datasette, django, fastapi, installed, lacking, static
 from tests.apps.repository import Repository
 
-__all__ = ["APPLICATIONS", "Application", "Repository", "datasette", "django", "fastapi", "installed", "static"]
+__all__ = ["APPLICATIONS", "Application", "Repository", "datasette", "django", "fastapi", "installed", "lacking", "static"]

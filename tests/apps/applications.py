@@ -42,13 +42,23 @@ class Application:
 
 
 @cache
-def installed() -> Path:
-    """Where `venv` and `wheels` are. Raises RuntimeError, naming the command that brings them."""
+def installed(name: str = "") -> Path:
+    """Where `venv` and `wheels` are, of the applications or of what else the script brings. Raises RuntimeError, naming that command."""
     script = Path(__file__).with_name("install.sh")
-    directory = Path(subprocess.run([script, "--print"], capture_output=True, text=True, check=True).stdout.strip())
+    directory = Path(subprocess.run([script, "--print"], capture_output=True, text=True, check=True).stdout.strip()) / name
     if not (directory / "stamp").exists():
-        raise RuntimeError(f"the real applications are not installed; {script} installs them into {directory}")
+        raise RuntimeError(f"{name or 'the real applications'}: not installed; {script} installs them into {directory}")
     return directory
+
+
+def lacking() -> str | None:
+    """What lacks of the frameworks whose migrations are tested, None where nothing does."""
+    try:
+        for name in ("frameworks", "older"):
+            installed(name)
+    except RuntimeError as error:
+        return str(error)
+    return None
 
 
 def django(directory: Path, environments: str) -> Application:

@@ -60,7 +60,7 @@ def test_it_holds_the_agent_and_nothing_else() -> None:
 
 
 def test_it_is_small_enough_to_travel() -> None:
-    assert len(bundle().packed("bz2")) < 148 * 1024  # migrations, and holding requests for them, are 10 KiB of it
+    assert len(bundle().packed("bz2")) < 190 * 1024  # what migrates, holds, copies and reverts data is a quarter of it
     assert bz2.decompress(bundle().packed("bz2")) == zlib.decompress(bundle().packed("zlib")) == bundle().data
 
 

@@ -150,13 +150,26 @@ class Runner:
 
         `keep` are descriptors that it holds open as well, for as long as it lives. Raises AgentError `task-failed`, `stuck`.
         """
+        running = self.start(command, keep=keep)
+        output = Output(show)
+        try:
+            exit_code = _attend(running.child, output, time.monotonic() + timeout_seconds, moot)
+        finally:
+            running.end()
+        lines = output.end(LAST_LINES)
+        if output.unseen_bytes:
+            show(f"… and {output.unseen_bytes:,} bytes more that are not shown")
+        return Ended(exit_code, lines)
+
+    def start(self, command: Any, *, stdin: int = subprocess.DEVNULL, keep: Tuple[int, ...] = ()) -> Running:
+        """Begin a command; its output is a pipe. Raises AgentError `task-failed`."""
         argv = tuple(command) if self.literal and not isinstance(command, str) else argv_of(command, "", "")
         try:
             child = subprocess.Popen(
                 argv,
                 cwd=self.directory,
                 env=self.environment,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 bufsize=0,
@@ -168,15 +181,19 @@ class Runner:
             raise AgentError("task-failed", f"{argv[0]} cannot be started: {error.strerror}", command=argv[0]) from None
         # Asked before anybody reaps it: from then on its pid may be another's.
         leader = known(child.pid)
-        output = Output(show)
-        try:
-            exit_code = _attend(child, output, time.monotonic() + timeout_seconds, moot)
-        finally:
-            _end_whole(child, Instance(self.environment[MARKER], child.pid, leader.start if leader else None))
-        lines = output.end(LAST_LINES)
-        if output.unseen_bytes:
-            show(f"… and {output.unseen_bytes:,} bytes more that are not shown")
-        return Ended(exit_code, lines)
+        return Running(child, Instance(self.environment[MARKER], child.pid, leader.start if leader else None))
+
+
+@dataclass(frozen=True)
+class Running:
+    """A command that runs, and all that it starts."""
+
+    child: subprocess.Popen[bytes]
+    whole: Instance
+
+    def end(self) -> None:
+        """End whatever is left of it. Raises AgentError `stuck`."""
+        _end_whole(self.child, self.whole)
 
 
 def _runner(context: Context, args: Mapping[str, Any]) -> Runner:

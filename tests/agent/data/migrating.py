@@ -17,8 +17,8 @@ class Migrating:
 
     def __init__(self, home: Kept, data: Mapping[str, Any], env: Mapping[str, str]) -> None:
         self.home = home
-        self._data = {"name": "main", "host": "a", "keep": 5, "timeout_seconds": 60.0, **data}
-        self._env = dict(env)
+        self.data = {"name": "main", "host": "a", "keep": 5, "timeout_seconds": 60.0, **data}
+        self.env = dict(env)
 
     def generation(self, number: int, files: Mapping[str, str], **declared: Any) -> int:
         """One whose release holds these files, by path; it does not serve yet."""
@@ -41,14 +41,14 @@ class Migrating:
             "release": release,
             "version": f"v{number}",
             "environment": "production",
-            "data": [self._data],
+            "data": [self.data],
             "migrations": {**row, **declared},
             "processes": [],
         }
         place = self.place(number)
         place.mkdir(parents=True, exist_ok=True)
         (place / "generation.json").write_text(json.dumps(document))
-        (place / "env.json").write_text(json.dumps({"common": self._env, "task": {}, "process": {}}))
+        (place / "env.json").write_text(json.dumps({"common": self.env, "task": {}, "process": {}}))
         return number
 
     def serve(self, number: int) -> None:

@@ -50,6 +50,12 @@ class Commands:
     def changed(self) -> List[str]:
         return []
 
+    def finish(self, say: Say) -> None:
+        """Nothing follows them."""
+
+    def close(self) -> None:
+        """Nothing stays."""
+
     def _run(self, name: str, command: Any, what: str, say: Say) -> None:
         runner = runner_of(self._context, self._declared, {VARIABLE: name})
         ended = runner.run(command, runner.timeout_seconds, say, self._moot, keep=self._keep)

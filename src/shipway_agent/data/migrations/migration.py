@@ -59,6 +59,12 @@ class Adapter(Protocol):
     def changed(self) -> List[str]:
         """Those whose text is another one than was applied, as far as anybody can tell."""
 
+    def finish(self, say: Say) -> None:
+        """What must follow them once a run has come to its end; a run that was killed before it leaves it to the next one."""
+
+    def close(self) -> None:
+        """End what it keeps running between questions."""
+
 
 def said(text: str) -> List[str]:
     """What the comments of a migration's file say to us: each `shipway: WORDS`."""

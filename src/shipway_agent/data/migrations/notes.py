@@ -15,6 +15,7 @@ from shipway_agent.root import Root
 
 OPEN = "open.json"
 TOOK = "took.json"
+OWED = "owed.json"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,23 @@ def open_of(root: Root, data: str) -> Optional[Open]:
     """The one that has no known ending."""
     found = _read(root, data, OPEN)
     return Open(**found) if found else None
+
+
+def owe(root: Root, data: str) -> None:
+    """Note that something must follow what begins now, on disk before it does."""
+    if not owed(root, data):
+        _write(root, data, OWED, {"since": clock.wall_now()})
+
+
+def owed(root: Root, data: str) -> bool:
+    """Whether something must still follow migrations that ran."""
+    return bool(_read(root, data, OWED))
+
+
+def paid(root: Root, data: str) -> None:
+    """It has followed them."""
+    with root.at(f"{FOLDER}/{data}", create=True, mode=0o700) as folder:
+        folder.unlink(OWED)
 
 
 def note_took(root: Root, data: str, name: str, seconds: float) -> None:

@@ -7,7 +7,7 @@ no known ending nothing else is run, and a person settles it.
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from shipway_agent import clock
@@ -36,14 +36,14 @@ def look(context: Context, number: int, tell: Tell) -> Dict[str, Any]:
     Raises AgentError `migrations-open`, and what the adapter raises.
     """
     declared = _declared(context, number)
-    adapter = adapter_of(context, declared)
-    settle_open(context, declared, adapter)
-    applied = adapter.applied()
-    known = _known(context, declared, adapter, applied)
+    with closing(adapter_of(context, declared)) as adapter:
+        settle_open(context, declared, adapter)
+        applied = adapter.applied()
+        known = _known(context, declared, adapter, applied)
+        changed = adapter.changed()
     pending = _pending(known, applied)
     strangers = [name for name in applied if name not in {one.name for one in known}]
     notes.leave(context.root, declared.generation, applied, known)
-    changed = adapter.changed()
     said = [_count(pending)] + [f"{', '.join(changed)}: the file is another one than was applied"] * bool(changed)
     return {"pending": [one.to_json() for one in pending], "applied": len(applied), "strangers": strangers, "note": "; ".join(said)}
 
@@ -75,6 +75,7 @@ def run(context: Context, number: int, phase: str, held: Sequence[str], tell: Te
         if missing:
             raise AgentError("migration-failed", f"{', '.join(missing)} ran, and the database does not say so", migration=missing[0])
         notes.leave(context.root, declared.generation, applied, known)
+        adapter.finish(tell)
     if not ran:
         return {"ran": [], "applied": len(applied), "skipped": True}
     names = ", ".join(name for name, _ in ran)
@@ -100,6 +101,7 @@ def reverse(context: Context, number: int, names: Sequence[str], tell: Tell) -> 
             raise AgentError("migration-irreversible", f"these cannot be taken back: {', '.join(stays)}", migration=todo[0])
         done = [[name, _reverse(context, declared, adapter, known[name], tell)] for name in todo]
         applied = adapter.applied()
+        adapter.finish(tell)
     words = ", ".join(str(name) for name, _ in done) or "nothing"
     return {"reversed": done, "applied": len(applied), "note": f"taken back in {declared.data.name}: {words}"}
 
@@ -111,10 +113,10 @@ def settle(context: Context, number: int, name: str, how: str) -> Dict[str, Any]
     if found is None or found.migration != name:
         raise AgentError("no-open-migration", f"{name} is not open in {declared.data.name}", migration=name)
     _refuse_running(context, found)
-    adapter = adapter_of(context, declared)
     applied = (how == "done") != found.back
-    if (name in adapter.applied()) != applied:
-        adapter.mark(name, applied)
+    with closing(adapter_of(context, declared)) as adapter:
+        if (name in adapter.applied()) != applied:
+            adapter.mark(name, applied)
     notes.end(context.root, declared.data.name)
     return {"note": f"{name} counts as {'done' if how == 'done' else 'not done'} in {declared.data.name}"}
 
@@ -147,6 +149,10 @@ def adapter_of(context: Context, declared: Migrations, lock: Optional[Lock] = No
         from shipway_agent.data.migrations.commands import Commands
 
         return Commands(context, declared, moot, keep)
+    if declared.adapter == "django":
+        from shipway_agent.data.migrations.django import Django
+
+        return Django(context, declared, replace(_work(context, declared), moot=moot), keep)
     message = f"this agent knows no migrations for {declared.adapter!r}; operator and agent are of different versions"
     raise AgentError("migrations-adapter", message)
 
@@ -176,8 +182,8 @@ def settle_open(context: Context, declared: Migrations, adapter: Adapter) -> Non
 
 @contextmanager
 def _alone(context: Context, declared: Migrations) -> Iterator[Tuple[Adapter, Lock]]:
-    with locked(context.root, declared.data, _work(context, declared), WAIT_SECONDS) as lock:
-        adapter = adapter_of(context, declared, lock)
+    work = _work(context, declared)
+    with locked(context.root, declared.data, work, WAIT_SECONDS) as lock, closing(adapter_of(context, declared, lock)) as adapter:
         settle_open(context, declared, adapter)
         yield adapter, lock
 
@@ -210,6 +216,9 @@ def _noted(context: Context, declared: Migrations, adapter: Adapter, one: Migrat
         if error.code == "migration-irreversible":
             notes.end(root, data)
             raise
+        if error.facts.get("untouched"):
+            notes.end(root, data)
+            raise _failed(one, f"was not begun: {error.message}", error) from None
         if not one.atomic or error.facts.get("open"):
             notes.begin(root, data, replace(noted, atomic=False))
             raise _failed(one, f"failed; what it did before that stays, for it is in no transaction: {error.message}", error) from None

@@ -75,6 +75,12 @@ class Sql:
                 database.connection.execute(_MAKE_SQLITE.format(table=TABLE))
                 database.connection.execute(row)
 
+    def finish(self, say: Say) -> None:
+        """Nothing follows them."""
+
+    def close(self) -> None:
+        """Nothing stays."""
+
     def _row(self, name: str) -> str:
         return _INSERT.format(table=TABLE, name=literal(name), digest=literal(self._digest_of(name)))
 
