@@ -91,6 +91,10 @@ HOSTS: Mapping[str, Advice] = {
     "no-url": Advice("the variable that holds the URL of a database is not there", "set it in `env`, commit, {deploy}; then {again}"),
     "data-url": Advice("the URL of a database cannot be read", "correct the variable that holds it, {deploy}; then {again}"),
     "data-driver": Advice("its agent does not know this kind of data", VERSIONS),
+    "migrations-unknown": Advice(
+        "the database has a migration that no release on its host has",
+        "ship a commit that has it: shipway deploy --ref COMMIT; or bring the database back to what this release knows",
+    ),
     "database": Advice("the database says no, or cannot be reached from {host}", "mend on the database what it says, then {again}"),
     "no-program": Advice("a program of PostgreSQL is not installed there", "install it on {host} as said, then {again}"),
     "no-database": Advice("there is no database where `path` says", "correct `path` in shipway.toml, commit, {deploy}; then {again}"),

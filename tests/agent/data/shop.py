@@ -193,7 +193,7 @@ from sqlalchemy import create_engine
 
 if "STARTS" in os.environ:
     with open(os.environ["STARTS"], "a") as file:
-        file.write("started\n")
+        file.write("started\\n")
 url = os.environ.get("DATABASE_URL", "").replace("postgres://", "postgresql+psycopg://")
 engine = create_engine(url or "sqlite:///" + os.environ["DATABASE_FILE"])
 with engine.connect() as connection:

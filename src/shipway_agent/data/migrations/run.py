@@ -153,6 +153,10 @@ def adapter_of(context: Context, declared: Migrations, lock: Optional[Lock] = No
         from shipway_agent.data.migrations.django import Django
 
         return Django(context, declared, replace(_work(context, declared), moot=moot), keep)
+    if declared.adapter == "alembic":
+        from shipway_agent.data.migrations.alembic import Alembic
+
+        return Alembic(context, declared, replace(_work(context, declared), moot=moot), keep)
     message = f"this agent knows no migrations for {declared.adapter!r}; operator and agent are of different versions"
     raise AgentError("migrations-adapter", message)
 
