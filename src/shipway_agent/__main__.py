@@ -1,4 +1,4 @@
-"""An argument list in, a session, a supervisor, a sender, a restore point, one put back, or a version out.
+"""An argument list in; out, a session, a supervisor, a sender, a restore point, one put back, copies of it elsewhere, or a version.
 
 `python3 -I -S <hash>.pyz serve --root R [--name N]`.
 """
@@ -17,6 +17,7 @@ USAGE = """usage: shipway-agent serve --root DIR [--proxy DIR] [--name NAME]
        shipway-agent supervise [--foreground] --root DIR [--proxy DIR]
        shipway-agent point --root DIR --data NAME
        shipway-agent restore --root DIR
+       shipway-agent copy --root DIR
        shipway-agent notify --root DIR --ids ID[,ID…]
        shipway-agent version"""
 
@@ -25,6 +26,7 @@ OPTIONS: Dict[str, Sequence[str]] = {
     "supervise": ("--root", "--proxy"),
     "point": ("--root", "--data"),
     "restore": ("--root",),
+    "copy": ("--root",),
     "notify": ("--root", "--ids"),
     "version": (),
 }
@@ -64,6 +66,10 @@ def _do(word: str, options: Dict[str, str]) -> int:
         from shipway_agent.notifications.send import send
 
         return send(options["--root"], [name for name in options.get("--ids", "").split(",") if name])
+    if word == "copy":
+        from shipway_agent.data.elsewhere.beside import copy
+
+        return copy(options["--root"])
     if word == "point":
         from shipway_agent.data.scheduled import take
 

@@ -36,6 +36,8 @@ from shipway_agent.primitives import generations
 from shipway_agent.pruning import WISH, Pruning
 from shipway_agent.restoring import Restoring
 from shipway_agent.root import Lock, Root
+from shipway_agent.sending import WISH as COPIES
+from shipway_agent.sending import Sending
 from shipway_agent.states import COMMITTED
 from shipway_agent.supervisor import LOG, MESSAGE_BYTES, ask, ensure, environment, start
 from shipway_agent.supervisor import argv as argv_of_daemon
@@ -104,7 +106,9 @@ class Daemon:
         self._pruning = Pruning(root, say)
         self._restoring = Restoring(root, environment(), say)
         self._door: Optional[Tuple[Optional[int], Optional[Held]]] = None
+        self._sending = Sending(root, say)
         self._wish: Optional[str] = None
+        self._copies_wish: Optional[str] = None
         self._journald = journald.Copy(root, self._app_of) if journald.is_there() else None
         self._known: Optional[Member] = None
         self._awaited = False
@@ -141,8 +145,10 @@ class Daemon:
             wait_seconds = self._turn_or_say()
             self._answer(questions)
             if self._ending and not self._copies.rows and not self._jobs.going:
+                self._sending.end()
                 break
             if self._root_is_gone():
+                self._sending.end()
                 self._copies.end_all()
                 self._jobs.end_all()
                 break
@@ -200,6 +206,8 @@ class Daemon:
         self._sender.turn(now())
         if self._wish is not None and not self._ending:
             self._pruning.turn(member, clock.boot_now(), now())
+        if self._copies_wish is not None and not self._ending:
+            self._sending.turn(self._copies_wish, member, clock.boot_now(), clock.wall_now(), now())
         if self._journald is not None:
             self._journald.turn(now())
         self._rotate()
@@ -215,6 +223,7 @@ class Daemon:
         if changed or version != self._version or self._known is None:
             self._version, self._known = version, self._journal.member()
             self._wish = self._journal.meta(WISH)
+            self._copies_wish = self._journal.meta(COPIES)
             self._awaited = bool(peers.awaited(self._known, lambda deployment: peers.acknowledgements(self._journal, deployment)))
         return self._known
 

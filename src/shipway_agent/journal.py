@@ -367,10 +367,11 @@ class Journal:
         with self._told():
             return self._meta(key)
 
-    def set_meta(self, key: str, value: Optional[str], *, synced: bool = True) -> None:
-        """Set a small fact, or forget it with None. Not `synced` where a loss of power may take it back."""
+    def set_meta(self, key: str, value: Optional[str], *, synced: bool = True, over: Optional[str] = None) -> None:
+        """Set a small fact, or forget it with None; given `over`, only while it is that. Not `synced`: a loss of power may take it back."""
         with self._writing(synced=synced):
-            self._set_meta(key, value)
+            if over is None or self._meta(key) == over:
+                self._set_meta(key, value)
 
     # ---------------------------------------------- for those with a table here
 

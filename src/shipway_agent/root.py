@@ -30,6 +30,7 @@ PROXY_LOCK = "proxy.lock"
 SENDING_LOCK = "sending.lock"
 PRUNE_LOCK = "prune.lock"
 RESTORE_LOCK = "restore.lock"
+COPYING_LOCK = "copying.lock"
 
 
 class Root(Folder):
@@ -80,6 +81,15 @@ class Root(Folder):
     def sending_lock(self, timeout_seconds: float = 0.0) -> Iterator[None]:
         """Held by the one process that sends this host's notifications. Raises AgentError `busy`."""
         lock = self._lock(SENDING_LOCK, timeout_seconds)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def copying_lock(self, timeout_seconds: float = 0.0) -> Iterator[None]:
+        """Held by whoever sends copies of restore points elsewhere. Raises AgentError `busy`."""
+        lock = self._lock(COPYING_LOCK, timeout_seconds)
         try:
             yield
         finally:

@@ -77,6 +77,7 @@ def _around(place: str, example: str) -> str:
         },
         "environment.NAME.tls": {"acme": '"https://h/d"'} if key == "ca" else {},
         "environment.NAME.key_pages": {"path": '"/"'},
+        "data.NAME.copies": {"to": '"/mnt"'},
         "[migrations]": {
             "adapter": {"run": '"django"', "path": '"sql"'}.get(key, '"commands"'),
             **({} if key in ("adapter", "run", "path") else {"run": '"x"', "show": '"y"'}),
@@ -105,6 +106,7 @@ def _around(place: str, example: str) -> str:
         "environment.NAME.requires": f"{top}[environment.p]\nhosts = ['h']\nrequires = {{ {inline} }}",
         "environment.NAME.tls": f"{web}[environment.p]\nhosts = ['h']\ndomains = ['h.example']\ntls = {{ {inline} }}",
         "[data.NAME]": f"shared = ['var']\n{top}[data.main]\n{lines}",
+        "data.NAME.copies": f"{top}[environment.production]\nhosts = ['h']\n[data.main]\ndriver = 'postgres'\ncopies = [{{ {inline} }}]",
         "[migrations]": f"{top}[migrations]\n{lines}\n[data.main]\ndriver = 'postgres'",
         "environment.NAME.key_pages": f"{top}[environment.p]\nhosts = ['h']\nkey_pages = [{{ {inline} }}]",
     }[place]

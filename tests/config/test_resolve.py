@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shipway.config.resolve import resolve
 from shipway.model.errors import Refused, WrongInput
-from shipway.model.intent import Build, Environment, Health, Host, Intent, Page, Process, Reference, Requires, Shipment, Task
+from shipway.model.intent import Build, Copies, Environment, Health, Host, Intent, Page, Process, Reference, Requires, Shipment, Task
 from tests.config.strategies import documents, few, many, toml
 
 EXAMPLE = (Path(__file__).parent / "example.toml").read_text()
@@ -210,6 +210,32 @@ def test_a_host_without_roles_has_every_role() -> None:
     text = 'app = "a"\n[process.web]\nrun = "x"\nroles = ["front"]\n[[task]]\nname = "t"\nrun = "t"\nroles = ["db", "front"]\n'
     text += '[environment.p]\nhosts = ["a"]\n'
     assert resolve(text, text, "p").environment.hosts[0].roles == ("db", "front")
+
+
+def test_copies_go_where_their_environment_is_meant() -> None:
+    text = 'app = "a"\n[process.web]\nrun = "x"\n[environment.p]\nhosts = ["a"]\nenv = { DATABASE_URL = "x" }\n'
+    text += text[text.index("[environment.p]") :].replace("environment.p", "environment.staging")
+    text += '[data.main]\ndriver = "postgres"\ncopies = ["/mnt/backup", { to = "s3://bucket/x", keep = 90, environments = ["p"] }]\n'
+    both = (Copies("/mnt/backup", 30), Copies("s3://bucket/x", 90))
+    assert [resolve(text, text, name).environment.data[0].copies for name in ("p", "staging")] == [both, both[:1]]
+
+
+@pytest.mark.parametrize(
+    ("copies", "says"),
+    [
+        ('["/mnt", "s3://bucket", "/mnt"]', "data.main.copies[2]: has copies already: data.main.copies[0]"),
+        ('["backup"]', "should be /DIRECTORY, USER@HOST:/DIRECTORY, ssh://USER@HOST:PORT/DIRECTORY or s3://BUCKET/PREFIX"),
+        ('["ssh://u:secret@h/x"]', "may not hold a password"),
+        ('[{ to = "/mnt", environments = ["q"] }]', 'environments[0]: should be an environment (p), found "q"'),
+    ],
+)
+def test_a_place_for_copies_that_is_none_is_refused(copies: str, says: str) -> None:
+    text = 'app = "a"\n[process.web]\nrun = "x"\n[environment.p]\nhosts = ["a"]\nenv = { DATABASE_URL = "x" }\n'
+    text += f'[data.main]\ndriver = "postgres"\ncopies = {copies}\n'
+    with pytest.raises(WrongInput) as caught:
+        resolve(text, text, "p")
+    (fault,) = caught.value.details
+    assert says in fault
 
 
 def _quoted(text: str) -> str:

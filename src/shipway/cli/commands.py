@@ -43,6 +43,8 @@ COMMANDS: Mapping[str, str] = {
     "data backup": "Take a restore point of what must not be lost.",
     "data list": "The restore points that there are, and what each holds.",
     "data verify": "Whether a restore point can be read back, or restored.",
+    "data send": "Send the copies that lack in other places now.",
+    "data fetch": "Bring a restore point back from a copy in another place.",
     "data restore": "Put a restore point in the place of what is there; without --yes, what that would lose.",
     "data migrate": "Run migrations that waited for the release before to be gone.",
     "data settle": "Say how a migration ended of which nobody knows.",

@@ -1,4 +1,4 @@
-"""`shipway data backup|list|verify|restore|migrate|settle`: restore points of what must not be lost, and migrations of it."""
+"""`shipway data backup|list|verify|send|fetch|restore|migrate|settle`: restore points of what must not be lost, and migrations of it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from shipway.cli.options import environment, everywhere
 from shipway.cli.perform import perform
 from shipway.flows.words import (
     DataBackupWords,
+    DataFetchWords,
     DataListWords,
     DataMigrateWords,
     DataRestoreWords,
+    DataSendWords,
     DataSettleWords,
     DataVerifyWords,
 )
@@ -42,7 +44,10 @@ def backup(environment: str | None, only: tuple[str, ...], may_be_empty: bool, p
 @environment
 @everywhere
 def list_(environment: str | None, project: Path, json: bool, debug: bool) -> int:
-    """The restore points of ENV, oldest first: when, why and before which generation each was taken, its rows, its bytes."""
+    """The restore points of ENV, oldest first: when, why and before which generation each was taken, its rows, its bytes.
+
+    Below them, what other places have copies of, as their host last saw it, and which are behind.
+    """
     return perform("data list", DataListWords(project=project, environment=environment, json=json), debug=debug)
 
 
@@ -60,18 +65,42 @@ def verify(environment: str, point: str, restore: bool, project: Path, json: boo
     return perform("data verify", words, debug=debug)
 
 
+@command.command("send")
+@environment
+@click.option("--only", metavar="NAME", multiple=True, help="Of this data alone; without it of all that has `copies`.")
+@everywhere
+def send(environment: str | None, only: tuple[str, ...], project: Path, json: bool, debug: bool) -> int:
+    """Send every place of `copies` the restore points that it lacks, and wait: hosts do so by themselves behind each verdict.
+
+    A copy counts once it was read back there. What a place has more of than its `keep` is taken away there.
+    """
+    return perform("data send", DataSendWords(project=project, environment=environment, only=only, json=json), debug=debug)
+
+
+@command.command("fetch")
+@click.argument("environment", metavar="ENV", shell_complete=environments)
+@click.argument("point", metavar="POINT")
+@click.option("--from", "source", metavar="PLACE", help="From there, as shipway.toml has it; without it from the first that has it.")
+@everywhere
+def fetch(environment: str, point: str, source: str | None, project: Path, json: bool, debug: bool) -> int:
+    """Bring POINT back to its host from a copy in another place, and read it back whole. The name of a data means its newest copy."""
+    words = DataFetchWords(project=project, environment=environment, point=point, source=source, json=json)
+    return perform("data fetch", words, debug=debug)
+
+
 @command.command("restore")
 @click.argument("environment", metavar="ENV", shell_complete=environments)
 @click.argument("point", metavar="POINT")
+@click.option("--from", "source", metavar="PLACE", help="Fetch it first from a copy there: a place as shipway.toml has it.")
 @click.option("--yes", is_flag=True, help="Do it. Without this nothing is touched: it says what would be lost.")
 @everywhere
-def restore(environment: str, point: str, yes: bool, project: Path, json: bool, debug: bool) -> int:
+def restore(environment: str, point: str, source: str | None, yes: bool, project: Path, json: bool, debug: bool) -> int:
     """Put POINT in the place of what is there. The name of a data means its newest point.
 
     A database is made anew beside the live one, compared row for row, and takes its name in one transaction; what was there is kept and
     named. What was written since POINT is lost to the application: keep visitors waiting meanwhile with `maintenance on ENV --hold`.
     """
-    words = DataRestoreWords(project=project, environment=environment, point=point, yes=yes, json=json)
+    words = DataRestoreWords(project=project, environment=environment, point=point, source=source, yes=yes, json=json)
     return perform("data restore", words, debug=debug)
 
 

@@ -21,6 +21,8 @@ OPTIONS = {
     ("logs", "release"): "release",
     ("exec", "hosts"): "host",
     ("exec", "everywhere"): "all",
+    ("data restore", "source"): "from",
+    ("data fetch", "source"): "from",
 }
 """Options that are not called as their words are."""
 

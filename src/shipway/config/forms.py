@@ -17,6 +17,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from shipway.config.secrets.value import MOST_BYTES
 from shipway.model.intent import HOLD_SECONDS, Reference, Secret
 from shipway_agent import schedule
+from shipway_agent.data.elsewhere.place import place_of
 from shipway_agent.notifications import targets
 
 SLOTS = 12
@@ -303,6 +304,13 @@ def _read_address(value: Any) -> str:
     return matches(value, r"[A-Za-z0-9._@:/\[\]+-]{1,255}")
 
 
+def _read_destination(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError
+    place_of(value)
+    return value
+
+
 def _read_listen(value: Any) -> str:
     text = matches(value, r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]*):[0-9]{1,5}")
     host, _, port = text.rpartition(":")
@@ -364,6 +372,14 @@ Address: TypeAlias = Annotated[
 ]
 AcmeUrl: TypeAlias = Annotated[
     str, _pattern("the https:// URL of an ACME directory", r"https://[A-Za-z0-9.\[\]:-]{1,255}(/[!#-'*-;=?-Z_a-z~]{0,1000})?")
+]
+Destination: TypeAlias = Annotated[
+    str,
+    Form(
+        "a destination: /DIRECTORY, USER@HOST:/DIRECTORY, ssh://USER@HOST:PORT/DIRECTORY or s3://BUCKET/PREFIX",
+        _read_destination,
+        {"type": "string", "pattern": "^(/[^/]|s3://|ssh://|[A-Za-z0-9])"},
+    ),
 ]
 Listen: TypeAlias = Annotated[
     str, Form("an address and a port, such as 127.0.0.1:8081 or :8080", _read_listen, {"type": "string", "pattern": ":[0-9]{1,5}$"})

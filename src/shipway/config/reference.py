@@ -22,6 +22,7 @@ _TABLES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("Health", "process.NAME.health", schema.Health),
     ("Tasks", "[[task]]", schema.Task),
     ("Data", "[data.NAME]", schema.Data),
+    ("Copies elsewhere", "data.NAME.copies", schema.Copies),
     ("Migrations", "[migrations]", schema.Migrations),
     ("Environments", "[environment.NAME]", schema.Environment),
     ("Hosts", "environment.NAME.hosts", schema.Host),

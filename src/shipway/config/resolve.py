@@ -123,7 +123,7 @@ def _strange_data(what: schema.Document, where: schema.Document) -> Iterable[Bro
         yield Broken(("migrations",), f"should say whose they are: data names a database of [data.*] ({databases})")
 
 
-def _data(name: str, data: schema.Data) -> intent.Data:
+def _data(name: str, data: schema.Data, environment: str) -> intent.Data:
     return intent.Data(
         name=name,
         driver=data.driver,
@@ -139,6 +139,7 @@ def _data(name: str, data: schema.Data) -> intent.Data:
         schedule=data.schedule,
         timezone=data.timezone,
         timeout_seconds=data.timeout_seconds,
+        copies=tuple(intent.Copies(one.to, one.keep) for one in data.copies if environment in one.environments or not one.environments),
     )
 
 
@@ -162,7 +163,7 @@ def _environment(
         strategy=written.strategy,
         batch_hosts=written.batch_hosts,
         floor_hosts=written.floor_hosts,
-        data=tuple(_data(one, data) for one, data in head.data.items()),
+        data=tuple(_data(one, data, name) for one, data in head.data.items()),
     )
 
 

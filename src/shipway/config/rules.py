@@ -29,6 +29,7 @@ def clashes(document: Document) -> list[Broken]:
     """What is wrong with what is there. True of any part of a document as well."""
     found = [
         *_data(document),
+        *_places(document),
         *_copies(document),
         *_migrations(document),
         *_tasks(document),
@@ -57,6 +58,7 @@ def gaps(document: Document) -> list[Broken]:
         *_no_schedule(document),
         *_no_data(document),
         *_no_commands(document),
+        *_unknown_environments(document),
     ]
 
 
@@ -199,6 +201,25 @@ def _data(document: Document) -> Iterator[Broken]:
         for index, path in enumerate(data.leave_out) if data.driver == "files" else ():
             if not _is_plain(path):
                 yield Broken(("data", name, "leave_out", index), f"should be a path below {data.path or 'path'}, found {shown(path)}")
+
+
+def _places(document: Document) -> Iterator[Broken]:
+    """One place twice."""
+    for name, data in document.data.items():
+        seen: dict[str, int] = {}
+        for index, one in enumerate(data.copies):
+            if seen.setdefault(one.to, index) != index:
+                yield Broken(("data", name, "copies", index), "has copies already: {other}", ("data", name, "copies", seen[one.to]))
+
+
+def _unknown_environments(document: Document) -> Iterator[Broken]:
+    known = ", ".join(document.environment) or "none is declared"
+    for name, data in document.data.items():
+        for index, one in enumerate(data.copies):
+            for place, environment in enumerate(one.environments):
+                if environment not in document.environment:
+                    path = ("data", name, "copies", index, "environments", place)
+                    yield Broken(path, f"should be an environment ({known}), found {shown(environment)}")
 
 
 def _migrations(document: Document) -> Iterator[Broken]:

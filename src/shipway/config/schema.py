@@ -300,6 +300,26 @@ class Tls(Table):
 TlsText: TypeAlias = Annotated[Tls, BeforeValidator(_table_of("issuer"), json_schema_input_type=forms.Issuer | Tls)]
 
 
+class Copies(Table):
+    """Another place that gets a copy of each restore point: sent by the host itself behind the verdict, read back there, tried for a day.
+
+    Below it they are `APP/ENVIRONMENT/NAME/POINT.tar`. Keys of S3 are variables that the data or the application has:
+    AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL.
+    """
+
+    to: forms.Destination = Field(
+        description="A directory that is mounted on the host, another host that its user may log in to, or a bucket of S3.",
+        examples=["backup@10.0.0.9:/srv/backup"],
+    )
+    keep: forms.Releases = Field(default=30, description="How many copies stay there.", examples=[90])
+    environments: list[forms.Name] = Field(
+        default=[], description="Only points of these environments go there; none means all.", examples=[["production"]]
+    )
+
+
+CopiesText: TypeAlias = Annotated[Copies, BeforeValidator(_table_of("to"), json_schema_input_type=forms.Destination | Copies)]
+
+
 class Data(Table):
     """What must not be lost: a database, or files. Restore points of it are taken by one host, and kept there."""
 
@@ -347,6 +367,11 @@ class Data(Table):
     timezone: forms.TimeZone = Field(default="UTC", description="Where the clock is that `schedule` means.", examples=["Europe/Berlin"])
     timeout_seconds: forms.SomeSeconds = Field(
         default=3600.0, description="A copy that takes longer is ended, and has failed.", examples=[600]
+    )
+    copies: list[CopiesText] = Field(
+        default=[],
+        description="Other places that get a copy of each point.",
+        examples=[["/mnt/backup", {"to": "s3://bucket/prefix", "keep": 90}]],
     )
 
 

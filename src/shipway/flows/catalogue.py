@@ -36,6 +36,7 @@ OPERATOR: Mapping[str, Line] = {
     "recipient": Line("what was typed is nobody whom one can encrypt to", "shipway secrets recipients list ENV; age1… or ssh-ed25519 …"),
     "unknown-data": Line("shipway.toml declares no such data, or no host has its roles", "shipway data list ENV shows all"),
     "unknown-point": Line("no restore point is called that", "shipway data list ENV shows all"),
+    "unknown-place": Line("shipway.toml declares no such place for copies of the data", "name one that is in `copies` of [data.NAME]"),
     "setting": Line("the application gets no variable of that name", "shipway config ENV lists them"),
     "variable": Line("a variable that notifications need is not set here, or holds no target", "export it; then the same command again"),
     "other-app": Line("the commit is of another application", "ship a commit of this one"),

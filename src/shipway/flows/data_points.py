@@ -12,6 +12,7 @@ from shipway.flows.words_of_failure import unreachable
 from shipway.model.errors import Failed, HostError, LinkLost, WrongInput
 from shipway.model.intent import Data, Intent
 from shipway.plan.data.points import GRACE_SECONDS, keeper
+from shipway.reports.copies import places_of
 from shipway.reports.data import Point, points_of
 
 LIST_SECONDS = 60.0
@@ -64,10 +65,15 @@ async def ask(fleet: Fleet, tell: Tell, place: str, args: Mapping[str, Any], *, 
 
 async def listed(fleet: Fleet, tell: Tell, hosts: Iterable[str]) -> dict[str, list[Point]]:
     """The points of these hosts, by data. Raises Refused where one cannot be asked."""
+    return points_of(await lists(fleet, tell, hosts))
+
+
+async def lists(fleet: Fleet, tell: Tell, hosts: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """What these hosts say of their points, and of copies elsewhere. Raises Refused where one cannot be asked."""
     answers = await fleet.each(lambda host: ask(fleet, tell, host, {"do": "list"}), hosts)
     if answers.errors:
         raise unreachable(answers.errors, fleet)
-    return points_of(answers.answers)
+    return answers.answers
 
 
 def no(error: HostError, what: str, hint: str) -> Failed:
@@ -83,17 +89,20 @@ def no(error: HostError, what: str, hint: str) -> Failed:
     )
 
 
-def meant(wanted: str, points: Mapping[str, list[Point]], environment: str) -> Point:
-    """The point of that name, or the newest of the data of that name. Raises WrongInput."""
+def meant(wanted: str, said: Mapping[str, Mapping[str, Any]], environment: str) -> Point:
+    """The point of that name, or the newest of the data of that name, among what hosts said. Raises WrongInput."""
+    points = points_of(said)
     everything = [point for some in points.values() for point in some]
     exact = [point for point in everything if point.point == wanted]
     found = exact or [point for point in points.get(wanted, ()) if not point.damaged][-1:]
     if not found:
         known = f"there is {', '.join(point.point for point in everything[-5:])}" if everything else "there is none yet"
+        elsewhere = [place.to for place in places_of(said) if wanted in place.points or (wanted == place.data and place.points)]
+        fetch = f"shipway data fetch {environment} {wanted} brings it back from {elsewhere[0]}" if elsewhere else ""
         raise WrongInput(
-            f"no restore point is called {wanted}; {known}",
+            f"no restore point is called {wanted} on a host; {known}",
             state="nothing was touched",
-            hint=f"shipway data list {environment} shows all of them",
+            hint=fetch or f"shipway data list {environment} shows all of them",
             code="unknown-point",
         )
     return found[0]

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from shipway.flows.attempt import Attempt, attempt
-from shipway.flows.data_points import ask, keepers, listed, meant
+from shipway.flows.data_fetch import fetched
+from shipway.flows.data_points import ask, keepers, lists, meant
 from shipway.flows.head import intent_of_head
 from shipway.flows.project import open_project
 from shipway.flows.reach import reach
@@ -33,7 +34,7 @@ async def data_restore(words: DataRestoreWords, on_event: Callable[[Event], None
         intent = intent_of_head(project, words.environment)
         name = intent.environment.name
         keepers(intent)
-        point, loss = await _looked_at(intent, words.point, trying)
+        point, loss = await _looked_at(intent, words, trying)
         if not words.yes:
             data = {"loss": loss_json(point, loss), "lines": loss_text(point, loss, time.time())}
             hint = f"shipway data restore {name} {point.point} --yes does it; shipway maintenance on {name} --hold keeps visitors waiting"
@@ -61,10 +62,14 @@ async def data_restore(words: DataRestoreWords, on_event: Callable[[Event], None
         return trying.ended(await transact(trying, Transaction(intent, planner, lambda plan: None, done)))
 
 
-async def _looked_at(intent: Intent, words: str, trying: Attempt) -> tuple[Point, Loss]:
+async def _looked_at(intent: Intent, words: DataRestoreWords, trying: Attempt) -> tuple[Point, Loss]:
     """The point that is meant, and what would be lost. Raises WrongInput, Refused."""
     async with reach(intent, trying.say) as fleet:
-        point = meant(words, await listed(fleet, trying.tell, fleet.names), intent.environment.name)
+        wanted = words.point
+        if words.source is not None:
+            _, answer = await fetched(intent, fleet, trying.tell, words.point, words.source)
+            wanted = str(answer["point"])
+        point = meant(wanted, await lists(fleet, trying.tell, fleet.names), intent.environment.name)
         try:
             said: Mapping[str, Any] = await ask(
                 fleet, trying.tell, point.host, {"do": "compare", "point": point.point}, bound_seconds=COUNT_SECONDS

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from shipway.execute.telling import Tell
-from shipway.flows.data_points import ask, keepers, listed, meant
+from shipway.flows.data_points import ask, keepers, lists, meant
 from shipway.flows.head import intent_of_head
 from shipway.flows.project import open_project
 from shipway.flows.reach import reach
@@ -30,7 +30,7 @@ async def data_verify(words: DataVerifyWords, on_event: Callable[[Event], None])
     keepers(intent)
     tell = Tell(on_event, time.time)
     async with reach(intent, tell) as fleet:
-        point = meant(words.point, await listed(fleet, tell, fleet.names), name)
+        point = meant(words.point, await lists(fleet, tell, fleet.names), name)
         try:
             args = {"do": "verify", "point": point.point, "restore": words.restore}
             answer = await ask(fleet, tell, point.host, args, bound_seconds=READ_SECONDS)

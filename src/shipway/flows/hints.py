@@ -143,6 +143,10 @@ HOSTS: Mapping[str, Advice] = {
     ),
     "restoring": Advice("it puts data back before it goes back", "{resume} waits for it"),
     "restore-differs": Advice("what a restore brought back is not what was copied; it was taken away again", "{again}; then tell us"),
+    "no-copies": Advice("no copies elsewhere are declared of this data", "set `copies` in shipway.toml, commit, {deploy}; then {again}"),
+    "no-copy": Advice("no place has a copy of that restore point that can be read", "{points} shows what each place has"),
+    "copy-place": Advice("a place for copies says no, or cannot be reached from {host}", "mend there what it says, then {again}"),
+    "copy-damaged": Advice("a copy elsewhere is not what was sent", "name another point or place: {points} shows them"),
     "journal": Advice("its journal cannot be read or trusted", "do on {host} what is named above, then {again}"),
     "tampered": Advice(
         "its journal was changed by its disk or by somebody else",

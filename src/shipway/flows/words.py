@@ -336,10 +336,14 @@ class DataVerifyWords(Words):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataRestoreWords(Words):
-    """`point` is a restore point's name, or the data's for its newest. Without `yes` it only says what would be lost."""
+    """`point` is a restore point's name, or the data's for its newest. Without `yes` it only says what would be lost.
+
+    `source` is another place, as shipway.toml has it, that the point is fetched from where the host has it no more.
+    """
 
     point: str
     yes: bool = False
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -354,3 +358,18 @@ class DataSettleWords(Words):
     migration: str
     done: bool = False
     again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSendWords(Words):
+    """Send the copies that lack in other places; `only` names data, none means all that has such places."""
+
+    only: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFetchWords(Words):
+    """`point` is a restore point's name, or the data's for its newest copy; `source` a place as shipway.toml has it, None for any."""
+
+    point: str
+    source: str | None = None

@@ -200,6 +200,14 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
+class Copies:
+    """Another place that gets a copy of each restore point, as it is written, and how many of them stay there."""
+
+    to: str
+    keep: int = 30
+
+
+@dataclass(frozen=True, slots=True)
 class Data:
     """What must not be lost. `url` and `admin_url` name variables; `path` lies at or below a shared path. `leave_out` are tables or paths.
 
@@ -220,6 +228,7 @@ class Data:
     schedule: str | None = None
     timezone: str = "UTC"
     timeout_seconds: float = 3600.0
+    copies: tuple[Copies, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

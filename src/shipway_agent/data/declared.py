@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
 from shipway_agent.apply import pointed
 from shipway_agent.errors import AgentError
@@ -12,12 +12,23 @@ from shipway_agent.record import dataclass
 from shipway_agent.root import Root
 from shipway_agent.surroundings import defaults
 
+KEYS = "AWS_"
+"""What the names of variables begin with that stores of S3 are asked with."""
+
+
+class Copies(NamedTuple):
+    """Where copies of each point go, as it is written in shipway.toml, and how many stay there."""
+
+    to: str
+    keep: int
+
 
 @dataclass(frozen=True)
 class Declared:
-    """`url` and `admin_url` are secrets: the values. `path` is below `shared/`. `leave_out` names what copies go without.
+    """`url`, `admin_url` and `keys` are secrets: the values. `path` is below `shared/`. `leave_out` names what points go without.
 
-    `keep` counts points, `keep_days` their age, None for any. `environment` is what the programs of the database find beside their own.
+    `keep` counts points, `keep_days` their age, None for any. `environment` is what the programs of the database find beside their own,
+    `keys` what stores of S3 are asked with. `folder` is where copies are in another place: no two applications or environments share one.
     """
 
     name: str
@@ -31,6 +42,9 @@ class Declared:
     keep_days: Optional[float] = None
     timeout_seconds: float = 3600.0
     environment: Mapping[str, str] = {}
+    copies: List[Copies] = []  # noqa: RUF012  # never written to
+    keys: Mapping[str, str] = {}
+    folder: str = ""
 
 
 def declared(root: Root, name: str, generation: Optional[int] = None) -> Declared:
@@ -60,6 +74,9 @@ def declared(root: Root, name: str, generation: Optional[int] = None) -> Declare
         keep_days=None if row.get("keep_days") is None else float(row["keep_days"]),
         timeout_seconds=float(row["timeout_seconds"]),
         environment=defaults(),
+        copies=[Copies(str(one["to"]), int(one["keep"])) for one in row.get("copies") or ()],
+        keys={name: str(value) for name, value in variables.items() if name.startswith(KEYS)},
+        folder=f"{plain(str(document['app']))}/{plain(str(document['environment']))}/{plain(name)}" if row.get("copies") else "",
     )
 
 

@@ -13,7 +13,7 @@ import time
 from contextlib import contextmanager
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Protocol
 
-from shipway_agent import clock
+from shipway_agent import clock, sending
 from shipway_agent.data.content import Progress, megabytes
 from shipway_agent.data.declared import Declared
 from shipway_agent.data.programs import Work, work_of
@@ -52,7 +52,7 @@ def take(context: Context, data: Declared, *, why: str, for_number: Optional[int
         folder.sweep()
         before = _newest(folder)
         likely = 0 if before is None else int(before["bytes"])
-        _refuse_without_room(folder, likely)
+        refuse_without_room(folder, likely)
         with _opened(folder, before) as last:
             source = source_of(context.root, data, work_of(context, data.environment, data.timeout_seconds), last)
             began, at = time.monotonic(), clock.wall_now()
@@ -76,6 +76,8 @@ def take(context: Context, data: Declared, *, why: str, for_number: Optional[int
                 inside.sync()
                 folder.rename(inside.name, about["point"])
         removed = prune(context.root, folder, data)
+    if data.copies:
+        sending.later(context.root, context.journal, at)
     told = summary(about)
     tables = "" if data.driver == "files" else f" of {told['tables']} tables"
     what = "files" if data.driver == "files" else "rows"
@@ -169,6 +171,15 @@ def source_of(root: Root, data: Declared, work: Work, before: Optional[Folder] =
     raise AgentError("data-driver", f"this agent knows no data of the kind {data.driver!r}; operator and agent are of different versions")
 
 
+def refuse_without_room(folder: Folder, likely: int) -> None:
+    """Raises AgentError `disk-full` before anything is written that would take about `likely` bytes."""
+    free, _ = folder.room()
+    needed = likely + likely // 5 + RESERVE_BYTES
+    if free < needed:
+        message = f"{folder.path} has {free / 1e6:,.0f} MB free, and the restore point would take about {needed / 1e6:,.0f} MB"
+        raise AgentError("disk-full", message, path=folder.path, free_bytes=free, needed_bytes=needed)
+
+
 def say(context: Context, line: str) -> None:
     """A line of output, as tasks have it."""
     context.emit({"event": "output", "key": context.key or FOLDER, "line": line})
@@ -211,14 +222,6 @@ def _opened(folder: Folder, before: Optional[Mapping[str, Any]]) -> Iterator[Opt
         return
     with folder.at(str(before["point"])) as last:
         yield last
-
-
-def _refuse_without_room(folder: Folder, likely: int) -> None:
-    free, _ = folder.room()
-    needed = likely + likely // 5 + RESERVE_BYTES
-    if free < needed:
-        message = f"{folder.path} has {free / 1e6:,.0f} MB free, and the restore point would take about {needed / 1e6:,.0f} MB"
-        raise AgentError("disk-full", message, path=folder.path, free_bytes=free, needed_bytes=needed)
 
 
 def _refuse_empty(data: Declared, made: Mapping[str, Any], before: Optional[Mapping[str, Any]], may_be_empty: bool) -> None:

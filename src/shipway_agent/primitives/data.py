@@ -47,16 +47,33 @@ def take(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def listed(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
-    """All points of this host, by the data that they are of: {"data": {name: [POINT]}, "declared": [names], "clock"}."""
+    """All points of this host, by the data that they are of, and what it knows of copies elsewhere of the data that it keeps:
+
+    {"data": {name: [POINT]}, "copies": {name: [COPIES]}, "declared": [names], "clock"}.
+    """
     there = declared_names(context.root)
     found = {name: [points.summary(one) for one in points.listed(context.root, name)] for name in {*points.names(context.root), *there}}
-    return {"data": found, "declared": there, "clock": clock.wall_now()}
+    return {"data": found, "copies": _copies(context, there), "declared": there, "clock": clock.wall_now()}
 
 
 def back_up(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """A restore point of data that the live generation declares, because somebody asked for one."""
     data = declared(context.root, str(args["name"]))
     return points.take(context, data, why=str(args.get("why") or "by hand"), may_be_empty=bool(args.get("may_be_empty")))
+
+
+def send(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
+    """Send the copies of one data that lack elsewhere, now: {"sent": [[point, to]], "copies": [COPIES], "note"}."""
+    from shipway_agent.data.elsewhere.send import send
+
+    return send(context, declared(context.root, str(args["name"])))
+
+
+def fetch(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
+    """Bring a point back from a copy elsewhere: POINT and {"from", "fetch_seconds"}."""
+    from shipway_agent.data.elsewhere.fetch import fetch
+
+    return fetch(context, declared(context.root, str(args["name"])), str(args["point"]), str(args.get("from") or ""))
 
 
 def verify(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
@@ -119,6 +136,17 @@ def put_back(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     return {**points.summary(about), **made, "put_back_seconds": seconds, "note": note}
 
 
+def _copies(context: Context, names: List[str]) -> Dict[str, List[Dict[str, Any]]]:
+    from shipway_agent.data.elsewhere import state
+
+    member, found = context.journal.member().name, {}
+    for name in names:
+        data = declared(context.root, name)
+        if data.copies and data.host == member:
+            found[name] = state.told(state.read(context.journal, name), data.copies)
+    return found
+
+
 def _rows(count: Optional[Mapping[str, Any]]) -> Optional[int]:
     return None if count is None else int(count["rows"])
 
@@ -159,7 +187,16 @@ def settle(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     return run.settle(context, number, str(args["migration"]), str(args["how"]))
 
 
-CALLS = {"schema": schema, "settle": settle, "list": listed, "backup": back_up, "verify": verify, "compare": compare}
+CALLS = {
+    "schema": schema,
+    "settle": settle,
+    "list": listed,
+    "backup": back_up,
+    "verify": verify,
+    "compare": compare,
+    "send": send,
+    "fetch": fetch,
+}
 """What the call `data` may ask: by its `do`."""
 
 

@@ -83,5 +83,6 @@ def _row(data: Data, host: str) -> dict[str, Any]:
         "path": data.path,
         "leave_out": list(data.leave_out),
         "keep_days": data.keep_days,
+        "copies": [{"to": one.to, "keep": one.keep} for one in data.copies],
     }
     return {**row, "timeout_seconds": data.timeout_seconds, **{key: value for key, value in more.items() if value}}
