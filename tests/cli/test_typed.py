@@ -34,6 +34,7 @@ COMMANDS = [
     "shipway data settle production shop.0003_note --again",
     "shipway data restore production main --from s3://bucket/prefix",
     "shipway data send production --only main",
+    "shipway data export production main --to dev.dump --unmasked",
     "shipway data fetch production main-20261129T222236Z-4a40 --from /mnt/backup",
     "shipway data verify production main-20261129T222236Z-4a40 --restore",
     "shipway remove production --shared --yes",

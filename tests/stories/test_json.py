@@ -107,6 +107,10 @@ def test_deploy_good_and_bad(shop: Shop) -> None:
         ("scale local web=0 wbe=2", 2, "refused", "unfit-order"),
         ("restart local --process nothing", 2, "refused", "unfit-order"),
         ("setup local", 0, "unchanged", ""),
+        ("data send local", 2, "refused", "unknown-place"),
+        ("data fetch local uploads", 2, "refused", "unknown-place"),
+        ("data export local uploads --to export.tar", 2, "refused", "unmasked"),
+        ("data export local uploads --unmasked --to {place}", 2, "refused", "file-there"),
         ("setup local --host c", 2, "refused", "no-host"),
         ("host add local local", 2, "refused", "config"),
         ("data migrate local", 3, "refused", "no-migrations-here"),
@@ -115,7 +119,7 @@ def test_deploy_good_and_bad(shop: Shop) -> None:
     ],
 )
 def test_what_is_refused_and_what_has_nothing_to_do(shop: Shop, words: str, code: int, verdict: str, why: str) -> None:
-    said = checked(shop.project.run(*words.split(), "--json", code=code))
+    said = checked(shop.project.run(*words.format(place=shop.place).split(), "--json", code=code))
     assert said["verdict"] == verdict
     assert said["data"].get("code", "") == why
 
@@ -135,10 +139,11 @@ def test_what_is_refused_and_what_has_nothing_to_do(shop: Shop, words: str, code
         "data list local",
         "data verify local uploads",
         "data restore local uploads",
+        "data export local uploads --unmasked --to {place}/export.tar",
     ],
 )
 def test_what_is_asked(shop: Shop, words: str) -> None:
-    said = checked(shop.project.run(*words.split(), "--json"))
+    said = checked(shop.project.run(*words.format(place=shop.place).split(), "--json"))
     assert said["verdict"] == "answer"
     assert "lines" not in said["data"], "what is printed for people is no data"
     assert said["data"]

@@ -45,6 +45,7 @@ COMMANDS: Mapping[str, str] = {
     "data verify": "Whether a restore point can be read back, or restored.",
     "data send": "Send the copies that lack in other places now.",
     "data fetch": "Bring a restore point back from a copy in another place.",
+    "data export": "A masked copy of a restore point, as a file on this machine, to develop with.",
     "data restore": "Put a restore point in the place of what is there; without --yes, what that would lose.",
     "data migrate": "Run migrations that waited for the release before to be gone.",
     "data settle": "Say how a migration ended of which nobody knows.",

@@ -1,4 +1,4 @@
-"""`shipway data backup|list|verify|send|fetch|restore|migrate|settle`: restore points of what must not be lost, and migrations of it."""
+"""`shipway data …`: restore points of what must not be lost, copies of them elsewhere and to develop with, and migrations."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from shipway.cli.options import environment, everywhere
 from shipway.cli.perform import perform
 from shipway.flows.words import (
     DataBackupWords,
+    DataExportWords,
     DataFetchWords,
     DataListWords,
     DataMigrateWords,
@@ -86,6 +87,24 @@ def fetch(environment: str, point: str, source: str | None, project: Path, json:
     """Bring POINT back to its host from a copy in another place, and read it back whole. The name of a data means its newest copy."""
     words = DataFetchWords(project=project, environment=environment, point=point, source=source, json=json)
     return perform("data fetch", words, debug=debug)
+
+
+@command.command("export")
+@click.argument("environment", metavar="ENV", shell_complete=environments)
+@click.argument("point", metavar="POINT")
+@click.option(
+    "--to", metavar="FILE", type=click.Path(path_type=Path), required=True, help="The file that is written here; none may be there."
+)
+@click.option("--unmasked", is_flag=True, help="With every value as it is.")
+@everywhere
+def export(environment: str, point: str, to: Path, unmasked: bool, project: Path, json: bool, debug: bool) -> int:
+    """Write a copy of POINT to FILE on this machine, every column of [data.NAME.mask] masked before it leaves its host.
+
+    The live database is not touched: a new one is made of POINT beside it, masked in one transaction, dumped and taken away. It is refused
+    where a column is not there any more. The name of a data means its newest point.
+    """
+    words = DataExportWords(project=project, environment=environment, point=point, to=to, unmasked=unmasked, json=json)
+    return perform("data export", words, debug=debug)
 
 
 @command.command("restore")

@@ -17,7 +17,7 @@ from shipway.model.verdict import Verdict
 READS = frozenset(
     {"doctor", "status", "plan", "config", "history", "show", "verify", "explain", "self-check"}
     | {"setup", "maintenance"}
-    | {"data list", "data backup", "data verify", "data settle", "data send", "data fetch"}
+    | {"data list", "data backup", "data verify", "data settle", "data send", "data fetch", "data export"}
     | {"secrets list", "secrets set", "secrets rm", "secrets keygen"}
     | {"secrets recipients add", "secrets recipients rm", "secrets recipients list"}
 )

@@ -373,6 +373,10 @@ Address: TypeAlias = Annotated[
 AcmeUrl: TypeAlias = Annotated[
     str, _pattern("the https:// URL of an ACME directory", r"https://[A-Za-z0-9.\[\]:-]{1,255}(/[!#-'*-;=?-Z_a-z~]{0,1000})?")
 ]
+Column: TypeAlias = Annotated[
+    str, _pattern("a column as TABLE.COLUMN or SCHEMA.TABLE.COLUMN", r"[^.\x00-\x1f]{1,63}(\.[^.\x00-\x1f]{1,63}){1,2}")
+]
+Expression: TypeAlias = Annotated[str, _pattern("an expression of SQL, on one line", r"[^\x00-\x1f]{1,2000}")]
 Destination: TypeAlias = Annotated[
     str,
     Form(

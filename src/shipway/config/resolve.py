@@ -140,6 +140,7 @@ def _data(name: str, data: schema.Data, environment: str) -> intent.Data:
         timezone=data.timezone,
         timeout_seconds=data.timeout_seconds,
         copies=tuple(intent.Copies(one.to, one.keep) for one in data.copies if environment in one.environments or not one.environments),
+        mask=dict(data.mask),
     )
 
 

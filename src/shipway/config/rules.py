@@ -196,6 +196,8 @@ def _data(document: Document) -> Iterator[Broken]:
                 yield Broken(("data", name, key), f"may not be given for {data.driver}")
         if data.driver == "sqlite" and data.leave_out:
             yield Broken(("data", name, "leave_out"), "may not be given for sqlite: its copies are whole")
+        if data.driver == "files" and data.mask:
+            yield Broken(("data", name, "mask"), "may not be given for files: there are no columns in them")
         if "timezone" in data.model_fields_set and data.schedule is None:
             yield Broken(("data", name, "timezone"), "may only be given with schedule")
         for index, path in enumerate(data.leave_out) if data.driver == "files" else ():

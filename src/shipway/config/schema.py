@@ -373,6 +373,11 @@ class Data(Table):
         description="Other places that get a copy of each point.",
         examples=[["/mnt/backup", {"to": "s3://bucket/prefix", "keep": 90}]],
     )
+    mask: dict[forms.Column, forms.Expression] = Field(
+        default={},
+        description="postgres and sqlite: what `shipway data export` writes in place of a column's values, an expression of SQL.",
+        examples=[{"public.users.email": "'user' || id || '@example.invalid'", "public.users.phone": "null"}],
+    )
 
 
 class Migrations(Table):

@@ -36,6 +36,8 @@ OPERATOR: Mapping[str, Line] = {
     "recipient": Line("what was typed is nobody whom one can encrypt to", "shipway secrets recipients list ENV; age1… or ssh-ed25519 …"),
     "unknown-data": Line("shipway.toml declares no such data, or no host has its roles", "shipway data list ENV shows all"),
     "unknown-point": Line("no restore point is called that", "shipway data list ENV shows all"),
+    "unmasked": Line("no mask is declared, so an export would hold every value as it is", "declare [data.NAME.mask], or say --unmasked"),
+    "file-there": Line("the file that should be written is there already, or cannot be written", "--to another file"),
     "unknown-place": Line("shipway.toml declares no such place for copies of the data", "name one that is in `copies` of [data.NAME]"),
     "setting": Line("the application gets no variable of that name", "shipway config ENV lists them"),
     "variable": Line("a variable that notifications need is not set here, or holds no target", "export it; then the same command again"),

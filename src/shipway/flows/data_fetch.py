@@ -8,7 +8,7 @@ from typing import Any
 
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
-from shipway.flows.data_points import ask, keepers, no
+from shipway.flows.data_points import ask, data_of, keepers, no
 from shipway.flows.head import intent_of_head
 from shipway.flows.project import open_project
 from shipway.flows.reach import reach
@@ -59,7 +59,7 @@ async def fetched(intent: Intent, fleet: Fleet, tell: Tell, point: str, source: 
 def _meant(intent: Intent, point: str, source: str) -> tuple[str, Data]:
     """Which data a point is of, by its name, and its host. Raises WrongInput where it is of none, or the place is none of its."""
     for place, data in keepers(intent).items():
-        if point == data.name or point.rpartition("-")[0].rpartition("-")[0] == data.name:
+        if data_of(point, (data,)) is not None:
             known = [one.to for one in data.copies]
             if not known or (source and source not in known):
                 what = (

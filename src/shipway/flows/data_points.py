@@ -52,6 +52,11 @@ def keepers(intent: Intent, only: Iterable[str] = ()) -> dict[str, Data]:
     return found
 
 
+def data_of(point: str, known: Iterable[Data]) -> Data | None:
+    """The data that a point is of, by its name; `point` may be the data's name itself."""
+    return next((data for data in known if point == data.name or point.rpartition("-")[0].rpartition("-")[0] == data.name), None)
+
+
 async def ask(fleet: Fleet, tell: Tell, place: str, args: Mapping[str, Any], *, bound_seconds: float = LIST_SECONDS) -> dict[str, Any]:
     """One question about data to the host of "host/name"; what it says meanwhile is told. Raises HostError."""
     host = place.partition("/")[0]

@@ -143,6 +143,9 @@ HOSTS: Mapping[str, Advice] = {
     ),
     "restoring": Advice("it puts data back before it goes back", "{resume} waits for it"),
     "restore-differs": Advice("what a restore brought back is not what was copied; it was taken away again", "{again}; then tell us"),
+    "mask": Advice(
+        "a copy cannot be masked as `mask` says, and did not leave the host", "correct `mask` in shipway.toml, commit, then {again}"
+    ),
     "no-copies": Advice("no copies elsewhere are declared of this data", "set `copies` in shipway.toml, commit, {deploy}; then {again}"),
     "no-copy": Advice("no place has a copy of that restore point that can be read", "{points} shows what each place has"),
     "copy-place": Advice("a place for copies says no, or cannot be reached from {host}", "mend there what it says, then {again}"),

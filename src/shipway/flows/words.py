@@ -361,6 +361,18 @@ class DataSettleWords(Words):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataExportWords(Words):
+    """`point` is a restore point's name, or the data's for its newest; `to` the file that is written. Only `unmasked` leaves values as they
+
+    are.
+    """
+
+    point: str
+    to: Path
+    unmasked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DataSendWords(Words):
     """Send the copies that lack in other places; `only` names data, none means all that has such places."""
 

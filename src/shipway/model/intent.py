@@ -210,6 +210,7 @@ class Copies:
 @dataclass(frozen=True, slots=True)
 class Data:
     """What must not be lost. `url` and `admin_url` name variables; `path` lies at or below a shared path. `leave_out` are tables or paths.
+    `mask` has an expression of SQL for each column that nobody outside may see.
 
     `points` says before what a deployment takes one. An empty `roles` means every host: the first that fits takes them.
     """
@@ -229,6 +230,7 @@ class Data:
     timezone: str = "UTC"
     timeout_seconds: float = 3600.0
     copies: tuple[Copies, ...] = ()
+    mask: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,10 @@ def take(context: Context, data: Declared, *, why: str, for_number: Optional[int
     before anything is written, `data-empty` where there were rows and now there are none, and what the kind of data says.
     """
     with context.root.at(f"{FOLDER}/{data.name}", create=True, mode=0o700) as folder, _alone(folder):
+        from shipway_agent.data.beside import sweep
+
         folder.sweep()
+        sweep(folder, data, work_of(context, data.environment, data.timeout_seconds))
         before = _newest(folder)
         likely = 0 if before is None else int(before["bytes"])
         refuse_without_room(folder, likely)

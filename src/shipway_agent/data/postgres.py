@@ -74,6 +74,7 @@ RIGHTS = (
 )
 """What belongs to a database and not to what is in it: a dump of its content has neither."""
 
+DATABASES = "SELECT json_build_array(datname) FROM pg_database WHERE NOT datistemplate;"
 IS_THERE = "SELECT json_build_array(1) FROM pg_database WHERE datname = {name};"
 
 ASK_SECONDS = 0.02
@@ -225,6 +226,15 @@ class Postgres:
                 refused = error
         assert refused is not None
         raise refused
+
+    def inside(self, name: str) -> Psql:
+        """A session in a database that was made of a copy, of the user who made it."""
+        return Psql(self._work, {**self._admin, "PGDATABASE": name})
+
+    def dump(self, name: str, about: Mapping[str, Any], path: str) -> programs.Ended:
+        """Write what such a database holds into a file."""
+        argv = [self._program("pg_dump", about), "-w", "-Fc", f"--file={path}"]
+        return programs.run(argv, self._work, more={**self._admin, "PGDATABASE": name})
 
     def _proved(self, about: Mapping[str, Any], name: str, say: Say) -> Dict[str, Any]:
         with Psql(self._work, {**self._admin, "PGDATABASE": name}) as session:

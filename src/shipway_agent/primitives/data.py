@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any, Dict, List, Mapping, Optional
 
@@ -74,6 +73,18 @@ def fetch(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     from shipway_agent.data.elsewhere.fetch import fetch
 
     return fetch(context, declared(context.root, str(args["name"])), str(args["point"]), str(args.get("from") or ""))
+
+
+def export(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
+    """Tell a copy of a point as events, masked unless `mask` is null: POINT and {"masked", "kind", "export_bytes", "sum"}."""
+    from shipway_agent.data.export import export
+
+    with points.opened(context.root, str(args["point"])) as point:
+        name = str(points.about(point)["data"])
+    mask = args.get("mask")
+    return export(
+        context, declared(context.root, name), str(args["point"]), None if mask is None else {str(k): str(v) for k, v in mask.items()}
+    )
 
 
 def verify(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
@@ -155,15 +166,14 @@ def _restored(context: Context, data: Declared, point: Folder, about: Mapping[st
     """Restore beside the live data, and take it away again."""
     if data.driver != "postgres":
         return {"seconds": 0.0, "bytes": int(about["bytes"])}  # what was read is what would be put back, file by file
-    from shipway_agent.data.postgres import Postgres, beside
+    from shipway_agent.data.beside import VERIFY, name_beside
+    from shipway_agent.data.postgres import Postgres
 
     database = Postgres(data, work_of(context, data.environment, data.timeout_seconds))
-    name = beside(str(about["server"]["database"]), "verify", os.urandom(3).hex())
-    began = time.monotonic()
-
-    made = database.restore(point, about, name, lambda line: points.say(context, line))
-    seconds = round(time.monotonic() - began, 3)
-    database.drop(name)
+    with name_beside(context.root, data, database, VERIFY) as name:
+        began = time.monotonic()
+        made = database.restore(point, about, name, lambda line: points.say(context, line))
+        seconds = round(time.monotonic() - began, 3)
     return {"seconds": seconds, "bytes": made["bytes"]}
 
 
@@ -196,6 +206,7 @@ CALLS = {
     "compare": compare,
     "send": send,
     "fetch": fetch,
+    "export": export,
 }
 """What the call `data` may ask: by its `do`."""
 

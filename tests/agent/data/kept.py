@@ -49,7 +49,7 @@ class Kept:
 
     def files(self, data: Declared) -> list[str]:
         """What is in the folder, listed or not."""
-        return sorted(path.name for path in (self.path / "data" / data.name).iterdir() if path.name != "lock")
+        return sorted(path.name for path in (self.path / "data" / data.name).iterdir() if not path.name.endswith("lock"))
 
 
 @contextmanager
