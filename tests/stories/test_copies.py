@@ -69,12 +69,16 @@ def test_a_place_that_is_away_is_told_and_what_lacks_is_sent_when_it_is_back(sho
     eventually(lambda: place(shop.project)["error"] is not None, "its host has tried")
     said = shop.project.run("data", "list", "local").out
     assert "BEHIND by 1 since" in said and "is no directory of this host: mount or make it" in said
+    found = shop.project.run("doctor", "local", code=1).out
+    assert f"{there} lacks 1 copy of uploads, and says no for" in found and "shipway data send local --only uploads" in found
     asked = shop.project.run("data", "send", "local", code=1)
     assert f"0 copies sent, and read back there; {there} says no" in asked.text
     assert "shipway data send local at once" in asked.text
     away.rename(there)
     assert "1 copy sent, and read back there" in shop.project.run("data", "send", "local", "--json").verdict["message"]
     assert taken in files(there)
+    well = shop.project.run("doctor", "local").out
+    assert "none of the restore points of uploads was ever restored" in well, "a note, and nothing is wrong"
     assert "BEHIND" not in shop.project.run("data", "list", "local").out
 
 

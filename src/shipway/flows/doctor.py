@@ -10,6 +10,7 @@ from shipway.execute.examine import examine, mend
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
 from shipway.flows.certificates import certificates
+from shipway.flows.data_checks import data_checks
 from shipway.flows.front import serving
 from shipway.flows.hints import hint
 from shipway.flows.operator import Operator, look_here
@@ -77,9 +78,11 @@ async def _look(intent: Intent, here: Operator, tell: Tell) -> tuple[tuple[Findi
         again = f"shipway doctor {name}"
         found = [of_host(e.code, e, hint(e.code, environment=name, host=h, address=hosts[h].address), again) for h, e in errors.items()]
         silent = tuple(host for host, error in errors.items() if not isinstance(error, HostRefused))
+        stored = await data_checks(intent, fleet, facts, tell) if intent.environment.data else []
         way_out = waits(looked.answers, name, {host: error.message for host, error in errors.items()})
     if any(fact.proxy.running and secure(intent, listen(intent, hosts[host], fact)) for host, fact in facts.items()):
         found += certificate_findings(await certificates(intent.environment.domains), name)
+    found += stored
     found += fleet_findings(intent, here.release, facts, silent=bool(errors), way_out=way_out)
     for host, fact in facts.items():
         found += host_findings(Asked(intent, hosts[host], fact, examined.answers.get(host, Examined()), here.release))

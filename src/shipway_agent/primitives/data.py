@@ -55,6 +55,13 @@ def listed(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     return {"data": found, "copies": _copies(context, there), "declared": there, "clock": clock.wall_now()}
 
 
+def check(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
+    """As `listed`, and what would stop the next point or a restore: {"checks": {name: {"refusal", "no_restore"}}}. It asks databases."""
+    from shipway_agent.data.check import check
+
+    return {**listed(context, args), "checks": check(context)}
+
+
 def back_up(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """A restore point of data that the live generation declares, because somebody asked for one."""
     data = declared(context.root, str(args["name"]))
@@ -152,7 +159,10 @@ def _copies(context: Context, names: List[str]) -> Dict[str, List[Dict[str, Any]
 
     member, found = context.journal.member().name, {}
     for name in names:
-        data = declared(context.root, name)
+        try:
+            data = declared(context.root, name)
+        except AgentError:
+            continue  # a variable is missing: whoever needs its value is told
         if data.copies and data.host == member:
             found[name] = state.told(state.read(context.journal, name), data.copies)
     return found
@@ -207,6 +217,7 @@ CALLS = {
     "send": send,
     "fetch": fetch,
     "export": export,
+    "check": check,
 }
 """What the call `data` may ask: by its `do`."""
 
