@@ -26,7 +26,7 @@ def test_a_page_without_the_marker_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "names"), [("README.md", ["short"]), ("docs/performance.md", ["about", "goals", "growth", "crowd", "profile", "all"])]
+    ("page", "names"), [("README.md", ["short"]), ("docs/performance.md", ["about", "goals", "growth", "crowd", "data", "profile", "all"])]
 )
 def test_our_pages_have_the_markers(page: str, names: list[str]) -> None:
     text = (ROOT / page).read_text()

@@ -39,12 +39,13 @@ def megabytes(count: float) -> str:
     return f"{count / 1e6:,.1f} MB"
 
 
-def digest_of_file(folder: Folder, name: Name) -> Tuple[str, int]:
-    """The digest of a file and its size; it is on disk when this returns."""
+def digest_of_file(folder: Folder, name: Name, *, sync: bool = True) -> Tuple[str, int]:
+    """The digest of a file and its size; with `sync` it is on disk when this returns."""
     hashing, size = hashlib.blake2b(digest_size=32), 0
     fd = folder.file(name)
     try:
-        os.fsync(fd)
+        if sync:
+            os.fsync(fd)
         while True:
             part = os.read(fd, CHUNK)
             if not part:

@@ -11,12 +11,12 @@ import os
 import stat
 import time
 from functools import partial
-from typing import Any, Callable, Dict, Iterator, Mapping, NamedTuple, Optional
+from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional
 
 from shipway_agent.data.content import CHUNK, Progress, digest_of_file
 from shipway_agent.data.declared import Declared
 from shipway_agent.data.programs import Work
-from shipway_agent.durable import sync_all
+from shipway_agent.durable import start_writing, sync_all
 from shipway_agent.errors import AgentError, Missing, naming
 from shipway_agent.folder import Folder
 from shipway_agent.root import Root
@@ -50,6 +50,7 @@ class Files:
         self._data = data
         self._work = work
         self._before = before
+        self._fresh: List[bytes] = []
         self.relative = f"shared/{data.path}"
         found = root.stat(self.relative)
         if found is None or not stat.S_ISDIR(found.st_mode):
@@ -92,7 +93,11 @@ class Files:
         with point.at(CONTENT) as tree:
             for row in _rows(point):
                 try:
-                    good = digest_of_file(tree, row.path) == (row.what, row.size) if row.kind == "file" else tree.stat(row.path) is not None
+                    good = (
+                        digest_of_file(tree, row.path, sync=False) == (row.what, row.size)
+                        if row.kind == "file"
+                        else tree.stat(row.path) is not None
+                    )
                     if not good:
                         wrong.append(row.path)
                 except AgentError:
@@ -150,7 +155,8 @@ class Files:
             same = known is not None and (known.kind, known.size, known.mtime_ns) == ("file", info.st_size, mtime)
             if known is not None and same and self._link(raw, place, last):
                 return known._replace(mode=mode)
-            return _copied(at, name, place, last, Row(path, "file", info.st_size, mode, mtime, ""))
+            self._fresh.append(raw)
+            return _copied(at, name, place, last, Row(path, "file", info.st_size, mode, mtime, ""), sync=False)
 
     def _link(self, raw: bytes, place: Folder, last: bytes) -> bool:
         assert self._before is not None
@@ -167,6 +173,7 @@ class Files:
             os.close(fd)
 
     def _sync(self, tree: Folder) -> None:
+        """All that is new at once: a thousand files one after the other wait for the disk a thousand times."""
         paths = [b"", *(raw for raw, _, _, info in walk(tree) if stat.S_ISDIR(info.st_mode))]
 
         def open_again(path: bytes) -> int:
@@ -174,11 +181,16 @@ class Files:
                 return os.dup(place.fd)
 
         with naming(tree.path):
+            there = [raw for raw in self._fresh if tree.stat(raw) is not None]  # others were removed while they were to be read
+            sync_all(partial(tree.file, raw) for raw in there)
             sync_all(partial(open_again, path) for path in paths)
 
 
-def _copied(at: Folder, name: bytes, place: Folder, last: bytes, row: Row) -> Optional[Row]:
-    """The row of what was read; None where it was removed in between. One that changed meanwhile is read anew for the next copy."""
+def _copied(at: Folder, name: bytes, place: Folder, last: bytes, row: Row, *, sync: bool = True) -> Optional[Row]:
+    """The row of what was read; None where it was removed in between. One that changed meanwhile is read anew for the next copy.
+
+    Without `sync` the caller brings it to disk.
+    """
     hashing, size = hashlib.blake2b(digest_size=32), 0
     try:
         source = at.file(name)
@@ -192,7 +204,10 @@ def _copied(at: Folder, name: bytes, place: Folder, last: bytes, row: Row) -> Op
             view = memoryview(part)
             while view:
                 view = view[os.write(target, view) :]
-        os.fsync(target)
+        if sync:
+            os.fsync(target)
+        else:
+            start_writing(target)
         after = os.fstat(source)
         same = (after.st_size, after.st_mtime_ns, size) == (row.size, row.mtime_ns, row.size)
         return row._replace(size=size, mtime_ns=row.mtime_ns if same else 0, what=hashing.hexdigest())

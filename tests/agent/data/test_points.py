@@ -26,10 +26,10 @@ sys.path.insert(0, sys.argv[2])
 from shipway_agent.data import files
 from tests.agent.data.kept import kept, of
 copied = files._copied
-def slowly(*words):
+def slowly(*words, **more):
     print("copies", flush=True)
     time.sleep(60)
-    return copied(*words)
+    return copied(*words, **more)
 files._copied = slowly
 with kept(Path(sys.argv[1])) as home:
     home.take(of("files", path="media"))
