@@ -251,9 +251,11 @@ def _touch(member: Member, message: Mapping[str, Any], now: float) -> Outcome:
     point = str(message["point"])
     if attempt.stage != PREPARED or held is None or held.deployment != attempt.deployment or not held.waits:
         return _refuse(member, "order", stage=attempt.stage, message="requests do not wait on this host for this deployment")
-    if held.point not in ("", point):
-        return _refuse(member, "order", stage=attempt.stage, message=f"{held.point} is its restore point already")
-    return replace(member, held=replace(held, point=point, bound_seconds=float(message["bound_seconds"]))), {"ok": True}
+    known = held.point.split()
+    if point in known:
+        return member, {"ok": True}
+    bound = held.bound_seconds + float(message["bound_seconds"])
+    return replace(member, held=replace(held, point=" ".join([*known, point]), bound_seconds=bound)), {"ok": True}
 
 
 def _finish(member: Member, message: Mapping[str, Any], now: float) -> Outcome:

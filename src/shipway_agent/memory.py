@@ -55,8 +55,8 @@ class Warm:
 class Held:
     """Nobody writes on this host before `deployment` is decided: workers and jobs rest, and once `waits` requests wait, each `seconds`.
 
-    `point` is the restore point that must be put back before this host may go back, "" as long as the data is as it was. That may take
-    `bound_seconds`; `why` it could not be the last of `tries` times.
+    `point` names the restore points that must be put back before this host may go back, a space between them: "" as long as the data is as
+    it was. That may take `bound_seconds`; `why` it could not be the last of `tries` times.
     """
 
     deployment: str

@@ -91,15 +91,17 @@ def _put_back(root: Root, journal: Journal) -> int:
     context = Context(root, "", journal, attempt.deployment, attempt.fence, KEY, until, _write, decided=True)
     journal.event("restore", attempt.deployment, {"point": held.point, "state": "begun"})
     try:
-        made = data.put_back(context, {"point": held.point, "generation": attempt.target})
+        made = [data.put_back(context, {"point": point, "generation": attempt.target}) for point in held.point.split()]
     except Exception as error:
         refusal = error if isinstance(error, AgentError) else unforeseen(error)
         decide(root, journal, {"do": "unrestored", "deployment": attempt.deployment, "why": refusal.message})
         raise refusal from error
-    _forget_open(root, str(made["data"]), attempt)
-    journal.event("restore", attempt.deployment, {"point": held.point, "state": "done", "note": made["note"]})
+    for one in made:
+        _forget_open(root, str(one["data"]), attempt)
+    note = "; ".join(str(one["note"]) for one in made)
+    journal.event("restore", attempt.deployment, {"point": held.point, "state": "done", "note": note})
     said = attempt.document.get(BECAUSE) or {}
-    decide(root, journal, {**said, "do": "restored", "deployment": attempt.deployment, "point": held.point, "note": made["note"]})
+    decide(root, journal, {**said, "do": "restored", "deployment": attempt.deployment, "point": held.point, "note": note})
     return 0
 
 

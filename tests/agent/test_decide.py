@@ -470,7 +470,9 @@ def test_data_is_touched_only_on_the_lead_while_requests_wait() -> None:
     assert held().at(LEASE_SECONDS).say("touch", **touch)["code"] == "expired"
     host = held(touched=True)
     assert host.say("touch", **touch)["ok"], "said twice is said once"
-    assert host.say("touch", point="another", bound_seconds=60.0)["code"] == "order"
+    assert host.say("touch", point="uploads-1", bound_seconds=30.0)["ok"], "of each data one"
+    assert host.member.held is not None
+    assert (host.member.held.point, host.member.held.bound_seconds) == (f"{POINT} uploads-1", 90.0)
 
 
 def test_a_decision_lets_everybody_in() -> None:
