@@ -9,13 +9,19 @@ from shipway_agent.states import DISCARDED, REVERTED
 from shipway_agent.typed import Any, Dict, List, Mapping, Optional
 
 TASK = "task:"
+REVERSE = "migrate:reverse"
+"""The step that takes migrations back: undone by applying them again."""
+
+REVERSES = "reverses"
+"""Key of a document: which migrations its deployment takes back, {"generation", "names", "undo", "timeout_seconds"}."""
+
 UNDO = "undo:"
 NAMED = "named:"
 """What the key of a step begins with by which a driver has told people of a task that stays as it is."""
 
 
 def left(root: Root, journal: Journal) -> List[Dict[str, Any]]:
-    """Newest first: {"deployment", "number", "task", "state", "undo": bool, "timeout_seconds"}.
+    """Newest first: {"deployment", "number", "key", "task", "state", "undo": bool, "timeout_seconds"}.
 
     `state` is that of the journal, or "running". What its check said was done already did not run here. Tasks of phase prepare change
     nothing that users see, and are remembered under their release: they are not among these.
@@ -27,14 +33,15 @@ def left(root: Root, journal: Journal) -> List[Dict[str, Any]]:
         steps = journal.steps(attempt.deployment)
         known = {step.key: step for step in steps}
         for step in reversed(steps):
-            if not step.key.startswith(TASK) or step.data.get("skipped") or _is_settled(known, step.key):
+            if not (step.key.startswith(TASK) or step.key == REVERSE) or step.data.get("skipped") or _is_settled(known, step.key):
                 continue
-            name = step.key[len(TASK) :]
+            name = step.key[len(TASK) :] if step.key.startswith(TASK) else step.key
             declared = declaration(root, attempt.target, attempt.deployment, name) or {}
             found.append(
                 {
                     "deployment": attempt.deployment,
                     "number": attempt.target,
+                    "key": step.key,
                     "task": name,
                     "state": "running" if step.alive else "unknown" if step.state == "intent" else step.state,
                     "undo": declared.get("undo") is not None,
@@ -50,6 +57,8 @@ def declaration(root: Root, number: int, deployment: str, name: str) -> Optional
     document = generations.read(root, number)
     if document is None or document.get("deployment") != deployment:
         return None
+    if name == REVERSE:
+        return document.get(REVERSES)
     return next((task for task in document.get("activate", ()) if task["name"] == name), None)
 
 

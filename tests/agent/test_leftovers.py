@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -64,6 +65,17 @@ def names(shop: Workshop) -> list[tuple[str, str, bool]]:
 
 def ledger(shop: Workshop) -> list[str]:
     return (shop.home.parent / "ledger").read_text().splitlines()
+
+
+def test_migrations_that_were_taken_back_can_be_applied_again(shop: Workshop) -> None:
+    """By what its generation says: here none is to be, as in a deployment that is no revert."""
+    assert shop.run({"key": "migrate:reverse", "do": "task.name", "args": {}, "timeout_seconds": 30.0})["failed"] is None
+    reverted(shop)
+    (one,) = left(shop.root, shop.journal)
+    assert (one["key"], one["task"], one["undo"]) == ("migrate:reverse", "migrate:reverse", False)
+    document = {**(generations.read(shop.root, NUMBER) or {}), "reverses": {"generation": 1, "names": ["2"], "undo": True}}
+    shop.root.write(f"{generations.place(NUMBER)}/generation.json", json.dumps(document).encode())
+    assert left(shop.root, shop.journal)[0]["undo"] is True
 
 
 def test_what_ran_is_left_newest_first_once_it_cannot_go_live_any_more(shop: Workshop) -> None:

@@ -69,7 +69,7 @@ async def undo_tasks(fleet: Fleet, claim: Claim, tell: Tell, left: Mapping[str, 
                     claim,
                     tell,
                     task,
-                    Step(f"named:task:{task['task']}", "task.name", {}, "remember that it was named", NAME_SECONDS),
+                    Step(f"named:{_key(task)}", "task.name", {}, "remember that it was named", NAME_SECONDS),
                 )
             except HostError:
                 pass  # then the next command names it again
@@ -81,7 +81,7 @@ async def undo_tasks(fleet: Fleet, claim: Claim, tell: Tell, left: Mapping[str, 
 async def _undo(fleet: Fleet, host: str, claim: Claim, tell: Tell, task: Left) -> bool:
     args = {"generation": task["number"], "name": task["task"]}
     bound = float(task["timeout_seconds"]) + GRACE_SECONDS
-    step = Step(f"undo:task:{task['task']}", "task.undo", args, f"undo {task['task']}", bound)
+    step = Step(f"undo:{_key(task)}", "task.undo", args, f"undo {task['task']}", bound)
     return bool((await _run(fleet, host, claim, tell, task, step)).get("undone", True))
 
 
@@ -91,6 +91,11 @@ async def _run(fleet: Fleet, host: str, claim: Claim, tell: Tell, task: Left, st
     answers = await steps.run(fleet, host, theirs, (step,), tell, decided=True, where=steps.Where("undo", "undo"))
     answer: dict[str, Any] = answers[step.key]
     return answer
+
+
+def _key(task: Left) -> str:
+    """Of the step that is undone."""
+    return str(task.get("key") or f"task:{task['task']}")
 
 
 def _name(task: Left, host: str, claim: Claim) -> str:

@@ -39,7 +39,8 @@ def reverse(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """{"reversed", "applied", "note"}. Raises AgentError as migrations.reverse does."""
     if context.unknown:
         wait_for_orphans(context, context.key)
-    return migrations.reverse(context, int(args["generation"]), _names(args, "names"), lambda line: say(context, line))
+    held = bool(args.get("held"))
+    return migrations.reverse(context, int(args["generation"]), _names(args, "names"), lambda line: say(context, line), held=held)
 
 
 def pending_of(context: Context, phases: List[str]) -> bool:

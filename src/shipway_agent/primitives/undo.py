@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shipway_agent.errors import AgentError
-from shipway_agent.leftovers import TASK, declaration
+from shipway_agent.leftovers import REVERSE, TASK, declaration
 from shipway_agent.primitives import Context, tasks
 from shipway_agent.typed import Any, Dict, Mapping
 
@@ -15,7 +15,8 @@ def undo(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     `unknown-outcome` where no check can settle it, `no-generation`, and what its command raises as a task.
     """
     name, number = str(args["name"]), int(args["generation"])
-    step = context.journal.step(context.deployment, TASK + name)
+    key = name if name == REVERSE else TASK + name
+    step = context.journal.step(context.deployment, key)
     if step is None or (step.state == "done" and step.data.get("skipped")):
         return {"undone": False, "lines": []}
     task = declaration(context.root, number, context.deployment, name)
@@ -23,6 +24,12 @@ def undo(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
         raise AgentError(
             "no-generation", f"generation {number} is not on this host any more, or keeps no undo of {name}", generation=number
         )
+    if name == REVERSE:
+        from shipway_agent.data.migrations import run as migrations
+        from shipway_agent.data.points import say
+
+        tasks.wait_for_orphans(context, key)
+        return {"undone": True, **migrations.again(context, int(task["generation"]), task["names"], lambda line: say(context, line))}
     command = {**task, "generation": number, "name": name, "outputs": [], "per_release": False}
     if step.state in ("unknown", "intent"):
         tasks.wait_for_orphans(context, TASK + name)

@@ -146,6 +146,27 @@ def test_where_one_cannot_be_taken_back_none_is(case: Case) -> None:
     assert case.columns() == ["id", "note"]
 
 
+def test_what_was_taken_back_in_vain_is_applied_again_in_its_order(case: Case) -> None:
+    app = case.app
+    app.generation(1, {**ITEMS, **NOTE})
+    app.run(1)
+    app.reverse(1, "0002_note", "0001_items")
+    said = run.again(app.context("undo:migrate:reverse"), 1, ["0002_note", "0001_items"], app.home.said.append)
+    assert [name for name, _ in said["ran"]] == ["0001_items", "0002_note"]
+    assert case.columns() == ["id", "name", "note"]
+    assert run.again(app.context("undo:migrate:reverse"), 1, ["0002_note"], app.home.said.append)["ran"] == [], "once"
+
+
+def test_while_requests_wait_nothing_is_taken_back_before_the_record_knows_the_restore_point(case: Case) -> None:
+    app = case.app
+    app.generation(1, {**ITEMS, **NOTE})
+    app.run(1)
+    with pytest.raises(AgentError) as refused:
+        run.reverse(app.context("migrate:reverse"), 1, ["0002_note"], app.home.said.append, held=True)
+    assert refused.value.code == "no-point"
+    assert case.columns() == ["id", "name", "note"]
+
+
 def test_contract_waits_for_its_own_phase(case: Case) -> None:
     app = case.app
     app.serve(app.generation(1, {}))

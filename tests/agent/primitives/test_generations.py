@@ -77,6 +77,13 @@ def test_a_generation_needs_its_release(context: Context, release: str) -> None:
         make(context, 1, "../../etc")
 
 
+def test_a_copy_keeps_the_schema_that_its_source_left(context: Context, root: Root, release: str) -> None:
+    make(context, 1, release)
+    root.write(f"{generations.place(1)}/{generations.SCHEMA}", b'{"applied": ["0001"]}')
+    generations.copy(context, {"number": 2, "source": 1, "document": {}})
+    assert root.read(f"{generations.place(2)}/{generations.SCHEMA}") == b'{"applied": ["0001"]}'
+
+
 def test_a_rollback_copies_an_earlier_generation_with_its_configuration(context: Context, root: Root, release: str) -> None:
     make(context, 1, release, kind="deploy")
     generations.copy(context, {"number": 7, "source": 1, "document": {"kind": "rollback", "deployment": "d7"}})

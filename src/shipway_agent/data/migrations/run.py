@@ -82,10 +82,11 @@ def run(context: Context, number: int, phase: str, held: Sequence[str], tell: Te
     return {"ran": [list(one) for one in ran], "applied": len(applied), "note": f"migrated {declared.data.name}: {names}"}
 
 
-def reverse(context: Context, number: int, names: Sequence[str], tell: Tell) -> Dict[str, Any]:
+def reverse(context: Context, number: int, names: Sequence[str], tell: Tell, *, held: bool = False) -> Dict[str, Any]:
     """Take these back in this order, with the code of a generation that has them. Those that are not applied are left out.
 
-    Raises AgentError `migration-irreversible` before any is touched where the code says so, and as `run` does.
+    Where requests wait (`held`) the record is told before the first (hold.touch). Raises AgentError `migration-irreversible` before any is
+    touched where the code says so, and as `run` does.
     """
     declared = _declared(context, number)
     with _alone(context, declared) as (adapter, _):
@@ -99,11 +100,28 @@ def reverse(context: Context, number: int, names: Sequence[str], tell: Tell) -> 
         stays = [f"{name} ({'; '.join(known[name].irreversible)})" for name in todo if known[name].irreversible]
         if stays:
             raise AgentError("migration-irreversible", f"these cannot be taken back: {', '.join(stays)}", migration=todo[0])
+        if held and todo:
+            touch(context, declared.data.name)
         done = [[name, _reverse(context, declared, adapter, known[name], tell)] for name in todo]
         applied = adapter.applied()
         adapter.finish(tell)
     words = ", ".join(str(name) for name, _ in done) or "nothing"
     return {"reversed": done, "applied": len(applied), "note": f"taken back in {declared.data.name}: {words}"}
+
+
+def again(context: Context, number: int, names: Sequence[str], tell: Tell) -> Dict[str, Any]:
+    """Apply these once more, in their order, with the code of a generation that has them: those that somebody took back in vain.
+
+    Whatever is applied stays as it is. Raises AgentError as `run` does.
+    """
+    declared = _declared(context, number)
+    with _alone(context, declared) as (adapter, _):
+        there = set(adapter.applied())
+        todo = [one for one in adapter.known() if one.name in names and one.name not in there]
+        ran = [[one.name, _apply(context, declared, adapter, one, tell)] for one in todo]
+        applied = adapter.applied()
+    words = ", ".join(str(name) for name, _ in ran) or "nothing"
+    return {"ran": ran, "applied": len(applied), "note": f"applied again in {declared.data.name}: {words}"}
 
 
 def settle(context: Context, number: int, name: str, how: str) -> Dict[str, Any]:
