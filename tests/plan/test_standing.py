@@ -74,3 +74,18 @@ def test_what_is_stopped_or_scaled_is_the_same_content() -> None:
     stopped = {**live, "processes": rows, "stopped": {"web": {"instances": 4, **ORDER}}, "scaled": {"web": {"instances": 4, "file": 1}}}
     before, after = as_in_file(live), as_in_file({**stopped, "closed": ORDER})
     assert before == after and before is not None and before["processes"] == live["processes"]
+
+
+def test_what_is_held_back_goes_on_into_every_later_generation() -> None:
+    row = {"commit": "2" + "c" * 39, "version": "1.2", **ORDER}
+    _, there = fleet(a={"held_back": [row]}, b={"held_back": [row]})
+    assert kept(there) == {"held_back": [row]}
+    assert as_now(there["a"].generations[1], there["a"], there)["held_back"] == [row]
+
+
+def test_an_earlier_generation_brings_nothing_back_that_was_released_since() -> None:
+    wanted, _ = fleet()
+    said = serving(wanted, [release(1), release(2)])
+    said["a"]["generations"]["1"]["held_back"] = [{"commit": "3" + "c" * 39, "version": "1.3", **ORDER}]
+    there = facts(said)
+    assert as_now(there["a"].generations[1], there["a"], there)["held_back"] == []

@@ -49,6 +49,7 @@ def test_a_fleet_that_agrees() -> None:
                 "closed": None,
                 "scaled": {},
                 "maintenance": None,
+                "held_back": [],
                 "notifications": {"waiting": 0, "failed": 0, "last_error": None},
             }
             for name in ("a", "b")
@@ -127,6 +128,7 @@ def test_a_host_that_cannot_be_read_is_no_agreement() -> None:
         "closed": None,
         "scaled": {},
         "maintenance": None,
+        "held_back": [],
         "notifications": None,
     }
 

@@ -12,6 +12,7 @@ from shipway.flows.bases import Bases
 from shipway.flows.build_host import builder
 from shipway.flows.cargo import Cargo
 from shipway.flows.front import Caddies
+from shipway.flows.held_back import refuse_held_back
 from shipway.flows.migrating import Migrating, migrating
 from shipway.flows.project import Project
 from shipway.flows.tools import Tools
@@ -25,6 +26,7 @@ from shipway.model.migration import Pending
 from shipway.model.plan import Plan
 from shipway.model.release import Release
 from shipway.release.release import Made
+from shipway.release.source import Repository
 from shipway_agent.record import dataclass, replace
 
 MOST_BASES = 4
@@ -61,6 +63,7 @@ class Shipping:
     migrating: Migrating
     loaded: Cargo
     builder: Callable[[], Fleet] | None
+    repository: Repository
 
     async def learn(self, fleet: Fleet, facts: Mapping[str, HostFacts]) -> None:
         """Have at hand what these very hosts lack besides: a proxy, tools of their platforms, migrations. Raises Refused."""
@@ -77,11 +80,12 @@ class Shipping:
         await self.learn(fleet, facts)
 
     def planner(self, plan_release: PlanRelease) -> Planner:
-        """Plans this release, with what `learn` has brought by then."""
+        """Plans this release, with what `learn` has brought by then. Raises Refused where it is held back."""
 
         def plan(facts: Mapping[str, HostFacts], *, deployment: str, who: str, number: int, peer_key: str) -> Plan:
             of_this_one = {"deployment": deployment, "who": who, "peer_key": peer_key}
             release = self.tools.equipped(self.made.release)
+            refuse_held_back(self.repository, self.intent.environment.name, release.source.commit, facts)
             pending = self.migrating.pending(facts)
             return plan_release(self.intent, release, facts, number=number, caddies=self.caddies.digests, pending=pending, **of_this_one)
 
@@ -115,7 +119,7 @@ async def shipping(
     caddies = Caddies(wanted.intent, tell)
     loaded = Cargo(made, caddies.by_host, tools.of, bases)
     migrations = await migrating(wanted.intent, made)
-    return Shipping(wanted.intent, made, tools, caddies, bases, migrations, loaded, builder(wanted.intent, tell))
+    return Shipping(wanted.intent, made, tools, caddies, bases, migrations, loaded, builder(wanted.intent, tell), project.repository)
 
 
 def _forget(packing: asyncio.Task[None]) -> None:

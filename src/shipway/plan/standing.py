@@ -2,7 +2,7 @@
 
 These hold from one generation to the next, so each generation's document has them: `scaled` {name: {"instances", "file"}}, `stopped`
 {name: {"instances", "since", "who"}} (its processes have 0 instances then), `closed` {"since", "who"} when the front door is, and
-`maintenance` {"how": "page" | "hold", "hold_seconds", "message", "page", "since", "who"}.
+`maintenance` {"how": "page" | "hold", "hold_seconds", "message", "page", "since", "who"}, `held_back` as plan/held_back.py has it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from shipway.model.intent import Intent
 from shipway_agent.record import replace
 from shipway_agent.wants import TAKES
 
-SCALED, STOPPED, CLOSED, MAINTENANCE = "scaled", "stopped", "closed", "maintenance"
+SCALED, STOPPED, CLOSED, MAINTENANCE, HELD_BACK = "scaled", "stopped", "closed", "maintenance", "held_back"
+
+EMPTY: Mapping[str, Any] = {STOPPED: {}, CLOSED: None, MAINTENANCE: None, HELD_BACK: []}
+"""What an earlier generation may have, and is otherwise now unless it is ordered now."""
 
 
 def newest_live(facts: Mapping[str, HostFacts]) -> Json:
@@ -77,9 +80,9 @@ def under_maintenance(facts: Mapping[str, HostFacts]) -> list[str]:
 
 
 def kept(facts: Mapping[str, HostFacts]) -> dict[str, Any]:
-    """The key of a document that a new release takes on: maintenance, where it is on."""
-    order = newest_live(facts).get(MAINTENANCE)
-    return {MAINTENANCE: order} if order else {}
+    """The keys of a document that a new release takes on: maintenance, where it is on, and what is held back."""
+    live = newest_live(facts)
+    return {key: live[key] for key in (MAINTENANCE, HELD_BACK) if live.get(key)}
 
 
 def page_of(document: Json, fact: HostFacts) -> dict[str, int]:
@@ -97,7 +100,7 @@ def as_now(document: Json, fact: HostFacts, facts: Mapping[str, HostFacts]) -> d
     orders = {str(p["name"]): {"instances": p["instances"], "file": was[p["name"]]} for p in rows if p["instances"] != was[p["name"]]}
     warm = fact.member.warm
     taken = [str(p["name"]) for p in rows if p["listens"]] if warm is not None and warm.generation == document["number"] else []
-    cleared: dict[str, Any] = {key: empty for key, empty in ((STOPPED, {}), (CLOSED, None), (MAINTENANCE, None)) if document.get(key)}
+    cleared: dict[str, Any] = {key: empty for key, empty in EMPTY.items() if document.get(key)}
     return {
         TAKES: taken,
         **({"processes": rows} if rows != list(document["processes"]) else {}),

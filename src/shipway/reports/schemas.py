@@ -213,6 +213,7 @@ def status_schema() -> Schema:
         maintenance=maybe(
             least({"how": {"enum": ["page", "hold"]}, "since": SECONDS, "who": TEXT}, hold_seconds=maybe(WHOLE), message=TEXT)
         ),
+        held_back=listed(fixed(commit=TEXT, version=TEXT, since=SECONDS, who=TEXT)),
         notifications=maybe(fixed(waiting=WHOLE, failed=WHOLE, last_error=maybe(TEXT))),
     )
     whole = fixed(environment=TEXT, agrees=TRUTH, release=maybe(TEXT), deployment=maybe(TEXT), hosts=listed(host))

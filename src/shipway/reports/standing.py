@@ -32,6 +32,9 @@ def standing_words(document: Json) -> list[str]:
         said.append(maintenance_words(document["maintenance"]))
     for name, order in sorted((document.get("scaled") or {}).items()):
         said.append(f"{clean(name)} is scaled to {order['instances']}; shipway.toml says {order['file']}")
+    for row in document.get("held_back") or ():
+        name = clean(str(row.get("version") or str(row["commit"])[:12]))
+        said.append(f"{name} was reverted and is held back {_since(row)}: shipway release lets it be deployed again")
     return said
 
 
@@ -43,6 +46,7 @@ def standing_json(document: Json | None) -> dict[str, Any]:
         "closed": document.get("closed") or None,
         "scaled": {str(name): dict(order) for name, order in (document.get("scaled") or {}).items()},
         "maintenance": document.get("maintenance") or None,
+        "held_back": [dict(row) for row in document.get("held_back") or ()],
     }
 
 
