@@ -13,6 +13,7 @@ from shipway_agent.data.migrations.migration import EXPAND, HELD
 from shipway_agent.data.programs import work_of
 from shipway_agent.errors import AgentError
 from shipway_agent.folder import Folder
+from shipway_agent.hold import touch
 from shipway_agent.primitives import Context
 from shipway_agent.primitives.migrations import pending_of
 from shipway_agent.primitives.tasks import wait_for_orphans
@@ -136,8 +137,9 @@ def compare(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
 def put_back(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """The step: a point takes the place of what is there, which is kept: POINT and {"kept", "swap_seconds", "put_back_seconds", "note"}.
 
-    A point that cannot be read back is refused before anything is touched. What is kept bears the name of the deployment: done again, by
-    a driver that did not hear the end of it, it takes the place once. `generation` declares the data, by default what serves.
+    Where requests wait (`held`) the record is told before anything changes (hold.touch). A point that cannot be read back is refused
+    before that. What is kept bears the name of the deployment: done again, by a driver that did not hear the end of it, it takes the place
+    once. `generation` declares the data, by default what serves.
     """
     if context.unknown:
         wait_for_orphans(context, context.key)
@@ -147,7 +149,9 @@ def put_back(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
         began = time.monotonic()
         source = points.source_of(context.root, data, work_of(context, data.environment, data.timeout_seconds))
         source.read(point, about)
-        made = source.put_back(point, about, context.deployment.replace("-", "_"), lambda line: points.say(context, line))
+        if args.get("held"):
+            touch(context, data.name)
+        made = source.put_back(point, about, _stamp(context, about), lambda line: points.say(context, line))
         seconds = round(time.monotonic() - began, 3)
         points.note(point, restored={"at": clock.wall_now(), "seconds": seconds, "bytes": int(about["bytes"])})
     note = f"{data.name} is as it was at {about['point']}; what was there is kept: {made['kept']}"
@@ -166,6 +170,12 @@ def _copies(context: Context, names: List[str]) -> Dict[str, List[Dict[str, Any]
         if data.copies and data.host == member:
             found[name] = state.told(state.read(context.journal, name), data.copies)
     return found
+
+
+def _stamp(context: Context, about: Mapping[str, Any]) -> str:
+    """A deployment may put two points in place: an earlier one, and its own when it goes back."""
+    stamp = context.deployment.replace("-", "_")
+    return stamp if about.get("deployment") == context.deployment else f"{stamp}_{str(about['point']).rpartition('-')[2]}"
 
 
 def _rows(count: Optional[Mapping[str, Any]]) -> Optional[int]:
@@ -207,9 +217,17 @@ def settle(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     return run.settle(context, number, str(args["migration"]), str(args["how"]))
 
 
+def rehearse(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
+    """Whether a generation starts with the data of restore points, beside what serves: as data/rehearsal.py has it."""
+    from shipway_agent.data.rehearsal import rehearse as started
+
+    return started(context, int(args["generation"]), {str(name): str(point or "") for name, point in args["points"].items()})
+
+
 CALLS = {
     "schema": schema,
     "settle": settle,
+    "rehearse": rehearse,
     "list": listed,
     "backup": back_up,
     "verify": verify,

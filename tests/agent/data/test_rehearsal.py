@@ -1,0 +1,130 @@
+"""An earlier release tried with a copy of the data: yes or no, beside what serves, and nothing of it stays."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from shipway_agent.data.declared import Declared, declared
+from shipway_agent.data.rehearsal import rehearse
+from shipway_agent.errors import AgentError
+from shipway_agent.root import Root
+from tests.agent.data.kept import Kept, kept
+
+APP = """
+import http.server, os, sqlite3
+
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        try:
+            with sqlite3.connect("var/db.sqlite3") as database:
+                database.execute("INSERT INTO items (name) VALUES ('of a rehearsal')")
+            self.send_response(200)
+        except sqlite3.Error:
+            self.send_response(500)
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Page).serve_forever()
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Kept]:
+    """Generation 1 has a release that writes to a database; generation 2 serves."""
+    with kept(tmp_path) as made:
+        release = made.path / "releases" / f"{1:064x}"
+        release.mkdir(parents=True)
+        (release / "app.py").write_text(APP)
+        (release / "var").symlink_to("../../shared/var")
+        (made.path / "shared/var").mkdir(parents=True)
+        with closing(live(made)) as database:
+            database.execute("CREATE TABLE items (name text)")
+            database.commit()
+        generation(made.root, 1)
+        generation(made.root, 2)
+        made.root.link("current", "generations/000002")
+        yield made
+
+
+def test_yes_when_it_is_healthy_with_a_copy_and_nothing_of_it_stays(home: Kept) -> None:
+    said = rehearse(home.context(), 1, {"main": ""})
+    assert said["healthy"], said
+    assert said["points"] == home.names(data(home))
+    with closing(live(home)) as database:
+        assert database.execute("SELECT count(*) FROM items").fetchone() == (0,), "what it wrote, it wrote to the copy"
+    assert [path.name for path in (home.path / "check").iterdir()] == ["lock"]
+
+
+def test_no_with_what_it_said_where_it_cannot_live_with_the_schema(home: Kept) -> None:
+    with closing(live(home)) as database:
+        database.execute("ALTER TABLE items RENAME COLUMN name TO number")
+        database.commit()
+    said = rehearse(home.context(), 1, {"main": ""})
+    assert not said["healthy"]
+    assert "500" in said["why"]
+    assert [path.name for path in (home.path / "check").iterdir()] == ["lock"]
+
+
+def test_no_where_it_does_not_even_start(home: Kept) -> None:
+    (home.path / "releases" / f"{1:064x}" / "app.py").write_text("import sys; sys.exit('no such module')")
+    said = rehearse(home.context(), 1, {"main": ""})
+    assert (said["healthy"], said["why"]) == (False, "it ended with 1")
+    assert "no such module" in said["lines"]
+
+
+def test_with_a_point_of_then_it_finds_the_data_of_then(home: Kept) -> None:
+    point = home.take(data(home))["point"]
+    with closing(live(home)) as database:
+        database.execute("DROP TABLE items")
+        database.commit()
+    assert rehearse(home.context(), 1, {"main": str(point)})["healthy"]
+
+
+def test_what_listens_nowhere_cannot_be_asked(home: Kept) -> None:
+    place = home.path / "generations/000001/generation.json"
+    document = json.loads(place.read_text())
+    place.write_text(json.dumps({**document, "processes": []}))
+    with pytest.raises(AgentError) as refused:
+        rehearse(home.context(), 1, {"main": ""})
+    assert refused.value.code == "no-listener"
+
+
+def live(home: Kept) -> sqlite3.Connection:
+    return sqlite3.connect(home.path / "shared/var/db.sqlite3", timeout=30)
+
+
+def data(home: Kept) -> Declared:
+    return declared(home.root, "main")
+
+
+def generation(root: Root, number: int) -> None:
+    web = {
+        "name": "web",
+        "run": [sys.executable, "app.py"],
+        "listens": "port",
+        "instances": 1,
+        "directory": ".",
+        "health": {"page": {"path": "/", "status": [200], "timeout_seconds": 5.0}, "within_seconds": 6.0},
+    }
+    document = {
+        "number": number,
+        "release": f"{1:064x}",
+        "version": f"v{number}",
+        "environment": "production",
+        "shared": ["var"],
+        "data": [{"name": "main", "driver": "sqlite", "host": "a", "path": "var/db.sqlite3", "keep": 5, "timeout_seconds": 60.0}],
+        "processes": [web],
+    }
+    place = Path(root.path) / f"generations/{number:06d}"
+    place.mkdir(parents=True)
+    (place / "generation.json").write_text(json.dumps(document))
+    (place / "env.json").write_text(json.dumps({"common": {}, "task": {}, "process": {}}))
