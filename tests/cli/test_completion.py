@@ -63,12 +63,13 @@ def answered(line: str, directory: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("shipway re", ["restart", "resume", "remove"]),
+        ("shipway re", ["revert", "release", "restart", "resume", "remove"]),
         ("shipway deploy ", ["production", "staging"]),
         ("shipway deploy --wi", ["--without"]),
         ("shipway deploy production --without ", ["alpha", "beta"]),
         ("shipway show production ", ["@last", "8-def456", "7-abc123", "6-fff000"]),
         ("shipway rollback production ", ["@previous", "1.3", "1.2"]),
+        ("shipway revert production ", ["@previous", "1.3", "1.2"]),
         ("shipway host remove staging ", ["gamma"]),
         ("shipway completion z", ["zsh"]),
         ("shipway nonsense ", []),

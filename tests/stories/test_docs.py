@@ -16,7 +16,10 @@ from tests.hosts import Hosts
 from tests.stories.project import SAMPLE
 from tests.stories.shop import Shop
 
-LOCAL = ("tutorial.md", "howto/static.md", "howto/node.md", "howto/django.md", "howto/fastapi.md", "howto/data.md", "howto/migrations.md")
+LOCAL = (
+    *("tutorial.md", "howto/static.md", "howto/node.md", "howto/django.md", "howto/fastapi.md"),
+    *("howto/data.md", "howto/migrations.md", "howto/revert.md"),
+)
 HOSTS = ("howto/hosts.md", "howto/staging.md")
 FROM = ("howto/from-heroku.md", "howto/from-capistrano.md", "howto/from-kamal.md")
 

@@ -125,11 +125,11 @@ class Till:
         tables = TABLES.format(url=server.url("till"), worked=self.worked)
         repository.write("shipway.toml", SETTINGS.format(python=sys.executable) + text + tables)
         repository.write("migrations/README", "numbered files of SQL\n")
-        _version(repository, "v1", {}, OLD_SALE)
+        tag_version(repository, "v1", {}, OLD_SALE)
         repository.write("migrations/0001_number.sql", RENAME)
-        _version(repository, "v2", {}, NEW_SALE)
-        _version(repository, "v3", {"start": "never"}, NEW_SALE)
-        _version(repository, "v4", {"sick": True}, NEW_SALE)
+        tag_version(repository, "v2", {}, NEW_SALE)
+        tag_version(repository, "v3", {"start": "never"}, NEW_SALE)
+        tag_version(repository, "v4", {"sick": True}, NEW_SALE)
         self.project = Project(repository, "local")
 
     def columns(self) -> list[str]:
@@ -202,7 +202,7 @@ def _ask(door: str, method: str, page: str) -> tuple[int, str]:
         connection.close()
 
 
-def _version(repository: Repository, tag: str, behaviour: Mapping[str, object], sale: str) -> None:
+def tag_version(repository: Repository, tag: str, behaviour: Mapping[str, object], sale: str) -> None:
     repository.write("VERSION", f"{tag}\n")
     repository.write("behaviour.json", json.dumps(behaviour))
     repository.write("sale.sql", sale)

@@ -18,6 +18,8 @@ COMMANDS: Mapping[str, str] = {
     "deploy": "Take a commit live on every host, or undo it on every host.",
     "prepare": "Do the half of a deployment that nobody can see.",
     "rollback": "Make an earlier generation current again.",
+    "revert": "Make an earlier state current again, schema and data too; without --yes, what that would do and lose.",
+    "release": "Let what was reverted be deployed again.",
     "restart": "Start what serves anew, without a failed request.",
     "scale": "Run another number of copies of a process.",
     "stop": "End processes, and keep them ended.",

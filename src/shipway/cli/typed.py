@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from shipway.flows.words import Words
 
-FIRST = ("target", "deployment", "release", "host", "name", "recipient", "error", "address", "point", "migration")
+FIRST = ("target", "deployment", "release", "host", "name", "recipient", "error", "address", "point", "migration", "commit")
 """Words without an option before them."""
 
 OPTIONS = {

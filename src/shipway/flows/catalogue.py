@@ -118,6 +118,12 @@ OPERATOR: Mapping[str, Line] = {
     "disagree": Line("the hosts do not serve one generation", "shipway deploy ENV makes them serve one"),
     "cannot-hold": Line("there is nobody to hold requests for", "shipway maintenance on ENV shows a page"),
     "no-page": Line("a page for visitors cannot be read", "name a file of HTML in UTF-8"),
+    "irreversible": Line("migrations since then cannot be taken back", "shipway revert ENV STATE --hard shows what its data would lose"),
+    "no-point-then": Line("no restore point of that time is there", "shipway data list ENV; without --hard only code and schema go back"),
+    "changed-meanwhile": Line("another command began while this one was asking", "the same command again"),
+    "held-back": Line("the commit contains what was reverted", "shipway release ENV, once it is mended"),
+    "not-held-back": Line("the commit is not held back", "shipway release ENV releases all that is"),
+    "report": Line("a file is no report of a deployment that replaced something", "name one of .shipway/reports/"),
     "target-lacking": Line("a host has not got that generation", "shipway deploy ENV --ref COMMIT brings it"),
     # --------------------------------------------------------------------------- endings
     "failed": Line("it was tried, failed and was undone", "mend the cause; then the same command again"),

@@ -97,6 +97,9 @@ HOSTS: Mapping[str, Advice] = {
     ),
     "database": Advice("the database says no, or cannot be reached from {host}", "mend on the database what it says, then {again}"),
     "no-program": Advice("a program of PostgreSQL is not installed there", "install it on {host} as said, then {again}"),
+    "no-listener": Advice(
+        "nothing of that generation listens on the host that keeps the data", "revert without --check says what it takes"
+    ),
     "no-database": Advice("there is no database where `path` says", "correct `path` in shipway.toml, commit, {deploy}; then {again}"),
     "no-directory": Advice("there is no directory where `path` says", "correct `path` in shipway.toml, commit, {deploy}; then {again}"),
     "leave-out": Advice("`leave_out` names what is no table", "correct `leave_out` in shipway.toml, commit, {deploy}; then {again}"),

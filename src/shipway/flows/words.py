@@ -48,6 +48,27 @@ class RollbackWords(Words):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RevertWords(Words):
+    """`target` is what RollbackWords takes, a time, or the path of a report. Neither `soft` nor `hard` leaves the choice to what is known.
+
+    Without `yes` it only says what would be done and lost. `check` starts the target beside a copy of the data, and takes it away again.
+    """
+
+    target: str = "@previous"
+    soft: bool = False
+    hard: bool = False
+    check: bool = False
+    yes: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseWords(Words):
+    """`commit` is the one that may be deployed again, by its name or version; None is all that is held back."""
+
+    commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RestartWords(Words):
     """`processes` and `hosts` are names; none means all."""
 

@@ -14,7 +14,7 @@ from shipway_agent.record import dataclass
 Json = Mapping[str, Any]
 
 DECISIONS = ("committed", "reverted")
-SHIPS = ("deploy", "rollback", "prepare", "restart", "scale", "stop", "start", "maintenance")
+SHIPS = ("deploy", "rollback", "revert", "prepare", "restart", "scale", "stop", "start", "maintenance", "release")
 """Kinds of deployments that bring something before their first step, or would if there were anything to bring."""
 
 ENDS = {"done": "done", "failed": "failed"}

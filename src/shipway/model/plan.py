@@ -13,6 +13,8 @@ Json: TypeAlias = Mapping[str, Any]
 Kind = Literal[
     "deploy",
     "rollback",
+    "revert",
+    "release",
     "prepare",
     "repair",
     "remove",

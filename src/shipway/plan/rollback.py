@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from shipway.model.errors import Refused
 from shipway.model.facts import HostFacts, Json, serves
@@ -37,13 +37,17 @@ def plan_rollback(
     peer_key: str,
     loans: Mapping[str, Loan] | None = None,
     schema: Json | None = None,
+    kind: Literal["rollback", "revert"] = "rollback",
+    again: bool = False,
+    keys: Json | None = None,
 ) -> Plan:
     """A new generation `number` that copies the target: its release, its process table, its values of the environment.
 
     `loans` is what other members lend to hosts that lack the target, `caddies` the proxy that travels to those with it, by host.
-    `schema` is what the host that runs migrations says of them, None where what serves has none. Nothing to do when the target serves
-    everywhere and is well. Raises Refused: the gates' reasons, a target that is unknown or ambiguous (naming the candidates), members that
-    lack it (naming them), migrations that it cannot live with.
+    `schema` is what the host that runs migrations says of them, None where what serves has none. `keys` of the new generation are
+    otherwise than in the target. Nothing to do when the target serves everywhere and is well, unless it is wanted `again`. Raises Refused:
+    the gates' reasons, a target that is unknown or ambiguous (naming the candidates), members that lack it (naming them), migrations that
+    it cannot live with.
     """
     loans = loans or {}
     pass_gates(intent, None, facts)
@@ -61,7 +65,7 @@ def plan_rollback(
     _refuse_across(environment.name, schema, facts[lead.name].member.current, found.number)
     overrides = {
         "deployment": deployment,
-        "kind": "rollback",
+        "kind": kind,
         "who": who,
         "made": facts[lead.name].hello.clock,
         SOURCE: found.number,
@@ -70,11 +74,14 @@ def plan_rollback(
     targets = {h.name: _target_on(facts[h.name], loans.get(h.name), found.number) for h in environment.hosts}
     if jobs := carried_over(list(targets.values()), environment):
         overrides["jobs"] = jobs
-    over = {name: {**overrides, "members": known[name], **as_now(target, facts[name], facts)} for name, target in targets.items()}
+    over = {
+        name: {**overrides, "members": known[name], **as_now(target, facts[name], facts), **(keys or {})}
+        for name, target in targets.items()
+    }
     documents: dict[str, Json] = {name: {**target, **over[name], "number": number} for name, target in targets.items()}
-    there = all(_is_there(facts[h.name], found.number) for h in environment.hosts)
+    there = not again and all(_is_there(facts[h.name], found.number) for h in environment.hosts)
     return Plan(
-        kind="rollback",
+        kind=kind,
         app=intent.app,
         environment=environment.name,
         release=str(found.document["release"]),
@@ -88,7 +95,7 @@ def plan_rollback(
         document=document_again(
             intent,
             found.document,
-            kind="rollback",
+            kind=kind,
             who=who,
             number=number,
             before=facts[lead.name].member.current,

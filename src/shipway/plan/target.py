@@ -33,7 +33,7 @@ def find_target(environment: str, facts: Mapping[str, HostFacts], words: str) ->
 
     Of several generations of one release the newest that every host has is meant, else the newest.
     """
-    good = _good(facts)
+    good = good_generations(facts)
     number = _previous(environment, facts) if words == PREVIOUS else _named(environment, facts, good, words)
     if number not in good:
         raise _refuse(environment, "target-unknown", f"generation {number} of {environment} was never proved, or is pruned", good)
@@ -72,6 +72,24 @@ def prepare_tasks(document: Json) -> tuple[str, ...]:
     return tuple(name for name in document.get("tasks", ()) if name not in activate)
 
 
+def good_generations(facts: Mapping[str, HostFacts]) -> dict[int, Json]:
+    """Committed generations that some host has, newest first."""
+    found: dict[int, Json] = {}
+    for fact in facts.values():
+        for number in fact.good:
+            if number in fact.generations:
+                found.setdefault(number, fact.generations[number])
+    return dict(sorted(found.items(), reverse=True))
+
+
+def fits(document: Json, words: str) -> bool:
+    """Whether a person may call the generation so: by its version, or by the start of its release's digest or its commit."""
+    if words == document.get("version"):
+        return True
+    prefixes = (str(document["release"]), str(document.get("commit", "")))
+    return len(words) >= SHORTEST_PREFIX and any(text.startswith(words.lower()) for text in prefixes)
+
+
 def _named(environment: str, facts: Mapping[str, HostFacts], good: Mapping[int, Json], words: str) -> int:
     if words.isdigit() and (int(words) in good or any(int(words) in fact.generations for fact in facts.values())):
         return int(words)
@@ -87,28 +105,11 @@ def _named(environment: str, facts: Mapping[str, HostFacts], good: Mapping[int, 
 
 def _previous(environment: str, facts: Mapping[str, HostFacts]) -> int:
     """What the fleet served before what it serves, with other content; a host that was behind or bare meanwhile changes nothing in that."""
-    good = _good(facts)
+    good = good_generations(facts)
     before = previous(good, good, max((n for fact in facts.values() if (n := fact.member.current) is not None), default=None))
     if before is None:
         raise _refuse(environment, "no-previous", f"nothing else was live in {environment} before what is now", {})
     return before
-
-
-def _good(facts: Mapping[str, HostFacts]) -> dict[int, Json]:
-    """Committed generations that some host has, newest first."""
-    found: dict[int, Json] = {}
-    for fact in facts.values():
-        for number in fact.good:
-            if number in fact.generations:
-                found.setdefault(number, fact.generations[number])
-    return dict(sorted(found.items(), reverse=True))
-
-
-def fits(document: Json, words: str) -> bool:
-    if words == document.get("version"):
-        return True
-    prefixes = (str(document["release"]), str(document.get("commit", "")))
-    return len(words) >= SHORTEST_PREFIX and any(text.startswith(words.lower()) for text in prefixes)
 
 
 def _refuse(environment: str, code: str, message: str, candidates: Mapping[int, Json]) -> Refused:

@@ -8,7 +8,7 @@ from typing import Any
 
 from shipway.reports.clean import clean
 from shipway.reports.reading import duration, listed, mapped, text, whole
-from shipway.reports.sizes import seconds, size
+from shipway.reports.sizes import age, seconds, size
 from shipway_agent.record import dataclass
 
 MOST_TABLES = 20
@@ -55,8 +55,7 @@ class Loss:
 
 def loss_text(point: Point, loss: Loss, now: float) -> list[str]:
     """What would be lost if the point took the place of what is there."""
-    age = seconds(max(0.0, now - point.at))
-    lines = [f"{point.point} is {age} old: what was written since is lost to the application"]
+    lines = [f"{point.point} is {age(max(0.0, now - point.at))} old: what was written since is lost to the application"]
     if loss.rows_now is None:
         return [*lines, f"what is there now cannot be counted: {loss.why}"]
     lines.append(f"{point.data} has {loss.rows_now:,} rows now, and {point.rows:,} in the restore point")
@@ -124,8 +123,8 @@ def _line(point: Point, now: float) -> str:
     why = f"before generation {point.before}" if point.before is not None else point.why
     took = f" in {seconds(point.seconds)}" if point.seconds is not None else ""
     tried = f", restored once in {seconds(point.restored_seconds)}" if point.restored_seconds is not None else ""
-    age = f"{seconds(max(0.0, now - point.at))} ago"
-    return f"{point.point}  on {point.host}  {age}, {why}: {point.rows:,} rows, {size(point.bytes)}{took}{tried}"
+    ago = f"{age(max(0.0, now - point.at))} ago"
+    return f"{point.point}  on {point.host}  {ago}, {why}: {point.rows:,} rows, {size(point.bytes)}{took}{tried}"
 
 
 def _point(name: str, host: str, row: Mapping[str, Any]) -> Point:

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 
+def age(lasted: float) -> str:
+    """How old something is: hours and days where seconds say nothing any more."""
+    if lasted < 2 * 3600:
+        return seconds(lasted)
+    return f"{lasted / 3600:.1f} h" if lasted < 48 * 3600 else f"{lasted / 86400:.1f} days"
+
+
 def seconds(value: float) -> str:
     """4 ms, 0.8 s, 12.3 s, 4 min 5 s."""
     if value < 0.0995:

@@ -36,7 +36,7 @@ SETTLED = "settled"  # a later driver ended it
 REBOOT = "reboot"
 ALONE = "alone"  # the lead could not be heard
 
-SHIPPING = frozenset({"deploy", "rollback", "repair", "prepare", "restart", "scale", "stop", "start", "maintenance"})
+SHIPPING = frozenset({"deploy", "rollback", "revert", "repair", "prepare", "restart", "scale", "stop", "start", "maintenance", "release"})
 """Kinds of deployments that somebody waits for; one that only settles another speaks through that other."""
 
 

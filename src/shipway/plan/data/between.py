@@ -18,9 +18,10 @@ EXPAND = "expand"
 class Between:
     """`back` names what is applied now and was not when `then` went live, newest first; `forward` what was there then and is not now.
 
-    `code` is the generation whose code takes them back. `phases` and `irreversible` (why it cannot be taken back, a few words each) are of
-    those in `back`. `strange` are those of them that no release here has, left by a deployment that failed: no code can take them back.
-    `expected` are those that the release of `then` has too, and is made for. `known` is False where nobody wrote down what `then` left.
+    `code` is the generation whose code takes them back. `phases` are of all of these, `irreversible` (why it cannot be taken back, a few
+    words each) of those in `back`. `strange` are those of them that no release here has, left by a deployment that failed: no code can take
+    them back. `expected` are those that the release of `then` has too, and is made for. `known` is False where nobody wrote down what
+    `then` left.
     """
 
     code: int
@@ -67,13 +68,14 @@ def between(said: Json, live: int, then: int) -> Between:
         return Between(live, known=False)
     was, now = [str(name) for name in target["applied"]], [str(name) for name in said.get("applied", ())]
     back = tuple(name for name in reversed(now) if name not in set(was))
+    forward = tuple(name for name in was if name not in set(now))
     code = next((number for number in [live, *sorted(map(int, left), reverse=True)] if set(back) <= _has(left, number)), live)
     why: Mapping[str, Any] = (left.get(str(code)) or {}).get("irreversible") or {}
     return Between(
         code,
         back=back,
-        forward=tuple(name for name in was if name not in set(now)),
-        phases={name: _phase(name, left) for name in back},
+        forward=forward,
+        phases={name: _phase(name, left) for name in (*back, *forward)},
         irreversible={name: tuple(map(str, why[name])) for name in back if name in why},
         strange=tuple(name for name in back if name not in _has(left, code)),
         expected=tuple(name for name in back if name in _has(left, then)),

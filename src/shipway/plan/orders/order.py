@@ -12,7 +12,7 @@ from shipway.plan.gates import UNTOUCHED, pass_gates
 from shipway.plan.proxy.routes import routed
 from shipway_agent.record import dataclass, field
 
-Kind = Literal["restart", "scale", "stop", "start", "maintenance"]
+Kind = Literal["restart", "scale", "stop", "start", "maintenance", "release"]
 
 
 @dataclass(frozen=True, slots=True)
