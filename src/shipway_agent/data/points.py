@@ -26,6 +26,8 @@ FOLDER = "data"
 ABOUT = "about.json"
 LOCK = "lock"
 
+BOOKS = ("shipway_migrations", "django_migrations", "alembic_version")
+
 RESERVE_BYTES = 64 << 20
 """What a copy leaves of the disk, by what its predecessor took: the journal must be written."""
 
@@ -236,7 +238,9 @@ def _refuse_empty(data: Declared, made: Mapping[str, Any], before: Optional[Mapp
 
 
 def _rows(about: Mapping[str, Any]) -> int:
-    return sum(int(count["rows"]) for count in about["tables"].values() if count is not None)
+    """Rows of the application: what is noted of migrations comes and goes with these."""
+    own = [count for name, count in about["tables"].items() if name.rpartition(".")[2] not in BOOKS]
+    return sum(int(count["rows"]) for count in own if count is not None)
 
 
 def _named(name: str, at: float) -> str:

@@ -84,6 +84,20 @@ def test_a_database_that_lost_its_rows_is_not_taken_for_a_good_one(home: Kept) -
     assert home.take(SQLITE, may_be_empty=True)["rows"] == 0
 
 
+def test_what_is_noted_of_migrations_is_no_row_of_the_application(home: Kept) -> None:
+    """A revert takes these rows away with the migrations; an application without a row stays one."""
+    with closing(live(home)) as database:
+        database.execute("DELETE FROM pairs")
+        database.execute("CREATE TABLE shipway_migrations (name text)")
+        database.execute("INSERT INTO shipway_migrations VALUES ('0001')")
+        database.commit()
+    home.take(SQLITE)
+    with closing(live(home)) as database:
+        database.execute("DELETE FROM shipway_migrations")
+        database.commit()
+    assert home.take(SQLITE)["rows"] == 0
+
+
 def test_a_live_database_that_is_damaged_gives_no_point(home: Kept) -> None:
     with closing(live(home)) as database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
