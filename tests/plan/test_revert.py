@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shipway.model.errors import WrongInput
+from shipway.model.errors import Refused, WrongInput
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Data, Intent, Migrations
 from shipway.model.plan import Plan
@@ -97,6 +97,16 @@ def test_where_the_keeper_does_not_lead_nobody_is_held() -> None:
     assert "held" not in made.waves[2].steps["b"][0].args
 
 
+def test_an_earlier_generation_that_does_not_say_where_the_data_is_is_refused() -> None:
+    wanted = with_data()
+    said = serving(wanted, [release(1), release(2)])
+    del said["a"]["generations"]["1"]["env_digests"]["DATABASE_URL"]
+    found = facts(said)
+    course = Course(aim("production", found, "1", None), 2, BACK)
+    with pytest.raises(Refused, match="has no variable DATABASE_URL, which says where main is"):
+        plan_revert(wanted, found, course, deployment="9-x", who=WHO, number=9, peer_key=KEY)
+
+
 def test_what_is_left_is_held_back_and_what_is_gone_to_is_not() -> None:
     said = fleet(with_data())
     (left,) = held_back_after(said, said["a"].generations[1], who=WHO)["held_back"]
@@ -148,7 +158,7 @@ def fleet(wanted: Intent) -> dict[str, HostFacts]:
 
 
 def with_data(data: tuple[Data, ...] = (MAIN, UPLOADS), *, roles: dict[str, tuple[str, ...]] | None = None) -> Intent:
-    made = intent(("a", "b"), data=data)
+    made = intent(("a", "b"), data=data, env={"DATABASE_URL": "postgres://db/shop"})
     hosts = tuple(replace(host, roles=(roles or {}).get(host.name, ())) for host in made.environment.hosts)
     shipment = replace(made.shipment, migrations=Migrations("sql", "main"))
     return replace(made, environment=replace(made.environment, hosts=hosts), shipment=shipment)

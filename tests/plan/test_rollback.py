@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from shipway.model.errors import Refused
-from shipway.model.intent import Intent, Page, Task
+from shipway.model.intent import Data, Intent, Page, Task
 from shipway.model.plan import Plan
 from shipway.plan.rollback import plan_rollback
 from tests.plan.fleet import CADDIES, KEY, WEB, WHO, facts, intent, release, serving
@@ -31,6 +31,15 @@ def test_a_rollback_copies_the_generation_and_runs_no_task() -> None:
         assert copy["source"] == 1 and copy["number"] == 9
         assert "env" not in copy and "processes" not in copy["document"], "the host takes them from the target, with its environment"
     assert not made.undo
+
+
+def test_what_may_not_be_lost_is_not_forgotten_by_going_back_to_before_it_was_declared() -> None:
+    said = serving(BEFORE, [release(1), release(2)])
+    main, other = Data("main", "postgres", url="LEVEL"), Data("other", "postgres", url="NOT_THEN")
+    wanted = replace(AFTER, environment=replace(AFTER.environment, data=(main, other)))
+    (rows,) = {str(step.args["document"]["data"]) for step in plan(wanted, said).waves[0].steps["a"] if step.do == "generation.copy"}
+    assert "'main'" in rows
+    assert "'other'" not in rows, "the environment of then does not say where that is"
 
 
 def test_the_target_is_proved_by_its_own_pages_and_not_by_newer_ones() -> None:

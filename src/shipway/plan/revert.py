@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shipway.model.errors import Refused
 from shipway.model.facts import HostFacts, Json
 from shipway.model.intent import Data, Intent, Migrations
 from shipway.model.plan import Plan, Step, Wave
@@ -17,7 +18,8 @@ from shipway.plan.data.course import Aim
 from shipway.plan.data.hold import hold_wave, holding
 from shipway.plan.data.migrations import migrations_look, migrations_reverse, migrations_run
 from shipway.plan.data.phases import gone_seconds, why_contract_waits
-from shipway.plan.data.points import GRACE_SECONDS, keeper, point_behind, point_take
+from shipway.plan.data.points import GRACE_SECONDS, data_again, keeper, point_behind, point_take
+from shipway.plan.gates import UNTOUCHED
 from shipway.plan.held_back import held_back_after
 from shipway.plan.rollback import plan_rollback
 from shipway_agent.leftovers import REVERSES
@@ -71,7 +73,7 @@ def plan_revert(
 ) -> Plan:
     """A new generation `number` that copies the target, and the data as it was then. Nothing to do where all is so already.
 
-    Raises Refused as plan_rollback does.
+    Raises Refused as plan_rollback does, and where the target does not say where the data is.
     """
     target = course.aim.target.number
     plan = plan_rollback(
@@ -91,6 +93,7 @@ def plan_revert(
     if plan.nothing_to_do or not course.changes_data:
         return plan
     documents = {host.name: facts[host.name].generations[target] for host in intent.environment.hosts}
+    _refuse_unsaid(intent, touched(intent, facts, course), documents, target)
     activate = _activate(intent, facts, course, documents, number)
     prepare, *rest = plan.waves
     plan = replace(plan, waves=(_looking(prepare, course, facts, number), *activate, *rest))
@@ -113,6 +116,20 @@ def cannot_hold(intent: Intent, data: Sequence[Data]) -> str | None:
         if host != lead:
             return f"the restore points of {one.name} are kept by {host or 'nobody'}, and {lead} leads"
     return None
+
+
+def _refuse_unsaid(intent: Intent, data: Sequence[Data], documents: Mapping[str, Json], target: int) -> None:
+    """The new generation has the target's environment: where that does not say where the data is, nobody can bring it back on failure."""
+    known = {str(row["name"]) for row in data_again(intent, documents).get("data", ())}
+    unsaid = [one for one in data if one.name not in known]
+    if unsaid:
+        commit = str(documents[min(documents)].get("commit", ""))[:12]
+        raise Refused(
+            f"generation {target} has no variable {unsaid[0].url}, which says where {unsaid[0].name} is",
+            state=UNTOUCHED,
+            hint=f"shipway deploy {intent.environment.name} --ref {commit} brings that commit with the environment of now",
+            code="target-lacking",
+        )
 
 
 def _activate(intent: Intent, facts: Mapping[str, HostFacts], course: Course, documents: Mapping[str, Json], number: int) -> list[Wave]:
@@ -183,15 +200,13 @@ def _with_hold(step: Step, held: bool) -> Step:
 
 
 def _keys(facts: Mapping[str, HostFacts], course: Course, who: str) -> dict[str, Any]:
-    """What the new generation says otherwise than the target: where the data is, as is known now, and what is held back."""
-    live = facts[min(facts)].live or {}
-    data = {"data": live["data"]} if live.get("data") else {}
+    """What the new generation says otherwise than the target: what is taken back for it, and what is held back from now on."""
     row, between = _row(facts, course), course.between
     reverses: dict[str, Any] = {}
     if row is not None and between is not None and between.back and not course.hard:
         again = {"generation": between.code, "names": list(between.back), "undo": True, "timeout_seconds": row["timeout_seconds"]}
         reverses = {REVERSES: again}
-    return {**data, **reverses, **held_back_after(facts, course.aim.target.document, who=who)}
+    return {**reverses, **held_back_after(facts, course.aim.target.document, who=who)}
 
 
 def _row(facts: Mapping[str, HostFacts], course: Course) -> Json | None:

@@ -13,6 +13,7 @@ from shipway.model.plan import Plan, Step, Wave
 from shipway.plan import steps
 from shipway.plan.activation import finishes, lead_of, start_wave, switches, verifications, votes, with_files
 from shipway.plan.data.between import between
+from shipway.plan.data.points import data_again
 from shipway.plan.documents import document_again, member_addresses
 from shipway.plan.facts import left_out_notes, open_notes, peer_notes
 from shipway.plan.front import proxy_step
@@ -72,6 +73,7 @@ def plan_rollback(
     }
     known = member_addresses(intent)
     targets = {h.name: _target_on(facts[h.name], loans.get(h.name), found.number) for h in environment.hosts}
+    overrides.update(data_again(intent, targets))
     if jobs := carried_over(list(targets.values()), environment):
         overrides["jobs"] = jobs
     over = {

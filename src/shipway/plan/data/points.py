@@ -20,6 +20,22 @@ def data_table(intent: Intent) -> list[dict[str, Any]]:
     return [_row(data, keeper(data, intent)) for data in intent.environment.data]
 
 
+def data_again(intent: Intent, targets: Mapping[str, Json]) -> dict[str, Any]:
+    """The same for an earlier generation that becomes current again: as HEAD says, for what may not be lost is not forgotten by going back.
+
+    `targets` are its documents by host. Data of which its environment does not say where it is are left out. {} where it says nothing.
+    """
+    rows = [row for row in data_table(intent) if not _unsaid(row, targets.get(str(row["host"]), {}))]
+    return {"data": rows} if rows or any(document.get("data") for document in targets.values()) else {}
+
+
+def _unsaid(row: Json, document: Json) -> list[str]:
+    """Variables that the row names and that the generation does not have on the host that keeps the points."""
+    known = set(document.get("env_digests", ()))
+    named = [str(row[key]) for key in ("url", "admin_url") if row.get(key)]
+    return [name for name in named if name not in known and f"data.{row['name']}.{name}" not in known]
+
+
 def keeper(data: Data, intent: Intent) -> str:
     """The first host by id that has its roles, those that are left out among them: "" where none has."""
     return owner(data.roles, intent.environment)
