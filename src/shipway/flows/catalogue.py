@@ -120,6 +120,7 @@ OPERATOR: Mapping[str, Line] = {
     "no-page": Line("a page for visitors cannot be read", "name a file of HTML in UTF-8"),
     "irreversible": Line("migrations since then cannot be taken back", "shipway revert ENV STATE --hard shows what its data would lose"),
     "no-point-then": Line("no restore point of that time is there", "shipway data list ENV; without --hard only code and schema go back"),
+    "not-settled-yet": Line("an earlier deployment is open, and may still change the data", "shipway resume ENV; the same command again"),
     "changed-meanwhile": Line("another command began while this one was asking", "the same command again"),
     "held-back": Line("the commit contains what was reverted", "shipway release ENV, once it is mended"),
     "not-held-back": Line("the commit is not held back", "shipway release ENV releases all that is"),

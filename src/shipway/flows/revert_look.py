@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shipway.execute.ask import next_number
+from shipway.execute.ask import Facts, next_number
 from shipway.execute.fleet import Fleet
 from shipway.flows.attempt import Attempt
-from shipway.flows.begin import read
+from shipway.flows.begin import is_quiet, read
 from shipway.flows.data_points import ask, listed
 from shipway.flows.migrating import ask_schema
 from shipway.flows.moment import moment
 from shipway.flows.reach import reach, typed
 from shipway.flows.revert_report import Undone
 from shipway.flows.words_of_failure import unreachable
-from shipway.model.errors import HostError, Refused
+from shipway.model.errors import AGAIN, HostError, Refused
 from shipway.model.facts import HostFacts, Json
 from shipway.model.intent import Intent
 from shipway.plan.activation import lead_of
@@ -84,6 +84,7 @@ async def looked_at(intent: Intent, words: str, undone: Undone | None, trying: A
     """Ask every host once. Raises Refused for a target that is none, where nothing serves, and where a host cannot be asked."""
     async with reach(intent, trying.say) as fleet:
         raw = await read(fleet)
+        refuse_unsettled(raw, intent.environment.name)
         facts = typed(raw)
         lead = lead_of(intent.environment.hosts).name
         live, clock = facts[lead].live, facts[lead].hello.clock
@@ -101,6 +102,17 @@ async def looked_at(intent: Intent, words: str, undone: Undone | None, trying: A
             return await _asked(fleet, intent, trying, Looked(facts, next_number(raw), clock, aimed, int(live["number"])))
         except HostError as error:
             raise unreachable({error.host: error}, fleet) from error
+
+
+def refuse_unsettled(facts: Mapping[str, Facts], environment: str) -> None:
+    """What an open deployment does to the data yet nobody knows: a plan that was made now would be of another schema. Raises Refused."""
+    if not is_quiet(facts):
+        raise Refused(
+            f"an earlier deployment of {environment} is not settled yet, and may still change its data",
+            state=UNTOUCHED,
+            hint=f"shipway resume {environment} settles it; then {AGAIN}",
+            code="not-settled-yet",
+        )
 
 
 async def _asked(fleet: Fleet, intent: Intent, trying: Attempt, found: Looked) -> Looked:
