@@ -72,6 +72,7 @@ def project(member: dict[str, Any]) -> dict[str, Any]:
         "current": member["current"],
         "fence": member["fence"],
         "lease": lease and lease["deployment"],
+        "held": (member.get("held") or {}).get("deployment"),
         "stages": {a["deployment"]: a["stage"] for a in member["attempts"][-8:]},
     }
 

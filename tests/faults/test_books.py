@@ -9,6 +9,9 @@ import pytest
 
 from tests.databases import postgres_is_there
 from tests.faults.books import DATABASE, Books, Scribes, broken_books
+from tests.faults.ground import PATIENT
+from tests.faults.groups import groups
+from tests.faults.matrix import Matrix
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(postgres_is_there() is not None, reason=str(postgres_is_there()))]
 
@@ -52,3 +55,16 @@ def test_a_database_that_nobody_named_and_a_migration_that_is_open_are_told(book
 
 def test_books_that_nobody_wrote_in_prove_nothing(books: Books) -> None:
     assert "nobody wrote anything" in list(broken_books(books, scribes(books), "100", {}))
+
+
+@pytest.mark.hosts
+@pytest.mark.alone
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("family", "moment"), [("phases-driver-1", "a done migrate:expand"), ("held-driver-1", "a done migrate:held")])
+def test_a_deployment_right_behind_one_whose_driver_was_killed_knows_what_that_left(family: str, moment: str, tmp_path: Path) -> None:
+    group = next(group for group in groups() if group.name == "books")
+    meant = next(one for one in group.families if one.name == family)
+    with Matrix(tmp_path, PATIENT) as matrix:
+        case = next(one for one in matrix.cases(meant) if one.point == moment and one.name.endswith("then a deploy at once"))
+        result = matrix.run(group, meant, case)
+    assert result.ok, "\n".join(result.broken)

@@ -15,8 +15,8 @@ from typing import Any
 from tests.hosts import Hosts
 
 OBSERVER = Path(__file__).with_name("observer.py").read_text(encoding="utf-8")
-UNDECIDED = frozenset({"leased", "prepared", "starting", "ready", "armed", "switched", "back"})
-INTENT = frozenset({"armed", "switched", "back"})
+UNDECIDED = frozenset({"leased", "prepared", "starting", "ready", "armed", "switched", "back", "restoring"})
+INTENT = frozenset({"armed", "switched", "back", "restoring"})
 DECISIONS = frozenset({"committed", "reverted"})
 BEGIN_SECONDS = 30.0
 
@@ -26,7 +26,7 @@ class Seen:
     """What one host said by `at`, and not yet at `after`, seconds since the epoch: true from some time between, until the next line's.
 
     `link` is a generation, `version` its label, `stages` are its newest deployments and where they stand, `lease` the deployment that
-    holds it.
+    holds it, `held` the one for which nobody writes here.
     """
 
     after: float
@@ -37,16 +37,21 @@ class Seen:
     fence: int = 0
     lease: str | None = None
     stages: Mapping[str, str] = field(default_factory=dict)
+    held: str | None = None
 
     @property
     def undecided(self) -> tuple[str, ...]:
         """Deployments that this host does not know the end of; one whose lease has run out unprepared has ended."""
-        return tuple(name for name, stage in self.stages.items() if stage in INTENT or (stage in UNDECIDED and self.lease == name))
+        return tuple(
+            name
+            for name, stage in self.stages.items()
+            if stage in INTENT or (stage in UNDECIDED and self.lease == name) or (stage not in DECISIONS and self.held == name)
+        )
 
     @property
     def open(self) -> bool:
-        """Whether something with an intent is undecided here."""
-        return any(stage in INTENT for stage in self.stages.values())
+        """Whether something with an intent is undecided here, or somebody waits for the end of something."""
+        return self.held is not None or any(stage in INTENT for stage in self.stages.values())
 
 
 class Watch:
