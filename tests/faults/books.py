@@ -6,9 +6,11 @@ Version n writes to the column vn and to no other. So an answer says that the sc
 from __future__ import annotations
 
 import http.client
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +19,6 @@ from tests.databases import Server
 from tests.stories.proof import Author
 
 DATABASE = "shop"
-PORT = 55432
 FIRST = 100
 """The version before the first."""
 
@@ -111,8 +112,9 @@ class Books:
 
     def __init__(self, gateway: str, kind: str) -> None:
         self.kind = kind
-        self.server = Server(listen=gateway, port=PORT)
-        self.url = f"postgres://postgres@{gateway}:{PORT}/{DATABASE}"
+        port = _free_port(gateway)
+        self.server = Server(listen=gateway, port=port)
+        self.url = f"postgres://postgres@{gateway}:{port}/{DATABASE}"
 
     def __enter__(self) -> Books:
         self.server.__enter__()
@@ -154,7 +156,7 @@ class Scribes:
     """Somebody at each door who writes one row after the other, while the block lasts."""
 
     def __init__(self, books: Books, doors: Mapping[str, str]) -> None:
-        self._books = books
+        self.books = books
         self._doors = doors
         self._over = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -218,3 +220,10 @@ def broken_books(books: Books, scribes: Scribes, serving: str, roots: Mapping[st
             yield f"{host}: a migration is noted as one that began"
     if not scribes.acknowledged:
         yield "nobody wrote anything"
+
+
+def _free_port(address: str) -> int:
+    """One that nobody listens at: another fleet may stand beside this one."""
+    with closing(socket.create_server((address, 0))) as found:
+        port: int = found.getsockname()[1]
+    return port

@@ -195,8 +195,8 @@ def _untruths(trial: Trial, asked: Asked) -> Iterator[str]:
 
 def _books(trial: Trial) -> Iterator[str]:
     """No write that was acknowledged is lost, none failed, and the schema is that of the version that serves."""
-    books, scribes = trial.ground.books, trial.scribes
-    if books is None or scribes is None:
+    scribes = trial.scribes
+    if scribes is None:
         return
     failed = [one for one in scribes.failed if not trial.is_dark(one.host, one.began, one.ended)]
     if failed:
@@ -204,7 +204,7 @@ def _books(trial: Trial) -> Iterator[str]:
         yield f"{len(failed)} writes failed, and {len(scribes.acknowledged)} did not: {first}"
     serving = trial.ground.watch.now(trial.ground.lead).version
     roots = {host: trial.ground.hosts.path(host, ROOT) for host in trial.ground.names}
-    yield from broken_books(books, scribes, serving, roots)
+    yield from broken_books(scribes.books, scribes, serving, roots)
 
 
 def _once(trial: Trial) -> Iterator[str]:

@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(postgres_is_there() is not No
 @pytest.fixture(scope="module")
 def books() -> Iterator[Books]:
     with Books("127.0.0.1", "held") as made:
+        made.server.sql(DATABASE, "INSERT INTO rows VALUES ('a', 1)")
         yield made
 
 
@@ -29,7 +30,6 @@ def scribes(books: Books, *acknowledged: str) -> Scribes:
 
 
 def test_books_that_were_kept_break_nothing(books: Books) -> None:
-    books.server.sql(DATABASE, "INSERT INTO rows VALUES ('a', 1)")
     assert list(broken_books(books, scribes(books, "a"), "100", {})) == []
 
 
