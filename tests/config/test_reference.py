@@ -79,8 +79,8 @@ def _around(place: str, example: str) -> str:
         "environment.NAME.key_pages": {"path": '"/"'},
         "data.NAME.copies": {"to": '"/mnt"'},
         "[migrations]": {
-            "adapter": {"run": '"django"', "path": '"sql"'}.get(key, '"commands"'),
-            **({} if key in ("adapter", "run", "path") else {"run": '"x"', "show": '"y"'}),
+            "adapter": {"run": '"django"', "path": '"sql"', "held": '"sql"'}.get(key, '"commands"'),
+            **({} if key in ("adapter", "run", "path", "held") else {"run": '"x"', "show": '"y"'}),
         },
         "[data.NAME]": {"driver": '"sqlite"'}
         if key == "path"

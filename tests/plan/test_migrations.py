@@ -11,6 +11,7 @@ from shipway.model.errors import Refused
 from shipway.model.intent import Data, Intent, Migrations, Task
 from shipway.model.migration import SERVING, Migration, Pending, Schema
 from shipway.model.plan import Plan
+from shipway.plan.data.schema import overdue
 from shipway.plan.deploy import plan_deploy
 from shipway.plan.migrate import plan_migrate
 from shipway.plan.prepare import plan_prepare
@@ -112,12 +113,20 @@ def test_without_migrations_a_plan_is_what_it_was_before_there_were_any() -> Non
     ("found", "said", "steps"),
     [
         (pending(), {}, True),
-        (pending(DROP), {}, False),
+        (pending(DROP), {}, True),
+        (pending(replace(DROP, phase="expand")), {}, False),
         (pending(replace(NOTE, name="0001_first")), {}, False),
-        (pending(replace(NOTE, name="0001_first")), {"warm": {"generation": 0, "until": 2000.0}}, True),
+        (pending(replace(NOTE, name="0001_first", phase="contract")), {"warm": {"generation": 0, "until": 2000.0}}, True),
         (pending(complete=False), {}, True),
     ],
-    ids=["nothing", "of a release that is not there", "of what serves", "of what serves, beside a warm one", "of packages, perhaps"],
+    ids=[
+        "nothing",
+        "for which somebody waits",
+        "that is overdue",
+        "of what serves",
+        "of what serves, beside a warm one",
+        "of packages, perhaps",
+    ],
 )
 def test_nothing_to_do_hides_no_migration_that_the_release_that_serves_has(found: Pending, said: dict[str, Any], steps: bool) -> None:
     asked = wanted()
@@ -284,3 +293,39 @@ def test_by_hand_nothing_runs_beside_a_release_before() -> None:
     with pytest.raises(Refused) as raised:
         migrate(intent(("a",)), serving(intent(("a",)), [release(1)]))
     assert raised.value.code == "no-migrations-here"
+
+
+def test_a_contract_migration_is_overdue_only_where_every_host_serves_a_release_that_has_it() -> None:
+    asked = wanted()
+    there = facts(serving(asked, [release(1)]))
+    schema = Schema(applied=("0001_first",), left={1: ("0001_first", "0004_drop"), 2: ("0001_first", "0004_drop")})
+    assert sorted(overdue(schema, there, left_out=False) or ()) == ["0004_drop"]
+    assert overdue(schema, there, left_out=True) == frozenset(), "what a host serves that is left out nobody knows"
+    assert overdue(replace(schema, left={2: ("0004_drop",)}), there, left_out=False) == frozenset()
+    nobody = {name: replace(fact, member=replace(fact.member, current=None)) for name, fact in there.items()}
+    assert overdue(schema, nobody, left_out=False) is None, "where nothing serves nobody needs anything"
+
+
+def test_a_contract_migration_is_not_overdue_while_a_process_of_the_release_before_still_runs() -> None:
+    asked = wanted()
+    there = serving(asked, [release(1)])
+    for fact in there.values():
+        fact["processes"].append({**fact["processes"][0], "generation": 0})
+    schema = Schema(left={1: ("0004_drop",)})
+    assert overdue(schema, facts(there), left_out=False) == frozenset()
+
+
+def test_the_host_is_told_which_phases_its_deployment_runs() -> None:
+    looks = [
+        [step.args["phases"] for wave in plan.waves for todo in wave.steps.values() for step in todo if step.do == "migrations.look"]
+        for plan in (deployed(wanted(), found) for found in (pending(NOTE), pending(NOTE, DROP), pending(complete=False)))
+    ]
+    assert looks == [[["expand"]], [["contract", "expand"]], [["contract", "expand"]]]
+
+
+def test_where_only_the_host_sees_all_what_comes_behind_the_commit_is_planned_for_the_case_that_it_sees_some() -> None:
+    uncertain = deployed(wanted(), pending(complete=False))
+    assert uncertain.after_if_seen and [step.do for todo in uncertain.after.values() for step in todo][-1] == "migrations.run"
+    known = deployed(wanted(), pending(DROP))
+    assert known.after and not known.after_if_seen
+    assert deployed(wanted(), pending(NOTE)).after == {}

@@ -233,6 +233,8 @@ def _migrations(document: Document) -> Iterator[Broken]:
     for key in idle[written.adapter]:
         if getattr(written, key) is not None:
             yield Broken(("migrations", key), f"may not be given for {written.adapter}")
+    if written.adapter == "commands" and written.held:
+        yield Broken(("migrations", "held"), "may not be true for commands: only these know what is pending, and a hold is planned")
 
 
 def _no_commands(document: Document) -> Iterator[Broken]:

@@ -402,7 +402,7 @@ class Migrations(Table):
     show: forms.Command | None = Field(
         default=None,
         description="commands: prints every migration of the release, a line each and in order; those that are applied begin with "
-        "`applied `. A line may go on with `irreversible`, `destructive`, `contract`, `held`.",
+        "`applied `. A line may go on with `irreversible`, `destructive`, `contract`.",
         examples=["bin/migrations"],
     )
     reverse: forms.Command | None = Field(
@@ -435,7 +435,9 @@ class Migrations(Table):
         examples=[["breaking", "irreversible"]],
     )
     timeout_seconds: forms.SomeSeconds = Field(
-        default=600.0, description="A migration that takes longer is stopped, and has failed.", examples=[3600]
+        default=600.0,
+        description="Migrations of one phase that take longer together are stopped, and have failed.",
+        examples=[3600],
     )
 
 

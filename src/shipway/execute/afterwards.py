@@ -20,22 +20,31 @@ LOOK_AGAIN_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Afterwards:
-    """`waits` says what still runs of the release before, "" where nothing does; `error` is what stopped the steps."""
+    """`waits` says what still runs of the release before, "" where nothing does; `error` is what stopped the steps.
+
+    `interrupted` when somebody ended the command meanwhile; `begun` when the steps had begun by then.
+    """
 
     waits: str = ""
     error: HostError | None = None
+    interrupted: bool = False
+    begun: bool = False
 
 
 async def run_afterwards(fleet: Fleet, claim: Claim, plan: Plan, tell: Tell) -> Afterwards:
     """See that the release before is gone on every host, for as long as the plan waits for that; then run what the plan has after it."""
+    begun = False
     try:
         waits = await _gone(fleet, plan, tell)
         if waits:
             return Afterwards(waits=waits)
+        begun = True
         for host, todo in plan.after.items():
             await steps.run(fleet, host, claim, todo, tell, decided=True, where=Where("finish", "after"))
     except HostError as error:
         return Afterwards(error=error)
+    except asyncio.CancelledError:
+        return Afterwards(interrupted=True, begun=begun)
     return Afterwards()
 
 

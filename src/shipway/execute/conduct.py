@@ -34,8 +34,11 @@ MENDED_BY_SENDING = frozenset({"flipped", "lacking"})
 """Codes of a host that has thrown damaged content away, or has lost it: the next try brings it anew."""
 
 
-STAYS = "migrate:expand"
-"""The key of the step whose migrations an undo leaves applied: they are made for both releases."""
+STAYS = ("migrate:expand", "migrate:contract")
+"""Keys of the steps whose migrations an undo leaves applied: they are made for both releases, or run behind a commit."""
+
+LOOK = "migrations"
+"""The key of the step that sees which are pending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,7 @@ class Conduct:
         self._shipped: dict[str, Mapping[str, Any]] = {}
         self._ran: dict[str, list[str]] = {name: [] for name in plan.members}
         self._migrated: list[str] = []
+        self._seen: set[str] = set()
 
     async def run(self) -> Outcome:
         """Walk the plan to its decision. Whatever goes wrong before the decision is undone, a cancellation too."""
@@ -119,17 +123,15 @@ class Conduct:
             return await self._shielded(self._go_back(ending.silent))
         if ending.decision != COMMITTED:
             return Outcome(ending, "commit", ending.silent, left_alone=self._open(ending))
-        afterwards = await self._afterwards() if self._plan.after and ending.settled else None
+        wanted = bool(self._plan.after) and (not self._plan.after_if_seen or "contract" in self._seen)
+        afterwards = await self._afterwards() if wanted and ending.settled else None
         given_back = await self._shielded(self._finish(all_acknowledged=ending.settled))
         return Outcome(ending, left_alone=given_back, afterwards=afterwards)
 
     async def _afterwards(self) -> Afterwards:
         """What comes behind the commit. An interruption ends the waiting, and what would have come is said."""
         self._enter("finish", "after")
-        try:
-            return await run_afterwards(self._fleet, self._claim, self._plan, self._tell)
-        except asyncio.CancelledError:
-            return Afterwards(waits="this command, which was interrupted")
+        return await run_afterwards(self._fleet, self._claim, self._plan, self._tell)
 
     async def _go_forward(self) -> None:
         await self._ship(self._plan.members)
@@ -288,7 +290,9 @@ class Conduct:
         def tell(kind: str, /, **data: Any) -> None:
             if kind == "step" and data.get("state") in ("started", "done") and data.get("key") not in self._ran[host]:
                 self._ran[host].append(str(data["key"]))
-            if kind == "step" and data.get("key") == STAYS:
+            if kind == "step" and data.get("key") == LOOK:
+                self._seen |= {str(one["phase"]) for one in (data.get("answer") or {}).get("pending", ())}
+            if kind == "step" and data.get("key") in STAYS:
                 self._migrated += [name for name in migrated(data) if name not in self._migrated]
             (heard or self._tell)(kind, **data)
 

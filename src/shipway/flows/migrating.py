@@ -11,9 +11,10 @@ from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
 from shipway.model.migration import Pending
 from shipway.plan.data.migrations import migrated
-from shipway.plan.data.schema import UNKNOWN, keeper_of_live, read_schema
+from shipway.plan.data.schema import UNKNOWN, keeper_of_live, overdue, read_schema
 from shipway.release.migrations.commit import Commit, pending, read_commit, wanted
 from shipway.release.release import Made
+from shipway_agent.record import replace
 
 SCHEMA_SECONDS = 60.0
 
@@ -37,9 +38,9 @@ class Migrating:
         declared, data = self._intent.shipment.migrations, migrated(self._intent)
         if self._commit is None or declared is None or data is None:
             return None
-        live = {fact.member.current for fact in facts.values() if fact.member.current is not None}
-        overdue = {name for number in live for name in self._schema.left.get(number, ())} if live else None
-        return pending(self._commit, self._schema, held=declared.held, overdue=overdue, locks=data.driver == "postgres")
+        late = overdue(self._schema, facts, left_out=bool(self._intent.environment.without))
+        found = pending(self._commit, self._schema, held=declared.held, overdue=late, locks=data.driver == "postgres")
+        return replace(found, overdue=tuple(sorted(late or ())))
 
 
 async def migrating(intent: Intent, made: Made) -> Migrating:

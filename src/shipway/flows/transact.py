@@ -13,7 +13,7 @@ from shipway.execute.ask import Facts, next_number
 from shipway.execute.conduct import Conduct, Outcome
 from shipway.execute.fleet import Fleet
 from shipway.execute.ship import Blobs
-from shipway.flows.afterwards import with_afterwards
+from shipway.flows.afterwards import half_migrated, with_afterwards
 from shipway.flows.approach import Approach
 from shipway.flows.attempt import Attempt
 from shipway.flows.begin import hold, is_quiet, read, who
@@ -178,6 +178,9 @@ def _verdict(
         if left_out:
             raise behind(message, plan, left_out)
         return Verdict("live", 0, message, "", deployment)
+    half = half_migrated(outcome, plan)
+    if half is not None:
+        raise half
     raise failed(outcome, deployment, fleet, serving=_serving(before, left_out))
 
 

@@ -54,13 +54,15 @@ class Pending:
     """What a deployment has to do with a database: those of the release that it lacks, in order, and what it says of itself.
 
     `complete` is False where a release may bring more than can be read in its commit (packages with migrations of their own): its host
-    finds these in prepare. `strangers` are applied, and the release does not know them.
+    finds these in prepare. `strangers` are applied, and the release does not know them. `overdue` are contract ones that nobody needs to
+    wait for any more, as far as the hosts tell; the host that runs them takes no other for one.
     """
 
     migrations: tuple[Migration, ...]
     schema: Schema
     complete: bool = True
     strangers: tuple[str, ...] = ()
+    overdue: tuple[str, ...] = ()
 
     @property
     def certain(self) -> bool:

@@ -68,6 +68,7 @@ class Plan:
     `verify` and `finish` are one step list per host. `document` is what every host journals with the lease.
     `batches` are empty where all hosts go at once; `again` proves with the last batch what earlier ones have proved, once more.
     `after` is done once nothing of the release before runs any more, which is waited for for `gone_seconds`; the commit stands without it.
+    `after_if_seen` where only the host's look says whether there is anything to do then.
     `pending` are the migrations that it is about, where any are declared.
     """
 
@@ -83,6 +84,7 @@ class Plan:
     verify: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
     finish: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
     after: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
+    after_if_seen: bool = False
     gone_seconds: float = 0.0
     undo: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
     batches: tuple[Batch, ...] = ()

@@ -141,6 +141,7 @@ def _filled(
         verify=verifications(intent, wanted, facts, number),
         finish=finishes(intent, wanted, facts, deployment=deployment, number=number),
         after=after,
+        after_if_seen=pending is not None and not pending.of("contract"),
         gone_seconds=gone_seconds(facts) if after else 0.0,
         undo={name: undo for name in plan.members if (undo := _undo(intent, name, number))},
     )
@@ -149,7 +150,8 @@ def _filled(
 
 def _due(pending: Pending | None, facts: Mapping[str, HostFacts]) -> bool:
     """Whether a deployment of what serves already has migrations to run: those that waited for a release before it, once that is gone."""
-    return bool(left_behind(pending, facts)) and not any(fact.warm_seconds > 0 for fact in facts.values())
+    waiting = set(left_behind(pending, facts))
+    return pending is not None and any(one.name in waiting and one.phase != "contract" for one in pending.migrations)
 
 
 def _prepare(

@@ -10,7 +10,7 @@ from shipway.model.intent import Intent
 from shipway.model.plan import Plan, Step, Wave
 from shipway.plan.activation import lead_of
 from shipway.plan.data.points import GRACE_SECONDS, point_behind
-from shipway.plan.data.schema import keeper_of_live
+from shipway.plan.data.schema import keeper_of_live, still
 from shipway.plan.documents import document_again
 from shipway.plan.facts import open_notes
 from shipway.plan.gates import UNTOUCHED, pass_gates
@@ -28,7 +28,7 @@ def plan_migrate(intent: Intent, facts: Mapping[str, HostFacts], *, deployment: 
     current = facts[lead.name].member.current
     if live is None or current is None or not host:
         raise _refused(environment.name, "no-migrations-here", f"nothing that serves in {environment.name} has migrations", "deploy")
-    others = [f"{said} on {name}" for name, fact in sorted(facts.items()) for said in _still(fact, current)]
+    others = [f"{said} on {name}" for name, fact in sorted(facts.items()) for said in still(fact, current)]
     if others:
         message = f"the release before still runs, and may need what contract migrations take away: {'; '.join(others)}"
         raise _refused(environment.name, "release-before", message, "status")
@@ -67,18 +67,6 @@ def plan_migrate(intent: Intent, facts: Mapping[str, HostFacts], *, deployment: 
         watch_seconds=environment.watch_seconds,
         notes=tuple(open_notes(facts)),
     )
-
-
-def _still(fact: HostFacts, current: int) -> list[str]:
-    """What of another generation runs on a host or stays warm there."""
-    if fact.member.current != current:
-        return [f"generation {fact.member.current} serves"]
-    kept = fact.member.warm if fact.warm_seconds > 0 else None
-    warm = [] if kept is None else [f"generation {kept.generation} is warm for {fact.warm_seconds:.0f} s more"]
-    rows = [row for row in fact.processes if row.generation != current and row.state not in ("gone", "crashed")]
-    finishing = [f"{row.name}.{row.instance} of generation {row.generation} still finishes" for row in rows if not warm]
-    runs = [(job.name, job.running) for job in fact.jobs if job.running is not None and job.running.generation != current]
-    return [*warm, *finishing, *(f"job {name} of generation {run.generation} still runs" for name, run in runs)]
 
 
 def _refused(environment: str, code: str, message: str, command: str) -> Refused:

@@ -53,7 +53,11 @@ SELECT json_build_object('version', current_setting('server_version'), 'number',
 FROM pg_database d WHERE d.datname = current_database();
 """
 
-END_SESSIONS = "SELECT pg_terminate_backend(pid)::int FROM pg_stat_activity WHERE datname = {name} AND pid <> pg_backend_pid();"
+END_SESSIONS = (
+    "SELECT pg_terminate_backend(pid)::int FROM pg_stat_activity WHERE datname = {name} AND pid <> pg_backend_pid() "
+    "AND backend_type = 'client backend';"
+)
+"""The server's own workers end by themselves; who is no superuser may not end them, and would hear an error."""
 
 _OF_DATABASE = "FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) AS one(line)"
 LISTS = "('search_path', 'temp_tablespaces', 'session_preload_libraries', 'local_preload_libraries')"

@@ -70,7 +70,7 @@ class Psql:
         found: List[Any] = []
         while (line := self._line()) != self._end:
             if line:
-                found.append(json.loads(line))
+                found.append(_value(line))
         return found
 
     def stdin_fd(self) -> int:
@@ -128,6 +128,13 @@ class Psql:
         errors = [line for line in lines if "ERROR:" in line or "FATAL:" in line]
         said = next(iter([*errors, *lines]), "it said nothing")
         return AgentError("database", f"the database says no: {said}", lines)
+
+
+def _value(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        raise AgentError("database", f"the database answers with what was not asked for: {line[:200]}") from None
 
 
 def identifier(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, List, Mapping, Optional
 
 from shipway_agent.data.migrations import run as migrations
 from shipway_agent.data.points import say
@@ -19,7 +19,13 @@ def look(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
 
     Raises AgentError as migrations.look does, and `migration-refused` for what the release's own configuration refuses.
     """
-    found = migrations.look(context, int(args["generation"]), lambda line: say(context, line))
+    found = migrations.look(
+        context,
+        int(args["generation"]),
+        lambda line: say(context, line),
+        overdue=_some(args, "overdue"),
+        phases=_some(args, "phases"),
+    )
     refused = [
         f"{one['name']} is {kind}: {why}" for one in found["pending"] for kind in _names(args, "refuse") for why in one.get(kind, ())
     ]
@@ -32,7 +38,14 @@ def run(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """{"ran", "applied", "note"}. One that an agent was killed over is waited for first. Raises AgentError as migrations.run does."""
     if context.unknown:
         wait_for_orphans(context, context.key)
-    return migrations.run(context, int(args["generation"]), str(args["phase"]), _names(args, "held"), lambda line: say(context, line))
+    return migrations.run(
+        context,
+        int(args["generation"]),
+        str(args["phase"]),
+        _names(args, "held"),
+        lambda line: say(context, line),
+        overdue=_some(args, "overdue"),
+    )
 
 
 def reverse(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
@@ -53,3 +66,8 @@ def pending_of(context: Context, phases: List[str]) -> bool:
 
 def _names(args: Mapping[str, Any], key: str) -> List[str]:
     return [str(name) for name in args.get(key) or ()]
+
+
+def _some(args: Mapping[str, Any], key: str) -> Optional[List[str]]:
+    """The names, or None where the driver says nothing of them."""
+    return _names(args, key) if key in args else None

@@ -343,8 +343,18 @@ def test_a_killed_runner_of_a_transaction_leaves_what_the_database_says(shop: Ca
     assert shop.server.sql(shop.name, "SELECT count(*) FROM items") == ["1"]
 
 
+HALF = "-- shipway: no transaction\nINSERT INTO items VALUES (1, 'x'); SELECT pg_sleep(1);"
+
+
+def test_what_a_killed_runner_had_sent_comes_to_its_end_with_its_row(shop: Case, tmp_path: Path) -> None:
+    killed_within(shop, tmp_path, HALF)
+    assert wait_for_run(shop) == []
+    assert shop.app.applied(1) == ["0001_items", "0002_slow"]
+
+
 def test_a_killed_runner_without_a_transaction_leaves_it_to_a_person(shop: Case, tmp_path: Path) -> None:
-    killed_within(shop, tmp_path, "-- shipway: no transaction\nINSERT INTO items VALUES (1, 'x'); SELECT pg_sleep(1);")
+    killed_within(shop, tmp_path, HALF.replace("(1);", "(60);"))
+    shop.server.sql(shop.name, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
 
     with pytest.raises(AgentError) as refused:
         wait_for_run(shop)
@@ -490,3 +500,50 @@ def test_what_runs_ends_when_its_lock_is_lost(shop: Case, home: Kept, tmp_path: 
     assert failed[0].code == "migration-failed"
     assert "the lock in the database was lost" in failed[0].message
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_what_its_statements_answer_and_which_search_path_they_leave_is_nobodys_business(shop: Case) -> None:
+    dumped = "SELECT pg_catalog.set_config('search_path', '', false);\nSELECT 'as a function may say';\n"
+    app = shop.app
+    app.generation(1, {"migrations/0001_items.sql": f"{dumped}CREATE TABLE public.items (id int);"})
+    assert app.run(1) == ["0001_items"]
+    assert app.look(1) == []
+
+
+def test_statements_may_stand_on_one_line(case: Case) -> None:
+    app = case.app
+    app.generation(1, {"migrations/0001_items.sql": "CREATE TABLE items (id int); CREATE TABLE others (name text DEFAULT ';'); -- two\n"})
+    assert app.run(1) == ["0001_items"]
+    assert case.columns() == ["id"]
+
+
+def test_what_is_overdue_here_waits_where_another_host_needs_it(case: Case, home: Kept) -> None:
+    app = case.app
+    app.generation(1, {**ITEMS, **DROP})
+    app.serve(app.generation(0, ITEMS))
+    app.run(1)
+    app.serve(1)
+    app.generation(2, {**ITEMS, **DROP})
+    said = [run.look(app.context(), 2, home.said.append, overdue=names)["pending"][0]["phase"] for names in (None, [], ["0003_drop"])]
+    assert said == ["expand", "contract", "expand"]
+
+
+def test_what_no_phase_of_its_deployment_would_run_is_refused(case: Case, home: Kept) -> None:
+    app = case.app
+    app.generation(1, ITEMS)
+    with pytest.raises(AgentError) as refused:
+        run.look(app.context(), 1, home.said.append, phases=["contract"])
+    assert refused.value.code == "migrations-changed"
+    assert "0001_items of main is pending, and this deployment was planned without it" in refused.value.message
+
+
+def test_a_person_settles_one_that_only_the_release_before_its_switch_knows(case: Case) -> None:
+    app = case.app
+    app.generation(1, ITEMS)
+    app.run(1)
+    app.serve(1)
+    app.generation(2, {**ITEMS, "migrations/0002_half.sql": "-- shipway: no transaction\nSELECT nonsense;"})
+    with pytest.raises(AgentError):
+        app.run(2)
+    run.settle(app.context(), 1, "0002_half", "done")
+    assert app.look(2) == []

@@ -40,18 +40,27 @@ def migrated(intent: Intent) -> Data | None:
     return next((data for data in intent.environment.data if declared is not None and data.name == declared.data), None)
 
 
-def migrations_look(declared: Migrations, number: int) -> Step:
-    """What is pending, by the release itself on its host; changes nothing. What [migrations] refuses fails there, where nobody saw it."""
-    args: dict[str, Any] = {"generation": number, **({"refuse": list(declared.refuse)} if declared.refuse else {})}
+def migrations_look(declared: Migrations, number: int, phases: Sequence[str] | None = None, overdue: Sequence[str] | None = None) -> Step:
+    """What is pending, by the release itself on its host; changes nothing. What [migrations] refuses fails there, where nobody saw it, and
+
+    so does what is pending for a phase that is none of the plan's `phases`. `overdue` as Pending has it; None leaves it to the host.
+    """
+    args: dict[str, Any] = {"generation": number, **_late(overdue)}
+    if phases is not None:
+        args["phases"] = list(phases)
+    if declared.refuse:
+        args["refuse"] = list(declared.refuse)
     return Step("migrations", "migrations.look", args, "see which migrations are pending", _bound(declared))
 
 
-def migrations_run(declared: Migrations, number: int, phase: str, held: list[str], known: Sequence[str] = ()) -> Step:
+def migrations_run(
+    declared: Migrations, number: int, phase: str, held: list[str], known: Sequence[str] = (), overdue: Sequence[str] | None = None
+) -> Step:
     """Those of one phase, in order, each once. `held` are the names for which requests wait: without any, one that must is refused.
 
-    `known` are those that are expected, for the title.
+    `known` are those that are expected, for the title. `overdue` as in migrations_look.
     """
-    args = {"generation": number, "phase": phase, "held": held}
+    args = {"generation": number, "phase": phase, "held": held, **_late(overdue)}
     return Step(f"migrate:{phase}", "migrations.run", args, f"run {phase} migrations{_named(known)}", _bound(declared))
 
 
@@ -59,6 +68,10 @@ def migrations_reverse(declared: Migrations, code: int, names: list[str]) -> Ste
     """Take these back, in this order, with the code of generation `code`, which has them."""
     args = {"generation": code, "names": names}
     return Step("migrate:reverse", "migrations.reverse", args, f"take {len(names)} migrations back", _bound(declared))
+
+
+def _late(overdue: Sequence[str] | None) -> dict[str, list[str]]:
+    return {} if overdue is None else {"overdue": list(overdue)}
 
 
 def _named(names: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from shipway.model.facts import HostFacts, Json
-from shipway.model.intent import Intent
+from shipway.model.intent import Intent, Migrations
 from shipway.model.migration import Pending, Phase
 from shipway.model.plan import Step, Wave
 from shipway.plan.data.hold import hold_wave
@@ -26,8 +26,16 @@ def with_look(last: Lists, intent: Intent, number: int, pending: Pending | None)
     declared, host = intent.shipment.migrations, runner(intent)
     if declared is None or pending is None:
         return {name: tuple(todo) for name, todo in last.items()}
-    look = migrations_look(declared, number)
+    look = migrations_look(declared, number, _phases(declared, pending), pending.overdue)
     return {name: (look, *todo) if name == host else tuple(todo) for name, todo in last.items()}
+
+
+def _phases(declared: Migrations, pending: Pending) -> list[str]:
+    """Those that the plan runs, or has wait: where only the host sees all, no more may be pending for them than it was asked for."""
+    found: set[str] = {one.phase for one in pending.migrations}
+    if not pending.certain:
+        found |= {"expand", "contract", *(["held"] if declared.held else [])}
+    return sorted(found)
 
 
 def hold_waves(intent: Intent, documents: Mapping[str, Json], pending: Pending | None) -> tuple[Wave, ...]:
@@ -47,18 +55,23 @@ def migration_waves(intent: Intent, number: int, pending: Pending | None) -> tup
     if declared is None or pending is None:
         return ()
     expand, held = ([one.name for one in pending.of(phase)] for phase in BEFORE)
-    waves = []
+    waves, late = [], pending.overdue
     if expand or not pending.certain:
-        waves.append(Wave("expand migrations", "activate", {host: (migrations_run(declared, number, "expand", [], expand),)}))
+        waves.append(Wave("expand migrations", "activate", {host: (migrations_run(declared, number, "expand", [], expand, late),)}))
     if held or (declared.held and not pending.certain):
-        waves.append(Wave("held migrations", "activate", {host: (migrations_run(declared, number, "held", held, held),)}))
+        waves.append(Wave("held migrations", "activate", {host: (migrations_run(declared, number, "held", held, held, late),)}))
     return tuple(waves)
 
 
 def after_commit(intent: Intent, number: int, pending: Pending | None) -> dict[str, tuple[Step, ...]]:
-    """Contract migrations, with a restore point right before them; none where the release before is still needed somewhere."""
+    """Contract migrations, with a restore point right before them; none where the release before is still needed somewhere.
+
+    Where only the host sees all of them they are planned too, for the case that it sees some.
+    """
     declared, data = intent.shipment.migrations, migrated(intent)
-    if declared is None or data is None or pending is None or not pending.of("contract") or why_contract_waits(intent):
+    if declared is None or data is None or pending is None or why_contract_waits(intent):
+        return {}
+    if pending.certain and not pending.of("contract"):
         return {}
     run = migrations_run(declared, number, "contract", [], [one.name for one in pending.of("contract")])
     return {runner(intent): (run,) if data.points == "never" else (point_behind(data, number), run)}

@@ -33,3 +33,28 @@ def keeper_of_live(facts: Mapping[str, HostFacts]) -> str:
     rows = [row for fact in facts.values() if (row := (fact.live or {}).get("migrations"))]
     host = str(rows[0]["host"]) if rows else ""
     return host if host in facts else ""
+
+
+def overdue(schema: Schema, facts: Mapping[str, HostFacts], *, left_out: bool) -> frozenset[str] | None:
+    """Names of migrations that every release that serves has, and that no release before it is left to need; None where nothing serves.
+
+    `left_out` when a host is not asked: what it serves nobody knows.
+    """
+    live = {fact.member.current for fact in facts.values() if fact.member.current is not None}
+    if not live and not left_out:
+        return None
+    if left_out or any(still(fact, fact.member.current) for fact in facts.values()):
+        return frozenset()
+    return frozenset.intersection(*(frozenset(schema.left.get(number, ())) for number in live)) - frozenset(schema.applied)
+
+
+def still(fact: HostFacts, current: int | None) -> list[str]:
+    """What of another generation than `current` serves or runs on a host, or stays warm there."""
+    if fact.member.current != current:
+        return [f"generation {fact.member.current} serves"]
+    kept = fact.member.warm if fact.warm_seconds > 0 else None
+    warm = [] if kept is None else [f"generation {kept.generation} is warm for {fact.warm_seconds:.0f} s more"]
+    rows = [row for row in fact.processes if row.generation != current and row.state not in ("gone", "crashed")]
+    finishing = [f"{row.name}.{row.instance} of generation {row.generation} still finishes" for row in rows if not warm]
+    runs = [(job.name, job.running) for job in fact.jobs if job.running is not None and job.running.generation != current]
+    return [*warm, *finishing, *(f"job {name} of generation {run.generation} still runs" for name, run in runs)]

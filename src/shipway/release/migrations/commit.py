@@ -14,8 +14,8 @@ from shipway.release.migrations.written import Change, Written, unreadable
 from shipway.release.source import refused
 from shipway_agent.record import dataclass
 
-COMPLETE = frozenset({"sql", "alembic"})
-"""Adapters whose migrations are all in the commit: packages bring none, and no command is asked."""
+COMPLETE = frozenset({"sql"})
+"""Adapters whose migrations are all found in the commit: packages bring none, no tool's configuration moves them, no command is asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,8 @@ _NUMBERED = re.compile(r"(\d+)[_-].*\.sql", re.DOTALL)
 
 def is_sql(path: str, folder: str) -> bool:
     """Whether a file of the tree is one of them, or takes one of them back."""
-    return posixpath.dirname(path) == folder.removeprefix("./").rstrip("/").removeprefix(".") and bool(
-        _NUMBERED.fullmatch(posixpath.basename(path))
-    )
+    where = posixpath.normpath(folder)
+    return posixpath.dirname(path) == ("" if where == "." else where) and bool(_NUMBERED.fullmatch(posixpath.basename(path)))
 
 
 def read_sql(files: Mapping[str, str]) -> tuple[Written, ...]:

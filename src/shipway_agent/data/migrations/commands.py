@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any, List, Tuple
 
 from shipway_agent.data.migrations.declared import Migrations, runner_of
-from shipway_agent.data.migrations.migration import CONTRACT, HELD, Migration, Say, phase_of
+from shipway_agent.data.migrations.migration import CONTRACT, Migration, Say, phase_of
 from shipway_agent.errors import AgentError
 from shipway_agent.primitives import Context
 from shipway_agent.typed import Callable
 
 VARIABLE = "MIGRATION"
-WORDS = ("irreversible", "destructive", HELD, CONTRACT)
+WORDS = ("irreversible", "destructive", CONTRACT)
 APPLIED = "applied"
 MOST_LINES = 10_000
 

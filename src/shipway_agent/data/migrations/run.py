@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing, contextmanager
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 from shipway_agent import clock
 from shipway_agent.apply import pointed
@@ -21,7 +21,7 @@ from shipway_agent.data.programs import Work, work_of
 from shipway_agent.errors import AgentError
 from shipway_agent.hold import touch
 from shipway_agent.orphans import end, orphans
-from shipway_agent.primitives import Context
+from shipway_agent.primitives import Context, generations
 from shipway_agent.record import replace
 
 Tell = Callable[[str], None]
@@ -30,26 +30,37 @@ WAIT_SECONDS = 10.0
 """How long somebody else's lock is waited for."""
 
 
-def look(context: Context, number: int, tell: Tell) -> Dict[str, Any]:
+def look(
+    context: Context, number: int, tell: Tell, *, overdue: Optional[Sequence[str]] = None, phases: Optional[Sequence[str]] = None
+) -> Dict[str, Any]:
     """What of a generation's migrations is pending. Changes nothing but what is noted of its schema.
 
-    Raises AgentError `migrations-open`, and what the adapter raises.
+    `phases` are those that its deployment runs, `overdue` as in `run`. Raises AgentError `migrations-open`, `migrations-changed` where
+    something is pending that nobody would run, and what the adapter raises.
     """
     declared = _declared(context, number)
     with closing(adapter_of(context, declared)) as adapter:
         settle_open(context, declared, adapter)
         applied = adapter.applied()
-        known = _known(context, declared, adapter, applied)
+        known = _known(context, declared, adapter, applied, overdue)
         changed = adapter.changed()
     pending = _pending(known, applied)
+    strange = [one.name for one in pending if phases is not None and one.phase not in phases]
+    if strange:
+        message = f"{', '.join(strange)} of {declared.data.name} is pending, and this deployment was planned without it"
+        raise AgentError("migrations-changed", message, migration=strange[0])
     strangers = [name for name in applied if name not in {one.name for one in known}]
     notes.leave(context.root, declared.generation, applied, known)
     said = [_count(pending)] + [f"{', '.join(changed)}: the file is another one than was applied"] * bool(changed)
     return {"pending": [one.to_json() for one in pending], "applied": len(applied), "strangers": strangers, "note": "; ".join(said)}
 
 
-def run(context: Context, number: int, phase: str, held: Sequence[str], tell: Tell) -> Dict[str, Any]:
+def run(
+    context: Context, number: int, phase: str, held: Sequence[str], tell: Tell, *, overdue: Optional[Sequence[str]] = None
+) -> Dict[str, Any]:
     """Apply what is pending of a phase, in order. `held` are those for which requests are known to wait; where they do, others may too.
+
+    `overdue` are contract ones for which nobody needs to wait on any host; None where nobody asked the others.
 
     Contract migrations are applied with whatever depends on them. Before the first held one the record is told (hold.touch). Raises
     AgentError `migrations-changed` where one wants requests to wait and they do not, `migrations-open`, `migrations-busy`,
@@ -58,7 +69,7 @@ def run(context: Context, number: int, phase: str, held: Sequence[str], tell: Te
     declared = _declared(context, number)
     with _alone(context, declared) as (adapter, _):
         applied = adapter.applied()
-        known = _known(context, declared, adapter, applied)
+        known = _known(context, declared, adapter, applied, overdue)
         todo = [one for one in _pending(known, applied) if one.phase == phase]
         _refuse_unheld(todo, held)
         if phase == HELD and todo:
@@ -125,17 +136,23 @@ def again(context: Context, number: int, names: Sequence[str], tell: Tell) -> Di
 
 
 def settle(context: Context, number: int, name: str, how: str) -> Dict[str, Any]:
-    """What a person says of the one that is open: "done", or "again" for not done. Raises AgentError `no-open-migration`."""
+    """What a person says of the one that is open: "done", or "again" for not done. Raises AgentError `no-open-migration`.
+
+    The generation that ran it knows it, where that is still here: the one that serves, `number`, may be older.
+    """
     declared = _declared(context, number)
-    found = notes.open_of(context.root, declared.data.name)
+    data = declared.data.name
+    found = notes.open_of(context.root, data)
     if found is None or found.migration != name:
-        raise AgentError("no-open-migration", f"{name} is not open in {declared.data.name}", migration=name)
+        raise AgentError("no-open-migration", f"{name} is not open in {data}", migration=name)
     _refuse_running(context, found)
     applied = (how == "done") != found.back
-    with closing(adapter_of(context, declared)) as adapter:
+    if generations.read(context.root, found.generation) is not None:
+        declared = _declared(context, found.generation)
+    with locked(context.root, declared.data, _work(context, declared), WAIT_SECONDS), closing(adapter_of(context, declared)) as adapter:
         if (name in adapter.applied()) != applied:
             adapter.mark(name, applied)
-    notes.end(context.root, declared.data.name)
+    notes.end(context.root, data)
     return {"note": f"{name} counts as {'done' if how == 'done' else 'not done'} in {declared.data.name}"}
 
 
@@ -280,11 +297,15 @@ def _pending(known: Sequence[Migration], applied: Sequence[str]) -> List[Migrati
     return [one for one in known if one.name not in there]
 
 
-def _known(context: Context, declared: Migrations, adapter: Adapter, applied: Sequence[str]) -> List[Migration]:
+def _known(
+    context: Context, declared: Migrations, adapter: Adapter, applied: Sequence[str], allowed: Optional[Sequence[str]]
+) -> List[Migration]:
+    """Those of the release with their phases: what serves here too is overdue, unless another host is known to need it."""
     live = pointed(context.root)
-    overdue: Optional[Mapping[str, str]] = None
+    overdue: Optional[Set[str]] = None
     if live is not None:
-        overdue = notes.left_by(context.root, live).get("known", {}) if live != declared.generation else {}
+        there = notes.left_by(context.root, live).get("known", {}) if live != declared.generation else {}
+        overdue = {name for name in there if allowed is None or name in allowed}
     return phased(adapter.known(), held=declared.held, applied=applied, overdue=overdue)
 
 

@@ -131,7 +131,9 @@ def _run_postgres(database: PostgresDatabase, path: str, row: str, *, atomic: bo
     """The file is read by psql itself: what is not closed in it ends with it, and cannot swallow what stands behind."""
     session = database.session
     session.do(_MAKE_POSTGRES.format(table=TABLE))
-    include = f"\\i {_argument(path)}"
+    # What its statements answer is nobody's question; and it may have set another search_path than ours, as a dump of a schema does.
+    include = f"\\o /dev/null\n\\i {_argument(path)}\n\\o"
+    row = f"RESET search_path;\n{row}"
     if not atomic:
         session.do(f"{include}\n{row}")
         return
@@ -162,20 +164,20 @@ def _run_sqlite(database: SqliteDatabase, path: str, row: str, *, atomic: bool) 
         connection.execute(row)
         if atomic:
             connection.execute("COMMIT")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, sqlite3.Warning) as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise AgentError("migration-failed", f"SQLite says no: {error}") from None
 
 
 def _statements(text: str) -> List[str]:
-    found, rest = [], ""
-    for line in text.splitlines(keepends=True):
-        rest += line
-        if sqlite3.complete_statement(rest):
-            found.append(rest)
-            rest = ""
-    return [*found, rest] if rest.strip() else found
+    """One by one, as SQLite itself sees where each ends."""
+    found, begin = [], 0
+    for place, character in enumerate(text):
+        if character == ";" and sqlite3.complete_statement(text[begin : place + 1]):
+            found.append(text[begin : place + 1])
+            begin = place + 1
+    return [*found, text[begin:]] if text[begin:].strip() else found
 
 
 def _argument(path: str) -> str:
