@@ -10,8 +10,8 @@ import sys
 import time
 from typing import Any, Callable, Mapping, Optional
 
-from shipway_agent import group
-from shipway_agent.decide import BECAUSE, Attempt, Held, Member
+from shipway_agent import clock, group, peers
+from shipway_agent.decide import BECAUSE, Attempt, Held, Member, live
 from shipway_agent.errors import AgentError
 from shipway_agent.faults import unforeseen
 from shipway_agent.group import Known
@@ -87,6 +87,10 @@ def _put_back(root: Root, journal: Journal) -> int:
     if attempt is None or held is None:
         return 0
     _wait_for_what_runs(root, journal, attempt)
+    overruled = _overruled(journal, member, attempt)
+    if overruled is not None:
+        decide(root, journal, overruled)
+        return 0
     until = time.monotonic() + held.bound_seconds
     context = Context(root, "", journal, attempt.deployment, attempt.fence, KEY, until, _write, decided=True)
     journal.event("restore", attempt.deployment, {"point": held.point, "state": "begun"})
@@ -103,6 +107,34 @@ def _put_back(root: Root, journal: Journal) -> int:
     said = attempt.document.get(BECAUSE) or {}
     decide(root, journal, {**said, "do": "restored", "deployment": attempt.deployment, "point": held.point, "note": note})
     return 0
+
+
+def _overruled(journal: Journal, member: Member, attempt: Attempt) -> Optional[Mapping[str, Any]]:
+    """What to tell the record where this host was written off: others have let visitors in since, and nothing may be put back any more.
+
+    None where another host knows of no higher term, where there is no other, and where a driver has this host: he has read them all.
+    Raises AgentError `nobody-heard` where nobody can be asked.
+    """
+    if live(member.lease, clock.boot_now()):
+        return None
+    why, asked, heard_any = "", False, False
+    for name in attempt.members:
+        places = [] if name == member.name else peers.where(attempt, [name])
+        if not places:
+            continue
+        asked, document = True, {**attempt.document, "peers": places}
+        heard = peers.ask(document, attempt.deployment, member.name, do=peers.REACH)
+        heard_any, why = heard_any or heard.reached, why or heard.why
+        if heard.reached and heard.term > attempt.term:
+            said = peers.ask(document, attempt.deployment, member.name, least_term=heard.term)
+            if said.decision is not None:
+                told = {"do": "tell", "deployment": attempt.deployment, "decision": said.decision, "answer": True, "term": said.term}
+                return {**told, **({"lead": said.lead} if said.lead else {})}
+    if asked and not heard_any:
+        refusal = AgentError("nobody-heard", f"no other host can be asked whether this one was written off meanwhile: {why}")
+        journal.decide({"do": "unrestored", "deployment": attempt.deployment, "why": refusal.message}, clock.boot_now())
+        raise refusal
+    return None
 
 
 def _wait_for_what_runs(root: Root, journal: Journal, attempt: Attempt) -> None:
