@@ -270,6 +270,16 @@ def test_a_rollback_goes_not_across_what_the_target_cannot_live_with(
     assert raised.value.details[0].startswith("0002: ")
 
 
+def test_a_rollback_goes_not_to_a_release_whose_migrations_were_taken_back() -> None:
+    asked = wanted("a")
+    there = facts(serving(asked, [release(1), release(2), release(1)]))
+    second = {"applied": ["0001", "0002"], "known": {"0001": "expand", "0002": "expand"}, "irreversible": {}, "at": 0.0}
+    schema = told(["0001"], **{"1": FIRST, "2": second, "3": FIRST})
+    with pytest.raises(Refused, match="generation 2 needs 0002") as raised:
+        plan_rollback(asked, there, "2", schema=schema, deployment="4-x", who=WHO, number=4, caddies=CADDIES, peer_key=KEY)
+    assert raised.value.code == "migrations-between" and "shipway revert production 2 runs it again" in raised.value.hint
+
+
 def migrate(asked: Intent, said: dict[str, Any]) -> Plan:
     return plan_migrate(asked, facts(said), deployment="3-m", who=WHO, number=3, peer_key=KEY)
 

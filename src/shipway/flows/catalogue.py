@@ -104,7 +104,9 @@ OPERATOR: Mapping[str, Line] = {
     "migrations-refused": Line("pending migrations are what [migrations] refuses", "change them, or `refuse`, and commit"),
     "migrations-keeper": Line("the host that runs migrations takes no part, or there is none", "mend it; then the same command again"),
     "held-migrations": Line("requests cannot be held for a held migration on this fleet", "docs/howto/migrations.md says what that needs"),
-    "migrations-between": Line("migrations that the earlier release cannot live with came since", "shipway revert ENV GENERATION"),
+    "migrations-between": Line(
+        "migrations that the earlier release cannot live with came since, or its own went", "shipway revert ENV GENERATION"
+    ),
     "no-migrations-here": Line("nothing that serves has migrations", "shipway deploy ENV"),
     "release-before": Line("a release before still runs, and may need what would go", "shipway status ENV; the same command again"),
     "settle-how": Line("it was not said how a migration ended", "shipway data settle ENV MIGRATION --done, or --again"),

@@ -122,15 +122,25 @@ def plan_rollback(
 
 
 def _refuse_across(environment: str, schema: Json | None, live: int | None, number: int) -> None:
-    """Code alone does not go back across a migration that the target cannot live with, or that nobody can take back."""
-    crossed = between(schema, live, number).in_the_way if schema is not None and live is not None else {}
-    if crossed:
+    """Code alone does not go across a migration that the target cannot live with, that nobody can take back, or that it is made for."""
+    if schema is None or live is None:
+        return
+    found = between(schema, live, number)
+    if crossed := found.in_the_way:
         raise Refused(
             f"generation {number} is older than {', '.join(crossed)}",
             state=UNTOUCHED,
             hint=f"shipway revert {environment} {number} says what it takes to bring the schema back too",
             code="migrations-between",
             details=[f"{name}: {why}" for name, why in crossed.items()],
+        )
+    if found.lacks:
+        raise Refused(
+            f"generation {number} needs {', '.join(found.lacks)}, which the schema has no more",
+            state=UNTOUCHED,
+            hint=f"shipway revert {environment} {number} runs it again",
+            code="migrations-between",
+            details=[f"{name}: was taken back since" for name in found.lacks],
         )
 
 

@@ -26,6 +26,13 @@ def test_forward_again_names_what_was_taken_back() -> None:
     assert found.back == ()
 
 
+def test_a_release_lacks_what_was_taken_back_but_for_what_it_went_live_without() -> None:
+    left_by = {4: left([]), 5: left(["1", "2"], phases={"2": "contract"}), 6: left([])}
+    assert between(schema([], left_by), 6, 5).lacks == ("1",)
+    overdue = {4: left([], known=["2"], phases={"2": "contract"}), **{number: left_by[number] for number in (5, 6)}}
+    assert between(schema([], overdue), 6, 5).lacks == ("1", "2"), "an earlier release had brought it, so it ran before this one served"
+
+
 def test_who_rolled_back_already_has_the_newer_code_take_the_schema_back() -> None:
     """Generation 6 is a copy of 4, whose release does not know what 5 brought."""
     said = schema(["1", "2"], {4: left(["1"]), 5: left(["1", "2"]), 6: left(["1"])})

@@ -11,7 +11,7 @@ from typing import Any
 from shipway.model.facts import Json
 from shipway_agent.record import dataclass, field
 
-EXPAND = "expand"
+EXPAND, CONTRACT = "expand", "contract"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,8 @@ class Between:
 
     `code` is the generation whose code takes them back. `phases` are of all of these, `irreversible` (why it cannot be taken back, a few
     words each) of those in `back`. `strange` are those of them that no release here has, left by a deployment that failed: no code can take
-    them back. `expected` are those that the release of `then` has too, and is made for. `known` is False where nobody wrote down what
-    `then` left.
+    them back. `expected` are those that the release of `then` has too, and is made for. `late` are those of `forward` that `then` went live
+    without. `known` is False where nobody wrote down what `then` left.
     """
 
     code: int
@@ -31,6 +31,7 @@ class Between:
     irreversible: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     strange: tuple[str, ...] = ()
     expected: tuple[str, ...] = ()
+    late: tuple[str, ...] = ()
     known: bool = True
 
     @property
@@ -49,6 +50,11 @@ class Between:
             elif name in self.irreversible:
                 found[name] = f"cannot be taken back: {'; '.join(self.irreversible[name])}"
         return found
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """What the release of `then` needs and is not applied: without its running again a rollback must not go there."""
+        return tuple(name for name in self.forward if name not in self.late)
 
     @property
     def stays(self) -> dict[str, str]:
@@ -79,12 +85,24 @@ def between(said: Json, live: int, then: int) -> Between:
         irreversible={name: tuple(map(str, why[name])) for name in back if name in why},
         strange=tuple(name for name in back if name not in _has(left, code)),
         expected=tuple(name for name in back if name in _has(left, then)),
+        late=tuple(name for name in forward if _ran_behind(name, left, then)),
     )
 
 
 def _has(left: Mapping[str, Any], number: int) -> set[str]:
     """The migrations of a generation's release."""
-    return set((left.get(str(number)) or {}).get("known") or ())
+    return set(_said(left, number))
+
+
+def _said(left: Mapping[str, Any], number: int) -> Mapping[str, Any]:
+    """Their phases, as that release has them."""
+    return (left.get(str(number)) or {}).get("known") or {}
+
+
+def _ran_behind(name: str, left: Mapping[str, Any], number: int) -> bool:
+    """Whether a generation went live before this contract migration ran: it brought it. What an earlier one had brought was overdue."""
+    brought = not any(name in _has(left, earlier) for earlier in map(int, left) if earlier < number)
+    return brought and _said(left, number).get(name) == CONTRACT
 
 
 def _phase(name: str, left: Mapping[str, Any]) -> str:
