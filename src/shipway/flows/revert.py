@@ -117,7 +117,7 @@ def _live(plan: Plan, trying: Attempt) -> str:
 
 
 def _nothing(plan: Plan) -> str:
-    return f"nothing to do: {plan.document.get('version', '')} serves in {plan.environment}, and its schema is as it left it"
+    return f"nothing to do: {plan.document.get('version', '')} serves in {plan.environment}, and its schema is what it is made for"
 
 
 def _refuse_both(words: RevertWords) -> None:

@@ -72,7 +72,7 @@ def _soft(told: Told) -> list[str]:
     if not told.known:
         return [f"which schema generation {told.generation} left is not known: it was made before migrations were declared"]
     if not told.back and not told.forward:
-        return ["soft: code and configuration; the schema is as it was then"]
+        return ["soft: code and configuration; the schema is what it is made for"]
     lines = []
     if told.back:
         lines.append(f"soft: the schema too; {_count(told.back)} to be taken back, by the code of generation {told.code}, in this order:")

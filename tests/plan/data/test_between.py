@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from shipway.plan.data.between import between
 
 
@@ -66,6 +68,27 @@ def test_a_contract_migration_that_a_later_release_ran_is_still_one_for_the_rele
     )
     assert "2" in between(said, 6, 4).in_the_way
     assert not between(said, 6, 5).in_the_way, "the release of generation 5 is made for it"
+
+
+@pytest.mark.parametrize(
+    ("applied", "irreversible", "back"),
+    [
+        (["1", "2", "3"], {}, ("3",)),
+        (["1", "2", "3"], {"2": ["drops a column"]}, ("3",)),
+        (["1", "3", "2"], {}, ("2", "3")),
+        (["1", "3", "2"], {"2": ["drops a column"]}, ("3",)),
+    ],
+)
+def test_a_contract_migration_that_waited_stays_for_the_release_that_brought_it(
+    applied: list[str], irreversible: dict[str, list[str]], back: tuple[str, ...]
+) -> None:
+    """Generation 4 brought 2, which ran in 5's deployment, overdue; it goes back only from above one that does."""
+    said = schema(
+        applied,
+        {4: left(["1"], known=["1", "2"], phases={"2": "contract"}), 5: left(["1", "2", "3"], irreversible=irreversible)},
+    )
+    found = between(said, 5, 4)
+    assert (found.back, found.stays) == (back, {})
 
 
 def test_a_generation_that_left_no_word_of_its_schema_is_not_guessed() -> None:

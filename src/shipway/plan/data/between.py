@@ -5,7 +5,7 @@ Rollback asks whether anything does, revert takes it back. `said` is the answer 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from shipway.model.facts import Json
@@ -16,7 +16,8 @@ EXPAND, CONTRACT = "expand", "contract"
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """`back` names what is applied now and was not when `then` went live, newest first; `forward` what was there then and is not now.
+    """`back` names what is applied now and was not when `then` went live, newest first, but for contract migrations of its own release
+    that waited and ran later. `forward` names what was there then and is not now.
 
     `code` is the generation whose code takes them back. `phases` are of all of these, `irreversible` (why it cannot be taken back, a few
     words each) of those in `back`. `strange` are those of them that no release here has, left by a deployment that failed: no code can take
@@ -73,7 +74,7 @@ def between(said: Json, live: int, then: int) -> Between:
     if target is None:
         return Between(live, known=False)
     was, now = [str(name) for name in target["applied"]], [str(name) for name in said.get("applied", ())]
-    back = tuple(name for name in reversed(now) if name not in set(was))
+    back = _to_take_back(now, set(was), left, then)
     forward = tuple(name for name in was if name not in set(now))
     code = next((number for number in [live, *sorted(map(int, left), reverse=True)] if set(back) <= _has(left, number)), live)
     why: Mapping[str, Any] = (left.get(str(code)) or {}).get("irreversible") or {}
@@ -87,6 +88,18 @@ def between(said: Json, live: int, then: int) -> Between:
         expected=tuple(name for name in back if name in _has(left, then)),
         late=tuple(name for name in forward if _ran_behind(name, left, then)),
     )
+
+
+def _to_take_back(now: Sequence[str], was: Set[str], left: Mapping[str, Any], then: int) -> tuple[str, ...]:
+    """What came since, newest first. A contract migration of the release of `then` stays: it waited, and that release is made for it.
+
+    It goes where one goes that was applied before it, for some tools take the last one back only; unless nothing takes it back.
+    """
+    since = [name for name in now if name not in was]
+    own = {name for name in since if _said(left, then).get(name) == CONTRACT}
+    lowest = next((place for place, name in enumerate(since) if name not in own), len(since))
+    stuck = {name for one in left.values() for name in one.get("irreversible") or ()}
+    return tuple(name for place, name in reversed([*enumerate(since)]) if name not in own or (place > lowest and name not in stuck))
 
 
 def _has(left: Mapping[str, Any], number: int) -> set[str]:
