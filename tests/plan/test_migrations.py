@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shipway.model.errors import Refused
+from shipway.model.facts import HostFacts
 from shipway.model.intent import Data, Intent, Migrations, Task
 from shipway.model.migration import SERVING, Migration, Pending, Schema
 from shipway.model.plan import Plan
@@ -270,14 +271,34 @@ def test_a_rollback_goes_not_across_what_the_target_cannot_live_with(
     assert raised.value.details[0].startswith("0002: ")
 
 
+def back_to(number: int, there: dict[str, HostFacts], asked: Intent, schema: dict[str, Any] | None) -> Plan:
+    args: dict[str, Any] = {"deployment": "4-x", "who": WHO, "number": 4, "caddies": CADDIES, "peer_key": KEY}
+    return plan_rollback(asked, there, str(number), schema=schema, **args)
+
+
 def test_a_rollback_goes_not_to_a_release_whose_migrations_were_taken_back() -> None:
     asked = wanted("a")
     there = facts(serving(asked, [release(1), release(2), release(1)]))
     second = {"applied": ["0001", "0002"], "known": {"0001": "expand", "0002": "expand"}, "irreversible": {}, "at": 0.0}
-    schema = told(["0001"], **{"1": FIRST, "2": second, "3": FIRST})
     with pytest.raises(Refused, match="generation 2 needs 0002") as raised:
-        plan_rollback(asked, there, "2", schema=schema, deployment="4-x", who=WHO, number=4, caddies=CADDIES, peer_key=KEY)
+        back_to(2, there, asked, told(["0001"], **{"1": FIRST, "2": second, "3": FIRST}))
     assert raised.value.code == "migrations-between" and "shipway revert production 2 runs it again" in raised.value.hint
+
+
+def test_a_rollback_says_where_nobody_knows_the_schema_that_its_target_is_made_for() -> None:
+    asked = wanted("a")
+    said = serving(asked, [release(1), release(2), release(3)])
+    second = {"applied": ["0001", "0002"], "known": {"0001": "expand", "0002": "contract"}, "irreversible": {}, "at": 0.0}
+    there = facts(said)
+    made = back_to(1, there, asked, told(["0001", "0002"], **{"2": second, "3": second}))
+    assert any("nobody wrote down which schema generation 1 left" in note for note in made.notes)
+    with pytest.raises(Refused, match="generation 1 is older than 0002"):
+        back_to(1, there, asked, told(["0001", "0002"], **{"2": FIRST, "3": second}))
+    assert any("a, which runs migrations, was not asked" in note for note in back_to(1, there, asked, None).notes)
+    del said["a"]["generations"]["3"]["migrations"]
+    assert any("what serves declares no migrations" in note for note in back_to(1, facts(said), asked, None).notes)
+    del said["a"]["generations"]["1"]["migrations"]
+    assert not any("schema" in note for note in back_to(1, facts(said), asked, None).notes)
 
 
 def migrate(asked: Intent, said: dict[str, Any]) -> Plan:

@@ -22,7 +22,7 @@ from shipway.plan.jobs import carried_over, job_notes
 from shipway.plan.notifications import keep_steps
 from shipway.plan.reboot import reboot_steps
 from shipway.plan.standing import CLOSED, STOPPED, as_now, page_of, starts_again, under_maintenance
-from shipway.plan.target import PREVIOUS, find_target, lacking, prepare_tasks
+from shipway.plan.target import PREVIOUS, Target, find_target, lacking, prepare_tasks
 from shipway_agent.previous import SOURCE
 
 
@@ -63,7 +63,7 @@ def plan_rollback(
             code="target-lacking",
         )
     lead = lead_of(environment.hosts)
-    _refuse_across(environment.name, schema, facts[lead.name].member.current, found.number)
+    across = _across(environment.name, schema, facts[lead.name], found) if kind == "rollback" else []
     overrides = {
         "deployment": deployment,
         "kind": kind,
@@ -112,6 +112,7 @@ def plan_rollback(
             f"back to generation {found.number}, with its own configuration",
             *(f"{name}: gets generation {found.number} from {loan.lender}" for name, loan in sorted(loans.items())),
             *([] if there else [*starts_again(facts), *under_maintenance(facts)]),
+            *across,
             *left_out_notes(intent),
             *job_notes(jobs, environment, facts),
             *([] if there else _warm_notes(facts, found.number)),
@@ -121,10 +122,14 @@ def plan_rollback(
     )
 
 
-def _refuse_across(environment: str, schema: Json | None, live: int | None, number: int) -> None:
-    """Code alone does not go across a migration that the target cannot live with, that nobody can take back, or that it is made for."""
-    if schema is None or live is None:
-        return
+def _across(environment: str, schema: Json | None, lead: HostFacts, target: Target) -> list[str]:
+    """Code alone does not go across a migration that the target cannot live with, that nobody can take back, or that it is made for.
+
+    Where nobody can say what it crosses, a person is told that.
+    """
+    number, live = target.number, lead.member.current
+    if schema is None or live is None or not schema.get("known"):
+        return _unasked(lead.live or {}, target)
     found = between(schema, live, number)
     if crossed := found.in_the_way:
         raise Refused(
@@ -142,6 +147,19 @@ def _refuse_across(environment: str, schema: Json | None, live: int | None, numb
             code="migrations-between",
             details=[f"{name}: was taken back since" for name in found.lacks],
         )
+    if found.known:
+        return []
+    return [f"nobody wrote down which schema generation {number} left: whether it can live with the one that is there is not known"]
+
+
+def _unasked(live: Json, target: Target) -> list[str]:
+    if row := live.get("migrations"):
+        return [
+            f"{row['host']}, which runs migrations, was not asked: whether generation {target.number} can live with the schema is not known"
+        ]
+    if target.document.get("migrations"):
+        return [f"what serves declares no migrations: whether the schema is as generation {target.number} needs it is not known"]
+    return []
 
 
 def _is_there(fact: HostFacts, number: int) -> bool:

@@ -95,6 +95,16 @@ def test_a_generation_that_left_no_word_of_its_schema_is_not_guessed() -> None:
     assert not between(schema(["1"], {5: left(["1"])}), 5, 4).known
 
 
+def test_where_it_left_no_word_what_came_since_the_first_that_did_is_in_the_way() -> None:
+    said = schema(
+        ["1", "2", "3", "4"],
+        {5: left(["1"]), 6: left(["1", "2", "3", "4"], phases={"3": "contract"}, irreversible={"1": ["no down"], "4": ["no down"]})},
+    )
+    found = between(said, 6, 4)
+    assert (found.known, found.back, found.stays) == (False, (), {})
+    assert sorted(found.in_the_way) == ["3", "4"]
+
+
 def schema(applied: list[str], generations: dict[int, dict[str, Any]]) -> dict[str, Any]:
     return {"known": True, "applied": applied, "generations": {str(number): left for number, left in generations.items()}}
 

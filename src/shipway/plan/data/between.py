@@ -20,9 +20,10 @@ class Between:
     that waited and ran later. `forward` names what was there then and is not now.
 
     `code` is the generation whose code takes them back. `phases` are of all of these, `irreversible` (why it cannot be taken back, a few
-    words each) of those in `back`. `strange` are those of them that no release here has, left by a deployment that failed: no code can take
+    words each) of those that came. `strange` are those of them that no release here has, left by a deployment that failed: no code can take
     them back. `expected` are those that the release of `then` has too, and is made for. `late` are those of `forward` that `then` went live
-    without. `known` is False where nobody wrote down what `then` left.
+    without. `known` is False where nobody wrote down what `then` left; then `since` is what is applied now and was not when the first went
+    live that did write it down, and the others are empty.
     """
 
     code: int
@@ -33,6 +34,7 @@ class Between:
     strange: tuple[str, ...] = ()
     expected: tuple[str, ...] = ()
     late: tuple[str, ...] = ()
+    since: tuple[str, ...] = ()
     known: bool = True
 
     @property
@@ -42,7 +44,7 @@ class Between:
         Expand migrations were applied while the earlier release served, so they may stay.
         """
         found: dict[str, str] = {}
-        for name in self.back:
+        for name in (*self.back, *self.since):
             phase = self.phases.get(name, EXPAND)
             if name in self.expected:
                 continue
@@ -70,10 +72,10 @@ def between(said: Json, live: int, then: int) -> Between:
     The code of `live` does it, or, where that lacks one of them because somebody has gone back already, the newest generation that has all.
     """
     left: Mapping[str, Any] = said.get("generations") or {}
-    target = left.get(str(then))
+    target, now = left.get(str(then)), [str(name) for name in said.get("applied", ())]
     if target is None:
-        return Between(live, known=False)
-    was, now = [str(name) for name in target["applied"]], [str(name) for name in said.get("applied", ())]
+        return _since_the_first(now, left, live)
+    was = [str(name) for name in target["applied"]]
     back = _to_take_back(now, set(was), left, then)
     forward = tuple(name for name in was if name not in set(now))
     code = next((number for number in [live, *sorted(map(int, left), reverse=True)] if set(back) <= _has(left, number)), live)
@@ -87,6 +89,20 @@ def between(said: Json, live: int, then: int) -> Between:
         strange=tuple(name for name in back if name not in _has(left, code)),
         expected=tuple(name for name in back if name in _has(left, then)),
         late=tuple(name for name in forward if _ran_behind(name, left, then)),
+    )
+
+
+def _since_the_first(now: Sequence[str], left: Mapping[str, Any], live: int) -> Between:
+    """What `then` left is not known: most likely it is older than the first that said it, and what came since is new to it at least."""
+    first = set(left[min(left, key=int)]["applied"]) if left else set(now)
+    since = tuple(name for name in reversed(now) if name not in first)
+    why = {str(name): tuple(map(str, words)) for one in left.values() for name, words in (one.get("irreversible") or {}).items()}
+    return Between(
+        live,
+        phases={name: _phase(name, left) for name in since},
+        irreversible={name: why[name] for name in since if name in why},
+        since=since,
+        known=False,
     )
 
 
