@@ -82,6 +82,18 @@ def test_data_comes_back_from_its_restore_points_and_no_migration_is_taken_back(
     assert made.document["what"].endswith("with data")
 
 
+@pytest.mark.parametrize("between", [BACK, Between(2, forward=("0002_note",)), Between(2, known=False), None])
+def test_data_without_its_schema_does_not_come_back(between: Between | None) -> None:
+    """The point of main has the schema of then, and there is none."""
+    with pytest.raises(Refused, match="no restore point of main from then, and its schema") as refused:
+        plan(between, points={"uploads": {"point": "uploads-1"}})
+    assert refused.value.code == "no-point-then"
+
+
+def test_data_comes_back_alone_where_the_schema_is_as_it_was() -> None:
+    assert plan(Between(2), points={"uploads": {"point": "uploads-1"}}).document["what"].endswith("with data")
+
+
 def test_data_comes_back_also_where_the_release_stays() -> None:
     made = plan(None, target="2", points={"main": {"point": "main-1"}})
     assert not made.nothing_to_do

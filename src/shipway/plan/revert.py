@@ -73,9 +73,10 @@ def plan_revert(
 ) -> Plan:
     """A new generation `number` that copies the target, and the data as it was then. Nothing to do where all is so already.
 
-    Raises Refused as plan_rollback does, and where the target does not say where the data is.
+    Raises Refused as plan_rollback does, where the target does not say where the data is, and where other data come back than the schema.
     """
     target = course.aim.target.number
+    _refuse_half(intent, facts, course)
     plan = plan_rollback(
         intent,
         facts,
@@ -116,6 +117,23 @@ def cannot_hold(intent: Intent, data: Sequence[Data]) -> str | None:
         if host != lead:
             return f"the restore points of {one.name} are kept by {host or 'nobody'}, and {lead} leads"
     return None
+
+
+def _refuse_half(intent: Intent, facts: Mapping[str, HostFacts], course: Course) -> None:
+    """With data no migration is taken back, since the point has the schema of then: so there must be one, or nothing to take back."""
+    row, between, number = _row(facts, course), course.between, course.aim.target.number
+    if row is None or not course.hard or row["data"] in course.points:
+        return
+    known = between is not None and between.known
+    if between is not None and known and not (between.back or between.forward):
+        return
+    is_other = f"is not the one that generation {number} left" if known else f"may not be the one that generation {number} left"
+    raise Refused(
+        f"there is no restore point of {row['data']} from then, and its schema {is_other}: the code of then would serve on it",
+        state=UNTOUCHED,
+        hint=f"shipway data list {intent.environment.name} lists those that there are; without --hard only code and schema go back",
+        code="no-point-then",
+    )
 
 
 def _refuse_unsaid(intent: Intent, data: Sequence[Data], documents: Mapping[str, Json], target: int) -> None:
