@@ -119,6 +119,7 @@ OPERATOR: Mapping[str, Line] = {
     "nothing-current": Line("a host serves nothing yet", "shipway deploy ENV"),
     "disagree": Line("the hosts do not serve one generation", "shipway deploy ENV makes them serve one"),
     "cannot-hold": Line("there is nobody to hold requests for", "shipway maintenance on ENV shows a page"),
+    "cannot-check": Line("the earlier release would be started with live data", "shipway revert ENV says what it would do"),
     "no-page": Line("a page for visitors cannot be read", "name a file of HTML in UTF-8"),
     "irreversible": Line("migrations since then cannot be taken back", "shipway revert ENV STATE --hard shows what its data would lose"),
     "no-point-then": Line("no restore point of that time is there", "shipway data list ENV; without --hard only code and schema go back"),

@@ -10,10 +10,10 @@ from shipway.flows.data_points import ask
 from shipway.flows.reach import reach
 from shipway.flows.revert_look import Looked
 from shipway.flows.words_of_failure import unreachable
-from shipway.model.errors import Failed, HostError, LinkLost, Unreachable, WrongInput
+from shipway.model.errors import Failed, HostError, LinkLost, Unreachable
 from shipway.model.intent import Intent
 from shipway.model.verdict import Verdict
-from shipway.plan.data.points import keeper
+from shipway.plan.data.rehearsal import copied_for
 from shipway.reports.reading import listed, text
 from shipway.reports.sizes import seconds
 
@@ -23,23 +23,14 @@ START_SECONDS = 120.0
 async def checked(intent: Intent, looked: Looked, *, hard: bool, trying: Attempt) -> Verdict:
     """Exit 0 for yes, 1 for no. `hard` asks with the points that would be put back, else with ones that are taken now.
 
-    Raises Failed where it cannot be tried, Refused where the host cannot be asked.
+    Raises Failed where it cannot be tried, Refused where the host cannot be asked and where live data would be found.
     """
     name, document = intent.environment.name, looked.aim.target.document
-    databases = [data for data in intent.environment.data if data.driver != "files"]
-    if not databases:
-        raise WrongInput(
-            "shipway.toml declares no database that a copy could be made of",
-            state="nothing was touched",
-            hint=f"shipway revert {name} says what it would do",
-            code="unknown-data",
-        )
-    host = min(keeper(data, intent) for data in databases)
-    kept = [data for data in databases if keeper(data, intent) == host]
-    points = {name: point.point for name, (point, _) in looked.losses.items()} if hard else {}
-    wanted = {data.name: points.get(data.name, "") for data in kept if not hard or data.name in points}
+    points = {name: point.point for name, (point, _) in looked.losses.items()} if hard else None
+    host, copied = copied_for(intent, looked.facts, looked.aim.target, None if points is None else {*points})
+    wanted = {data.name: points[data.name] if points is not None else "" for data in copied}
     args = {"do": "rehearse", "generation": looked.aim.target.number, "points": wanted}
-    bound = sum(data.timeout_seconds for data in kept) + START_SECONDS
+    bound = sum(data.timeout_seconds for data in copied) + START_SECONDS
     async with reach(intent, trying.say) as fleet:
         try:
             said: Mapping[str, Any] = await ask(fleet, trying.tell, host, args, bound_seconds=bound)

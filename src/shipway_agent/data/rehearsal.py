@@ -39,7 +39,7 @@ Say = Callable[[str], None]
 
 def rehearse(context: Context, number: int, wanted: Mapping[str, str]) -> Dict[str, Any]:
     """{"healthy": bool, "why", "lines", "seconds", "points": [names]}. `wanted` names a point of each database, "" for one that is taken
-    now. Shared files are not copied.
+    now. Shared files are not copied. A variable that leads to a database of which there is no copy is not set: nothing live is found.
 
     Raises AgentError `no-generation`, `no-listener`, and what taking and restoring a point raises.
     """
@@ -64,9 +64,11 @@ def _rehearsed(
     }
     with ExitStack() as after:
         inside = after.enter_context(folder.workshop())
-        env: Dict[str, str] = {}
+        rows = [*_rows(context), *document.get("data", ())]
+        env: Dict[str, Optional[str]] = {str(row[key]): None for row in rows for key in ("url", "admin_url") if row.get(key)}
         for name, point in used.items():
-            env.update(_cloned(context, declared(context.root, name), point, inside, after))
+            own = [row for row in rows if row["name"] == name]
+            env.update(_cloned(context, declared(context.root, name), own, point, inside, after))
         _tree(context, document, inside)
         found = _started(context, document, process, env, inside)
     return {**found, "points": list(used.values())}
@@ -84,8 +86,10 @@ def _alone(folder: Folder) -> Iterator[None]:
         os.close(fd)
 
 
-def _cloned(context: Context, data: Declared, point: str, inside: Folder, after: ExitStack) -> Dict[str, str]:
-    """Make of a point what the release finds as its data; the variables that say where."""
+def _cloned(
+    context: Context, data: Declared, rows: List[Mapping[str, Any]], point: str, inside: Folder, after: ExitStack
+) -> Dict[str, str]:
+    """Make of a point what the release finds as its data; the variables that say where, as what serves calls them and as it does itself."""
     say = _sayer(context)
     with points.opened(context.root, point) as at:
         about = points.about(at)
@@ -96,10 +100,9 @@ def _cloned(context: Context, data: Declared, point: str, inside: Folder, after:
             source.drop(name)  # of an agent that was killed
             source.restore(at, about, name, say)
             after.callback(source.drop, name)
-            variable = next(row["url"] for row in _rows(context) if row["name"] == data.name)
-            return {str(variable): _with_database(data.url, name)}
+            return {str(row["url"]): _with_database(data.url, name) for row in rows if row.get("url")}
         if data.driver == "sqlite":
-            path = f"{inside.path}/shared/{data.path}"
+            path = f"{inside.path}/shared/{rows[-1].get('path') or data.path}"
             os.makedirs(os.path.dirname(path), exist_ok=True)
             shutil.copyfile(at.full(SQLITE), path)
         return {}
@@ -118,16 +121,17 @@ def _tree(context: Context, document: Mapping[str, Any], inside: Folder) -> None
 
 
 def _started(
-    context: Context, document: Mapping[str, Any], process: Mapping[str, Any], env: Mapping[str, str], inside: Folder
+    context: Context, document: Mapping[str, Any], process: Mapping[str, Any], env: Mapping[str, Optional[str]], inside: Folder
 ) -> Dict[str, Any]:
-    """Run one copy of the process until it is healthy, and end it."""
+    """Run one copy of the process until it is healthy, and end it. In `env`, None is for what is not set."""
     health: Optional[Mapping[str, Any]] = process.get("health")
     within = min(float(health["within_seconds"]) if health else 30.0, context.left(time.monotonic()))
     port, socket = str(choose_port(frozenset())), f"{inside.path}/s"
     address = of_socket(socket) if process["listens"] == "socket" else of_port(int(port))
     kept = generations.env_of(context.root, int(document["number"]))
     marked = marker_for(context.root, context.deployment, FOLDER, clock.boot_now() + within)
-    whole = {**environment_of(document, kept, str(process["name"]), address, marked), **env}
+    merged = {**environment_of(document, kept, str(process["name"]), address, marked), **env}
+    whole = {name: value for name, value in merged.items() if value is not None}
     directory = directory_in(f"{inside.path}/releases/{document['release']}", str(process.get("directory") or "."))
     runner = Runner(directory, with_tools(whole, context.root.path, document), within, literal=True)
     seen: List[Optional[str]] = ["it was not asked yet"]

@@ -16,6 +16,7 @@ from shipway_agent.data.rehearsal import rehearse
 from shipway_agent.errors import AgentError
 from shipway_agent.root import Root
 from tests.agent.data.kept import Kept, kept
+from tests.databases import Server, postgres_is_there
 
 APP = """
 import http.server, os, sqlite3
@@ -89,6 +90,38 @@ def test_with_a_point_of_then_it_finds_the_data_of_then(home: Kept) -> None:
     assert rehearse(home.context(), 1, {"main": str(point)})["healthy"]
 
 
+def test_no_variable_leads_to_a_database_that_was_not_copied(home: Kept) -> None:
+    """Generation 2 serves, and what 1 calls otherwise is live as well."""
+    (home.path / "releases" / f"{1:064x}" / "app.py").write_text("import os, sys; sys.exit(' '.join(sorted(os.environ)))")
+    urls = dict.fromkeys(("STOCK_URL", "STOCK_ADMIN", "OLD_URL"), "postgres://127.0.0.1/stock")
+    for number, row in ((1, {"url": "OLD_URL"}), (2, {"url": "STOCK_URL", "admin_url": "STOCK_ADMIN"})):
+        change(home, number, {"name": "stock", "driver": "postgres", "host": "b", "keep": 5, "timeout_seconds": 60.0, **row}, urls)
+    (found,) = rehearse(home.context(), 1, {"main": ""})["lines"]
+    assert "PORT" in found
+    assert not set(urls) & set(found.split())
+
+
+def test_a_file_is_found_where_the_release_has_it(home: Kept) -> None:
+    (home.path / "shared/var/db.sqlite3").rename(home.path / "shared/var/moved.sqlite3")
+    place = home.path / "generations/000002/generation.json"
+    place.write_text(place.read_text().replace("var/db.sqlite3", "var/moved.sqlite3"))
+    assert rehearse(home.context(), 1, {"main": ""})["healthy"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(postgres_is_there() is not None, reason=str(postgres_is_there()))
+def test_the_copy_is_found_by_the_name_that_the_release_has_for_it(home: Kept) -> None:
+    (home.path / "releases" / f"{1:064x}" / "app.py").write_text("import os, sys; sys.exit(os.environ['OLD_URL'])")
+    with Server() as server:
+        server.database("shop", "CREATE TABLE items (id int)")
+        for number, name in ((1, "OLD_URL"), (2, "DATABASE_URL")):
+            row = {"name": "shop", "driver": "postgres", "host": "a", "keep": 5, "timeout_seconds": 60.0, "url": name}
+            change(home, number, row, {name: server.url("shop")})
+        (found,) = rehearse(home.context(), 1, {"shop": ""})["lines"]
+        assert server.databases() == {"postgres", "shop"}
+    assert "/shop_check_shop" in found
+
+
 def test_what_listens_nowhere_cannot_be_asked(home: Kept) -> None:
     place = home.path / "generations/000001/generation.json"
     document = json.loads(place.read_text())
@@ -104,6 +137,14 @@ def live(home: Kept) -> sqlite3.Connection:
 
 def data(home: Kept) -> Declared:
     return declared(home.root, "main")
+
+
+def change(home: Kept, number: int, row: dict[str, object], env: dict[str, str]) -> None:
+    """A generation that says this of other data, too."""
+    place = home.path / f"generations/{number:06d}"
+    document = json.loads((place / "generation.json").read_text())
+    (place / "generation.json").write_text(json.dumps({**document, "data": [*document["data"], row]}))
+    (place / "env.json").write_text(json.dumps({"common": env, "task": {}, "process": {}}))
 
 
 def generation(root: Root, number: int) -> None:
