@@ -145,6 +145,10 @@ HOSTS: Mapping[str, Advice] = {
         "see what it names; give it more drain_seconds or end it, then {again}",
     ),
     "restoring": Advice("it puts data back before it goes back", "{resume} waits for it"),
+    "nobody-heard": Advice(
+        "before it puts data back it asks another host whether it was written off meanwhile, and none answers",
+        "bring another host back, or {resume} from where all can be reached",
+    ),
     "restore-differs": Advice("what a restore brought back is not what was copied; it was taken away again", "{again}; then tell us"),
     "mask": Advice(
         "a copy cannot be masked as `mask` says, and did not leave the host", "correct `mask` in shipway.toml, commit, then {again}"
