@@ -12,7 +12,7 @@ class Place:
     """`points` are the copies there, with their bytes, as they were `listed` last; None when that never was.
 
     `error` is why the last try failed, "" after a good one, and `since` when the first of such tries was; times are seconds since the epoch
-    by the host's clock.
+    by the host's clock. `beside` when it is a directory on the very disk that the points are on.
     """
 
     data: str
@@ -23,6 +23,7 @@ class Place:
     listed: float | None = None
     error: str = ""
     since: float | None = None
+    beside: bool = False
 
     def lacking(self, here: Iterable[str]) -> tuple[str, ...]:
         """Which of the points of its host it should have and has not. A point's name begins with its time."""

@@ -80,6 +80,7 @@ def _place(data: str, host: str, row: Mapping[str, Any]) -> Place:
         listed=duration(row, "listed"),
         error=text(row, "error"),
         since=duration(row, "since"),
+        beside=row.get("beside") is True,
     )
 
 

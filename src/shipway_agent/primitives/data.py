@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any, Dict, List, Mapping, Optional
 
@@ -168,8 +169,17 @@ def _copies(context: Context, names: List[str]) -> Dict[str, List[Dict[str, Any]
         except AgentError:
             continue  # a variable is missing: whoever needs its value is told
         if data.copies and data.host == member:
-            found[name] = state.told(state.read(context.journal, name), data.copies)
+            rows = state.told(state.read(context.journal, name), data.copies)
+            found[name] = [{**row, "beside": True} if _is_beside(context, str(row["to"])) else row for row in rows]
     return found
+
+
+def _is_beside(context: Context, to: str) -> bool:
+    """Whether a place is a directory on the disk that the points are on: where nothing is mounted it is there all the same."""
+    try:
+        return to.startswith("/") and os.stat(to).st_dev == os.stat(context.root.path).st_dev
+    except OSError:
+        return False
 
 
 def _stamp(context: Context, about: Mapping[str, Any]) -> str:

@@ -28,6 +28,14 @@ def findings(kept: Kept, data: Data = NIGHTLY, free_bytes: int | None = 10**12) 
     return list(data_findings(data, kept, free_bytes, "production", "mend it, then shipway doctor production"))
 
 
+def test_copies_on_the_disk_that_has_the_points_are_told() -> None:
+    (found,) = [one for one in findings(replace(WELL, places=(replace(THERE, beside=True),))) if one.check == "copies"]
+    assert (found.severity, found.what) == (
+        "note",
+        "copies of main at /mnt are on the disk of a that has the restore points: is something mounted there?",
+    )
+
+
 def test_what_is_well_says_how_old_the_newest_is() -> None:
     assert [(one.check, one.severity, one.what) for one in findings(replace(WELL, places=(THERE,)))] == [
         ("data", "ok", "the newest restore point of main is 9 h old"),

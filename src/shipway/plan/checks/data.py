@@ -84,6 +84,11 @@ def _copies(kept: Kept, place: Place, environment: str) -> Finding:
     if lacking:
         what = f"on the way to {place.to}: {_copies_of(kept, lacking)}"
         return Finding("copies", "note", what, kept.host, (), f"{send} waits for them")
+    if place.beside:
+        what = (
+            f"copies of {kept.data} at {place.to} are on the disk of {kept.host} that has the restore points: is something mounted there?"
+        )
+        return Finding("copies", "note", what, kept.host, (), f"mount it, then {send}")
     return Finding("copies", "ok", f"{place.to} has every copy of {kept.data} that it is to have", kept.host)
 
 
