@@ -63,6 +63,21 @@ USES = "which the release that serves may still use"
 @pytest.mark.parametrize(
     ("upgrade", "words"),
     [
+        (
+            "op.add_column('orders', sa.Column('n', sa.Integer(), nullable=True))\n"
+            "    op.execute('UPDATE orders SET n = 0')\n"
+            "    op.alter_column('orders', 'n', existing_type=sa.Integer(), nullable=False)",
+            "makes orders.n NOT NULL",
+        ),
+        (
+            "op.add_column('orders', sa.Column('n', sa.Integer()))\n    op.alter_column('orders', 'n', nullable=False, server_default='0')",
+            "",
+        ),
+        (
+            "op.add_column('orders', sa.Column('n', sa.Integer(), nullable=False, server_default='0'))\n"
+            "    op.alter_column('orders', 'n', server_default=None)",
+            "takes the default of orders.n away",
+        ),
         ("op.drop_column('orders', 'note')", f"drops orders.note, {USES}"),
         ("op.drop_column('orders', 'note', schema='shop')", f"drops shop.orders.note, {USES}"),
         ("op.drop_table('orders')", f"drops orders, {USES}"),

@@ -88,6 +88,30 @@ def test_nobody_misses_or_waits_for_what_the_pending_ones_make() -> None:
     assert len(one.breaking) == 2 and one.destructive == ("drops notes.b",)
 
 
+NEW = "ALTER TABLE notes ADD COLUMN a int"
+MANDATORY = "ALTER TABLE notes ALTER COLUMN a SET NOT NULL"
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ([f"{NEW}; UPDATE notes SET a = 1; {MANDATORY}"], "makes notes.a NOT NULL"),
+        ([NEW, "UPDATE notes SET a = 1", MANDATORY], "makes notes.a NOT NULL"),
+        ([f"{NEW} NOT NULL DEFAULT 0", "ALTER TABLE notes ALTER COLUMN a DROP DEFAULT"], "takes the default of notes.a away"),
+        ([f"{NEW}, ALTER a SET DEFAULT 1, ALTER a SET NOT NULL, ALTER a DROP DEFAULT"], "takes the default of notes.a away"),
+        ([NEW, "ALTER TABLE notes ALTER a SET DEFAULT 1", MANDATORY], ""),
+        ([f"{NEW} DEFAULT 0", "ALTER TABLE notes ALTER a DROP DEFAULT"], ""),
+        ([NEW, "ALTER TABLE notes ALTER a TYPE text", "ALTER TABLE notes DROP COLUMN a"], ""),
+        (["CREATE TABLE notes (b text)", NEW, MANDATORY], ""),
+    ],
+)
+def test_a_new_column_must_let_the_release_that_serves_insert_without_it(files: list[str], words: str) -> None:
+    found = lacking(sql(**{f"m{number}_x": text for number, text in enumerate(files, 1)})).migrations
+    breaking = [one for migration in found for one in migration.breaking]
+    assert (len(breaking) == 1 and breaking[0].startswith(words)) if words else breaking == [], breaking
+    assert all(one.destructive == () for one in found)
+
+
 def test_a_statement_that_refuses_a_transaction_must_say_so() -> None:
     with pytest.raises(WrongInput) as raised:
         lacking(sql(m1_a="SELECT 1;\nCREATE INDEX CONCURRENTLY i ON t (a)"))

@@ -116,6 +116,32 @@ def test_what_the_release_that_serves_loses(operations: str, words: str) -> None
     assert (len(found) == 1 and found[0].startswith(words)) if words else found == (), found
 
 
+@pytest.mark.parametrize("apart", [False, True], ids=["in one file", "in several"])
+def test_a_new_field_that_becomes_mandatory_breaks_what_the_release_that_serves_inserts(apart: bool) -> None:
+    steps = [
+        "migrations.AddField('order', 'seen', models.IntegerField(null=True))",
+        "migrations.RunPython(fill, migrations.RunPython.noop)",
+        "migrations.AlterField('order', 'seen', models.IntegerField())",
+    ]
+    names = ["0001_initial", "0002_a", "0003_b", "0004_c"]
+    files = {
+        f"shop/migrations/{name}.py": migration(step, dependencies=f"('shop', '{before}')")
+        for step, before, name in zip(steps, names, names[1:], strict=False)
+    }
+    found = lacking(files) if apart else [one(", ".join(steps))]
+    assert [words for each in found for words in each.breaking] == [
+        "makes shop_order.seen NOT NULL, and the release that serves may leave it empty"
+    ]
+
+
+def test_a_new_field_that_loses_its_default_breaks_what_the_release_that_serves_inserts() -> None:
+    found = one(
+        "migrations.AddField('order', 'seen', models.IntegerField(db_default=0)), "
+        "migrations.AlterField('order', 'seen', models.IntegerField())"
+    )
+    assert found.breaking == ("takes db_default of shop_order.seen away, and the release that serves may leave it out",)
+
+
 DESTRUCTIVE = [
     ("migrations.RemoveField('order', 'note')", ("drops shop_order.note",)),
     ("migrations.DeleteModel('Order')", ("drops shop_order",)),

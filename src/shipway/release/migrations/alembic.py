@@ -11,13 +11,22 @@ from shipway.model.migration import SERVING
 from shipway.release.migrations.order import ordered
 from shipway.release.migrations.statements import changes_of, first_alone
 from shipway.release.migrations.syntax import Call, assigned, call_of, is_constant, number_of, parsed, text_of, texts_of
-from shipway.release.migrations.written import CHECKED, INDEXED, MOMENT, REWRITTEN, Change, Written, dropped, phase_said, renamed, used
+from shipway.release.migrations.written import (
+    CHECKED,
+    INDEXED,
+    MOMENT,
+    REWRITTEN,
+    UNNAMED,
+    Change,
+    Written,
+    dropped,
+    phase_said,
+    renamed,
+    used,
+)
 
 INI = "alembic.ini"
 VERSIONS = "versions"
-
-UNNAMED = "?"
-"""What a file does not name as it stands: `for table in tables`."""
 
 TEXTS = frozenset({"String", "VARCHAR", "NVARCHAR", "Unicode", "Text", "TEXT", "UnicodeText"})
 WHOLES = ("smallint", "int", "bigint")
@@ -167,8 +176,8 @@ def _add_column(call: Call) -> Iterator[Change]:
     mandatory = column.false("nullable") or column.true("primary_key")
     filled = column.given("server_default") or column.given("autoincrement") or bool(inner & FILLED)
     breaking = f"adds {table}.{name}, NOT NULL and without server_default: what {SERVING} inserts fails" if mandatory and not filled else ""
-    rewrites = bool(inner & FILLED)
-    yield Change(table, name, makes=not breaking, breaking=breaking, lock=REWRITTEN if rewrites else MOMENT)
+    lock = REWRITTEN if inner & FILLED else MOMENT
+    yield Change(table, name, makes=not breaking, breaking=breaking, lock=lock, mandatory=mandatory, filled=filled)
 
 
 def _drop_column(call: Call) -> Iterator[Change]:
@@ -178,13 +187,17 @@ def _drop_column(call: Call) -> Iterator[Change]:
 def _alter_column(call: Call) -> Iterator[Change]:
     table, column = _table(call, "table_name", 0), call.text("column_name", 1) or UNNAMED
     what = f"{table}.{column}"
+    if call.given("server_default") and not call.false("server_default"):
+        yield Change(table, column, lock=MOMENT, filled=True)
+    if call.true("nullable"):
+        yield Change(table, column, lock=MOMENT, mandatory=False)
     if call.false("nullable") and not call.false("existing_nullable"):
-        yield Change(table, column, breaking=f"makes {what} NOT NULL, and {SERVING} may leave it empty", lock=CHECKED)
+        yield Change(table, column, breaking=f"makes {what} NOT NULL, and {SERVING} may leave it empty", lock=CHECKED, mandatory=True)
     if call.given("type_"):
         yield _retyped(table, column, call_of(call.get("existing_type")), call_of(call.get("type_")))
     if is_constant(call.get("server_default"), None):
         words = f"takes the default of {what} away, and {SERVING} may leave it out"
-        yield Change(table, column, breaking=words, lock=MOMENT)
+        yield Change(table, column, breaking=words, lock=MOMENT, filled=False)
     if call.given("new_column_name"):
         yield renamed(table, f"{table}.{call.text('new_column_name')}", column)
 

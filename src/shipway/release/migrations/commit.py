@@ -7,12 +7,12 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 
 from shipway.model.intent import Migrations
 from shipway.model.migration import Migration, Pending, Phase, Schema
-from shipway.release.migrations.alembic import UNNAMED, is_alembic, read_alembic
+from shipway.release.migrations.alembic import is_alembic, read_alembic
 from shipway.release.migrations.django import is_django, read_django
 from shipway.release.migrations.sql import is_sql, read_sql
-from shipway.release.migrations.written import Change, Written, unreadable
+from shipway.release.migrations.written import UNNAMED, Change, Written, unreadable
 from shipway.release.source import refused
-from shipway_agent.record import dataclass
+from shipway_agent.record import dataclass, replace
 
 COMPLETE = frozenset({"sql"})
 """Adapters whose migrations are all found in the commit: packages bring none, no tool's configuration moves them, no command is asked."""
@@ -54,8 +54,8 @@ def pending(commit: Commit, schema: Schema, *, held: bool, overdue: Container[st
 
     `held` has all of them held that are not contract ones. A contract one is `overdue` where the release that serves has it too: nobody is
     left who needs what it takes away, so it is as the others are. None where nothing serves: nobody needs anything, and nobody waits, so
-    all are expand. `locks` where the database has some that are worth a word. What the pending ones make themselves nobody misses, and
-    nobody waits for.
+    all are expand. `locks` where the database has some that are worth a word. What the pending ones make themselves nobody misses; but a
+    column of theirs in a table that is there must let the release that serves insert without it.
 
     Raises Refused for one that depends on a contract migration and is none.
     """
@@ -63,7 +63,7 @@ def pending(commit: Commit, schema: Schema, *, held: bool, overdue: Container[st
     chosen = _chosen(commit.migrations, applied)
     known = {name for one in commit.migrations for name in (one.name, *one.replaces)}
     phases: dict[str, Phase] = {}
-    made: set[str] = set()
+    made: dict[str, Change] = {}
     found: list[Migration] = []
     for one in chosen:
         if one.name in applied:
@@ -102,14 +102,19 @@ def _chosen(migrations: Sequence[Written], applied: set[str]) -> list[Written]:
     return [one for one in migrations if one.name not in gone]
 
 
-def _migration(one: Written, phase: Phase, made: set[str], locks: bool) -> Migration:
+def _migration(one: Written, phase: Phase, made: dict[str, Change], locks: bool) -> Migration:
     told: list[Change] = []
     for change in one.changes:
         what = f"{change.table}.{change.column}" if change.column else change.table
-        if change.table not in made and what not in made:
+        if change.table in made:
+            pass
+        elif what in made:
+            told.append(_of_new(change, made[what]))
+            made[what] = _after(change, made[what])
+        else:
             told.append(change)
-        if change.makes:
-            made.add(what)
+        if change.makes and UNNAMED not in what:
+            made.setdefault(what, change)
     return Migration(
         name=one.name,
         phase=phase,
@@ -121,6 +126,18 @@ def _migration(one: Written, phase: Phase, made: set[str], locks: bool) -> Migra
         atomic=one.atomic,
         path=one.path,
     )
+
+
+def _of_new(change: Change, column: Change) -> Change:
+    """What is left of a change of a column that the pending ones make: its lock, and that an INSERT which does not know it fails."""
+    after = _after(change, column)
+    fails = (change.mandatory or change.filled is False) and after.mandatory and not after.filled
+    return replace(change, breaking=change.breaking if fails else "", destructive="")
+
+
+def _after(change: Change, column: Change) -> Change:
+    mandatory = column.mandatory if change.mandatory is None else change.mandatory
+    return replace(column, mandatory=mandatory, filled=column.filled if change.filled is None else change.filled)
 
 
 def _words(words: Iterable[str]) -> tuple[str, ...]:

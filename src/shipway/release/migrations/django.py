@@ -197,7 +197,8 @@ def _add_field(app: str, call: Call, models: Models) -> Iterator[Change]:
     breaking = ""
     if column.mandatory and not column.filled:
         breaking = f"adds {what}, NOT NULL and without db_default: what {SERVING} inserts fails"
-    yield Change(table, column.column, makes=not breaking, breaking=breaking, lock=MOMENT)
+    mandatory, filled = column.mandatory, column.filled
+    yield Change(table, column.column, makes=not breaking, breaking=breaking, lock=MOMENT, mandatory=mandatory, filled=filled)
 
 
 def _remove_field(app: str, call: Call, models: Models) -> Iterator[Change]:
@@ -226,9 +227,14 @@ def _alter_field(app: str, call: Call, models: Models) -> Iterator[Change]:
     what = f"{table}.{before.column}"
     if before.column != after.column:
         yield renamed(table, f"{table}.{after.column}", before.column, surely=True)
+    if after.filled != before.filled:
+        words = "" if after.filled or not after.mandatory else f"takes db_default of {what} away, and {SERVING} may leave it out"
+        yield Change(table, before.column, breaking=words, lock=MOMENT, filled=after.filled)
     if after.mandatory and not before.mandatory:
         words = f"makes {what} NOT NULL, and {SERVING} may leave it empty"
-        yield Change(table, before.column, breaking=words, lock=CHECKED)
+        yield Change(table, before.column, breaking=words, lock=CHECKED, mandatory=True)
+    elif before.mandatory and not after.mandatory:
+        yield Change(table, before.column, lock=MOMENT, mandatory=False)
     if after.kind != before.kind and not after.widens(before):
         words = f"changes {what} from {before.kind} to {after.kind}"
         yield Change(table, before.column, breaking=f"{words}, which {SERVING} does not expect", destructive=words, lock=REWRITTEN)

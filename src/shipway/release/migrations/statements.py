@@ -131,15 +131,22 @@ def _added(table: str, here: _Reading) -> Change:
     mandatory = here.has("NOT", "NULL") or here.has("PRIMARY", "KEY")
     breaking = f"adds {table}.{column}, NOT NULL and without a default: what {SERVING} inserts fails" if mandatory and not filled else ""
     rewrites = any(here.has(word) for word in FILLED - {"DEFAULT"}) or here.calls(besides=STABLE)
-    return Change(table, column, makes=not breaking, breaking=breaking, lock=REWRITTEN if rewrites else MOMENT)
+    lock = REWRITTEN if rewrites else MOMENT
+    return Change(table, column, makes=not breaking, breaking=breaking, lock=lock, mandatory=mandatory, filled=filled)
 
 
 def _altered(table: str, column: str, here: _Reading) -> Change:
     what = f"{table}.{column}"
     if here.took("SET", "NOT", "NULL"):
-        return Change(table, column, breaking=f"makes {what} NOT NULL, and {SERVING} may leave it empty", lock=CHECKED)
+        words = f"makes {what} NOT NULL, and {SERVING} may leave it empty"
+        return Change(table, column, breaking=words, lock=CHECKED, mandatory=True)
     if here.took("DROP", "DEFAULT"):
-        return Change(table, column, breaking=f"takes the default of {what} away, and {SERVING} may leave it out", lock=MOMENT)
+        words = f"takes the default of {what} away, and {SERVING} may leave it out"
+        return Change(table, column, breaking=words, lock=MOMENT, filled=False)
+    if here.took("DROP", "NOT", "NULL"):
+        return Change(table, column, lock=MOMENT, mandatory=False)
+    if here.took("SET", "DEFAULT"):
+        return Change(table, column, lock=MOMENT, filled=True)
     if here.took("TYPE") or here.took("SET", "DATA", "TYPE"):
         narrow = here.word not in WIDE and not (here.word in ("VARCHAR", "CHARACTER") and not here.has("("))
         words = f"changes the type of {what}"

@@ -12,6 +12,9 @@ _SAID = re.compile(r"^\s*(?:#|--)\s*shipway:\s*([a-z ]+?)\s*$", re.MULTILINE)
 
 _ASKED: tuple[Phase, ...] = ("contract", "held")
 
+UNNAMED = "?"
+"""What a file does not name as it stands: `for table in tables`."""
+
 MOMENT = "against reads and writes for a moment"
 REWRITTEN = "against reads and writes while it is rewritten"
 CHECKED = "against reads and writes while its rows are checked"
@@ -20,9 +23,10 @@ INDEXED = "against writes while an index is built"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that happens to a table, or to `column` of it. `makes` when it is there only from then on: nobody can miss or lock it.
+    """One thing that happens to a table, or to `column` of it. `makes` when it is there only from then on: nobody can miss it.
 
     `breaking`, `destructive` and `lock` are words, "" where it is none of that; a lock's are what follows the name of the table.
+    `mandatory` (NOT NULL) and `filled` (the database has a value for it) are what a column is from then on; None where that stays.
     """
 
     table: str
@@ -31,6 +35,8 @@ class Change:
     breaking: str = ""
     destructive: str = ""
     lock: str = ""
+    mandatory: bool | None = None
+    filled: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
