@@ -146,6 +146,44 @@ def test_what_cannot_be_taken_back(upgrade: str, downgrade: str, words: tuple[st
     assert one(upgrade, downgrade).irreversible == words
 
 
+UNREAD = ("runs SQL that cannot be read here",)
+
+
+@pytest.mark.parametrize(
+    ("upgrade", "words"),
+    [
+        ("op.execute(SQL)", ("drops orders",)),
+        ("statement = 'TRUNCATE orders'\n    op.execute(statement)", ("empties orders",)),
+        ("for statement in ALL:\n        op.execute(sa.text(statement))", ("empties lines", "deletes every row of orders")),
+        ("op.execute(sa.text('DELETE FROM orders WHERE id = :id').bindparams(id=1))", ("deletes rows of orders",)),
+        ("op.execute('DROP TABLE {}'.format(table))", ("drops unknown",)),
+        ("op.execute('DROP TABLE %s' % table)", ("drops unknown",)),
+        ("op.execute(f'{verb} TABLE orders')", UNREAD),
+        ("op.execute(f'DROP TABLE {NAME}')", ("drops lines",)),
+        ("op.execute('DROP TABLE ' + table)", UNREAD),
+        ("op.execute(statement_of(1))", UNREAD),
+        ("op.execute(imported)", UNREAD),
+        ("op.execute(open('drop.sql').read())", UNREAD),
+        ("statement = 'SELECT 1'\n    statement += tail\n    op.execute(statement)", UNREAD),
+        ("op.get_bind().exec_driver_sql('TRUNCATE orders')", ("empties orders",)),
+        ("op.execute(orders.delete())", UNREAD),
+        ("op.execute(orders.update().values(note=''))", UNREAD),
+        ("op.execute(orders.update().where(orders.c.id == 1).values(note=''))", ()),
+        ("rows = op.get_bind().execute(sa.select(orders.c.id).where(orders.c.id > 1))", ()),
+    ],
+)
+def test_what_is_executed_is_read_or_said_to_be_unread(upgrade: str, words: tuple[str, ...]) -> None:
+    more = (
+        "from other import imported\nSQL = 'DROP TABLE orders'\nNAME = 'lines'\nALL: list[str] = ['TRUNCATE lines', 'DELETE FROM orders']\n"
+    )
+    (found,) = lacking({"db/versions/2f_next.py": revision("2f", "None", upgrade, more=more)})
+    assert found.destructive == words
+
+
+def test_what_ends_the_transaction_is_not_atomic() -> None:
+    assert not one("op.execute('COMMIT')\n    op.execute('SELECT 1')").atomic
+
+
 def test_what_is_outside_of_a_transaction_is_not_atomic() -> None:
     assert not one("with op.get_context().autocommit_block():\n        op.execute('VACUUM')").atomic
     assert one("op.execute('SELECT 1')").atomic

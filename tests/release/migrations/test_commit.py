@@ -119,6 +119,56 @@ def test_a_statement_that_refuses_a_transaction_must_say_so() -> None:
     assert not lacking(sql(m1_a="-- shipway: no transaction\nCREATE INDEX CONCURRENTLY i ON t (a)")).migrations[0].atomic
 
 
+def test_what_else_an_update_overwrites_is_told_beside_a_new_column() -> None:
+    (found,) = lacking(sql(m1_a=f"{NEW}; UPDATE notes SET a = 1, b = 2")).migrations
+    assert found.destructive == ("overwrites every row of notes",)
+    (found,) = lacking(sql(m1_a=f"{NEW}; UPDATE notes SET a = (SELECT b FROM c WHERE d)")).migrations
+    assert found.destructive == ()
+
+
+def test_what_a_block_makes_may_have_been_there() -> None:
+    (found,) = lacking(sql(m1_a="DO $$ BEGIN IF a THEN CREATE TABLE notes (b int); END IF; END $$; DROP TABLE notes")).migrations
+    assert found.destructive == ("drops notes",)
+
+
+def test_what_is_made_under_a_name_that_is_not_known_hides_nothing() -> None:
+    files = revisions("shipway: held")
+    files["versions/1.py"] = files["versions/1.py"].replace("pass", "op.execute(f'CREATE TABLE {a}')\n    op.execute(f'DROP TABLE {b}')")
+    (found,) = lacking(files, declared=Migrations("alembic", "main")).migrations
+    assert found.destructive == ("drops unknown",)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("SELECT 1;\ncommit;\nDROP TABLE t;", "COMMIT"),
+        ("SELECT 1;\nBEGIN;\nDROP TABLE t;\nCOMMIT;", "BEGIN"),
+        ("SELECT 1;\nSTART TRANSACTION;", "START"),
+        ("SELECT 1;\nEND;", "END"),
+        ("SELECT 1;\nROLLBACK;", "ROLLBACK"),
+    ],
+)
+@pytest.mark.parametrize("file", ["1_a", "1_a.down"])
+def test_a_file_that_would_end_its_transaction_is_named(text: str, word: str, file: str) -> None:
+    with pytest.raises(WrongInput) as raised:
+        lacking({"migrations/1_a.sql": "SELECT 1", f"migrations/{file}.sql": text})
+    assert f"migrations/{file}.sql, line 2" in raised.value.message and f"and has {word} of its own" in raised.value.message
+    lacking({"migrations/1_a.sql": "SELECT 1", f"migrations/{file}.sql": f"-- shipway: no transaction\n{text}"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SAVEPOINT a; ROLLBACK TO SAVEPOINT a; RELEASE a",
+        "DO $$ BEGIN NULL; END $$",
+        "CREATE TRIGGER t AFTER INSERT ON a BEGIN DELETE FROM b; END",
+        "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; END; SELECT 2",
+    ],
+)
+def test_what_only_looks_like_the_end_of_a_transaction_is_left_alone(text: str) -> None:
+    assert lacking(sql(m1_a=text)).migrations[0].atomic
+
+
 def test_a_file_that_is_no_text_is_named() -> None:
     with pytest.raises(WrongInput) as raised:
         read_commit(SQL, {"migrations/0001_a.sql": b"SELECT 1;\n\xff"})

@@ -32,6 +32,7 @@ INITIAL = (
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('note', models.CharField(max_length=200, null=True)),
                 ('total', models.IntegerField(default=0)),
+                ('price', models.DecimalField(max_digits=12, decimal_places=4)),
                 ('placed', models.DateTimeField()),
                 ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
                 ('tags', models.ManyToManyField(to='shop.tag')),
@@ -59,7 +60,8 @@ def lacking(files: dict[str, str], applied: Sequence[str] = ("shop.0001_initial"
 
 
 def one(operations: str) -> Migration:
-    (found,) = lacking({"shop/migrations/0002_next.py": migration(operations)})
+    text = migration(operations, before="SQL = 'DROP TABLE tags'\n\n\n", more="OWN = 'TRUNCATE tags'")
+    (found,) = lacking({"shop/migrations/0002_next.py": text})
     assert (found.name, found.path) == ("shop.0002_next", "shop/migrations/0002_next.py")
     return found
 
@@ -148,6 +150,21 @@ DESTRUCTIVE = [
     ("migrations.AlterField('order', 'note', models.IntegerField(null=True))", ("changes shop_order.note from CharField to IntegerField",)),
     ("migrations.RenameField('order', 'note', 'remark')", ()),
     ("migrations.RunSQL(sql='TRUNCATE tags', reverse_sql='')", ("empties tags",)),
+    ("migrations.RunSQL(SQL)", ("drops tags",)),
+    ("migrations.RunSQL(OWN)", ("empties tags",)),
+    ("migrations.RunSQL([('DELETE FROM tags WHERE id = %s', [1])])", ("deletes rows of tags",)),
+    ("migrations.RunSQL(['SELECT 1'] + read('drop.sql'))", ("runs SQL that cannot be read here",)),
+    ("migrations.RunSQL(read('drop.sql'))", ("runs SQL that cannot be read here",)),
+    ("migrations.RunSQL(migrations.RunSQL.noop, 'SELECT 1')", ()),
+    (
+        "migrations.AlterField('order', 'price', models.DecimalField(max_digits=10, decimal_places=2))",
+        ("narrows shop_order.price from 12 digits, 4 behind the point, to 10, 2",),
+    ),
+    (
+        "migrations.AlterField('order', 'price', models.DecimalField(max_digits=12, decimal_places=6))",
+        ("narrows shop_order.price from 12 digits, 4 behind the point, to 12, 6",),
+    ),
+    ("migrations.AlterField('order', 'price', models.DecimalField(max_digits=14, decimal_places=5))", ()),
 ]
 
 

@@ -8,8 +8,9 @@ import posixpath
 from collections.abc import Iterator, Mapping
 
 from shipway.model.migration import SERVING
+from shipway.release.migrations.embedded import Names, constants, executed, sql_of
 from shipway.release.migrations.order import ordered
-from shipway.release.migrations.statements import changes_of, first_alone
+from shipway.release.migrations.statements import first_alone, first_ending
 from shipway.release.migrations.syntax import Call, assigned, call_of, is_constant, number_of, parsed, text_of, texts_of
 from shipway.release.migrations.written import (
     CHECKED,
@@ -30,6 +31,8 @@ VERSIONS = "versions"
 
 TEXTS = frozenset({"String", "VARCHAR", "NVARCHAR", "Unicode", "Text", "TEXT", "UnicodeText"})
 WHOLES = ("smallint", "int", "bigint")
+
+EXECUTES = frozenset({"execute", "exec_driver_sql"})
 
 FILLED = frozenset({"Computed", "Identity", "Sequence"})
 """What fills a new column, as an argument of it without a name."""
@@ -78,9 +81,11 @@ def _read(path: str, text: str) -> Iterator[Written]:
     upgrade = functions.get("upgrade")
     if revision is None or upgrade is None:
         return
-    changes = tuple(change for call in _calls(upgrade) for change in _changes(call, path))
-    texts = [text for call, _ in _calls(upgrade) if call.name == "execute" for text in texts_of(call.get("sqltext", 0))]
-    alone = any(call.name == "autocommit_block" for call, _ in _calls(upgrade)) or any(first_alone(one, path) for one in texts)
+    names = constants(tree, upgrade)
+    changes = tuple(change for call in _calls(upgrade) for change in _changes(call, names, path))
+    texts = [text for call, _ in _calls(upgrade) if call.name in EXECUTES for text in sql_of(call.get("sqltext", 0), names) if text]
+    ends = any(first_alone(one, path) or first_ending(one, path) for one in texts)
+    alone = ends or any(call.name == "autocommit_block" for call, _ in _calls(upgrade))
     yield Written(
         name=revision,
         path=path,
@@ -124,17 +129,16 @@ def _calls(node: ast.AST, table: str = "") -> Iterator[Done]:
     call = call_of(node)
     if call is not None:
         yield call, table
-        if call.name in _OPERATIONS or call.name == "execute":
+        if call.name in _OPERATIONS or call.name in EXECUTES:
             return
     for child in ast.iter_child_nodes(node):
         yield from _calls(child, table)
 
 
-def _changes(done: Done, path: str) -> Iterator[Change]:
+def _changes(done: Done, names: Names, path: str) -> Iterator[Change]:
     call, batch = done
-    if call.name == "execute":
-        for text in texts_of(call.get("sqltext", 0)):
-            yield from changes_of(text, path)
+    if call.name in EXECUTES:
+        yield from executed(call.get("sqltext", 0), names, path)
         return
     make = _OPERATIONS.get(call.name)
     if make is not None:

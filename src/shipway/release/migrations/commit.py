@@ -10,7 +10,7 @@ from shipway.model.migration import Migration, Pending, Phase, Schema
 from shipway.release.migrations.alembic import is_alembic, read_alembic
 from shipway.release.migrations.django import is_django, read_django
 from shipway.release.migrations.sql import is_sql, read_sql
-from shipway.release.migrations.written import UNNAMED, Change, Written, unreadable
+from shipway.release.migrations.written import UNKNOWN, UNNAMED, Change, Written, unreadable
 from shipway.release.source import refused
 from shipway_agent.record import dataclass, replace
 
@@ -113,7 +113,7 @@ def _migration(one: Written, phase: Phase, made: dict[str, Change], locks: bool)
             made[what] = _after(change, made[what])
         else:
             told.append(change)
-        if change.makes and UNNAMED not in what:
+        if change.makes and UNNAMED not in what and UNKNOWN not in what:
             made.setdefault(what, change)
     return Migration(
         name=one.name,

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from shipway.model.migration import SERVING
 from shipway.release.migrations.django_models import Column, Models, column_of
+from shipway.release.migrations.embedded import Names, constants, executed
 from shipway.release.migrations.order import ordered
-from shipway.release.migrations.statements import changes_of
-from shipway.release.migrations.syntax import Call, assigned, call_of, is_constant, items_of, parsed, text_of, texts_of
+from shipway.release.migrations.syntax import Call, assigned, call_of, is_constant, items_of, parsed, text_of
 from shipway.release.migrations.written import CHECKED, INDEXED, MOMENT, REWRITTEN, Change, Written, dropped, phase_said, renamed
 from shipway_agent.record import dataclass, replace
 
@@ -28,11 +28,11 @@ FIRST, LATEST = "__first__", "__latest__"
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """One migration as its file says it; `app` is its application's label."""
+    """One migration as its file says it; `app` is its application's label, `names` are what its constants are called."""
 
     app: str
     path: str
-    text: str
+    names: Names
     operations: tuple[ast.expr, ...]
     written: Written
 
@@ -56,10 +56,10 @@ def read_django(files: Mapping[str, str]) -> tuple[Written, ...]:
 
 def _read(path: str, text: str, files: Mapping[str, str]) -> Iterator[_File]:
     tree = parsed(text, path)
-    body = next((node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Migration"), None)
-    if body is None:
+    found = next((node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Migration"), None)
+    if found is None:
         return
-    said = assigned(body)
+    said = assigned(found.body)
     package = posixpath.dirname(posixpath.dirname(path))
     app = _label(package, files)
     written = Written(
@@ -71,9 +71,8 @@ def _read(path: str, text: str, files: Mapping[str, str]) -> Iterator[_File]:
         replaces=tuple(_names(said.get("replaces"))),
     )
     before = tuple(_names(said.get("run_before")))
-    yield _File(
-        app, path, text, tuple(items_of(said.get("operations"))), replace(written, after=(*written.after, *(f"<{b}" for b in before)))
-    )
+    written = replace(written, after=(*written.after, *(f"<{b}" for b in before)))
+    yield _File(app, path, constants(tree, found), tuple(items_of(said.get("operations"))), written)
 
 
 def _label(package: str, files: Mapping[str, str]) -> str:
@@ -131,20 +130,20 @@ def _told(one: _File, written: Written, models: Models, known: set[str]) -> Writ
     for operation in one.operations:
         call = call_of(operation)
         if call is not None:
-            changes += _operation(one.app, call, state, irreversible, one.path)
+            changes += _operation(one, call, state, irreversible)
     return replace(written, changes=tuple(changes), irreversible=tuple(dict.fromkeys(irreversible)))
 
 
-def _operation(app: str, call: Call, models: Models, irreversible: list[str], path: str) -> list[Change]:
+def _operation(one: _File, call: Call, models: Models, irreversible: list[str]) -> list[Change]:
     if call.name == "SeparateDatabaseAndState":
         aside, done = models.copy(), list[Change]()
         for node in items_of(call.get("database_operations", 0)):
             inner = call_of(node)
-            done += _operation(app, inner, aside, irreversible, path) if inner is not None else []
+            done += _operation(one, inner, aside, irreversible) if inner is not None else []
         for node in items_of(call.get("state_operations", 1)):
             inner = call_of(node)
             if inner is not None:
-                _operation(app, inner, models, [], path)
+                _operation(one, inner, models, [])
         return done
     if call.name == "RunPython":
         irreversible += [] if call.get("reverse_code", 1) is not None else ["RunPython without reverse_code"]
@@ -155,10 +154,10 @@ def _operation(app: str, call: Call, models: Models, irreversible: list[str], pa
         for node in items_of(call.get("state_operations", 2)):
             inner = call_of(node)
             if inner is not None:
-                _operation(app, inner, models, [], path)
-        return [change for text in texts_of(call.get("sql", 0)) for change in changes_of(text, path)]
+                _operation(one, inner, models, [])
+        return list(executed(call.get("sql", 0), one.names, one.path))
     make = _SCHEMA.get(call.name)
-    return [] if make is None else list(make(app, call, models))
+    return [] if make is None else list(make(one.app, call, models))
 
 
 def _create_model(app: str, call: Call, models: Models) -> Iterator[Change]:
@@ -243,6 +242,9 @@ def _alter_field(app: str, call: Call, models: Models) -> Iterator[Change]:
     if before.length is not None and after.length is not None and after.length < before.length:
         words = f"shortens {what} from {before.length} to {after.length} characters"
         yield Change(table, before.column, breaking=f"{words}, and {SERVING} may write longer ones", lock=REWRITTEN)
+    if after.loses_digits(before):
+        words = f"narrows {what} from {before.digits} digits, {before.places} behind the point, to {after.digits}, {after.places}"
+        yield Change(table, before.column, breaking=f"{words}, and {SERVING} may write more", destructive=words, lock=REWRITTEN)
     if after.indexed and not before.indexed:
         yield Change(table, before.column, lock=INDEXED)
 

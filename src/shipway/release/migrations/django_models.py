@@ -50,7 +50,10 @@ SAME = (TEXTS, {"ForeignKey", "OneToOneField"})
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`column` is "" for a field without one; `filled` when the database itself fills it; `length` in characters."""
+    """`column` is "" for a field without one; `filled` when the database itself fills it; `length` in characters.
+
+    `digits` of a decimal are all of them, `places` those behind its point.
+    """
 
     column: str
     kind: str = ""
@@ -59,6 +62,8 @@ class Column:
     indexed: bool = False
     length: int | None = None
     named: bool = False
+    digits: int | None = None
+    places: int | None = None
 
     def called(self, old: str, new: str) -> Column:
         """The same field under another name: its column follows, unless it has a name of its own."""
@@ -69,6 +74,12 @@ class Column:
     def widens(self, before: Column) -> bool:
         """Whether it takes whatever was there, and old code can live with it."""
         return self.kind in WIDER.get(before.kind, ()) or not {self.kind, before.kind} <= OWN
+
+    def loses_digits(self, before: Column) -> bool:
+        """Whether decimals that were there do not fit: on either side of the point."""
+        if self.digits is None or self.places is None or before.digits is None or before.places is None:
+            return False
+        return self.places < before.places or self.digits - self.places < before.digits - before.places
 
     def rewrites(self, before: Column) -> bool:
         """Whether every row is written anew for it."""
@@ -92,6 +103,8 @@ def column_of(name: str, node: ast.AST | None) -> Column:
         indexed=field.true("db_index") or field.true("unique") or field.name in (*FOREIGN, "SlugField"),
         length=number_of(field.get("max_length")),
         named=bool(written),
+        digits=number_of(field.get("max_digits")),
+        places=number_of(field.get("decimal_places")),
     )
 
 

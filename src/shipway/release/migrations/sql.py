@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Mapping
 
-from shipway.release.migrations.statements import changes_of, first_alone
+from shipway.release.migrations.statements import changes_of, first_alone, first_ending
 from shipway.release.migrations.written import Written, phase_said, said, unreadable
 
 DOWN = ".down.sql"
@@ -30,12 +30,10 @@ def read_sql(files: Mapping[str, str]) -> tuple[Written, ...]:
     found: list[Written] = []
     for path in sorted((path for path in files if not path.endswith(DOWN)), key=_place):
         text, name = files[path], posixpath.basename(path).removesuffix(".sql")
-        atomic = NO_TRANSACTION not in said(text)
-        alone = first_alone(text, path) if atomic else None
-        if alone is not None:
-            why = f"{alone.text.upper()} refuses to be in a transaction; a comment `-- shipway: no transaction` runs this file without one"
-            raise unreadable(path, alone.line, why)
         back = f"{path.removesuffix('.sql')}{DOWN}"
+        atomic = _is_atomic(text, path)
+        if back in files:
+            _is_atomic(files[back], back)
         found.append(
             Written(
                 name=name,
@@ -47,6 +45,21 @@ def read_sql(files: Mapping[str, str]) -> tuple[Written, ...]:
             )
         )
     return tuple(found)
+
+
+def _is_atomic(text: str, path: str) -> bool:
+    """Whether a file is run in one transaction. Raises WrongInput for a statement that cannot be in it, or that ends it."""
+    if NO_TRANSACTION in said(text):
+        return False
+    alone, ending = first_alone(text, path), first_ending(text, path)
+    without = "a comment `-- shipway: no transaction` runs this file without one"
+    if alone is not None:
+        raise unreadable(path, alone.line, f"{alone.text.upper()} refuses to be in a transaction; {without}")
+    if ending is not None:
+        raise unreadable(
+            path, ending.line, f"it is run in one transaction, and has {ending.text.upper()} of its own; take that out, or {without}"
+        )
+    return True
 
 
 def _place(path: str) -> tuple[int, str]:

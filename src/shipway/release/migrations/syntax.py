@@ -80,7 +80,7 @@ def items_of(node: ast.AST | None) -> list[ast.expr]:
 
 
 def text_of(node: ast.AST | None) -> str | None:
-    """Text as it stands there, what a call is given as its only text (`text("SELECT 1")`), and the plain parts of an f-string."""
+    """Text as it stands there, what a call is given as its only text (`op.f("by_note")`), and the plain parts of an f-string."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):

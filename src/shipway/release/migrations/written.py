@@ -39,6 +39,12 @@ class Change:
     filled: bool | None = None
 
 
+UNKNOWN = "unknown"
+"""Stands in a text for what is put there only when it runs."""
+
+UNREAD = Change(UNNAMED, destructive="runs SQL that cannot be read here")
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """A file of the commit. `phase` is what it asks for itself, `after` are those before it, `replaces` those that it stands for."""
