@@ -128,6 +128,9 @@ HOSTS: Mapping[str, Advice] = {
         "a migration depends on one that runs only once the old release is gone",
         "deploy the commit that brought that one first, or mark both `shipway: contract`; then {deploy}",
     ),
+    "migrations-marker": Advice(
+        "a comment `shipway: …` of a migration asks for nothing that is known", "correct it and commit; then {deploy}"
+    ),
     "migration-irreversible": Advice("a migration cannot be taken back", "{points} shows restore points; data restore brings one back"),
     "migration-refused": Advice(
         "a pending migration is what [migrations] refuses", "change it, or `refuse` in shipway.toml; then {deploy}"

@@ -237,6 +237,16 @@ def test_a_file_that_was_changed_since_it_was_applied_is_named(case: Case, home:
     assert "0001_items: the file is another one than was applied" in run.look(app.context(), 2, home.said.append)["note"]
 
 
+def test_a_comment_that_asks_for_nothing_known_is_refused_before_anything_runs(case: Case) -> None:
+    app = case.app
+    app.generation(1, {**ITEMS, "migrations/0002_drop.sql": "ALTER TABLE items DROP COLUMN name; -- shipway: contracts"})
+    for attempt in (app.look, app.run):
+        with pytest.raises(AgentError, match=r"0002_drop.sql, line 1: `shipway: contracts` says nothing") as refused:
+            attempt(1)
+        assert refused.value.code == "migrations-marker"
+    assert case.columns() == []
+
+
 def test_a_file_that_ends_its_transaction_is_refused_and_left_to_a_person(case: Case) -> None:
     app = case.app
     app.generation(1, {"migrations/0001_items.sql": "CREATE TABLE items (id int);\nCOMMIT;"})

@@ -209,6 +209,12 @@ def test_a_comment_gives_the_phase() -> None:
     assert (found.phase, found.breaking, found.destructive) == ("contract", (), ("drops a.b",))
 
 
+def test_a_comment_that_asks_for_nothing_known_is_refused() -> None:
+    with pytest.raises(WrongInput) as raised:
+        lacking({"db/versions/2f_x.py": revision("2f", "None", "op.drop_column('a', 'b')  # shipway: contract, drops b")})
+    assert "db/versions/2f_x.py, line " in raised.value.message
+
+
 def test_a_file_that_is_no_python_is_named_with_its_line() -> None:
     with pytest.raises(WrongInput) as raised:
         lacking({"db/versions/2f_x.py": "revision = '2f'\ndown_revision = (\n"})

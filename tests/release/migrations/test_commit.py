@@ -51,6 +51,19 @@ def test_a_comment_gives_the_phase_and_config_has_the_others_held() -> None:
     assert lacking(files).migrations[2].breaking == (), "the release that serves is gone when it runs"
 
 
+@pytest.mark.parametrize("file", ["1_a", "1_a.down"])
+def test_a_comment_that_asks_for_nothing_known_is_refused_before_anything_is_touched(file: str) -> None:
+    files = {"migrations/1_a.sql": "SELECT 1", f"migrations/{file}.sql": "SELECT 1;\nSELECT 2; -- shipway: contracts"}
+    with pytest.raises(WrongInput) as raised:
+        lacking(files)
+    assert f"migrations/{file}.sql, line 2" in raised.value.message and "`shipway: contracts` says nothing" in raised.value.message
+
+
+def test_a_remark_behind_a_comment_changes_nothing() -> None:
+    text = "ALTER TABLE t DROP COLUMN c; -- Shipway: Contract (nobody reads c)"
+    assert lacking(sql(m1_a=text)).migrations[0].phase == "contract"
+
+
 def revisions(*marks: str) -> dict[str, str]:
     """Revisions of Alembic, each behind the one before it."""
     files = {}

@@ -261,6 +261,12 @@ def test_what_only_looks_like_one_is_left_alone() -> None:
     assert lacking(files) == []
 
 
+def test_a_comment_that_asks_for_nothing_known_is_refused() -> None:
+    with pytest.raises(WrongInput) as raised:
+        lacking({"shop/migrations/0002_next.py": migration("", more="# shipway: contarct")})
+    assert "shop/migrations/0002_next.py, line " in raised.value.message
+
+
 def test_a_file_that_is_no_python_is_named_with_its_line() -> None:
     with pytest.raises(WrongInput) as raised:
         lacking({"shop/migrations/0002_next.py": "class Migration:\n    operations = [\n"})

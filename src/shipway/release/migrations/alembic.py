@@ -89,7 +89,7 @@ def _read(path: str, text: str) -> Iterator[Written]:
     yield Written(
         name=revision,
         path=path,
-        phase=phase_said(text),
+        phase=phase_said(text, path),
         changes=changes,
         irreversible=_irreversible(upgrade, functions.get("downgrade")),
         atomic=not alone,

@@ -65,7 +65,7 @@ def _read(path: str, text: str, files: Mapping[str, str]) -> Iterator[_File]:
     written = Written(
         name=f"{app}.{posixpath.basename(path).removesuffix('.py')}",
         path=path,
-        phase=phase_said(text),
+        phase=phase_said(text, path),
         atomic=not is_constant(said.get("atomic"), False),
         after=tuple(_names(said.get("dependencies"))),
         replaces=tuple(_names(said.get("replaces"))),

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 
 from shipway.release.migrations.statements import changes_of, first_alone, first_ending
 from shipway.release.migrations.written import Written, phase_said, said, unreadable
+from shipway_agent.data.migrations.marks import NO_TRANSACTION
 
 DOWN = ".down.sql"
-
-NO_TRANSACTION = "no transaction"
 
 _NUMBERED = re.compile(r"(\d+)[_-].*\.sql", re.DOTALL)
 
@@ -38,7 +37,7 @@ def read_sql(files: Mapping[str, str]) -> tuple[Written, ...]:
             Written(
                 name=name,
                 path=path,
-                phase=phase_said(text),
+                phase=phase_said(text, path),
                 changes=changes_of(text, path),
                 irreversible=() if back in files else (f"there is no {posixpath.basename(back)}",),
                 atomic=atomic,
@@ -49,7 +48,7 @@ def read_sql(files: Mapping[str, str]) -> tuple[Written, ...]:
 
 def _is_atomic(text: str, path: str) -> bool:
     """Whether a file is run in one transaction. Raises WrongInput for a statement that cannot be in it, or that ends it."""
-    if NO_TRANSACTION in said(text):
+    if NO_TRANSACTION in said(text, path):
         return False
     alone, ending = first_alone(text, path), first_ending(text, path)
     without = "a comment `-- shipway: no transaction` runs this file without one"

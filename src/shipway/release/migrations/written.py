@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from shipway.model.errors import WrongInput
 from shipway.model.migration import SERVING, Phase
+from shipway_agent.data.migrations.marks import Strange, marks
 from shipway_agent.record import dataclass
-
-_SAID = re.compile(r"^\s*(?:#|--)\s*shipway:\s*([a-z ]+?)\s*$", re.MULTILINE)
 
 _ASKED: tuple[Phase, ...] = ("contract", "held")
 
@@ -59,14 +56,17 @@ class Written:
     replaces: tuple[str, ...] = ()
 
 
-def said(text: str) -> list[str]:
-    """What comments of a file say to us: each `shipway: WORDS`."""
-    return [str(words) for words in _SAID.findall(text)]
+def said(text: str, path: str) -> list[str]:
+    """What comments of a file ask of us. Raises WrongInput for what says nothing to us, naming file and line."""
+    try:
+        return marks(text, sql=path.endswith(".sql"))
+    except Strange as error:
+        raise unreadable(path, error.line, str(error)) from None
 
 
-def phase_said(text: str) -> Phase:
-    """The phase that a comment `shipway: contract` or `shipway: held` asks for."""
-    return next((phase for word in said(text) for phase in _ASKED if phase == word), "expand")
+def phase_said(text: str, path: str) -> Phase:
+    """The phase that a comment `shipway: contract` or `shipway: held` asks for. Raises WrongInput as `said` does."""
+    return next((phase for word in said(text, path) for phase in _ASKED if phase == word), "expand")
 
 
 def dropped(table: str, column: str = "", *, surely: bool = False) -> Change:

@@ -114,7 +114,7 @@ class Django:
 def _migration(one: Any) -> Migration:
     return Migration(
         str(one["name"]),
-        phase_of(said("\n".join(one["said"]))),
+        phase_of(said(one["said"], str(one["name"]))),
         irreversible=one["irreversible"],
         destructive=one.get("destructive", []),
         tables=one.get("tables", []),

@@ -246,7 +246,7 @@ class Project:
         if there is not None:
             return {**self.about(there), "after": []}
         words = f"its file is gone, and {by[0]}.{by[1]} stands for it"
-        return {"name": f"{key[0]}.{key[1]}", "said": [], "irreversible": [words], "atomic": True, "after": []}
+        return {"name": f"{key[0]}.{key[1]}", "said": "", "irreversible": [words], "atomic": True, "after": []}
 
 
 def show_place(error: BaseException) -> None:

@@ -126,14 +126,15 @@ class Told:
         return dict(found.fields).get(name) if found is not None else None
 
 
-def said_in(migration: Any) -> List[str]:
-    """The lines of its file that may be for us."""
+def said_in(migration: Any) -> str:
+    """The text of its file, where that may have a word for us."""
     path = getattr(sys.modules[migration.__module__], "__file__", None) or ""
     try:
         with open(path, encoding="utf-8") as file:
-            return [line for line in file.read().splitlines() if "shipway:" in line]
+            text = file.read()
     except (OSError, UnicodeDecodeError):
-        return []
+        return ""
+    return text if "shipway" in text.lower() else ""
 
 
 def irreversible(operation: Any) -> List[str]:

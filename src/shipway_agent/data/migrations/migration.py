@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Callable, Container, Dict, List, Optional, Protocol
 
+from shipway_agent.data.migrations.marks import Strange, marks
 from shipway_agent.errors import AgentError
 from shipway_agent.record import dataclass, replace
 
@@ -13,8 +13,6 @@ HELD = "held"
 CONTRACT = "contract"
 
 Say = Callable[[str], None]
-
-_SAID = re.compile(r"^\s*(?:#|--)\s*shipway:\s*([a-z ]+?)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -66,9 +64,12 @@ class Adapter(Protocol):
         """End what it keeps running between questions."""
 
 
-def said(text: str) -> List[str]:
-    """What the comments of a migration's file say to us: each `shipway: WORDS`."""
-    return [match.group(1) for match in _SAID.finditer(text)]
+def said(text: str, place: str, *, sql: bool = False) -> List[str]:
+    """What the comments of a migration's file ask of us (marks.py). Raises AgentError `migrations-marker`, which names place and line."""
+    try:
+        return marks(text, sql=sql)
+    except Strange as error:
+        raise AgentError("migrations-marker", f"{place}, line {error.line}: {error}", migration=place) from None
 
 
 def phase_of(words: List[str]) -> str:

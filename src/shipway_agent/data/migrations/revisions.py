@@ -163,7 +163,7 @@ def _revision(path: str, *, atomic: bool) -> Optional[Revision]:
     upgrade = functions["upgrade"]
     migration = Migration(
         names[0],
-        phase_of(said(text)),
+        phase_of(said(text, path)),
         irreversible=_irreversible(upgrade, functions.get("downgrade")),
         atomic=atomic and _COMMITS.search(text) is None,
         after=_names(values.get("down_revision")) + _names(values.get("depends_on")),

@@ -13,6 +13,7 @@ from typing import Dict, List, Tuple
 
 from shipway_agent.data.migrations.database import PostgresDatabase, SqliteDatabase, opened
 from shipway_agent.data.migrations.declared import Migrations, folder_of
+from shipway_agent.data.migrations.marks import NO_TRANSACTION
 from shipway_agent.data.migrations.migration import Migration, Say, phase_of, said
 from shipway_agent.data.programs import Work
 from shipway_agent.data.psql import literal
@@ -20,7 +21,6 @@ from shipway_agent.errors import AgentError
 from shipway_agent.root import Root
 
 TABLE = "shipway_migrations"
-NO_TRANSACTION = "no transaction"
 DOWN = ".down.sql"
 
 _FILE = re.compile(r"(\d+)[_-].*\.sql\Z", re.DOTALL)
@@ -63,7 +63,7 @@ class Sql:
         if not os.path.isfile(self._path(f"{name}{DOWN}")):
             raise AgentError("migration-irreversible", f"{name} cannot be taken back: there is no {name}{DOWN}", migration=name)
         with open(self._path(f"{name}{DOWN}"), encoding="utf-8") as file:
-            atomic = NO_TRANSACTION not in said(file.read())
+            atomic = NO_TRANSACTION not in said(file.read(), f"{name}{DOWN}", sql=True)
         self._run(f"{name}{DOWN}", _DELETE.format(table=TABLE, name=literal(name)), atomic=atomic)
 
     def mark(self, name: str, applied: bool) -> None:
@@ -107,7 +107,7 @@ class Sql:
         return [name[: -len(".sql")] for name in there if _FILE.match(name) and not name.endswith(DOWN)]
 
     def _read(self, name: str) -> Migration:
-        words = said(self._text(name))
+        words = said(self._text(name), f"{name}.sql", sql=True)
         down = os.path.isfile(self._path(f"{name}{DOWN}"))
         return Migration(
             name,
