@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.request import Request, urlopen
 
 import boto3  # type: ignore[import-untyped]  # it has no types
 from moto import settings
@@ -48,6 +49,7 @@ def bucket() -> Iterator[Bucket]:
     server.start()
     try:
         endpoint = "http://{}:{}".format(*server.get_host_and_port())
+        urlopen(Request(f"{endpoint}/moto-api/reset", method="POST")).close()  # what it knows is this process's, not this server's
         anybody = {"endpoint_url": endpoint, "region_name": REGION, "aws_access_key_id": "x", "aws_secret_access_key": "x"}
         iam = boto3.client("iam", **anybody)
         iam.create_user(UserName="ann")
