@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import io
 import re
 import time
 from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple
@@ -37,7 +38,7 @@ MOST_PARTS = 9000
 
 TRIES = 3
 SECONDS = 60.0
-"""Bound of each wait for the store: to connect, to take or to give the next bytes."""
+"""Bound of each wait for the store: to connect, to take the next block of a part, to give the next bytes of an answer."""
 
 ANSWER_BYTES = 16 << 20
 EMPTY = hashlib.sha256(b"").hexdigest()
@@ -197,9 +198,11 @@ class Bucket:
         path = self._above + path_of(key if self._own_name else f"{self._bucket}/{key}" if key else self._bucket)
         payload = hashlib.sha256(body).hexdigest() if body else EMPTY
         headers = signed(self._keys, self._region, method, path, query, {"host": self._host}, payload, clock.wall_now())
+        headers["content-length"] = str(len(body))  # without it a file would be sent chunked, which stores refuse
         connection = self._connection()
         try:
-            connection.request(method, f"{path}?{query_text(query)}" if query else path, body, headers)
+            # A file, for bytes are sent by one sendall, whose timeout is that of all of them: a slow line would never send a part.
+            connection.request(method, f"{path}?{query_text(query)}" if query else path, io.BytesIO(body), headers)
             return connection, connection.getresponse()
         except BaseException:
             connection.close()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.request import Request, urlopen
 
 import boto3  # type: ignore[import-untyped]  # it has no types
@@ -119,3 +122,54 @@ class Cutting:
                 pass  # it is closed already
         done.wait()
         source.close()
+
+
+class Slow(BaseHTTPRequestHandler):
+    """A store that takes most of a file at a few megabytes a second, and what the sockets hold of it at the end at once. It keeps one."""
+
+    HOLDS = 6 << 20
+    PIECE, PAUSE_SECONDS = 1 << 16, 0.015
+    tag, size = "", 0
+
+    def do_GET(self) -> None:
+        self._answer(0)
+
+    def do_HEAD(self) -> None:
+        self._answer(Slow.size)
+
+    def do_PUT(self) -> None:
+        left, content = int(self.headers["content-length"]), hashlib.new("md5", usedforsecurity=False)
+        Slow.size = left
+        while left:
+            part = self.rfile.read(min(left, self.PIECE))
+            if not part:
+                return  # the other side has given up
+            left -= len(part)
+            content.update(part)
+            if left > self.HOLDS:
+                time.sleep(self.PAUSE_SECONDS)
+        Slow.tag = content.hexdigest()
+        self._answer(0)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def _answer(self, length: int) -> None:
+        self.send_response(200)
+        self.send_header("ETag", f'"{Slow.tag}"')
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
+
+
+@contextmanager
+def slow() -> Iterator[str]:
+    """Its endpoint, as a block."""
+    with HTTPServer(("127.0.0.1", 0), Slow) as server:
+        server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()

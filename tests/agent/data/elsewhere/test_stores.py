@@ -19,7 +19,7 @@ from shipway_agent.data.programs import Work
 from shipway_agent.errors import AgentError
 from shipway_agent.group import MARKER
 from shipway_agent.surroundings import defaults
-from tests.agent.data.elsewhere.bucket import BUCKET, Bucket, Cutting, bucket
+from tests.agent.data.elsewhere.bucket import BUCKET, Bucket, Cutting, bucket, slow
 from tests.transports import sshd
 from tests.transports.sshd import Sshd
 
@@ -220,6 +220,15 @@ def test_connections_that_are_cut_are_tried_again_and_then_nothing_is_left(
     with pytest.raises(AgentError, match=r"127\.0\.0\.1:"):
         through.put("main-1.tar", pieces(12), 12 << 20)
     assert (store.names(), points.uploads()) == ({}, 0)
+
+
+def test_a_line_that_needs_longer_for_a_part_than_a_wait_may_last_sends_it(points: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound is that of each block: a home's uplink needs minutes for a part."""
+    monkeypatch.setattr(s3, "SECONDS", 1.0)
+    monkeypatch.setattr(s3, "TRIES", 1)
+    with slow() as endpoint:
+        variables = {**points.variables, "AWS_ENDPOINT_URL": endpoint}
+        s3.Bucket(Place("s3", "other", bucket=BUCKET), FOLDER, variables).put("main-1.tar", pieces(16), 16 << 20)
 
 
 def test_parts_of_an_upload_that_was_killed_are_taken_away_by_the_next(points: Bucket) -> None:
