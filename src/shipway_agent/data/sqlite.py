@@ -9,7 +9,7 @@ import os
 import sqlite3
 import time
 from contextlib import closing
-from typing import Any, Callable, Dict, List, Mapping
+from typing import Any, Callable, Dict, List, Mapping, Set
 from urllib.parse import quote
 
 from shipway_agent.data.content import CHUNK, Progress, digest_of_file
@@ -17,12 +17,20 @@ from shipway_agent.data.declared import Declared
 from shipway_agent.data.programs import Work
 from shipway_agent.errors import AgentError
 from shipway_agent.folder import Folder
+from shipway_agent.ownership import command_of
 from shipway_agent.root import Root
 
 CONTENT = "database"
 PAGES = 2048
 BUSY_SECONDS = 30.0
+LOOK_SECONDS = 1.0
+BUSY, LOCKED = 5, 6
+"""Of SQLite, for which Python 3.9 has no names."""
+
 TOLD = 10
+DONE = ".done"
+"""Ending of the mark beside what is kept: the copy took the place."""
+
 ENDINGS = ("-wal", "-journal", "")
 """Of the files of a database; its own is the last that gets its name."""
 
@@ -55,10 +63,7 @@ class Sqlite:
                 source.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the snapshot is of this moment
 
                 def look(_: int, left: int, total: int) -> None:
-                    if self._work.moot():
-                        raise AgentError("ended", "the copy was ended, for nobody waits for it any more")
-                    if self._work.left() <= 0:
-                        raise AgentError("data-timeout", "the copy did not end within its bound")
+                    self._refuse_late("the copy")
                     progress.at((total - left) * size)
 
                 source.backup(target, pages=PAGES, progress=look)
@@ -91,10 +96,14 @@ class Sqlite:
     def put_back(self, point: Folder, about: Mapping[str, Any], stamp: str, say: Say) -> Dict[str, Any]:
         """Write a copy over the live database, in one transaction of it: whoever has it open goes on, and sees the old rows or the new.
 
-        What was there is kept beside it: {"kept", "swap_seconds"}. Raises AgentError `swap`; nothing has changed then.
+        What was there is kept beside it: {"kept", "swap_seconds"}. `stamp` is of one restore: where its copy took the place already,
+        nothing is done twice. Raises AgentError `swap`, `data-timeout`, `ended`; nothing has changed then.
         """
         path = self._root.full(self.relative)
         kept = f"{path}.before-{stamp}"
+        mark = f"{self.relative}.before-{stamp}{DONE}"
+        if self._root.stat(mark) is not None:
+            return {"kept": kept, "swap_seconds": 0.0}
         say(f"what is there now is kept as {kept}")
         if not os.path.exists(kept):  # of the same restore, begun before
             aside = f"{kept}.new"
@@ -104,26 +113,52 @@ class Sqlite:
                     os.rename(aside + ending, kept + ending)
         began = time.monotonic()
         try:
-            with closing(_open(point.full(CONTENT), "ro&immutable=1")) as source, closing(_open(path, "rw")) as live:
-                source.backup(live, pages=-1)
+            with closing(_open(point.full(CONTENT), "ro&immutable=1")) as source, closing(_open(path, "rw", LOOK_SECONDS)) as live:
+                source.backup(live, pages=PAGES, progress=self._patience(path))  # one transaction, that of `live`: broken off, it is undone
         except sqlite3.Error as error:
             raise AgentError("swap", f"{path} could not be written: {error}") from None
         seconds = time.monotonic() - began
-        if self.counts() != about["tables"]:
-            say("somebody has written to it since")
+        self._root.write(mark, b"")
+        try:
+            if self.counts() != about["tables"]:
+                say("somebody has written to it since")
+        except AgentError as error:
+            say(error.message)  # it is in its place all the same
         return {"kept": kept, "swap_seconds": round(seconds, 3)}
 
     def _keep(self, path: str, kept: str) -> None:
         """A copy of what is there, byte for byte where SQLite cannot read it any more."""
         try:
-            with closing(_open(path, "rw")) as source, closing(sqlite3.connect(kept)) as target:
-                source.backup(target, pages=-1)
+            with closing(_open(path, "rw", LOOK_SECONDS)) as source, closing(sqlite3.connect(kept)) as target:
+                source.backup(target, pages=-1, progress=self._patience(path))
         except sqlite3.Error:
             for ending in ENDINGS:
                 if os.path.exists(path + ending):
                     with open(path + ending, "rb") as source, open(kept + ending, "wb") as target:
                         while part := source.read(CHUNK):
                             target.write(part)
+
+    def _patience(self, path: str) -> Callable[[int, int, int], None]:
+        """What looks at each step of a backup: without it, one that waits for somebody's transaction waits for ever."""
+        since = time.monotonic()
+
+        def look(code: int, left: int, total: int) -> None:
+            nonlocal since
+            if code & 0xFF not in (BUSY, LOCKED):
+                since = time.monotonic()
+            elif time.monotonic() >= since + BUSY_SECONDS:
+                message = f"{path} was in a transaction of somebody for {BUSY_SECONDS:g} s; end who has it open: {_holders(path)}"
+                raise AgentError("swap", message, path=path)
+            if left or code & 0xFF in (BUSY, LOCKED):
+                self._refuse_late("the restore")
+
+        return look
+
+    def _refuse_late(self, what: str) -> None:
+        if self._work.moot():
+            raise AgentError("ended", f"{what} was ended, for nobody waits for it any more")
+        if self._work.left() <= 0:
+            raise AgentError("data-timeout", f"{what} did not end within its bound")
 
     def _looked_through(self, path: str) -> Dict[str, Any]:
         """Every page checked, every row counted."""
@@ -137,8 +172,29 @@ class Sqlite:
             raise AgentError("point-damaged", f"{path} is no database that can be read: {error}") from None
 
 
-def _open(path: str, mode: str) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{quote(path)}?mode={mode}", uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+def _open(path: str, mode: str, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(path)}?mode={mode}", uri=True, timeout=busy_seconds, isolation_level=None)
+
+
+def _holders(path: str) -> str:
+    """Processes that have a database open, besides this one."""
+    files = {path, *(path + ending for ending in ENDINGS)}
+    found = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if pid != os.getpid() and files & _files_of(pid)]
+    return ", ".join(f"process {pid} ({command_of(pid)})" for pid in found) or "a process of another user"
+
+
+def _files_of(pid: int) -> Set[str]:
+    found: Set[str] = set()
+    folder = f"/proc/{pid}/fd"
+    try:
+        for name in os.listdir(folder):
+            try:
+                found.add(os.readlink(f"{folder}/{name}"))
+            except OSError:
+                continue  # closed in between
+    except OSError:
+        pass  # gone, or another user's
+    return found
 
 
 def _tables(connection: sqlite3.Connection) -> List[str]:

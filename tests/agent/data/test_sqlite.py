@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,12 +14,40 @@ from pathlib import Path
 
 import pytest
 
-from shipway_agent.data import points
+from shipway_agent.data import points, sqlite
 from shipway_agent.errors import AgentError
 from tests.agent.data.kept import Kept, kept, of
 
 SQLITE = of("sqlite", path="var/db.sqlite3")
 ROWS = 20_000
+ROOT = Path(__file__).parents[3]
+
+READS = """
+import sqlite3, sys
+reader = sqlite3.connect(sys.argv[1], isolation_level=None)
+reader.execute("BEGIN")
+reader.execute("SELECT count(*) FROM pairs").fetchone()
+print("reads", flush=True)
+sys.stdin.read()
+"""
+
+STOPS = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from shipway_agent.data import sqlite
+from tests.agent.data.kept import kept, of
+sqlite.PAGES = 1
+def stops(self, path):
+    def look(code, left, total):
+        if 0 < left < total // 2:
+            print("half", flush=True)
+            time.sleep(60)
+    return look
+with kept(Path(sys.argv[1])) as home:
+    sqlite.Sqlite._patience = stops
+    home.put_back(of("sqlite", path="var/db.sqlite3"), sys.argv[3])
+"""
 
 
 @pytest.fixture
@@ -165,3 +197,112 @@ def test_done_again_what_was_there_first_stays_what_is_kept(home: Kept) -> None:
     assert first["kept"] == again["kept"]
     with closing(sqlite3.connect(first["kept"])) as kept_one:
         assert kept_one.execute("SELECT count(*) FROM pairs WHERE left_one = -1").fetchone() == (ROWS,)
+
+
+@pytest.fixture(params=["delete", "wal"])
+def mode(request: pytest.FixtureRequest, home: Kept) -> str:
+    with closing(live(home)) as database:
+        database.execute(f"PRAGMA journal_mode = {request.param}")
+    return str(request.param)
+
+
+def changed(home: Kept) -> None:
+    with closing(live(home)) as database:
+        database.execute("UPDATE pairs SET left_one = -1")
+        database.commit()
+
+
+def assert_as_changed(home: Kept) -> None:
+    with closing(live(home)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert database.execute("SELECT count(*), sum(left_one = -1) FROM pairs").fetchone() == (ROWS, ROWS)
+
+
+def test_somebody_in_a_transaction_is_named_and_nothing_has_changed(home: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a journal that is no WAL one reader is enough; it may read for hours."""
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(sqlite, "LOOK_SECONDS", 0.1)
+    with closing(live(home)) as database:
+        database.execute("PRAGMA journal_mode = DELETE")
+    made = home.take(SQLITE)
+    changed(home)
+    file = str(home.path / "shared/var/db.sqlite3")
+    reader = subprocess.Popen([sys.executable, "-c", READS, file], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "reads\n"
+        with pytest.raises(AgentError, match=rf"end who has it open: process {reader.pid} \(python") as said:
+            home.put_back(SQLITE, made["point"])
+        assert said.value.code == "swap"
+    finally:
+        reader.communicate()
+    assert_as_changed(home)
+    back = home.put_back(SQLITE, made["point"])
+    with closing(live(home)) as database:
+        assert database.execute("SELECT count(*) FROM pairs WHERE left_one = -1").fetchone() == (0,)
+    with closing(sqlite3.connect(back["kept"])) as kept_one:
+        assert kept_one.execute("SELECT count(*) FROM pairs WHERE left_one = -1").fetchone() == (ROWS,)
+
+
+def test_a_writer_that_stays_in_its_transaction_is_waited_for_no_longer(home: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that has the whole file locked: not even what is there can be kept."""
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(sqlite, "LOOK_SECONDS", 0.1)
+    with closing(live(home)) as database:
+        database.execute("PRAGMA journal_mode = DELETE")
+    made = home.take(SQLITE)
+    with closing(live(home)) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(AgentError, match="in a transaction of somebody"):
+            home.put_back(SQLITE, made["point"])
+        writer.rollback()
+    assert list((home.path / "shared/var").glob("*.before-abc123")) == []
+    home.put_back(SQLITE, made["point"])
+
+
+def test_nobody_waits_for_a_restore_past_its_bound(home: Kept, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = home.take(SQLITE)
+    changed(home)
+    monkeypatch.setattr(sqlite, "PAGES", 1)
+    with points.opened(home.root, made["point"]) as point:
+        about = points.about(point)
+        source = points.source_of(home.root, SQLITE, home.work(0.0))
+        with pytest.raises(AgentError) as said:
+            source.put_back(point, about, "abc123", home.said.append)
+    assert said.value.code == "data-timeout"
+    assert_as_changed(home)
+
+
+def test_killed_half_way_the_live_database_is_as_it_was(home: Kept, mode: str, tmp_path: Path) -> None:
+    made = home.take(SQLITE)
+    changed(home)
+    argv = [sys.executable, "-c", STOPS, str(tmp_path), str(ROOT), made["point"]]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=ROOT) as restoring:
+        assert restoring.stdout is not None
+        assert restoring.stdout.readline() == "half\n"
+        os.kill(restoring.pid, signal.SIGKILL)
+    assert_as_changed(home)
+    home.put_back(SQLITE, made["point"])
+    with closing(live(home)) as database:
+        assert database.execute("SELECT count(*) FROM pairs WHERE left_one = -1").fetchone() == (0,)
+
+
+def test_done_again_what_was_written_since_stays(home: Kept) -> None:
+    made = home.take(SQLITE)
+    first = home.put_back(SQLITE, made["point"])
+    changed(home)
+    assert home.put_back(SQLITE, made["point"])["kept"] == first["kept"]
+    assert_as_changed(home)
+
+
+def test_rows_that_cannot_be_counted_behind_it_are_no_failure(home: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(self: sqlite.Sqlite) -> dict[str, object]:
+        raise AgentError("point-damaged", "it cannot be read: database is locked")
+
+    made = home.take(SQLITE)
+    changed(home)
+    monkeypatch.setattr(sqlite.Sqlite, "counts", busy)
+    home.put_back(SQLITE, made["point"])
+    assert home.said[-1] == "it cannot be read: database is locked"
+    with closing(live(home)) as database:
+        assert database.execute("SELECT count(*) FROM pairs WHERE left_one = -1").fetchone() == (0,)
