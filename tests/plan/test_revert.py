@@ -79,6 +79,7 @@ def test_data_comes_back_from_its_restore_points_and_no_migration_is_taken_back(
         ("data.restore", "uploads-1"),
     ]
     assert [step.args["name"] for step in made.waves[3].steps["a"]] == ["main", "uploads"]
+    assert [step.args["spare"] for step in made.waves[3].steps["a"]] == [["main-1", "uploads-1"]] * 2, "or the first would push them out"
     assert made.document["what"].endswith("with data")
 
 

@@ -156,8 +156,9 @@ def _activate(intent: Intent, facts: Mapping[str, HostFacts], course: Course, do
     seconds = declared.hold_seconds if declared is not None else HOLD_SECONDS
     held = cannot_hold(intent, changed) is None
     points: dict[str, list[Step]] = {}
+    spare = [str(point["point"]) for point in course.points.values()]
     for data in changed:
-        points.setdefault(keeper(data, intent), []).append(point_take(data, number))
+        points.setdefault(keeper(data, intent), []).append(point_take(data, number, spare=spare))
     names = ", ".join(data.name for data in changed)
     waves = [hold_wave(intent, documents, seconds)] if held else []
     waves.append(Wave(f"restore points of {names}", "activate", {host: tuple(todo) for host, todo in points.items()}))

@@ -11,7 +11,7 @@ import json
 import os
 import time
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Protocol
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Protocol, Sequence
 
 from shipway_agent import clock, sending
 from shipway_agent.data.content import Progress, megabytes
@@ -44,11 +44,20 @@ class Source(Protocol):
     def put_back(self, point: Folder, about: Mapping[str, Any], stamp: str, say: Callable[[str], None]) -> Dict[str, Any]: ...
 
 
-def take(context: Context, data: Declared, *, why: str, for_number: Optional[int] = None, may_be_empty: bool = False) -> Dict[str, Any]:
+def take(
+    context: Context,
+    data: Declared,
+    *,
+    why: str,
+    for_number: Optional[int] = None,
+    may_be_empty: bool = False,
+    spare: Sequence[str] = (),
+) -> Dict[str, Any]:
     """Take a restore point: its description. Older ones go then, as far as nothing may need them.
 
-    `for_number` is the generation that it is taken right before. Raises AgentError: `point-busy` while another one is taken, `disk-full`
-    before anything is written, `data-empty` where there were rows and now there are none, and what the kind of data says.
+    `for_number` is the generation that it is taken right before, `spare` the points that are needed next. Raises AgentError: `point-busy`
+    while another one is taken, `disk-full` before anything is written, `data-empty` where there were rows and now there are none, and what
+    the kind of data says.
     """
     with context.root.at(f"{FOLDER}/{data.name}", create=True, mode=0o700) as folder, _alone(folder):
         from shipway_agent.data.beside import sweep
@@ -80,7 +89,7 @@ def take(context: Context, data: Declared, *, why: str, for_number: Optional[int
                 write_file(inside.fd, ABOUT, _json(about), 0o600)
                 inside.sync()
                 folder.rename(inside.name, about["point"])
-        removed = prune(context.root, folder, data)
+        removed = prune(context.root, folder, data, spare)
     if data.copies:
         sending.later(context.root, context.journal, at)
     told = summary(about)
@@ -106,7 +115,7 @@ def names(root: Root) -> List[str]:
 
 @contextmanager
 def opened(root: Root, point: str) -> Iterator[Folder]:
-    """The folder of a point. Raises AgentError `no-point`."""
+    """The folder of a point, which nobody takes away meanwhile. Raises AgentError `no-point`."""
     name = plain(point).rpartition("-")[0].rpartition("-")[0]
     try:
         folder = root.at(f"{FOLDER}/{plain(name)}/{point}") if name else None
@@ -115,6 +124,9 @@ def opened(root: Root, point: str) -> Iterator[Folder]:
     if folder is None:
         raise AgentError("no-point", f"there is no restore point {point} on this host", point=point)
     with folder:
+        fcntl.flock(folder.fd, fcntl.LOCK_SH)
+        if root.stat(f"{FOLDER}/{name}/{point}") is None:  # taken away while this one waited
+            raise AgentError("no-point", f"there is no restore point {point} on this host", point=point)
         yield folder
 
 
@@ -144,18 +156,21 @@ def summary(about: Mapping[str, Any]) -> Dict[str, Any]:
     }
 
 
-def prune(root: Root, folder: Folder, data: Declared) -> List[str]:
-    """Take away what is more than `keep` or older than `keep_days`. The newest stays, and what a generation that is here may go back to."""
+def prune(root: Root, folder: Folder, data: Declared, spare: Sequence[str] = ()) -> List[str]:
+    """Take away what is more than `keep` or older than `keep_days`. The newest stays, and what a generation that is here may go back to,
+
+    what is to be spared, and what somebody has open.
+    """
     there = [one for one in _listed(folder) if "damaged" not in one]
     kept_for = set(generations.numbers(root))
     newest = {str(one["point"]) for one in there[-data.keep :]}
     oldest_at = None if data.keep_days is None else clock.wall_now() - data.keep_days * 86400
     gone = []
     for one in there[:-1]:
-        old = oldest_at is not None and float(one["at"]) < oldest_at
-        if (one["point"] not in newest or old) and one.get("for") not in kept_for:
-            folder.remove(str(one["point"]))
-            gone.append(str(one["point"]))
+        name, old = str(one["point"]), oldest_at is not None and float(one["at"]) < oldest_at
+        wanted = (name in newest and not old) or one.get("for") in kept_for or name in spare
+        if not wanted and _remove(folder, name):
+            gone.append(name)
     return gone
 
 
@@ -200,6 +215,16 @@ def _alone(folder: Folder) -> Iterator[None]:
         raise AgentError("point-busy", f"a restore point of {folder.name} is being taken already") from None
     finally:
         os.close(fd)
+
+
+def _remove(folder: Folder, name: str) -> bool:
+    """False where somebody reads it, or puts it back."""
+    with folder.at(name) as point:
+        try:
+            fcntl.flock(point.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return folder.remove(name)
 
 
 def _listed(folder: Folder) -> List[Dict[str, Any]]:

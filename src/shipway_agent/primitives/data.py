@@ -27,7 +27,8 @@ NOT_YET = {"no-database": "there is no database at {path} yet", "no-directory": 
 def take(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """The step: a restore point of the data as `generation` declares it. What a killed agent had begun is ended first, and begun anew.
 
-    Where there never was a point and nothing is there yet, nothing can be lost: {"skipped", "note"}.
+    Where there never was a point and nothing is there yet, nothing can be lost: {"skipped", "note"}. What is to be put back behind it
+    (`spare`) does not go for it.
 
     Raises AgentError as points.take does.
     """
@@ -37,10 +38,11 @@ def take(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     if args.get("if_pending") and not pending_of(context, [EXPAND, HELD]):
         return {"skipped": True, "note": f"no restore point of {args['name']}: no migrations are pending"}
     data = replace(declared(context.root, str(args["name"]), number), timeout_seconds=float(args["timeout_seconds"]))
+    spare = [str(point) for point in args.get("spare", ())]
     try:
         if args.get("why"):
-            return points.take(context, data, why=str(args["why"]))
-        return points.take(context, data, why="before a deployment", for_number=number)
+            return points.take(context, data, why=str(args["why"]), spare=spare)
+        return points.take(context, data, why="before a deployment", for_number=number, spare=spare)
     except AgentError as error:
         if error.code not in NOT_YET or points.listed(context.root, data.name):
             raise

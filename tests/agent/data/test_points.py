@@ -13,6 +13,7 @@ import pytest
 
 from shipway_agent.data import points
 from shipway_agent.errors import AgentError
+from shipway_agent.primitives.data import take
 from shipway_agent.record import replace
 from tests.agent.data.kept import Kept, kept, of
 
@@ -58,6 +59,33 @@ def test_what_is_older_than_wanted_goes_but_never_the_newest(home: Kept) -> None
     first, second = home.take(old)["point"], home.take(old)["point"]
     assert first not in home.names(FILES)
     assert home.names(FILES) == [second]
+
+
+def test_what_is_to_be_put_back_is_not_pushed_out_by_the_point_that_is_taken_first(home: Kept) -> None:
+    wanted, *_ = [home.take(FILES)["point"] for _ in range(2)]
+    assert home.take(FILES, spare=[wanted])["removed"] == []
+    assert wanted in home.names(FILES)
+    assert wanted in home.take(FILES)["removed"]
+
+
+def test_the_step_spares_what_the_plan_names(home: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shipway_agent.primitives.data.declared", lambda *_: FILES)
+    wanted, *_ = [home.take(FILES)["point"] for _ in range(2)]
+    for more in ({}, {"why": "before contract migrations"}):
+        asked = {"generation": 1, "name": "main", "timeout_seconds": 60.0, "spare": [wanted], **more}
+        assert wanted not in take(home.context("point:main"), asked)["removed"]
+    assert wanted in home.names(FILES)
+
+
+def test_what_somebody_has_open_stays_until_he_is_done(home: Kept) -> None:
+    first, *_ = [home.take(FILES)["point"] for _ in range(2)]
+    with points.opened(home.root, first), points.opened(home.root, first):
+        assert home.take(FILES)["removed"] == []
+        assert first in home.names(FILES)
+    assert first in home.take(FILES)["removed"]
+    with pytest.raises(AgentError) as said, points.opened(home.root, first):
+        pass
+    assert said.value.code == "no-point"
 
 
 def test_a_copy_whose_agent_was_killed_is_never_listed_and_holds_up_nobody(home: Kept, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shipway.model.facts import Json
@@ -61,13 +61,17 @@ def point_waves(
     return (Wave(f"restore points of {names}", "activate", steps),) if steps else ()
 
 
-def point_take(data: Data, number: int, *, if_pending: bool = False) -> Step:
-    """A restore point of the data as generation `number` declares it, taken right before that one; or only `if_pending` migrations are."""
+def point_take(data: Data, number: int, *, if_pending: bool = False, spare: Sequence[str] = ()) -> Step:
+    """A restore point of the data as generation `number` declares it, taken right before that one; or only `if_pending` migrations are.
+
+    Older points may go then, but not those of `spare`.
+    """
     args = {
         "generation": number,
         "name": data.name,
         "timeout_seconds": data.timeout_seconds,
         **({"if_pending": True} if if_pending else {}),
+        **({"spare": list(spare)} if spare else {}),
     }
     return Step(f"point:{data.name}", "data.take", args, f"take a restore point of {data.name}", data.timeout_seconds + GRACE_SECONDS)
 
