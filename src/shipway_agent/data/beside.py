@@ -6,13 +6,13 @@ agent that was killed.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 from contextlib import contextmanager
 from typing import Iterator, List
 
 from shipway_agent.data import points
+from shipway_agent.data.alone import alone
 from shipway_agent.data.declared import Declared
 from shipway_agent.data.postgres import DATABASES, Postgres, beside
 from shipway_agent.data.programs import Work
@@ -32,7 +32,10 @@ def name_beside(root: Root, data: Declared, database: Postgres, what: str) -> It
 
     Raises AgentError `point-busy`.
     """
-    with root.at(f"{points.FOLDER}/{data.name}") as folder, _alone(folder):
+    with (
+        root.at(f"{points.FOLDER}/{data.name}") as folder,
+        alone(folder, LOCK, "verified or exported"),
+    ):
         _sweep(database)
         name = beside(database.address["PGDATABASE"], what, os.urandom(STAMP_BYTES).hex())
         try:
@@ -46,7 +49,7 @@ def sweep(folder: Folder, data: Declared, work: Work) -> None:
     if data.driver != "postgres":
         return
     try:
-        with _alone(folder):
+        with alone(folder, LOCK, "verified or exported"):
             _sweep(Postgres(data, work))
     except AgentError:
         return  # the copy that is taken next says what is wrong with the database, if anything is
@@ -63,15 +66,3 @@ def _of_killed(database: Postgres, live: str) -> List[str]:
     ours = re.compile(f"({pattern})[0-9a-f]{{{2 * STAMP_BYTES}}}")
     with database.maintenance() as session:
         return [str(name) for (name,) in session.rows(DATABASES) if ours.fullmatch(str(name))]
-
-
-@contextmanager
-def _alone(folder: Folder) -> Iterator[None]:
-    fd = folder.file(LOCK, os.O_RDWR | os.O_CREAT)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise AgentError("point-busy", f"a restore point of {folder.name} is being verified or exported already") from None
-    finally:
-        os.close(fd)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Protocol, Sequence
 
 from shipway_agent import clock, sending
+from shipway_agent.data.alone import alone
 from shipway_agent.data.content import Progress, megabytes
 from shipway_agent.data.declared import Declared
 from shipway_agent.data.programs import Work, work_of
@@ -59,7 +60,10 @@ def take(
     while another one is taken, `disk-full` before anything is written, `data-empty` where there were rows and now there are none, and what
     the kind of data says.
     """
-    with context.root.at(f"{FOLDER}/{data.name}", create=True, mode=0o700) as folder, _alone(folder):
+    with (
+        context.root.at(f"{FOLDER}/{data.name}", create=True, mode=0o700) as folder,
+        alone(folder, LOCK, "taken"),
+    ):
         from shipway_agent.data.beside import sweep
 
         folder.sweep()
@@ -203,18 +207,6 @@ def refuse_without_room(folder: Folder, likely: int) -> None:
 def say(context: Context, line: str) -> None:
     """A line of output, as tasks have it."""
     context.emit({"event": "output", "key": context.key or FOLDER, "line": line})
-
-
-@contextmanager
-def _alone(folder: Folder) -> Iterator[None]:
-    fd = folder.file(LOCK, os.O_RDWR | os.O_CREAT)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise AgentError("point-busy", f"a restore point of {folder.name} is being taken already") from None
-    finally:
-        os.close(fd)
 
 
 def _remove(folder: Folder, name: str) -> bool:
