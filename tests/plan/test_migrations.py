@@ -91,14 +91,15 @@ def test_where_it_is_known_that_nothing_is_pending_no_point_is_taken_and_nothing
 
 
 @pytest.mark.parametrize(
-    ("found", "why"),
+    ("adapter", "found", "why"),
     [
-        (pending(complete=False), "packages may bring migrations of their own"),
-        (pending(schema=Schema(known=False)), "what serves declares no migrations"),
+        ("django", pending(complete=False), "packages may bring migrations of their own"),
+        ("alembic", pending(complete=False), "its own commands alone know all"),
+        ("sql", pending(schema=Schema(known=False)), "what serves declares no migrations"),
     ],
 )
-def test_where_it_is_not_known_the_steps_are_there_and_skip_themselves(found: Pending, why: str) -> None:
-    plan = deployed(wanted(), found)
+def test_where_it_is_not_known_the_steps_are_there_and_skip_themselves(adapter: Any, found: Pending, why: str) -> None:
+    plan = deployed(wanted(declared=replace(SQL, adapter=adapter)), found)
     assert [name for name, _ in activate(plan)] == ["restore points of main", "expand migrations"]
     assert any(why in note for note in plan.notes)
 

@@ -86,7 +86,8 @@ def migration_notes(intent: Intent, pending: Pending | None, facts: Mapping[str,
         runs = f"the next deployment runs what waits, or shipway data migrate {intent.environment.name}"
         notes.append(f"{', '.join(contract)} {'waits' if len(contract) == 1 else 'wait'}: {why}; {runs}")
     if not pending.complete:
-        notes.append("packages may bring migrations of their own: what is pending of these is seen once the release is on its host")
+        why = "packages may bring migrations of their own" if declared.adapter == "django" else "its own commands alone know all"
+        notes.append(f"{why}: what else is pending is seen once the release is on its host")
     elif not pending.schema.known and any(fact.live is not None for fact in facts.values()):
         notes.append("what serves declares no migrations, so which are pending is seen once the release is on its host")
     if pending.strangers:
