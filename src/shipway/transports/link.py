@@ -41,6 +41,11 @@ class Link:
         self._listening = asyncio.ensure_future(self._listen())
         self.bytes_sent = 0
 
+    @property
+    def pid(self) -> int:
+        """The child's."""
+        return self._child.pid
+
     async def send(self, data: bytes) -> None:
         """Write all of `data`, waiting while the other end takes no more. Raises OSError when it is gone."""
         self.post(data)

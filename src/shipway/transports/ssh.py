@@ -21,6 +21,7 @@ from shipway.transports.channel import FramedChannel
 from shipway.transports.complaints import Complaint, explain, offered_key
 from shipway.transports.link import Link, start
 from shipway.transports.passing import Passing
+from shipway.transports.undelayed import undelayed
 from shipway_agent.record import replace
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ async def _logged_in(
     link = await start_ssh([*command, remote_command], host)
     bound = asyncio.timeout(timeout_seconds)
     try:
-        async with bound:
+        async with bound, undelayed(link.pid):
             return link, await greet(link, bound)
     except (NoAgent, OSError, TimeoutError) as error:
         if isinstance(error, TimeoutError) and not bound.expired():

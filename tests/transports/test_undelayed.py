@@ -1,0 +1,138 @@
+"""transports/undelayed.py on real connections of real children."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from shipway.transports.undelayed import undelayed
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lends what a child has open")
+
+CONNECTS = """
+import socket, sys
+connection = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+for line in sys.stdin:
+    print(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), flush=True)
+"""
+
+CONNECTS_THROUGH_ANOTHER = """
+import subprocess, sys
+subprocess.run([sys.executable, "-c", sys.argv[2], sys.argv[1]])
+"""
+
+
+class Child:
+    """A process that keeps a connection to us open and says, when asked, whether it sends at once."""
+
+    def __init__(self, process: subprocess.Popen[str], connection: socket.socket) -> None:
+        self.pid, self.connection, self._process = process.pid, connection, process
+
+    def sends_at_once(self) -> bool:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write("?\n")
+        self._process.stdin.flush()
+        return self._process.stdout.readline() != "0\n"
+
+    def end(self) -> None:
+        """Its stdin ends, and so does it."""
+        self._process.communicate(timeout=20)
+
+
+@contextmanager
+def child(*argv: str) -> Iterator[Child]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        process = subprocess.Popen(
+            [sys.executable, "-c", argv[0], port, *argv[1:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        try:
+            server.settimeout(20)
+            connection, _ = server.accept()
+            with connection:
+                yield Child(process, connection)
+        finally:
+            process.communicate(timeout=20)
+
+
+async def _until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not await asyncio.to_thread(true):
+            pass
+
+
+@pytest.mark.parametrize("argv", [[CONNECTS], [CONNECTS_THROUGH_ANOTHER, CONNECTS]], ids=["its own", "of what it connects through"])
+def test_a_connection_of_a_child_sends_at_once_while_it_logs_in(argv: list[str]) -> None:
+    async def log_in() -> None:
+        with child(*argv) as logging_in:
+            assert not logging_in.sends_at_once()
+            async with undelayed(logging_in.pid):
+                await _until(logging_in.sends_at_once)
+
+    asyncio.run(log_in())
+
+
+def test_what_was_lent_is_given_back_so_that_the_childs_end_is_the_connections_end() -> None:
+    async def log_in() -> None:
+        with child(CONNECTS) as logging_in:
+            open_before = len(os.listdir("/proc/self/fd"))
+            async with undelayed(logging_in.pid):
+                await _until(logging_in.sends_at_once)
+                assert len(os.listdir("/proc/self/fd")) == open_before + 1
+            assert len(os.listdir("/proc/self/fd")) == open_before
+            logging_in.end()
+            assert logging_in.connection.recv(1) == b""
+
+    asyncio.run(log_in())
+
+
+def test_a_child_that_has_not_connected_is_waited_for() -> None:
+    waits = "import sys; sys.stdin.readline()\n" + CONNECTS
+
+    async def log_in() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            argv = [sys.executable, "-c", waits, str(server.getsockname()[1])]
+            process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            async with undelayed(process.pid):
+                await asyncio.sleep(0.05)
+                assert process.stdin is not None
+                process.stdin.write("go\n")
+                process.stdin.flush()
+                server.settimeout(20)
+                connection, _ = await asyncio.to_thread(server.accept)
+                with connection:
+                    await _until(Child(process, connection).sends_at_once)
+            process.communicate(timeout=20)
+
+    asyncio.run(log_in())
+
+
+def test_a_child_that_is_gone_disturbs_nothing() -> None:
+    async def log_in() -> None:
+        process = subprocess.Popen([sys.executable, "-c", ""])
+        process.wait(timeout=20)
+        async with undelayed(process.pid):
+            await asyncio.sleep(0.02)
+
+    asyncio.run(log_in())
+
+
+def test_where_nothing_is_lent_the_block_runs_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(pid: int, flags: int = 0) -> int:
+        raise PermissionError(1, "Operation not permitted")
+
+    async def log_in() -> None:
+        with child(CONNECTS) as logging_in:
+            async with undelayed(logging_in.pid):
+                await asyncio.sleep(0.02)
+            assert not logging_in.sends_at_once()
+
+    monkeypatch.setattr(os, "pidfd_open", refused)
+    asyncio.run(log_in())
