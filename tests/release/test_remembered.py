@@ -15,6 +15,7 @@ from shipway.model.errors import Refused
 from shipway.release.git import Git
 from shipway.release.remembered import FILE, MOST_BYTES, Contents
 from shipway.release.tree import Tree, read_tree
+from shipway_agent import manifest
 from tests.release.repositories import Checkout
 
 OID = "ab" * 20
@@ -61,6 +62,28 @@ def test_a_second_command_reads_only_links_and_what_is_new(checkout: Checkout, t
     checkout.commit()
     assert tree(checkout, contents) == tree(checkout, Contents())
     assert checkout.git("rev-parse", "HEAD:b") in asked
+
+
+def test_what_was_read_to_be_named_is_not_read_once_more_to_travel(checkout: Checkout, asked: list[str]) -> None:
+    filled(checkout)
+    made = checkout.release()
+    before = list(asked)
+    digests = list(dict.fromkeys(entry.digest for entry in made.release.entries if entry.digest))
+    assert [manifest.digest(content) for content in made.blobs.read(digests)] == digests
+    assert asked == before
+
+
+def test_what_is_held_is_bounded_and_the_rest_is_read_from_git(
+    checkout: Checkout, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shipway.release.tree.HELD_BYTES", 10_000)
+    filled(checkout)
+    checkout.commit(c="3" * 10_000)
+    made = checkout.release()
+    del asked[:]
+    digests = list(dict.fromkeys(entry.digest for entry in made.release.entries if entry.digest))
+    assert [manifest.digest(content) for content in made.blobs.read(digests)] == digests
+    assert 0 < len(asked) < len(digests)
 
 
 def test_what_is_remembered_must_be_in_the_repository_all_the_same(checkout: Checkout, tmp_path: Path) -> None:

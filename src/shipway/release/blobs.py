@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from shipway.model.release import Release
@@ -12,10 +12,14 @@ from shipway_agent import manifest
 
 
 class BlobSource:
-    """Where the operator reads a release. The manifest, whose digest is the release's, is one of its blobs."""
+    """Where the operator reads a release. The manifest, whose digest is the release's, is one of its blobs.
 
-    def __init__(self, repository: Repository, release: Release) -> None:
+    `held` are contents that were read already to be named, by digest.
+    """
+
+    def __init__(self, repository: Repository, release: Release, held: Mapping[str, bytes] | None = None) -> None:
         self._repository = repository
+        self._held = held or {}
         self._manifest = b""
         self.release = release
 
@@ -27,8 +31,11 @@ class BlobSource:
     def read(self, digests: Iterable[str]) -> Iterator[bytes]:
         """The contents, in order, through one git process. Raises Refused when one is gone or is not what it was."""
         digests = list(digests)
-        streams = self._streams(digests)
+        streams = self._streams([digest for digest in digests if digest not in self._held])
         for digest in digests:
+            if digest in self._held:
+                yield self._held[digest]
+                continue
             content = self._content(digest, streams)
             if manifest.digest(content) != digest:
                 raise self._changed(digest)

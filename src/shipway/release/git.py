@@ -43,18 +43,31 @@ class GitFailed(Refused):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Blob:
-    """One object that git streams. `chunks` must be read before the next object is asked for."""
+    """One object that git streams. It must be read before the next one is asked for."""
 
     oid: str
     kind: str
     size: int
-    chunks: Iterator[bytes]
+    _stream: IO[bytes]
+    _left: int
 
     def content(self) -> bytes:
-        """All of it."""
-        return b"".join(self.chunks)
+        """All of it: in one piece, for pieces of 20 MB cost as much to put together as to read. Raises GitFailed."""
+        return self._take(self._left)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Its content without holding it whole. Raises GitFailed."""
+        while self._left:
+            yield self._take(min(self._left, CHUNK_BYTES))
+
+    def _take(self, size: int) -> bytes:
+        taken = self._stream.read(size)
+        if len(taken) < size:
+            raise GitFailed("cat-file", 128, b"an object ends early")
+        self._left -= size
+        return taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +113,9 @@ class Git:
                         kind, _, size = rest.partition(" ")
                         if not size:
                             raise GitFailed("cat-file", 128, f"object {oid} is {rest}".encode())
-                        chunks = _chunks(process.stdout, int(size))
-                        yield Blob(oid, kind, int(size), chunks)
-                        for _ in chunks:
+                        blob = Blob(oid, kind, int(size), process.stdout, int(size))
+                        yield blob
+                        for _ in blob.chunks():
                             pass
                         process.stdout.read(1)
                         left -= len(oid) + 1
@@ -145,12 +158,3 @@ def _widen(pipe: IO[bytes]) -> None:
     """Room for a chunk: with the usual 64 KiB two programs wake each other 300 times for 20 MB. Where the kernel says no, it goes on so."""
     with contextlib.suppress(OSError, AttributeError):
         fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, CHUNK_BYTES)
-
-
-def _chunks(stream: IO[bytes], size: int) -> Iterator[bytes]:
-    while size:
-        chunk = stream.read(min(size, CHUNK_BYTES))
-        if not chunk:
-            raise GitFailed("cat-file", 128, b"an object ends early")
-        size -= len(chunk)
-        yield chunk

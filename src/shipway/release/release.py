@@ -55,7 +55,7 @@ def make_release(
     release = _release(source, entries, {**tree.blobs, **built.places})
     where = f"local {platform_name()}" if elsewhere is None else intent.shipment.build.on
     release = replace(release, version=version_of(repository, commit.commit), builder=where if built.entries else "")
-    return Made(release, BlobSource(repository, release), built.reused)
+    return Made(release, BlobSource(repository, release, tree.held), built.reused)
 
 
 def commit_size(repository: Repository, commit: Source, intent: Intent) -> tuple[int, int]:
@@ -78,7 +78,7 @@ def _built(
 ) -> Built:
     if not shipment.build.run:
         return Built((), {}, reused=False)
-    checkout = BlobSource(repository, _release(source, tree.entries, tree.blobs))
+    checkout = BlobSource(repository, _release(source, tree.entries, tree.blobs), tree.held)
     return build(repository, checkout, tree.inputs, shipment.build, on_line, cache=cache, stop=stop, tools=tools, elsewhere=elsewhere)
 
 

@@ -23,13 +23,16 @@ HINTS = {
     "name": "Such a name cannot be written on a host: rename it and commit.",
 }
 TOLD = 50
+HELD_BYTES = 32 << 20
+"""Contents that were read to be named stay at hand up to this much: what is new travels next, and would be read and named once more."""
+
 STAYS = ".shipway-secrets"
 """Encrypted secrets are of no use on a host, and setting one makes no other release."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What a commit holds below one directory. `blobs` maps the digest of a content to where it can be read.
+    """What a commit holds below one directory. `blobs` maps the digest of a content to where it can be read; `held` are some of them, read.
 
     `inputs` names what a build of it sees: git's own name, or, where encrypted secrets stay behind, another that does not change with them.
     """
@@ -38,6 +41,7 @@ class Tree:
     entries: tuple[Entry, ...]
     blobs: dict[str, str]
     inputs: str
+    held: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(slots=True)
@@ -77,9 +81,9 @@ def read_tree(repository: Repository, commit: str, subdirectory: str = ".", reme
     items = [item for item in found if STAYS not in item.path.split("/")]
     check_names([item.path for item in items], faults)
     faults.settle(commit)
-    entries, blobs = _contents(items, repository, faults, remembered or Contents())
+    entries, blobs, held = _contents(items, repository, faults, remembered or Contents())
     faults.settle(commit)
-    tree = Tree(oid, entries, blobs, oid if len(items) == len(found) else manifest.digest(manifest.write(entries)))
+    tree = Tree(oid, entries, blobs, oid if len(items) == len(found) else manifest.digest(manifest.write(entries)), held)
     if not tree.entries:
         raise refused("empty", f"{subdirectory} is empty in commit {commit[:12]}", "Commit what is to be shipped.")
     return tree
@@ -137,7 +141,9 @@ def check_names(paths: Collection[str], faults: Faults) -> None:
             above = above.rpartition("/")[0]
 
 
-def _contents(items: list[_Item], home: Repository, faults: Faults, remembered: Contents) -> tuple[tuple[Entry, ...], dict[str, str]]:
+def _contents(
+    items: list[_Item], home: Repository, faults: Faults, remembered: Contents
+) -> tuple[tuple[Entry, ...], dict[str, str], dict[str, bytes]]:
     known: dict[tuple[Path, str], _Content] = {}
     links = {item.oid for item in items if item.mode == "120000"}
     for directory, repository in {item.repository.directory: item.repository for item in items}.items():
@@ -146,6 +152,7 @@ def _contents(items: list[_Item], home: Repository, faults: Faults, remembered: 
         known |= {(directory, content.oid): content for content in _read_all(repository, oids, place, links, remembered)}
     entries: list[Entry] = []
     blobs: dict[str, str] = {}
+    held: dict[str, bytes] = {}
     for item in items:
         content = known[item.repository.directory, item.oid]
         if item.mode == "120000":
@@ -157,7 +164,9 @@ def _contents(items: list[_Item], home: Repository, faults: Faults, remembered: 
             content = _resolve(item, content.pointer, faults)
         entries.append(Entry(item.path, "executable" if item.mode == "100755" else "file", content.digest, content.size))
         blobs[content.digest] = content.place
-    return tuple(entries), blobs
+        if content.held is not None:
+            held[content.digest] = content.held
+    return tuple(entries), blobs, held
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +177,7 @@ class _Content:
     place: str
     head: bytes = b""
     pointer: Pointer | None = None
+    held: bytes | None = None
 
 
 def _read_all(
@@ -177,17 +187,25 @@ def _read_all(
     seen = remembered.of(oid for oid in oids if oid not in links)
     sizes = repository.git.sizes(seen) if seen else {}
     yield from (_Content(oid, digest, size, f"git:{oid}{place}") for oid, (digest, size) in seen.items() if sizes.get(oid) == size)
-    read = [_read(blob, place) for blob in repository.git.blobs(oid for oid in oids if sizes.get(oid, -1) != seen.get(oid, ("", 0))[1])]
+    read: list[_Content] = []
+    left = HELD_BYTES
+    for blob in repository.git.blobs(oid for oid in oids if sizes.get(oid, -1) != seen.get(oid, ("", 0))[1]):
+        read.append(_read(blob, place, left))
+        left -= len(read[-1].held or b"")
     remembered.add({one.oid: (one.digest, one.size) for one in read if one.pointer is None})
     yield from read
 
 
-def _read(blob: Blob, place: str) -> _Content:
-    """Its digest; of what is small, which links and pointers are, its content too."""
-    if blob.size <= manifest.MOST_PATH_BYTES:
-        content = blob.content()
-        return _Content(blob.oid, manifest.digest(content), blob.size, f"git:{blob.oid}{place}", content, read_pointer(content))
-    return _Content(blob.oid, digest_of(blob.chunks), blob.size, f"git:{blob.oid}{place}")
+def _read(blob: Blob, place: str, most_held: int) -> _Content:
+    """Its digest; of what is small, which links and pointers are, its content too, and all of what is held."""
+    where = f"git:{blob.oid}{place}"
+    if blob.size > max(most_held, manifest.MOST_PATH_BYTES):
+        return _Content(blob.oid, digest_of(blob.chunks()), blob.size, where)
+    content = blob.content()
+    held = content if blob.size <= most_held else None
+    if blob.size > manifest.MOST_PATH_BYTES:
+        return _Content(blob.oid, manifest.digest(content), blob.size, where, held=held)
+    return _Content(blob.oid, manifest.digest(content), blob.size, where, content, read_pointer(content), held)
 
 
 def _resolve(item: _Item, pointer: Pointer, faults: Faults) -> _Content:
