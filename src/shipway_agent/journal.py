@@ -458,7 +458,8 @@ class Journal:
             self._put_into_outbox(before, after, message, now)
         asked_again = message["do"] in QUIET or reply.get("restoring") is not None
         if not asked_again or _stages(after) != _stages(before):
-            moved = {of: stage for of, stage in _stages(after)[1] if (of, stage) not in _stages(before)[1]}
+            known = set(_stages(before)[1])
+            moved = {of: stage for of, stage in _stages(after)[1] if (of, stage) not in known}
             told = {"message": _without_secrets(message), "reply": reply, **({"moved": moved} if moved else {})}
             self._append("member", str(message.get("deployment", "")), told)
         return reply
@@ -644,5 +645,4 @@ def _without_secrets(message: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _link(previous: str, seq: int, at: float, deployment: str, kind: str, text: str) -> str:
     """The hash of an event: of the hash before it, and of every column of its own."""
-    row = json.dumps([previous, seq, at, deployment, kind, text], separators=(",", ":"))
-    return blake2b(row.encode(), digest_size=32).hexdigest()
+    return _digest(json.compact([previous, seq, at, deployment, kind, text]))

@@ -36,7 +36,7 @@ else:
     def loads(text, *, parse_constant=None):
         """The value of a text. Raises ValueError for what is no JSON, and RecursionError for what is nested too deep."""
         text = text if isinstance(text, str) else bytes(text).decode("utf-8", "surrogatepass")
-        scan = _scanner(parse_constant)
+        scan = _SCAN if parse_constant is None else _scanner(parse_constant)
         if scan is None:
             import json
 
@@ -60,24 +60,26 @@ else:
             self.parse_constant = parse_constant or numbers.__getitem__
             self.memo = {}
 
+    try:
+        from _json import encode_basestring_ascii, make_encoder, make_scanner
+    except ImportError:
+        make_encoder = make_scanner = encode_basestring_ascii = None
+
     def _scanner(parse_constant):
         try:
-            from _json import make_scanner
-
             return make_scanner(_Context(parse_constant))
-        except (ImportError, TypeError, AttributeError):
+        except (TypeError, AttributeError):
             return None
 
     def _encoder(sort_keys, separators, allow_nan, seen=None):
         try:
-            from _json import encode_basestring_ascii, make_encoder
-
             # What was seen on the way down (for circles), and who makes something of what is not of JSON.
             return make_encoder(seen, _none, encode_basestring_ascii, None, separators[1], separators[0], sort_keys, False, allow_nan)
-        except (ImportError, TypeError):
+        except TypeError:
             return None
 
     def _none(value):
         raise TypeError(f"{type(value).__name__} has no form in JSON")
 
     _COMPACT = _encoder(False, (",", ":"), True)
+    _SCAN = _scanner(None)

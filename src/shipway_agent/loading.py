@@ -86,5 +86,5 @@ def run(agent: str, fd: int, start: int, index: Index, words: List[str]) -> int:
 def load(agent: str, fd: int, start: int, index: Index) -> None:
     """Import the modules of the package from the open file `fd` from now on; `agent` is the path of the one file it was made from."""
     if agent not in sys.path:
-        sys.path.insert(0, agent)
+        sys.path.append(agent)  # behind Python's own: a list of the whole archive is read only where something is found nowhere else
     sys.meta_path.insert(0, Modules(agent, fd, start, index))
