@@ -15,11 +15,15 @@ APP = "/home/deploy/app"
 
 @dataclass(frozen=True)
 class Step:
-    """`serves` is the version every host serves afterwards, "" where nothing changes. `times` it is measured."""
+    """`serves` is the version every host serves afterwards, "" where nothing changes. `times` it is measured. What one that `keeps` leaves
+
+    running on the operator's side is there for the next.
+    """
 
     name: str
     serves: str = ""
     times: int = 1
+    keeps: bool = False
 
 
 FIRST, SMALL, ROLLBACK, NONE = Step("first", "v1"), Step("small", "v2"), Step("rollback", "v1"), Step("none", "v1")

@@ -81,8 +81,9 @@ def _take(contestant: Contestant, stage: Stage, line: str, step: Step, profiled:
         wall = time.monotonic() - began
         late.cancel()
     sent = net.traffic().since(traffic)
-    net.ssh.end()
-    net.operator.end()
+    if not step.keeps:
+        net.ssh.end()
+        net.operator.end()
     time.sleep(PAUSE_SECONDS)
     if profile is not None and profiled is not None:
         profiled(step, profile.end())

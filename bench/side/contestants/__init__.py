@@ -8,6 +8,6 @@ from bench.side.contestant import Contestant
 from bench.side.contestants.logins import Logins
 from bench.side.contestants.peers import PEERS
 from bench.side.contestants.script import Script
-from bench.side.contestants.shipway import Shipway, ShipwayWeb
+from bench.side.contestants.shipway import Shipway, ShipwayWarm, ShipwayWeb
 
-CONTESTANTS: Mapping[str, Contestant] = {one.name: one for one in (Logins(), Shipway(), ShipwayWeb(), Script(), *PEERS)}
+CONTESTANTS: Mapping[str, Contestant] = {one.name: one for one in (Logins(), Shipway(), ShipwayWarm(), ShipwayWeb(), Script(), *PEERS)}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from bench.side.contestant import DEPLOYMENTS, Command, Stage, Step, usual_task_seconds
+from bench.side.contestant import DEPLOYMENTS, FIRST, ROLLBACK, SMALL, Command, Stage, Step, usual_task_seconds
 from bench.side.recipe import RESTART, USUAL, Shape
 from tests.apps.repository import Repository
 
@@ -28,6 +29,7 @@ class Shipway:
     travels = "the blobs that a host lacks"
     pulls = False
     shape = USUAL
+    env: Mapping[str, str] = BYTECODE
     steps: Sequence[Step] = (*DEPLOYMENTS, Step("status", times=5))
 
     def missing(self) -> str | None:
@@ -45,7 +47,7 @@ class Shipway:
     def command(self, stage: Stage, step: Step) -> Command:
         words = {"rollback": ["rollback", ENVIRONMENT], "status": ["status", ENVIRONMENT]}
         deploy = ["deploy", ENVIRONMENT, "--ref", step.serves]
-        return Command([str(SHIPWAY), *words.get(step.name, deploy)], stage.place / "project", BYTECODE)
+        return Command([str(SHIPWAY), *words.get(step.name, deploy)], stage.place / "project", self.env)
 
     def current(self, home: Path) -> Path:
         return home / f".shipway/apps/bench-{ENVIRONMENT}/current"
@@ -67,6 +69,14 @@ class ShipwayWeb(Shipway):
 
     def task_seconds(self, step: Step) -> float:
         return usual_task_seconds(step) - RESTART if step.name in ("first", "small", "rollback") else 0.0
+
+
+class ShipwayWarm(Shipway):
+    """Over the connections that the command before left open. The login that proves is a new one all the same."""
+
+    name = "shipway-warm"
+    env: Mapping[str, str] = {**BYTECODE, "SHIPWAY_WARM_SECONDS": "120"}
+    steps = (FIRST, replace(SMALL, keeps=True), ROLLBACK)
 
 
 def environment(names: tuple[str, ...]) -> str:
