@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from shipway.model.errors import Refused
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
-from shipway.model.plan import Plan, Step, Wave
+from shipway.model.plan import Plan, Step
 from shipway.plan.activation import lead_of
 from shipway.plan.data.points import GRACE_SECONDS, point_behind
 from shipway.plan.data.schema import keeper_of_live, still
-from shipway.plan.documents import document_again
-from shipway.plan.facts import open_notes
 from shipway.plan.gates import UNTOUCHED, pass_gates
+from shipway.plan.unswitched import plan_unswitched
 
 
 def plan_migrate(intent: Intent, facts: Mapping[str, HostFacts], *, deployment: str, who: str, number: int, peer_key: str) -> Plan:
@@ -41,31 +40,18 @@ def plan_migrate(intent: Intent, facts: Mapping[str, HostFacts], *, deployment: 
         float(row["timeout_seconds"]) + GRACE_SECONDS,
     )
     points = [point_behind(data, current) for data in environment.data if data.name == row["data"] and data.points != "never"]
-    document = document_again(
+    return plan_unswitched(
         intent,
+        facts,
         live,
         kind="migrate",
-        who=who,
+        wave="migrated",
+        steps={host: (*points, run)},
         number=number,
-        before=current,
+        who=who,
         peer_key=peer_key,
         what=f"contract migrations of {row['data']}",
         command=f"data migrate {environment.name}",
-    )
-    return Plan(
-        kind="migrate",
-        app=intent.app,
-        environment=environment.name,
-        release=str(live["release"]),
-        number=number,
-        lead=lead.name,
-        members=tuple(sorted(h.name for h in environment.hosts)),
-        waves=(Wave("migrated", "activate", {host: (*points, run)}),),
-        document=document,
-        lease_seconds=environment.lease_seconds,
-        confirm_seconds=environment.confirm_seconds,
-        watch_seconds=environment.watch_seconds,
-        notes=tuple(open_notes(facts)),
     )
 
 

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from shipway.model.errors import Refused
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
-from shipway.model.plan import Plan, Step, Wave
+from shipway.model.plan import Plan, Step
 from shipway.plan.activation import lead_of
 from shipway.plan.data.points import GRACE_SECONDS
-from shipway.plan.documents import document_again
-from shipway.plan.facts import open_notes
 from shipway.plan.gates import UNTOUCHED, pass_gates
+from shipway.plan.unswitched import plan_unswitched
 
 
 def plan_restore(
@@ -42,29 +41,16 @@ def plan_restore(
     step = Step(
         f"restore:{point}", "data.restore", {"point": point}, f"put {point} in the place of what is there", timeout_seconds + GRACE_SECONDS
     )
-    document = document_again(
+    return plan_unswitched(
         intent,
+        facts,
         live,
         kind="restore",
-        who=who,
+        wave="restored",
+        steps={host: (step,)},
         number=number,
-        before=facts[lead.name].member.current,
+        who=who,
         peer_key=peer_key,
         what=f"restore {point}",
         command=f"data restore {environment.name} {point} --yes",
-    )
-    return Plan(
-        kind="restore",
-        app=intent.app,
-        environment=environment.name,
-        release=str(live["release"]),
-        number=number,
-        lead=lead.name,
-        members=tuple(sorted(h.name for h in environment.hosts)),
-        waves=(Wave("restored", "activate", {host: (step,)}),),
-        document=document,
-        lease_seconds=environment.lease_seconds,
-        confirm_seconds=environment.confirm_seconds,
-        watch_seconds=environment.watch_seconds,
-        notes=tuple(open_notes(facts)),
     )

@@ -1,0 +1,58 @@
+"""Steps for one host of an environment in; out, a plan that runs them behind the leases of all members, and switches no host. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from shipway.model.facts import HostFacts
+from shipway.model.intent import Intent
+from shipway.model.plan import Plan, Step, Wave
+from shipway.plan.activation import lead_of
+from shipway.plan.documents import document_again
+from shipway.plan.facts import open_notes
+
+
+def plan_unswitched(
+    intent: Intent,
+    facts: Mapping[str, HostFacts],
+    live: Mapping[str, Any],
+    *,
+    kind: Literal["restore", "migrate"],
+    wave: str,
+    steps: Mapping[str, tuple[Step, ...]],
+    number: int,
+    who: str,
+    peer_key: str,
+    what: str,
+    command: str,
+) -> Plan:
+    """A plan about what serves, whose document is `live`. Nobody deploys meanwhile; `what` and `command` say it to people."""
+    environment = intent.environment
+    lead = lead_of(environment.hosts)
+    document = document_again(
+        intent,
+        live,
+        kind=kind,
+        who=who,
+        number=number,
+        before=facts[lead.name].member.current,
+        peer_key=peer_key,
+        what=what,
+        command=command,
+    )
+    return Plan(
+        kind=kind,
+        app=intent.app,
+        environment=environment.name,
+        release=str(live["release"]),
+        number=number,
+        lead=lead.name,
+        members=tuple(sorted(host.name for host in environment.hosts)),
+        waves=(Wave(wave, "activate", steps),),
+        document=document,
+        lease_seconds=environment.lease_seconds,
+        confirm_seconds=environment.confirm_seconds,
+        watch_seconds=environment.watch_seconds,
+        notes=tuple(open_notes(facts)),
+    )
