@@ -71,6 +71,14 @@ class Blob:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """One small object that a name led to."""
+
+    oid: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Git:
     """git for one repository. `where` says which: `-C directory` or `--git-dir directory`; `settings` come on top of ours."""
 
@@ -124,6 +132,27 @@ class Git:
             if left:
                 said.seek(0)
                 raise GitFailed("cat-file", 128, said.read())
+
+    def named(self, *names: str) -> list[Named | None]:
+        """The small objects that names lead to, in order, through one process; None where a name leads to none, or to several.
+
+        No name may hold a space or a line break. Where git gives up at an object that it cannot read, the list ends before it.
+        """
+        said = self.run("cat-file", "--batch", sent=b"".join(os.fsencode(name) + b"\n" for name in names), answers=(0, 128))[1]
+        found: list[Named | None] = []
+        start = 0
+        while (end := said.find(b"\n", start)) >= 0:
+            oid, *rest = said[start:end].split(b" ")
+            start = end + 1
+            if len(rest) != 2:  # `NAME missing` or `NAME ambiguous`, else `ID kind size`
+                found.append(None)
+                continue
+            end = start + int(rest[1])
+            if len(said) <= end:
+                break
+            found.append(Named(oid.decode("ascii"), said[start:end]))
+            start = end + 1
+        return found
 
     def sizes(self, oids: Iterable[str]) -> dict[str, int]:
         """The size in bytes of those objects that are there, without reading them."""

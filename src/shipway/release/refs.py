@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from shipway.model.errors import WrongInput
 from shipway.model.release import Source
-from shipway.release.git import GitFailed
+from shipway.release.git import GitFailed, Named
 from shipway.release.source import UNTOUCHED, Repository
 
 _PLAIN = re.compile(r"[^\x00-\x20\x7f~^:?*\[\\{}]+")
@@ -22,25 +22,18 @@ def resolve_ref(repository: Repository, ref: str) -> Source:
     Raises WrongInput for what is not such a name, names nothing, or names more than one commit.
     """
     name, steps = _checked(ref)
-    commit = _commit(repository, name, steps)
-    if commit is None:
+    asked = [f"{name}{steps}^{{commit}}", *(f"{full}^{{commit}}" for full in _all_full(name)), f"{name}{steps}^{{tree}}"]
+    answers = repository.git.named(*asked)
+    found = answers[0] if answers else None
+    if found is None:
         raise _unknown(repository, ref, name)
-    _refuse_twins(repository, ref, name)
-    return read_commit(repository, commit, ref)
-
-
-def read_commit(repository: Repository, commit: str, ref: str = "") -> Source:
-    """The facts of a commit, from the object itself: no configuration changes what it says."""
-    (blob,) = [(blob.kind, blob.content()) for blob in repository.git.blobs([commit])]
-    head, _, message = blob[1].partition(b"\n\n")
-    fields: dict[bytes, bytes] = {}
-    for line in head.split(b"\n"):
-        key, _, value = line.partition(b" ")
-        fields.setdefault(key, value)
-    encoding = fields.get(b"encoding", b"utf-8").decode("ascii", "replace")
-    author = re.sub(r" <.*", "", _text(fields.get(b"author", b""), encoding))
-    subject = " ".join(_text(message.lstrip(b"\n").partition(b"\n\n")[0], encoding).split())
-    return Source(commit, fields[b"tree"].decode("ascii"), ref or commit, subject[:200], author[:200], _time(fields.get(b"committer", b"")))
+    commits = {other.oid for other in answers[1:4] if other}
+    if len(answers) < len(asked) or len(commits) > 1 or (commits and _HEX.fullmatch(name)):
+        _refuse_twins(repository, ref, name)
+    source = _source(found, ref)
+    tree = answers[-1]  # another's, where the ref has moved meanwhile or git gave up before
+    repository.keep(source.commit, source.tree, tree.content if tree and tree.oid == source.tree else None)
+    return source
 
 
 def version_of(repository: Repository, commit: str) -> str:
@@ -67,15 +60,32 @@ def _checked(ref: str) -> tuple[str, str]:
     return name, steps
 
 
-def _commit(repository: Repository, name: str, steps: str = "") -> str | None:
-    code, out = repository.git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}{steps}^{{commit}}", answers=(0, 1, 128))
+def _source(commit: Named, ref: str) -> Source:
+    """The facts of a commit, from the object itself: no configuration changes what it says."""
+    head, _, message = commit.content.partition(b"\n\n")
+    fields: dict[bytes, bytes] = {}
+    for line in head.split(b"\n"):
+        key, _, value = line.partition(b" ")
+        fields.setdefault(key, value)
+    encoding = fields.get(b"encoding", b"utf-8").decode("ascii", "replace")
+    author = re.sub(r" <.*", "", _text(fields.get(b"author", b""), encoding))
+    subject = " ".join(_text(message.lstrip(b"\n").partition(b"\n\n")[0], encoding).split())
+    return Source(commit.oid, fields[b"tree"].decode("ascii"), ref, subject[:200], author[:200], _time(fields.get(b"committer", b"")))
+
+
+def _all_full(name: str) -> list[str]:
+    return [f"refs/{kind}/{name}" for kind in ("tags", "heads", "remotes")]
+
+
+def _commit(repository: Repository, name: str) -> str | None:
+    code, out = repository.git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}", answers=(0, 1, 128))
     found = out.decode("ascii", "replace").strip()
     return found if code == 0 and _HEX.fullmatch(found) else None
 
 
 def _refuse_twins(repository: Repository, ref: str, name: str) -> None:
     """A name that is a tag, a branch or an id at once is refused when those are different commits: git would choose by its own order."""
-    all_full = [f"refs/{kind}/{name}" for kind in ("tags", "heads", "remotes")]
+    all_full = _all_full(name)
     there = repository.git.word("for-each-ref", "--format=%(refname)", *all_full).split("\n")  # with what is below such a name
     if len(there := [full for full in all_full if full in there]) < 2 and not _HEX.fullmatch(name):
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from shipway.model.errors import Refused
@@ -11,6 +12,7 @@ from shipway_agent.record import dataclass, field
 
 UNTOUCHED = "Nothing was touched."
 
+_ROW = rb"(40000|100644|100755|120000|160000) ([^\0]+)\0(.{%d})"
 _ASKED = ("--absolute-git-dir", "--git-common-dir", "--is-bare-repository")
 
 
@@ -23,7 +25,10 @@ class Repository:
     common: Path
     bare: bool
     git: Git
+    # What an object id names never changes.
+    _roots: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
     _trees: dict[str, list[tuple[str, str, bytes]]] = field(default_factory=dict, repr=False, compare=False)
+    _files: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def open(cls, path: Path) -> Repository:
@@ -58,8 +63,9 @@ class Repository:
         """The content of one file at a commit. Raises Refused when it is not there, or is not a plain file."""
         kind, oid = self.find(commit, path)
         if kind in ("100644", "100755", "100664"):
-            (content,) = [blob.content() for blob in self.git.blobs([oid])]
-            return content
+            if oid not in self._files:
+                (self._files[oid],) = [blob.content() for blob in self.git.blobs([oid])]
+            return self._files[oid]
         hint = f"Write {path} and commit it."
         if kind:
             hint = f"Put a plain file in the place of {path} and commit it."
@@ -71,18 +77,26 @@ class Repository:
     def find(self, commit: str, path: str) -> tuple[str, str]:
         """Mode and object of a path at a commit; two empty strings when it is not there. "." is the whole tree."""
         if path == ".":
-            return "040000", self.git.word("rev-parse", "--verify", "--end-of-options", f"{commit}^{{tree}}")
-        mode, oid = "040000", commit
+            root = self._roots.get(commit)
+            return "040000", root or self.git.word("rev-parse", "--verify", "--end-of-options", f"{commit}^{{tree}}")
+        mode, oid = "040000", self._roots.get(commit, commit)
         for part in path.split("/"):
             if mode != "040000":
                 return "", ""
             mode, oid = next(((mode, oid) for mode, oid, name in self.entries(oid) if name == os.fsencode(part)), ("", ""))
         return mode, oid
 
+    def keep(self, commit: str, tree: str, content: bytes | None) -> None:
+        """Know the tree of a commit from now on, and what is in it where its object was read along."""
+        self._roots[commit] = tree
+        entries = _listed(content, len(tree) // 2) if content is not None else None
+        if entries is not None:
+            self._trees[tree] = entries
+
     def entries(self, tree: str, *options: str) -> list[tuple[str, str, bytes]]:
         """Mode, object and name of what is in a tree, exactly as git has it."""
         if not options and tree in self._trees:
-            return self._trees[tree]  # what an object id names never changes
+            return self._trees[tree]
         found = []
         for record in self.git.ask("ls-tree", "-z", "--full-tree", *options, tree).split(b"\0")[:-1]:
             facts, _, name = record.partition(b"\t")
@@ -91,6 +105,14 @@ class Repository:
         if not options:
             self._trees[tree] = found
         return found
+
+
+def _listed(tree: bytes, id_bytes: int) -> list[tuple[str, str, bytes]] | None:
+    """What `ls-tree` says of this object; None for one that is not in today's form, which git is left to read or refuse."""
+    rows = list(re.finditer(_ROW % id_bytes, tree, re.DOTALL))
+    if sum(len(row[0]) for row in rows) != len(tree):
+        return None
+    return [(row[1].decode("ascii").zfill(6), row[3].hex(), row[2]) for row in rows]
 
 
 def _about(git: Git, *questions: str) -> list[str]:
