@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shipway.model.errors import WrongInput
+from shipway.model.errors import Refused, WrongInput
 from shipway.release.refs import resolve_ref, version_of
 from tests.release.repositories import Checkout
 
@@ -133,6 +134,43 @@ def test_a_tag_and_a_branch_of_one_name_are_told_apart_or_refused(checkout: Chec
     assert error.message == f"--ref 'twin' names more than one commit: refs/tags/twin ({first[:12]}) and refs/heads/twin ({second[:12]})"
     assert error.hint == "Write one of them in full: --ref refs/tags/twin"
     assert resolve_ref(checkout.repository, "refs/heads/twin").commit == second
+
+
+def test_one_process_of_git_answers_for_a_name_and_what_is_read_of_its_commit_is_not_asked_for_again(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    commit = checkout.commit(a="1", b="2")
+    checkout.git("tag", "twin")
+    checkout.git("branch", "twin")
+    repository = checkout.repository
+    git, log = shutil.which("git"), tmp_path / "log"
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").write_text(f'#!/bin/sh\necho "$*" >>{log}\nexec {git} "$@"\n')
+    (tmp_path / "bin/git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    for name in ("HEAD", "twin", commit):
+        log.write_text("")
+        source = resolve_ref(repository, name)
+        assert repository.find(commit, ".") == ("040000", source.tree)
+        assert [name for _, _, name in repository.entries(source.tree)] == [b"a", b"b"]
+        assert len(log.read_text().splitlines()) == 1
+    log.write_text("")
+    assert [repository.read_file(commit, "a") for _ in range(2)] == [b"1", b"1"]
+    assert len(log.read_text().splitlines()) == 1
+
+
+def test_a_damaged_tree_is_no_matter_for_a_name_and_is_refused_when_it_is_read(checkout: Checkout) -> None:
+    commit = checkout.commit(a="1" * 100)
+    tree = checkout.git("rev-parse", "HEAD^{tree}")
+    path = checkout.path / ".git/objects" / tree[:2] / tree[2:]
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:10])
+    assert resolve_ref(checkout.repository, "main").tree == tree
+    checkout.git("update-ref", "refs/remotes/main", checkout.git("commit-tree", checkout.git("mktree"), "-m", "another"))
+    assert "names more than one commit" in refusal(checkout, "main").message
+    with pytest.raises(Refused) as raised:
+        checkout.repository.read_file(commit, "a")
+    assert raised.value.code == "git"
 
 
 @pytest.mark.parametrize("length", [40, 8])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from shipway.model.errors import Refused
+from shipway.release.refs import resolve_ref
 from shipway.release.source import Repository
 from tests.release.repositories import Checkout
 
@@ -19,6 +20,22 @@ def test_a_file_at_a_commit_is_read_exactly(checkout: Checkout) -> None:
     checkout.commit(**{"deep/er/shipway.toml": "two"})
     checkout.write("deep/er/shipway.toml", "three")
     assert checkout.repository.read_file(first, "deep/er/shipway.toml") == b"one\r\n\xff\0"
+
+
+def test_a_tree_that_was_read_along_with_its_commit_lists_what_git_lists(checkout: Checkout) -> None:
+    oid, tree = checkout.blob(b"1"), checkout.git("mktree")
+    today = [
+        ("040000", "tree", tree, b"d\n"),
+        ("100644", "blob", oid, b"f "),
+        ("100755", "blob", oid, b"x\xff"),
+        ("120000", "blob", oid, b"y"),
+    ]
+    for records in ([*today, ("160000", "commit", "5" * 40, b"z")], [("100664", "blob", oid, b"old"), *today[1:]], []):
+        commit = checkout.tree_of(*records)
+        resolved, asked = checkout.repository, checkout.repository
+        root = resolve_ref(resolved, commit).tree
+        assert resolved.entries(root) == asked.entries(root)
+        assert len(resolved.entries(root)) == len(records)
 
 
 def test_attributes_do_not_change_what_is_read(checkout: Checkout) -> None:
