@@ -159,6 +159,19 @@ def test_one_process_of_git_answers_for_a_name_and_what_is_read_of_its_commit_is
     assert len(log.read_text().splitlines()) == 1
 
 
+def test_twins_are_refused_though_git_gives_up_at_one_of_them(checkout: Checkout) -> None:
+    checkout.commit(a="1")
+    checkout.git("tag", "twin")
+    checkout.git("update-ref", "refs/remotes/twin", checkout.commit(a="2"))
+    lost = checkout.commit(a="3")
+    checkout.git("branch", "twin")
+    path = checkout.path / ".git/objects" / lost[:2] / lost[2:]
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:20])
+    message = refusal(checkout, "twin").message
+    assert "refs/tags/twin" in message and "refs/remotes/twin" in message and "refs/heads" not in message
+
+
 def test_a_damaged_tree_is_no_matter_for_a_name_and_is_refused_when_it_is_read(checkout: Checkout) -> None:
     commit = checkout.commit(a="1" * 100)
     tree = checkout.git("rev-parse", "HEAD^{tree}")
