@@ -113,6 +113,8 @@ async def shipping(
     wanted = replace(wanted, intent=leave_out(wanted.intent, words.without))
     if approach is not None and not wanted.intent.shipment.build.run and not wanted.intent.environment.requires.checks:
         approach(wanted.intent)
+        for _ in range(2):  # the turns of the fleet and of its hosts: their logins begin before the commit is read, not beside it
+            await asyncio.sleep(0)
     tools = Tools(wanted.intent.shipment, tell)
     made = await make(project, wanted, tell, tools)
     bases = Bases(project.repository, made, wanted.intent.subdirectory)
