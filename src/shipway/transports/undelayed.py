@@ -79,7 +79,10 @@ def _connections(pid: int) -> Iterator[socket.socket]:
 
 def _children(pid: int) -> list[int]:
     """A client with a jump host or a command to connect through has no connection of its own."""
-    return [int(name) for name in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+    try:
+        return [int(name) for name in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+    except FileNotFoundError:
+        return []  # some kernels are made without this list
 
 
 def _sockets(pid: int) -> Iterator[int]:
