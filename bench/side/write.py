@@ -75,11 +75,15 @@ SHORT: Sequence[tuple[str, str, int, str, Figure, str]] = (
 )
 
 
+APART = frozenset({"logins", "shipway-warm"})
+"""Not tools of their own: what is compared with, and Shipway once more."""
+
+
 def short_table(result: Result) -> Iterator[str]:
     """One row a contestant; the first three columns are wall time less the time that its tasks sleep."""
     yield f"| | {' | '.join(name for name, *_ in SHORT)} |"
     yield f"|---|{'---:|' * len(SHORT)}"
-    names = dict.fromkeys(cell.contestant for cell in result.cells if cell.contestant != "logins" and not cell.growth)
+    names = dict.fromkeys(cell.contestant for cell in result.cells if cell.contestant not in APART and not cell.growth)
     for contestant in sorted(names, key=lambda name: name != "shipway"):
         found = [(result.figure(of, contestant, line, hosts, step), form) for _, line, hosts, step, of, form in SHORT]
         yield f"| {contestant} | {' | '.join('–' if figure is None else form.format(figure) for figure, form in found)} |"
