@@ -9,9 +9,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from shipway.model.errors import Unreachable
+from shipway.model.intent import Host
+from shipway.transports.ssh import SshTransport
 from shipway.transports.undelayed import undelayed
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lends what a child has open")
@@ -27,6 +31,17 @@ CONNECTS_THROUGH_ANOTHER = """
 import subprocess, sys
 subprocess.run([sys.executable, "-c", sys.argv[2], sys.argv[1]])
 """
+
+CLIENT = """
+import socket, time
+connection = socket.create_connection(("127.0.0.1", {port}))
+until = time.monotonic() + 10
+while time.monotonic() < until and not connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY):
+    time.sleep(0.01)
+if connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY):
+    open("{told}", "w").write("sends at once")
+"""
+"""In the place of ssh: connects, waits to be hastened, and does not log in."""
 
 
 class Child:
@@ -112,6 +127,30 @@ def test_a_child_that_has_not_connected_is_waited_for() -> None:
             process.communicate(timeout=20)
 
     asyncio.run(log_in())
+
+
+def test_a_program_that_a_client_asked_and_that_is_gone_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait(timeout=20)
+
+    async def log_in() -> None:
+        with child(CONNECTS) as logging_in:
+            async with undelayed(logging_in.pid):
+                await _until(logging_in.sends_at_once)
+
+    monkeypatch.setattr("shipway.transports.undelayed._children", lambda pid: [gone.pid])
+    asyncio.run(log_in())
+
+
+def test_a_login_of_ours_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = tmp_path / "ssh"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client.write_text(f"#!{sys.executable}\n{CLIENT.format(port=server.getsockname()[1], told=tmp_path / 'told')}")
+        client.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+        with pytest.raises(Unreachable):
+            asyncio.run(SshTransport().open(Host("web", "web.example"), app="shop", environment="production"))
+    assert (tmp_path / "told").read_text() == "sends at once"
 
 
 def test_a_child_that_is_gone_disturbs_nothing() -> None:

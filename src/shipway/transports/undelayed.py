@@ -12,7 +12,6 @@ import asyncio
 import errno
 import os
 import socket
-import stat
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -53,7 +52,8 @@ async def _hasten(pid: int) -> None:
     lent: list[socket.socket] = []
     try:
         while True:
-            lent = lent or list(_connections(pid))
+            for connection in () if lent else _connections(pid):
+                lent.append(connection)
             for connection in lent:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)  # holds until something is sent: said again and again
@@ -67,14 +67,20 @@ async def _hasten(pid: int) -> None:
 
 def _connections(pid: int) -> Iterator[socket.socket]:
     """Copies of what is connected over TCP. Raises OSError where the child is gone or nothing is lent."""
-    for process in (pid, *_children(pid)):
-        handle = os.pidfd_open(process)
-        try:
-            for number in _sockets(process):
-                if (connection := _connected(handle, number)) is not None:
-                    yield connection
-        finally:
-            os.close(handle)
+    yield from _connections_of(pid)
+    for child in _children(pid):
+        with suppress(ProcessLookupError, FileNotFoundError):  # a client asks other programs things while it reads its configuration
+            yield from _connections_of(child)
+
+
+def _connections_of(pid: int) -> Iterator[socket.socket]:
+    handle = os.pidfd_open(pid)
+    try:
+        for number in _sockets(pid):
+            if (connection := _connected(handle, number)) is not None:
+                yield connection
+    finally:
+        os.close(handle)
 
 
 def _children(pid: int) -> list[int]:
@@ -85,12 +91,14 @@ def _children(pid: int) -> list[int]:
         return []  # some kernels are made without this list
 
 
-def _sockets(pid: int) -> Iterator[int]:
-    """Behind the first three, which lead to us."""
-    for entry in os.scandir(f"/proc/{pid}/fd"):
+def _sockets(pid: int) -> list[int]:
+    """Behind the first three, which lead to us. What the others lead to is read and not followed: it may lie where nobody answers."""
+    found = []
+    for file in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(FileNotFoundError):
-            if int(entry.name) > 2 and stat.S_ISSOCK(entry.stat().st_mode):
-                yield int(entry.name)
+            if int(file.name) > 2 and str(file.readlink()).startswith("socket:"):
+                found.append(int(file.name))
+    return found
 
 
 def _connected(handle: int, number: int) -> socket.socket | None:
