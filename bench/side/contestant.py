@@ -15,9 +15,9 @@ APP = "/home/deploy/app"
 
 @dataclass(frozen=True)
 class Step:
-    """`serves` is the version every host serves afterwards, "" where nothing changes. `times` it is measured. What one that `keeps` leaves
+    """`serves` is the version every host serves afterwards, "" where nothing changes. `times` it is measured.
 
-    running on the operator's side is there for the next.
+    What one that `keeps` leaves running on the operator's side is there for the next.
     """
 
     name: str

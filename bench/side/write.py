@@ -1,6 +1,7 @@
 """Results of bin/bench in, the tables of README.md and docs/performance.md out, between their markers; nothing there is written by hand.
 
-python -m bench.side.write FILE.json … [PROFILE.md]: the cells of all files together, and what `bin/bench --profile` printed.
+python -m bench.side.write FILE.json … [PROFILE.md]: the cells of all files together, and what `bin/bench --profile` printed. A table of
+which there is nothing in them stays as it is.
 """
 
 from __future__ import annotations
@@ -21,12 +22,24 @@ def main(words: Sequence[str]) -> int:
     """Write both pages. Raises ValueError where a page has no marker of a name."""
     result = together([read(Path(word)) for word in words if word.endswith(".json")])
     profiles = "".join(Path(word).read_text(encoding="utf-8") for word in words if word.endswith(".md"))
-    write(ROOT / "README.md", {"short": ["", *short_table(result), "", _about(result), ""]})
-    parts = {"about": ["", _about(result), ""], "goals": ["", *goal_table(judged(result)), ""], "growth": [*growth_table(result), ""]}
+    parts = measured(result, profiles)
+    write(ROOT / "README.md", {name: lines for name, lines in parts.items() if name == "short"})
+    write(ROOT / "docs/performance.md", {name: lines for name, lines in parts.items() if name != "short"})
+    return 0
+
+
+def measured(result: Result, profiles: str) -> dict[str, list[str]]:
+    """The lines of each part that there are figures for."""
+    parts: dict[str, list[str]] = {}
+    if any(not cell.growth for cell in result.cells):
+        about = ["", _about(result), ""]
+        parts |= {"short": ["", *short_table(result), *about], "about": about}
+        parts |= {"goals": ["", *goal_table(judged(result)), ""], "all": [*tables(result), ""]}
+    if any(cell.growth for cell in result.cells):
+        parts["growth"] = [*growth_table(result), ""]
     if profiles:
         parts["profile"] = list(hottest(profiles))
-    write(ROOT / "docs/performance.md", {**parts, "all": [*tables(result), ""]})
-    return 0
+    return parts
 
 
 HOTTEST = (("first", "operator"), ("small", "serve"), ("status", "operator"))

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench.side.machine import ROOT
-from bench.side.write import BEGIN, END, hottest, short_table, together, write
+from bench.side.result import Cell, Result
+from bench.side.write import BEGIN, END, hottest, measured, short_table, together, write
 from tests.bench.test_goals import CELL, SCRIPT, result
 
 
@@ -32,6 +33,17 @@ def test_our_pages_have_the_markers(page: str, names: list[str]) -> None:
     text = (ROOT / page).read_text()
     assert [name for name in names if BEGIN.format(name) not in text] == []
     assert text.count(END) == len(names)
+
+
+def test_what_was_not_measured_stays_as_it_is() -> None:
+    grown = replace(CELL, growth="hosts: 4")
+    assert set(measured(_loaded(SCRIPT, CELL), "")) == {"short", "about", "goals", "all"}
+    assert set(measured(_loaded(grown), "")) == {"growth"}
+    assert set(measured(_loaded(), "### first\n")) == {"profile"}
+
+
+def _loaded(*cells: Cell) -> Result:
+    return replace(result(*cells), about={"machine": "m", "began": "b", "ssh": "s", "commit": "c", "load": "0 to 1"})
 
 
 def test_the_short_table_begins_with_shipway_and_leaves_open_what_was_not_measured() -> None:
