@@ -114,6 +114,19 @@ def test_where_they_cannot_be_kept_nothing_is_lost(agent: Path) -> None:
     assert len(list(agent.parent.iterdir())) == 2, "nothing half made is left"
 
 
+def test_what_python_brings_is_found_without_the_list_of_the_agents_archive(agent: Path) -> None:
+    assert compiled.keep(str(agent))
+    as_enter_does = (
+        "import marshal, os, sys; agent = sys.argv[1]; file = os.open(sys.argv[2], os.O_RDONLY)\n"
+        "head = os.read(file, 40); first = os.read(file, int.from_bytes(head[4:8], 'little')); loading, index = marshal.loads(first)\n"
+        "exec(loading, globals()); load(agent, file, 40 + len(first), index)\n"
+        "import colorsys, shipway_agent.journal\n"
+        "print(agent in sys.path, agent in sys.path_importer_cache)"
+    )
+    argv = [sys.executable, "-I", "-S", "-c", as_enter_does, str(agent), compiled.place(str(agent))]
+    assert subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True).stdout == "True False\n"
+
+
 def test_every_module_is_there(agent: Path) -> None:
     compiled.keep(str(agent))
     names = sorted(name for name in zipfile.ZipFile(agent).namelist() if name.startswith("shipway_agent/"))
