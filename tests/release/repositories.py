@@ -80,6 +80,12 @@ class Checkout:
     def blob(self, content: bytes) -> str:
         return self.git("hash-object", "-w", "--stdin", sent=content)
 
+    def damage(self, oid: str, left_bytes: int) -> None:
+        """Cut an object off on disk."""
+        path = self.path / ".git/objects" / oid[:2] / oid[2:]
+        path.chmod(0o644)
+        path.write_bytes(path.read_bytes()[:left_bytes])
+
     def source(self, ref: str = "HEAD") -> Source:
         return resolve_ref(self.repository, ref)
 

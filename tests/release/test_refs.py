@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shipway.model.errors import Refused, WrongInput
+from shipway.release.git import Git, Named
 from shipway.release.refs import resolve_ref, version_of
 from tests.release.repositories import Checkout
 
@@ -159,15 +160,31 @@ def test_one_process_of_git_answers_for_a_name_and_what_is_read_of_its_commit_is
     assert len(log.read_text().splitlines()) == 1
 
 
+def test_a_ref_that_moves_between_two_answers_gives_no_commit_the_tree_of_another(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = checkout.commit(a="1")
+    real = Git.named
+
+    def moved(git: Git, *names: str) -> list[Named | None]:
+        first = real(git, *names)
+        checkout.commit(b="2")
+        return [*first[:-1], *real(git, names[-1])]
+
+    monkeypatch.setattr(Git, "named", moved)
+    repository = checkout.repository
+    source = resolve_ref(repository, "HEAD")
+    assert source.commit == commit
+    assert [name for _, _, name in repository.entries(source.tree)] == [b"a"]
+
+
 def test_twins_are_refused_though_git_gives_up_at_one_of_them(checkout: Checkout) -> None:
     checkout.commit(a="1")
     checkout.git("tag", "twin")
     checkout.git("update-ref", "refs/remotes/twin", checkout.commit(a="2"))
     lost = checkout.commit(a="3")
     checkout.git("branch", "twin")
-    path = checkout.path / ".git/objects" / lost[:2] / lost[2:]
-    path.chmod(0o644)
-    path.write_bytes(path.read_bytes()[:20])
+    checkout.damage(lost, 20)
     message = refusal(checkout, "twin").message
     assert "refs/tags/twin" in message and "refs/remotes/twin" in message and "refs/heads" not in message
 
@@ -175,9 +192,7 @@ def test_twins_are_refused_though_git_gives_up_at_one_of_them(checkout: Checkout
 def test_a_damaged_tree_is_no_matter_for_a_name_and_is_refused_when_it_is_read(checkout: Checkout) -> None:
     commit = checkout.commit(a="1" * 100)
     tree = checkout.git("rev-parse", "HEAD^{tree}")
-    path = checkout.path / ".git/objects" / tree[:2] / tree[2:]
-    path.chmod(0o644)
-    path.write_bytes(path.read_bytes()[:10])
+    checkout.damage(tree, 10)
     assert resolve_ref(checkout.repository, "main").tree == tree
     checkout.git("update-ref", "refs/remotes/main", checkout.git("commit-tree", checkout.git("mktree"), "-m", "another"))
     assert "names more than one commit" in refusal(checkout, "main").message

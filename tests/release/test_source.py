@@ -160,9 +160,7 @@ def test_an_object_that_is_lost_is_refused_and_not_fetched(checkout: Checkout, t
 def test_an_object_that_is_damaged_is_refused(checkout: Checkout) -> None:
     commit = checkout.commit(a="1" * 10_000)
     oid = checkout.git("rev-parse", "HEAD:a")
-    path = checkout.path / ".git/objects" / oid[:2] / oid[2:]
-    path.chmod(0o644)
-    path.write_bytes(path.read_bytes()[:30])
+    checkout.damage(oid, 30)
     with pytest.raises(Refused) as raised:
         checkout.release(commit)
     assert raised.value.code == "git"

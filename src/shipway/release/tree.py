@@ -202,10 +202,10 @@ def _read(blob: Blob, place: str, most_held: int) -> _Content:
     if blob.size > max(most_held, manifest.MOST_PATH_BYTES):
         return _Content(blob.oid, digest_of(blob.chunks()), blob.size, where)
     content = blob.content()
-    held = content if blob.size <= most_held else None
-    if blob.size > manifest.MOST_PATH_BYTES:
-        return _Content(blob.oid, manifest.digest(content), blob.size, where, held=held)
-    return _Content(blob.oid, manifest.digest(content), blob.size, where, content, read_pointer(content), held)
+    head = content if blob.size <= manifest.MOST_PATH_BYTES else b""
+    return _Content(
+        blob.oid, manifest.digest(content), blob.size, where, head, read_pointer(head), content if blob.size <= most_held else None
+    )
 
 
 def _resolve(item: _Item, pointer: Pointer, faults: Faults) -> _Content:
