@@ -23,6 +23,7 @@ from shipway.flows.words import DeployWords, HistoryWords, StatusWords, VerifyWo
 from shipway.model.event import Event
 from shipway.model.intent import Host
 from shipway.model.verdict import Verdict
+from shipway.release.release import Made
 from shipway.transports.base import Channel, End
 from shipway.transports.memory import Emit, MemoryTransport
 from tests.apps import Repository
@@ -105,3 +106,15 @@ def test_verify_looks_and_has_it_proved(hosts: Hosts) -> None:
 
 def test_a_deployment_of_what_serves_already_looks_once(hosts: Hosts) -> None:
     assert asked(hosts, deploy, DeployWords(project=Path())) == ["log in", "look"]
+
+
+def test_logins_begin_before_the_commit_is_read(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged_in: list[int] = []
+
+    async def reads(*words: Any) -> Made:
+        logged_in.append(sum(answered[:1] == ["log in"] for answered in hosts.asked.values()))
+        return await make(*words)
+
+    monkeypatch.setattr("shipway.flows.shipping.make", reads)
+    asked(hosts, deploy, DeployWords(project=Path()))
+    assert logged_in == [len(hosts.asked)]
