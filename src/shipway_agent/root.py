@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from shipway_agent.blake import blake2b
 from shipway_agent.errors import AgentError, Foreign, naming
 from shipway_agent.folder import Folder
-from shipway_agent.typed import TYPE_CHECKING, Iterator
+from shipway_agent.typed import TYPE_CHECKING, Dict, Iterator
 
 if TYPE_CHECKING:
     import socket
+
+    from shipway_agent.identity import Identity
 
 LONGEST_ROOT = 480
 """Bytes of a root's path: SQLite refuses names over 512 bytes."""
@@ -34,7 +36,11 @@ COPYING_LOCK = "copying.lock"
 
 
 class Root(Folder):
-    """An application's directory on a host, open. `path` has no symbolic link in it; `digest` are 16 hex digits that name it."""
+    """An application's directory on a host, open. `path` has no symbolic link in it; `digest` are 16 hex digits that name it.
+
+    `compared` are blobs by file name: every byte of these was compared with the digest by this very process, when they were what stands
+    there.
+    """
 
     def __init__(self, path: str, *, create: bool = False) -> None:
         """Raises AgentError: missing, foreign, denied, or root for a path that cannot be one. Group and others lose the right to write."""
@@ -55,6 +61,7 @@ class Root(Folder):
             with naming(path):
                 os.fchmod(self.fd, stat.S_IMODE(found.st_mode) & ~(stat.S_IWGRP | stat.S_IWOTH))
         self.digest = blake2b(os.fsencode(path), digest_size=32).hexdigest()[:16]
+        self.compared: Dict[str, Identity] = {}
 
     def __enter__(self) -> Root:
         return self

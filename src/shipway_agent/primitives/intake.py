@@ -1,4 +1,8 @@
-"""Content in, blobs under their names out: all that arrives together is written aside, verified, synced together and only then named."""
+"""Content in, blobs under their names out: all that arrives together is written aside, verified, synced together and only then named.
+
+Each byte is compared with its digest on its way to the disk. Whoever links such a blob in this process need not read it back (`compared` of
+the root): what comes back at once is the kernel's copy of what was written, and says nothing about the disk.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,15 @@ from shipway_agent.blake import blake2b
 from shipway_agent.durable import start_writing, sync_all
 from shipway_agent.errors import AgentError, Missing, naming
 from shipway_agent.folder import Folder
+from shipway_agent.identity import Identity, age
 from shipway_agent.root import Root
-from shipway_agent.typed import Iterator, Set, Union
+from shipway_agent.typed import Dict, Iterator, Union
 
 FOLDER = "blobs"
 CHUNK = 1 << 20
+MOST_COMPARED = 20_000
+"""Blobs that a process remembers as compared, some 10 MB; what comes behind them is read back."""
+
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -58,23 +66,26 @@ def intake(root: Root, count: int, size: int) -> Iterator[Intake]:
         with folder.workshop() as workshop, naming(folder.path):
             arriving = Intake(folder, workshop)
             yield arriving
-            arriving.settle()
+            root.compared.update(arriving.settle(MOST_COMPARED - len(root.compared)))
 
 
 class Intake:
-    """Blobs on their way in. `names` are the file names of those that are whole."""
+    """Blobs on their way in. `names` are the file names of those that are whole, and which file each is."""
 
     def __init__(self, folder: Folder, workshop: Folder) -> None:
         self.folder = folder
-        self.names: Set[str] = set()
+        self.names: Dict[str, Identity] = {}
         self._workshop = workshop
 
     def begin(self, digest: str, executable: bool) -> Incoming:
         """A blob whose content comes now."""
         return Incoming(self, digest, executable, os.open(name_of(digest, executable), WRITE, 0o600, dir_fd=self._workshop.fd))
 
-    def settle(self) -> None:
-        """Sync all, give all their names, sync the directories. What stands under a name already stays, for trees are linked to it."""
+    def settle(self, most: int) -> Dict[str, Identity]:
+        """Sync all, give all their names, sync the directories. What stands under a name already stays, for trees are linked to it.
+
+        At `most` so many of those that got their name now.
+        """
         names = sorted(name for name in self.names if not self._stands(name))
         sync_all(partial(os.open, name, READ, dir_fd=self._workshop.fd) for name in names)
         shelves = sorted({shelf_of(name) for name in names})
@@ -83,6 +94,7 @@ class Intake:
         for name in names:
             os.rename(name, f"{shelf_of(name)}/{name}", src_dir_fd=self._workshop.fd, dst_dir_fd=self.folder.fd)
         sync_all(partial(os.open, shelf, READ | os.O_DIRECTORY, dir_fd=self.folder.fd) for shelf in [*shelves, "."] if names)
+        return {name: self.names[name] for name in names[: max(0, most)]}
 
     def _stands(self, name: str) -> bool:
         """Whether this very content is there: it is read, for what is damaged must be replaced."""
@@ -120,8 +132,8 @@ class Incoming:
         whole = self._hashing.hexdigest() == self.digest
         if whole:
             os.fchmod(self._fd, 0o555 if self.executable else 0o444)
+            self._intake.names[name_of(self.digest, self.executable)] = age(self._fd)
             start_writing(self._fd)
-            self._intake.names.add(name_of(self.digest, self.executable))
         self.close()
         return whole
 

@@ -13,24 +13,19 @@ import time
 from shipway_agent.blake import blake2b
 from shipway_agent.errors import AgentError, Missing
 from shipway_agent.folder import Folder
+from shipway_agent.identity import TICK_SECONDS, Identity, identity, is_young
 from shipway_agent.journal import Journal
 from shipway_agent.manifest import Entry
 from shipway_agent.primitives import blobs
 from shipway_agent.root import Root
-from shipway_agent.typed import Dict, Iterator, List, Mapping, NamedTuple, Tuple
+from shipway_agent.typed import Dict, Iterator, List, Mapping, NamedTuple
 from shipway_agent.walk import walk
 
 SEAL = "seal:"
 """What comes before a release's digest in the journal's meta: its seal when every byte of it had been read."""
 
-TICK_SECONDS = 0.02
-"""What is written within one tick of the kernel's clock, at most 10 ms, may get the same time: so nothing is read that is as young."""
-
 MOST_TREES = 3
 """Standing trees that are looked at for files of a new one: the one that serves, and the newest two beside it."""
-
-Identity = Tuple[int, int, int, int, int]
-"""Of one file: device, inode, size, mode, nanoseconds of the last write."""
 
 
 class Look(NamedTuple):
@@ -53,16 +48,6 @@ def seal(files: Mapping[bytes, Identity]) -> str:
     """The seal of a tree with these paths. Each is what it was before it was read, so that who wrote since has broken it."""
     text = b"".join([b"%s\0%d %d %d %o %d\0" % (path, *file) for path, file in sorted(files.items())])
     return blake2b(text, digest_size=32).hexdigest()
-
-
-def is_young(written_ns: int) -> bool:
-    """Whether something written now could get this very time."""
-    return 0 <= time.time() - written_ns / 1e9 < TICK_SECONDS
-
-
-def identity(info: os.stat_result) -> Identity:
-    """Which file it is, and whether anybody has written to it since."""
-    return info.st_dev, info.st_ino, info.st_size, info.st_mode, info.st_mtime_ns
 
 
 def seal_of(folder: Folder, name: str) -> str:

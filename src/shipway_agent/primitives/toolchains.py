@@ -42,7 +42,7 @@ def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
             journal.set_meta(TOOL + place, f"{digest} {seals.seal_of(folder, place)}")
             return {**answer, "reused": True}
         with folder.workshop() as tree:
-            trees.fill(root, tree, digest, entries)
+            trees.fill(root, tree, digest, entries, {})
             if standing:
                 folder.exchange(tree.name, place)
             else:

@@ -13,9 +13,10 @@ from shipway_agent import manifest
 from shipway_agent.durable import sync_all
 from shipway_agent.errors import AgentError, Missing, naming
 from shipway_agent.folder import Folder, Name, write_file
+from shipway_agent.identity import TICK_SECONDS, Identity, identity, is_young
 from shipway_agent.manifest import Entry, digest_of, is_digest, refusal, shown
 from shipway_agent.primitives import Context, blobs, intake, manifests, seals
-from shipway_agent.primitives.seals import SEAL, Identity, identity
+from shipway_agent.primitives.seals import SEAL
 from shipway_agent.root import Root
 from shipway_agent.stamp import stamp
 from shipway_agent.typed import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
@@ -36,7 +37,8 @@ class Difference(NamedTuple):
 def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """Build the release from its blobs. Idempotent; one that stands and is exact is reused.
 
-    Every byte was read: now, or when a tree was sealed whose seal is unbroken, which this one is or has the very file from (seals.py).
+    Every byte was read: now, or on its way to this disk (intake.py), or when a tree was sealed whose seal is unbroken, which this one is
+    or has the very file from (seals.py).
     Files below `static`, which the proxy serves, get the time of their content (stamp.py).
 
     Raises AgentError: `manifest`, `lacking` (blobs that are not here), `flipped` (blobs that are damaged; they are taken away, so
@@ -174,14 +176,12 @@ def _directories(entries: Sequence[Entry]) -> Set[bytes]:
     return found
 
 
-def fill(
-    root: Root, tree: Folder, release: str, entries: Sequence[Entry], known: Optional[Mapping[bytes, Identity]] = None
-) -> Dict[bytes, Identity]:
+def fill(root: Root, tree: Folder, release: str, entries: Sequence[Entry], known: Mapping[bytes, Identity]) -> Dict[bytes, Identity]:
     """Make every entry, then take the right to write from every directory and sync each. What each path is then.
 
-    Every blob is read, but those of paths in `known` that are that very file, as it was when it was read. The contents are on disk since
-    they were put. What a tree adds are names, and the fsync of a directory makes all names in it durable: one for each directory, none
-    for a file.
+    Every blob is read, but those that are the very file that was read before, for a path in `known` or by this process. The contents are
+    on disk since they were put. What a tree adds are names, and the fsync of a directory makes all names in it durable: one for each
+    directory, none for a file.
     """
     by_directory: Dict[bytes, List[Entry]] = {b"": []}
     for path in sorted(_directories(entries)):
@@ -200,8 +200,9 @@ def fill(
                         os.symlink(target_of(entry, release), name, dir_fd=place.fd)
                         made[entry.path] = identity(os.stat(name, dir_fd=place.fd, follow_symlinks=False))
                         continue
-                    if known and entry.path in known and _link_known(store, place, name, entry, known[entry.path]):
-                        made[entry.path] = known[entry.path]
+                    read = known.get(entry.path) or root.compared.get(intake.name_of(entry.digest, entry.executable))
+                    if read is not None and _link_known(store, place, name, entry, read):
+                        made[entry.path] = read
                         continue
                     try:
                         linked = _link_file(shelves, place, name, entry)
@@ -287,8 +288,8 @@ def _link_file(shelves: _Shelves, place: Folder, name: Name, entry: Entry) -> Op
         if stat.S_IMODE(os.fstat(blob).st_mode) != mode:
             os.fchmod(blob, mode)
         info = os.fstat(blob)
-        while seals.is_young(info.st_mtime_ns):
-            time.sleep(seals.TICK_SECONDS)
+        while is_young(info.st_mtime_ns):
+            time.sleep(TICK_SECONDS)
             info = os.fstat(blob)
         if blobs.digest_of_file(blob) != (entry.digest, entry.size):
             return None

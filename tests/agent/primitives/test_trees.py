@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from shipway_agent.errors import AgentError, Foreign
 from shipway_agent.journal import Journal
 from shipway_agent.manifest import FILE, LINK, OUTPUT, SHARED, Entry, digest, write
-from shipway_agent.primitives import Context, blobs, generations, lack, seals, trees
+from shipway_agent.primitives import Context, blobs, generations, intake, lack, seals, trees
 from shipway_agent.root import Root
 from tests.agent.primitives.conftest import Tree, blob_path, context_of, flip
 from tests.agent.primitives.test_blobs import die_at
@@ -348,10 +348,35 @@ def test_of_a_release_that_differs_in_a_file_only_that_one_is_read(
     reads = Reads(monkeypatch)
     tree = Tree({**FILES, b"app.py": b"print(2)\n"}, executable=(b"bin/run",))
     bring(context, tree)
+    forget(context)
     assert trees.make(context, tree.args) == {"files": 4, "bytes": 28, "reused": False}
     assert reads.since() == [digest(b"print(2)\n")]
     assert os.stat(place(root, tree, "copy.py")).st_ino == os.stat(place(root, made, "copy.py")).st_ino
     assert trees.verify(context, {"release": tree.release})["exact"] and seals.is_sealed(root, context.journal, tree.release)
+
+
+def forget(context: Context) -> None:
+    """What follows is done by another process than the one that content came to."""
+    context.root.compared.clear()
+
+
+def test_what_was_compared_as_it_came_is_not_read_back(context: Context, root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = sample()
+    tree.ship(context)
+    reads = Reads(monkeypatch)
+    trees.make(context, tree.args)
+    assert reads.since() == []
+    assert trees.verify(context, {"release": tree.release})["exact"] and seals.is_sealed(root, context.journal, tree.release)
+
+
+def test_what_comes_behind_the_first_so_many_is_read_back(context: Context, root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "MOST_COMPARED", 2)
+    tree = sample()
+    tree.ship(context)
+    assert len(root.compared) == 2
+    reads = Reads(monkeypatch)
+    trees.make(context, tree.args)
+    assert 0 < len(reads.since()) < len(tree.files)
 
 
 def replace(blob: Path, content: bytes) -> None:
@@ -402,6 +427,7 @@ def test_files_of_a_tree_whose_seal_is_broken_are_read(context: Context, made: T
     reads = Reads(monkeypatch)
     tree = Tree({**FILES, b"new.py": b"new\n"}, executable=(b"bin/run",))
     bring(context, tree)
+    forget(context)
     trees.make(context, tree.args)
     assert len(reads.since()) == 5
 
