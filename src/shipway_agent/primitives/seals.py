@@ -7,7 +7,6 @@ Whoever writes to a file, or puts another in its place, breaks the seal of every
 
 from __future__ import annotations
 
-import os
 import time
 
 from shipway_agent.blake import blake2b
