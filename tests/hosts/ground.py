@@ -111,7 +111,7 @@ def _free() -> Iterator[Plot]:
 
 def _locked() -> Iterator[Plot]:
     if BASE.is_dir():
-        for directory in sorted(BASE.iterdir(), key=lambda d: int(d.name)):
+        for directory in sorted((d for d in BASE.iterdir() if d.name.isdecimal()), key=lambda d: int(d.name)):
             plot = _lock(int(directory.name))
             if plot is not None:
                 yield plot
