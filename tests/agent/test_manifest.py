@@ -47,6 +47,11 @@ def test_a_manifest_is_one_line_an_entry_sorted_by_the_bytes_of_the_path() -> No
     assert write(reversed(entries)) == write(entries)
 
 
+def test_a_path_that_looks_like_the_end_of_a_row_is_a_path() -> None:
+    entries = (Entry(FILE, b'a],["b', SIZED, 3), Entry(FILE, b"c", SIZED, 3))
+    assert read(write(entries)) == entries
+
+
 @dataclass(frozen=True)
 class Text:
     """An entry as the operator has it: paths are text with surrogateescape."""

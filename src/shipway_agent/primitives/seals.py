@@ -17,11 +17,14 @@ from shipway_agent.journal import Journal
 from shipway_agent.manifest import Entry
 from shipway_agent.primitives import blobs
 from shipway_agent.root import Root
-from shipway_agent.typed import Dict, Iterator, List, Mapping, NamedTuple
+from shipway_agent.typed import Dict, Iterator, List, Mapping, NamedTuple, Optional
 from shipway_agent.walk import walk
 
 SEAL = "seal:"
 """What comes before a release's digest in the journal's meta: its seal when every byte of it had been read."""
+
+MOST_REMEMBERED = 20_000
+"""Paths of a tree that a process keeps in mind, some 10 MB; a larger one is looked at again."""
 
 MOST_TREES = 3
 """Standing trees that are looked at for files of a new one: the one that serves, and the newest two beside it."""
@@ -59,10 +62,9 @@ def is_sealed(root: Root, journal: Journal, release: str) -> bool:
     """Whether nobody has written to a release since every byte of it was read."""
     from shipway_agent.primitives import trees
 
-    kept = journal.meta(SEAL + release)
     try:
         with root.at(trees.FOLDER) as folder:
-            return kept is not None and kept == seal_of(folder, release)
+            return _unbroken(root, journal, folder, release) is not None
     except Missing:
         return False
 
@@ -71,23 +73,35 @@ def untouched(root: Root, journal: Journal, folder: Folder, lines: Mapping[bytes
     """Of the files of a new tree, those that a standing tree has whose seal is unbroken: path → which file it is there.
 
     A blob that is that very file was read when the other tree was sealed, and nobody has written to it since. `lines` are the new
-    manifest's: the same line in the other manifest is the same path with the same content.
+    manifest's: the same line in the other manifest is the same path with the same content. A tree that this process has found unbroken
+    is not looked at again: whoever links a file looks at that very file behind the link.
     """
     known: Dict[bytes, Identity] = {}
     left = {line: entry.path for line, entry in lines.items() if entry.is_file}
     for release in _standing(root, journal):
-        kept = journal.meta(SEAL + release)
-        shared = [line for line in _lines(root, release) if line in left] if kept is not None and left else []
-        if not shared:
-            continue
-        try:
-            with folder.at(release) as tree:
-                seen = look(tree)
-        except Missing:
-            continue
-        if seen.seal == kept:
-            known.update((path, seen.files[path]) for path in map(left.pop, shared) if path in seen.files)
+        shared = [line for line in _lines(root, release) if line in left] if left else []
+        files = (root.unbroken.get(release) or _unbroken(root, journal, folder, release)) if shared else None
+        if files is not None:
+            known.update((path, files[path]) for path in map(left.pop, shared) if path in files)
     return known
+
+
+def _unbroken(root: Root, journal: Journal, folder: Folder, release: str) -> Optional[Mapping[bytes, Identity]]:
+    """What each path of a standing tree is, None where it stands no more or not as it was when it was sealed."""
+    root.unbroken.pop(release, None)
+    kept = journal.meta(SEAL + release)
+    if kept is None:
+        return None
+    try:
+        with folder.at(release) as tree:
+            seen = look(tree)
+    except Missing:
+        return None
+    if seen.seal != kept:
+        return None
+    if len(seen.files) <= MOST_REMEMBERED:
+        root.unbroken[release] = seen.files
+    return seen.files
 
 
 def _standing(root: Root, journal: Journal) -> Iterator[str]:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shipway_agent.errors import AgentError, Foreign
+from shipway_agent.folder import Folder
 from shipway_agent.journal import Journal
 from shipway_agent.manifest import FILE, LINK, OUTPUT, SHARED, Entry, digest, write
 from shipway_agent.primitives import Context, blobs, generations, intake, lack, seals, trees
@@ -393,6 +394,7 @@ def test_a_blob_that_somebody_overwrote_is_found_though_a_standing_tree_has_it(
     context: Context, made: Tree, root: Root, how: str, tmp_path: Path
 ) -> None:
     serve(context, 1, made)
+    assert seals.is_sealed(root, context.journal, made.release), "as the look in front of each deployment finds it"
     tree = Tree({**FILES, b"new.py": b"new\n"}, executable=(b"bin/run",))
     bring(context, tree)
     blob = Path(blob_path(root, digest(FILES[b"app.py"])))
@@ -409,6 +411,24 @@ def test_a_blob_that_somebody_overwrote_is_found_though_a_standing_tree_has_it(
     error = refusal(context, tree)
     assert error.code == ("foreign" if how == "by a link" else "flipped")
     assert trees.complete(root) == [made.release]
+
+
+def test_a_tree_is_looked_at_once_for_a_deployment(context: Context, made: Tree, root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve(context, 1, made)
+    looks: list[str] = []
+    look = seals.look
+
+    def watched(tree: Folder) -> seals.Look:
+        looks.append(tree.path)
+        return look(tree)
+
+    monkeypatch.setattr(seals, "look", watched)
+    assert seals.is_sealed(root, context.journal, made.release)
+    tree = Tree({**FILES, b"new.py": b"new\n"}, executable=(b"bin/run",))
+    bring(context, tree)
+    trees.make(context, tree.args)
+    assert looks == [str(place(root, made))]
+    assert seals.is_sealed(root, context.journal, made.release) and len(looks) == 2, "whoever asks how it stands is told how it stands"
 
 
 def test_a_file_that_lost_its_blob_is_named_though_a_standing_tree_has_it(context: Context, made: Tree, root: Root) -> None:
