@@ -9,10 +9,10 @@ import fcntl
 import os
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Iterator, List, Sequence
 
 from shipway_agent.errors import AgentError
 from shipway_agent.surroundings import PATH, account
+from shipway_agent.typed import TYPE_CHECKING, Iterator, List, Sequence
 
 if TYPE_CHECKING:
     import subprocess

@@ -40,6 +40,8 @@ class Modules:
         """What Python asks for. None for what is not here whole: Python goes on to look for it in the agent's own file."""
         code = self._code(name)
         if code is None:
+            if name == PACKAGE and self._agent not in sys.path:
+                sys.path.append(self._agent)  # only now: the list of the whole archive is read for whatever is found nowhere
             return None
         is_package = self._index[name][0]
         folder = f"{self._agent}/{name.replace('.', '/')}"
@@ -85,6 +87,4 @@ def run(agent: str, fd: int, start: int, index: Index, words: List[str]) -> int:
 
 def load(agent: str, fd: int, start: int, index: Index) -> None:
     """Import the modules of the package from the open file `fd` from now on; `agent` is the path of the one file it was made from."""
-    if agent not in sys.path:
-        sys.path.append(agent)  # behind Python's own: a list of the whole archive is read only where something is found nowhere else
     sys.meta_path.insert(0, Modules(agent, fd, start, index))

@@ -120,11 +120,24 @@ def test_what_python_brings_is_found_without_the_list_of_the_agents_archive(agen
         "import marshal, os, sys; agent = sys.argv[1]; file = os.open(sys.argv[2], os.O_RDONLY)\n"
         "head = os.read(file, 40); first = os.read(file, int.from_bytes(head[4:8], 'little')); loading, index = marshal.loads(first)\n"
         "exec(loading, globals()); load(agent, file, 40 + len(first), index)\n"
-        "import colorsys, shipway_agent.journal\n"
-        "print(agent in sys.path, agent in sys.path_importer_cache)"
+        "import colorsys, subprocess, shipway_agent.journal\n"  # which looks for a module of Windows
+        "print(any(place.startswith(agent) for place in sys.path_importer_cache))"
     )
     argv = [sys.executable, "-I", "-S", "-c", as_enter_does, str(agent), compiled.place(str(agent))]
-    assert subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True).stdout == "True False\n"
+    assert subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True).stdout == "False\n"
+
+
+def test_a_package_that_is_damaged_is_found_in_the_agents_archive(agent: Path) -> None:
+    assert compiled.keep(str(agent))
+    program = (
+        "import sys; agent = sys.argv[1]; sys.path.insert(0, agent)\n"
+        "from shipway_agent import compiled, loading\n"
+        "for name in [name for name in sys.modules if name.startswith('shipway_agent')]: del sys.modules[name]\n"
+        "sys.path.remove(agent); loading.load(agent, -1, 0, {'shipway_agent': (True, 0, 1, b'')})\n"
+        "import shipway_agent.journal; print(type(shipway_agent.__loader__).__name__, agent in sys.path)"
+    )
+    argv = [sys.executable, "-I", "-S", "-c", program, str(agent)]
+    assert subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True).stdout == "zipimporter True\n"
 
 
 def test_every_module_is_there(agent: Path) -> None:
