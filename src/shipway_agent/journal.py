@@ -129,7 +129,7 @@ class Journal:
         root.ensure_file(FILE, 0o600)
         self._newest = 0
         self._together = False
-        self._read = "", Member("")
+        self._read: Tuple[Optional[str], Member] = None, Member("")
         with self._told():
             name = f"/proc/self/fd/{root.fd}/{FILE}"
             self._db = sqlite3.connect(name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)

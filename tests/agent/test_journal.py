@@ -66,6 +66,17 @@ def beside(root: Root) -> sqlite3.Connection:
 # ---------------------------------------------------------------- the record
 
 
+@pytest.mark.parametrize("text", ["", " ", "{", "[]"])
+def test_a_record_that_is_none_is_damaged_and_not_taken_for_that_of_a_new_host(journal: Journal, root: Root, text: str) -> None:
+    journal.name_member("a")
+    assert journal.member().name == "a"
+    beside(root).execute("UPDATE member SET json = ?", (text,))
+    for looking in (journal, Journal(root)):
+        with pytest.raises(AgentError) as caught:
+            looking.member()
+        assert caught.value.code == "journal"
+
+
 def test_a_host_has_no_name_before_the_first_hello_and_keeps_the_one_it_got(root: Root) -> None:
     with Journal(root) as journal:
         assert journal.member().name == ""
