@@ -46,6 +46,8 @@ else:
             value, end = scan(text, begin)
         except StopIteration as at:
             raise ValueError(f"no JSON at character {at.value}") from None
+        except SystemError:  # Python 3.10 and 3.11 look for json.decoder to say so, and it is not loaded
+            raise ValueError("no JSON") from None
         if text[end:].strip(WHITE):
             raise ValueError(f"more than one JSON value: another at character {end}")
         return value

@@ -106,7 +106,7 @@ def _well_formed(data: bytes) -> Optional[Tuple[Entry, ...]]:
             if above not in others and not _is_directory(above, taken, others):
                 return None
             if kind in (FILE, EXECUTABLE):
-                if not is_digest(digest_text) or target or type(size) is not int or size < 0:
+                if not is_digest(digest_text) or target != "" or type(size) is not int or size < 0:
                     return None
                 entries.append(Entry(kind, path.encode("latin-1"), digest_text, size))
             else:

@@ -33,10 +33,27 @@ def test_there_and_back(value: object, around: str) -> None:
     assert json_text.loads(text.encode("utf-8", "surrogatepass")) == value
 
 
-@pytest.mark.parametrize("text", ["", " ", "[", "[1,]", "{1: 2}", "nul", "[1] 2", '"\x01"', "\x0b1", b"\xff", "'a'"])
+BAD = ["", " ", "[", "[1,]", "{1: 2}", "nul", "[1] 2", '"\x01"', "\x0b1", b"\xff", "'a'"]
+
+
+@pytest.mark.parametrize("text", BAD)
 def test_what_is_no_json_is_refused(text: str | bytes) -> None:
     with pytest.raises(ValueError):
         json_text.loads(text)
+
+
+def test_it_is_refused_too_where_json_itself_was_never_loaded() -> None:
+    """As in an agent: to say what is wrong, some versions of Python look for json.decoder, which is not there."""
+    program = (
+        f"import sys; sys.path.insert(0, {str(SOURCES)!r})\n"
+        "from shipway_agent import json_text\n"
+        f"for text in {BAD!r}:\n"
+        "    try: json_text.loads(text)\n"
+        "    except ValueError: continue\n"
+        "    sys.exit(f'{text!r} passed')\n"
+        "assert 'json' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-I", "-S", "-c", program], check=True, timeout=30)
 
 
 def test_what_json_has_not_cannot_be_written() -> None:
