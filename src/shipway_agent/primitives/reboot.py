@@ -38,10 +38,8 @@ def ensure(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
             return _answer(UNIT, _by_unit(context, str(args["app"]), str(args["environment"])), "")
         except AgentError as error:
             tried.append(error.message)
-    wanted, seen = lines(root, context.proxy), table()
     try:
-        # A look of this very session has most often read the table: to run crontab(1) costs as much as most steps.
-        changed = (seen is None or crontab.merged(seen, _marker(root.path), wanted) != seen) and crontab.put(_marker(root.path), wanted)
+        changed = crontab.put(_marker(root.path), lines(root, context.proxy))
     except AgentError as error:
         tried.append(error.message)
         return _answer("", False, f"nothing starts this application after a reboot: {'; '.join(tried)}")
