@@ -25,7 +25,7 @@ from shipway_agent.group import MARKER
 from shipway_agent.inherited import FIXED_TIME, build_environment
 from shipway_agent.manifest import Entry, digest_of, shown
 from shipway_agent.orphans import end, marker_for, orphans
-from shipway_agent.primitives import Context, blobs, facts, intake, parcels, toolchains
+from shipway_agent.primitives import Context, blobs, facts, intake, parcels, seals, toolchains
 from shipway_agent.primitives.tasks import Runner
 from shipway_agent.root import Root
 from shipway_agent.surroundings import PATH
@@ -327,4 +327,4 @@ def _forget_unused(context: Context) -> None:
         info = root.stat(f"{toolchains.FOLDER}/{place}")
         if info is not None and info.st_mtime < before:
             root.remove(f"{toolchains.FOLDER}/{place}")
-            context.journal.set_meta(toolchains.TOOL + place, None)
+            context.journal.set_meta(seals.TOOL + place, None)

@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from shipway_agent.identity import age, identity
+from shipway_agent.identity import age, identity, is_young
 
 
 def test_no_later_write_gets_the_time_of_what_was_compared(tmp_path: Path) -> None:
@@ -28,3 +28,11 @@ def test_links_and_reading_leave_the_identity_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "link").hardlink_to(file)
     assert (tmp_path / "link").read_bytes() == b"content"
     assert identity((tmp_path / "link").stat()) == identity(file.stat()) == known
+
+
+def test_a_time_of_whole_seconds_stays_young_for_longer() -> None:
+    """A file system that gave it knows no others: what is written two seconds later may get the same."""
+    now = time.time_ns()
+    assert is_young(now - now % 1_000_000_000)
+    assert not is_young(now - now % 1_000_000_000 - 3_000_000_000)
+    assert is_young(now - 1) and not is_young(now - 500_000_001)

@@ -16,7 +16,7 @@ from shipway_agent.errors import AgentError, Missing, naming
 from shipway_agent.folder import Folder
 from shipway_agent.identity import Identity, age
 from shipway_agent.root import Root
-from shipway_agent.typed import Dict, Iterator, Union
+from shipway_agent.typed import Dict, Iterator, Optional, Union
 
 FOLDER = "blobs"
 CHUNK = 1 << 20
@@ -70,16 +70,20 @@ def intake(root: Root, count: int, size: int) -> Iterator[Intake]:
 
 
 class Intake:
-    """Blobs on their way in. `names` are the file names of those that are whole, and which file each is."""
+    """Blobs on their way in. `names` are the file names of those that are whole, and which file each is, as far as that is remembered."""
 
     def __init__(self, folder: Folder, workshop: Folder) -> None:
         self.folder = folder
-        self.names: Dict[str, Identity] = {}
+        self.names: Dict[str, Optional[Identity]] = {}
         self._workshop = workshop
 
     def begin(self, digest: str, executable: bool) -> Incoming:
-        """A blob whose content comes now."""
-        return Incoming(self, digest, executable, os.open(name_of(digest, executable), WRITE, 0o600, dir_fd=self._workshop.fd))
+        """A blob whose content comes now. What had come under that name before is no more."""
+        name = name_of(digest, executable)
+        if name in self.names:
+            del self.names[name]
+            os.unlink(name, dir_fd=self._workshop.fd)
+        return Incoming(self, digest, executable, os.open(name, WRITE, 0o600, dir_fd=self._workshop.fd))
 
     def settle(self, most: int) -> Dict[str, Identity]:
         """Sync all, give all their names, sync the directories. What stands under a name already stays, for trees are linked to it.
@@ -94,7 +98,8 @@ class Intake:
         for name in names:
             os.rename(name, f"{shelf_of(name)}/{name}", src_dir_fd=self._workshop.fd, dst_dir_fd=self.folder.fd)
         sync_all(partial(os.open, shelf, READ | os.O_DIRECTORY, dir_fd=self.folder.fd) for shelf in [*shelves, "."] if names)
-        return {name: self.names[name] for name in names[: max(0, most)]}
+        known = [(name, file) for name in names if (file := self.names[name]) is not None]
+        return dict(known[: max(0, most)])
 
     def _stands(self, name: str) -> bool:
         """Whether this very content is there: it is read, for what is damaged must be replaced."""
@@ -132,7 +137,8 @@ class Incoming:
         whole = self._hashing.hexdigest() == self.digest
         if whole:
             os.fchmod(self._fd, 0o555 if self.executable else 0o444)
-            self._intake.names[name_of(self.digest, self.executable)] = age(self._fd)
+            names = self._intake.names
+            names[name_of(self.digest, self.executable)] = _aged(self._fd) if len(names) < MOST_COMPARED else None
             start_writing(self._fd)
         self.close()
         return whole
@@ -142,6 +148,13 @@ class Incoming:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def _aged(fd: int) -> Optional[Identity]:
+    try:
+        return age(fd)
+    except OSError:
+        return None  # a file system without times of its own: it is read back
 
 
 def flipped(digest: str) -> AgentError:

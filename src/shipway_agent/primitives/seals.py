@@ -23,8 +23,11 @@ from shipway_agent.walk import walk
 SEAL = "seal:"
 """What comes before a release's digest in the journal's meta: its seal when every byte of it had been read."""
 
+TOOL = "tool:"
+"""The same of a toolchain's place: its manifest, a space, and its seal."""
+
 MOST_REMEMBERED = 20_000
-"""Paths of a tree that a process keeps in mind, some 10 MB; a larger one is looked at again."""
+"""Paths of a tree that a process keeps in mind, some 6 MB; a larger one is looked at again."""
 
 MOST_TREES = 3
 """Standing trees that are looked at for files of a new one: the one that serves, and the newest two beside it."""
@@ -69,6 +72,15 @@ def is_sealed(root: Root, journal: Journal, release: str) -> bool:
         return False
 
 
+def break_all(root: Root, journal: Journal) -> None:
+    """No tree counts as read any more: a file was found to be other than its time says, and any of them may have that very file."""
+    root.compared, root.unbroken = {}, {}
+    for (key,) in journal.rows("SELECT key FROM meta WHERE key GLOB ?", (f"{SEAL}*",)):
+        journal.set_meta(key, None)
+    for key, said in journal.rows("SELECT key, value FROM meta WHERE key GLOB ?", (f"{TOOL}*",)):
+        journal.set_meta(key, f"{said.partition(' ')[0]} ")
+
+
 def untouched(root: Root, journal: Journal, folder: Folder, lines: Mapping[bytes, Entry]) -> Dict[bytes, Identity]:
     """Of the files of a new tree, those that a standing tree has whose seal is unbroken: path → which file it is there.
 
@@ -100,7 +112,7 @@ def _unbroken(root: Root, journal: Journal, folder: Folder, release: str) -> Opt
     if seen.seal != kept:
         return None
     if len(seen.files) <= MOST_REMEMBERED:
-        root.unbroken[release] = seen.files
+        root.unbroken = {**dict(list(root.unbroken.items())[1 - MOST_TREES :]), release: seen.files}
     return seen.files
 
 

@@ -10,12 +10,10 @@ from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
 from shipway_agent.manifest import digest_of
 from shipway_agent.primitives import Context, seals, trees
+from shipway_agent.primitives.seals import TOOL
 from shipway_agent.root import Root
 
 FOLDER = "toolchains"
-TOOL = "tool:"
-"""What comes before a tool's place in the journal's meta: the digest of its manifest, and its seal when every byte had been read."""
-
 PLACE = re.compile(r"[a-z]+-[0-9][0-9a-z.+]*-[0-9a-f]{16}")
 
 
@@ -37,17 +35,17 @@ def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     with root.at(FOLDER, create=True) as folder:
         folder.sweep()
         standing = folder.stat(place) is not None
-        unbroken = standing and journal.meta(TOOL + place) == f"{digest} {seals.seal_of(folder, place)}"
-        if standing and (unbroken or not trees.differences(folder, place, entries)):
-            journal.set_meta(TOOL + place, f"{digest} {seals.seal_of(folder, place)}")
+        seal = seals.seal_of(folder, place) if standing else ""
+        if standing and (journal.meta(TOOL + place) == f"{digest} {seal}" or not trees.differences(folder, place, entries)):
+            journal.set_meta(TOOL + place, f"{digest} {seal}")
             return {**answer, "reused": True}
         with folder.workshop() as tree:
-            trees.fill(root, tree, digest, entries, {})
+            seal = seals.seal(trees.fill(root, tree, digest, entries, {}))
             if standing:
                 folder.exchange(tree.name, place)
             else:
                 folder.rename(tree.name, place)
-        journal.set_meta(TOOL + place, f"{digest} {seals.seal_of(folder, place)}")
+        journal.set_meta(TOOL + place, f"{digest} {seal}")
     return {**answer, "reused": False}
 
 

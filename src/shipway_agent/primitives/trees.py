@@ -13,7 +13,7 @@ from shipway_agent import manifest
 from shipway_agent.durable import sync_all
 from shipway_agent.errors import AgentError, Missing, naming
 from shipway_agent.folder import Folder, Name, write_file
-from shipway_agent.identity import TICK_SECONDS, Identity, identity, is_young
+from shipway_agent.identity import SIZE, TICK_SECONDS, Identity, identity, is_young
 from shipway_agent.manifest import Entry, digest_of, is_digest, refusal, shown
 from shipway_agent.primitives import Context, blobs, intake, manifests, seals
 from shipway_agent.primitives.seals import SEAL
@@ -54,19 +54,19 @@ def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
         folder.sweep()
         standing = folder.stat(release) is not None
         kept = journal.meta(SEAL + release) if standing else None
-        seal = seals.seal_of(folder, release) if standing else ""
-        if standing and (seal == kept or not differences(folder, release, entries)):
-            if _stamp(folder, release, entries, args.get("static")):
-                seal = seals.seal_of(folder, release)
+        seen = _look(folder, release) if standing else None
+        if seen is not None and (seen.seal == kept or not differences(folder, release, entries)):
+            made = dict(seen.files)
+            seal = seals.seal(made) if _stamp(folder, release, entries, args.get("static"), made) else seen.seal
             if seal != kept:
                 journal.set_meta(SEAL + release, seal, synced=False)
             _make_targets(root, release, entries)
             return {**answer, "reused": True}
         known = seals.untouched(root, journal, folder, dict(zip(_manifest(root, release).split(b"\n"), entries)))
         with folder.workshop() as tree:
-            seal = seals.seal(fill(root, tree, release, entries, known))
-            if _stamp(folder, tree.name, entries, args.get("static")):
-                seal = seals.look(tree).seal
+            made = fill(root, tree, release, entries, known)
+            _stamp(folder, tree.name, entries, args.get("static"), made)
+            seal = seals.seal(made)
             if standing:
                 # Somebody changed it. What runs from it keeps the old one, as it is, until the next sweep.
                 folder.exchange(tree.name, release)
@@ -80,8 +80,9 @@ def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
 def verify(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """Whether the release is, byte for byte, what its manifest says: {"exact", "differences": [{"path", "what"}]}.
 
-    The tree stays as it is. A blob that is damaged, for it is the same file as a changed one, is taken away: so the host lacks it,
-    and the next deployment of this release brings it anew and repairs the tree.
+    The tree stays as it is. A blob that is damaged, for it is the same file as a changed one, is taken away, and no tree counts as read
+    any more: so the host lacks it, and the next deployment of this release, or of another that has that file, brings it anew and repairs
+    the tree.
     """
     release = digest_of(args["release"])
     entries = entries_of(context.root, release, release)
@@ -91,6 +92,8 @@ def verify(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     except Missing:
         found = [Difference("", "missing")]
     changed = {difference.path for difference in found if difference.what == "changed"}
+    if changed:
+        seals.break_all(context.root, context.journal)
     _drop_damaged(context.root, [entry for entry in entries if entry.is_file and shown(entry.path) in changed])
     return {"exact": not found, "differences": [difference._asdict() for difference in found]}
 
@@ -201,7 +204,7 @@ def fill(root: Root, tree: Folder, release: str, entries: Sequence[Entry], known
                         made[entry.path] = identity(os.stat(name, dir_fd=place.fd, follow_symlinks=False))
                         continue
                     read = known.get(entry.path) or root.compared.get(intake.name_of(entry.digest, entry.executable))
-                    if read is not None and _link_known(store, place, name, entry, read):
+                    if read is not None and read[SIZE] == entry.size and _link_known(store, place, name, entry, read):
                         made[entry.path] = read
                         continue
                     try:
@@ -222,8 +225,15 @@ def fill(root: Root, tree: Folder, release: str, entries: Sequence[Entry], known
     return made
 
 
-def _stamp(folder: Folder, release: str, entries: Sequence[Entry], static: Any) -> int:
-    """Give every file below `static` the time of its content; how many had another."""
+def _look(folder: Folder, release: str) -> seals.Look:
+    with folder.at(release) as tree:
+        return seals.look(tree)
+
+
+def _stamp(folder: Folder, release: str, entries: Sequence[Entry], static: Any, made: Dict[bytes, Identity]) -> int:
+    """Give every file below `static` the time of its content, where it is the file that `made` says; how many had another. It is in
+    `made` then, at each path that it has. Somebody wrote to any other in between: its time stays, and breaks the seal.
+    """
     if not static:
         return 0
     inside = os.fsencode(str(static)) + b"/"
@@ -231,11 +241,17 @@ def _stamp(folder: Folder, release: str, entries: Sequence[Entry], static: Any) 
     for entry in entries:
         if entry.is_file and entry.path.startswith(inside):
             served.setdefault(entry.path.rpartition(b"/")[0], []).append(entry)
-    stamped = 0
+    stamped: Dict[Tuple[int, int], Identity] = {}
     for path, files in served.items():
         with folder.at(os.fsencode(release) + b"/" + path) as place, naming(place.path):
-            stamped += sum(stamp(place.fd, entry.path.rpartition(b"/")[2], entry.digest) for entry in files)
-    return stamped
+            for entry in files:
+                name = entry.path.rpartition(b"/")[2]
+                is_now = identity(os.stat(name, dir_fd=place.fd, follow_symlinks=False))
+                if is_now == made.get(entry.path) and stamp(place.fd, name, entry.digest):
+                    stamped[is_now[:2]] = identity(os.stat(name, dir_fd=place.fd, follow_symlinks=False))
+    if stamped:
+        made.update({path: stamped[file[:2]] for path, file in made.items() if file[:2] in stamped})
+    return len(stamped)
 
 
 def _sealed(tree: Folder, path: bytes, made: Dict[bytes, Identity]) -> int:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from shipway_agent.errors import AgentError, Foreign, Missing
 from shipway_agent.manifest import digest
-from shipway_agent.primitives import Context, blobs, lack
+from shipway_agent.primitives import Context, blobs, intake, lack
 from shipway_agent.root import Root
 from tests.agent.primitives.conftest import blob_path, flip
 
@@ -124,6 +124,25 @@ def test_the_same_blob_may_be_announced_twice_and_sent_again(context: Context) -
     assert blobs.keep(context.root, of(A, A), [A + A]) == {"stored": 2}
     assert blobs.keep(context.root, of(A, A), [A + A]) == {"stored": 2}
     assert blobs.read(context.root, digest(A)) == A
+
+
+def test_what_comes_twice_and_is_something_else_the_second_time_is_not_there(root: Root) -> None:
+    with intake.intake(root, 2, 2 * len(A)) as arriving:
+        for content, whole in ((A, True), (A[:2], False)):
+            blob = arriving.begin(digest(A), False)
+            blob.write(content)
+            assert blob.end() is whole
+        assert not arriving.names
+    assert root.names("blobs") == []
+
+
+def test_where_files_have_no_times_of_their_own_nothing_is_taken_for_compared(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **more: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "utime", refuse)
+    assert blobs.keep(root, of(A, B), [A + B]) == {"stored": 2}
+    assert blobs.read(root, digest(A)) == A and root.compared == {}
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "", "x" * 64, digest(A)[:-1]])

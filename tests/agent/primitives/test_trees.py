@@ -7,6 +7,7 @@ import random
 import stat
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -378,6 +379,77 @@ def test_what_comes_behind_the_first_so_many_is_read_back(context: Context, root
     reads = Reads(monkeypatch)
     trees.make(context, tree.args)
     assert 0 < len(reads.since()) < len(tree.files)
+
+
+def test_a_size_that_is_not_the_contents_is_refused_whoever_links_it(context: Context) -> None:
+    content = b"four"
+    tree = Tree({b"f": content})
+    tree.ship(context)
+    data = write([Entry(FILE, b"f", digest(content), 999)])
+    blobs.keep(context.root, [(digest(data), False, len(data))], [data])
+    for _ in range(2):
+        with pytest.raises(AgentError) as caught:
+            trees.make(context, {"release": digest(data), "manifest": digest(data)})
+        assert caught.value.code == "flipped"
+        tree.ship(context)
+        forget(context)
+
+
+def overwrite(path: str, content: bytes) -> None:
+    """Other content of the same length, in place, that leaves the time of the last write as it was: as a disk does."""
+    info = os.stat(path)
+    os.chmod(path, 0o600)
+    with open(path, "r+b") as file:
+        file.write(content)
+    os.chmod(path, stat.S_IMODE(info.st_mode))
+    os.utime(path, ns=(info.st_atime_ns, info.st_mtime_ns))
+
+
+def test_what_only_reading_finds_is_repaired_in_every_release_that_has_it(context: Context, made: Tree, root: Root) -> None:
+    others = Tree({b"other.py": FILES[b"app.py"]})
+    others.ship(context)
+    trees.make(context, others.args)
+    overwrite(blob_path(root, digest(FILES[b"app.py"])), b"print(7)\n")
+    assert trees.make(context, made.args)["reused"], "it is not seen"
+    assert [found["path"] for found in trees.verify(context, {"release": made.release})["differences"]] == ["app.py", "copy.py"]
+    for tree, path in ((made, "app.py"), (others, "other.py")):
+        bring(context, tree)
+        assert not trees.make(context, tree.args)["reused"]
+        assert place(root, tree, path).read_bytes() == FILES[b"app.py"]
+        assert trees.verify(context, {"release": tree.release})["exact"]
+
+
+def test_a_write_before_a_file_gets_the_time_of_its_content_breaks_the_seal(
+    context: Context, root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = Tree({b"public/a.css": b"a { }", b"public/copy.css": b"a { }", b"private/copy.css": b"a { }", b"app.py": b"print()"})
+    tree.ship(context)
+    args = {**tree.args, "static": "public"}
+    fill = trees.fill
+
+    def filled_and_overwritten(*args: Any) -> Any:
+        made = fill(*args)
+        flip(blob_path(root, digest(b"a { }")), 3)
+        return made
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trees, "fill", filled_and_overwritten)
+        trees.make(context, args)
+    assert not seals.is_sealed(root, context.journal, tree.release)
+    assert len(trees.verify(context, {"release": tree.release})["differences"]) == 3
+    tree.ship(context)
+    trees.make(context, args)
+    assert trees.verify(context, {"release": tree.release})["exact"] and seals.is_sealed(root, context.journal, tree.release)
+    assert trees.make(context, args)["reused"] and seals.is_sealed(root, context.journal, tree.release)
+
+
+def test_no_more_trees_are_kept_in_mind_than_a_deployment_looks_at(context: Context, root: Root) -> None:
+    several = [Tree({b"f": str(number).encode()}) for number in range(seals.MOST_TREES + 2)]
+    for tree in several:
+        tree.ship(context)
+        trees.make(context, tree.args)
+        assert seals.is_sealed(root, context.journal, tree.release)
+    assert list(root.unbroken) == [tree.release for tree in several[-seals.MOST_TREES :]]
 
 
 def replace(blob: Path, content: bytes) -> None:
