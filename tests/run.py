@@ -16,7 +16,7 @@ from pathlib import Path
 LEFT_OUT_OF_FAST = ("tests/stories", "tests/faults", "tests/apps")
 SIDE_BY_SIDE = ("-n", "4", "--dist", "loadfile", "--no-loadscope-reorder")
 """Two a core of CI's machine: stories wait for hosts, applications and timeouts half of their time. Two in all took 1,710 s there, four
-1,280 beside other work."""
+1,200."""
 
 NO_TESTS = 5
 MOST_UNSTEADY = 3

@@ -127,8 +127,7 @@ class Journal:
         # rule). Another process then takes itself for the last one and deletes the log under our feet, and we read the past.
         witness.refuse_absent(root, FILE)
         root.ensure_file(FILE, 0o600)
-        self._newest = 0
-        self._together = False
+        self._newest, self._together = 0, False
         self._read: Tuple[Optional[str], Member] = None, Member("")
         with self._told():
             name = f"/proc/self/fd/{root.fd}/{FILE}"
@@ -434,13 +433,11 @@ class Journal:
         if found is None:
             return Member("")
         text = str(found[0])
-        known, member = self._read
-        if text != known:
+        if text != self._read[0]:
             if text.startswith(SEALED) and _digest("{" + text[SEAL_ENDS:]) != text[len(SEALED) : SEAL_ENDS - 2]:
                 raise self._damaged("this host's record")
-            member = decide.from_json(self._load(text, "this host's record"))
-            self._read = text, member
-        return member
+            self._read = text, decide.from_json(self._load(text, "this host's record"))
+        return self._read[1]
 
     def _save(self, member: Member) -> None:
         text = _canonical(decide.to_json(member))

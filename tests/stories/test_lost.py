@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from shipway_agent import clock
@@ -47,11 +48,18 @@ class Fleet:
                 break
         driver.kill()
         driver.communicate()
+        self._await_calm()
         toml = self.shop.project.directory / "shipway.toml"
         self.shop.repository.write("shipway.toml", toml.read_text().replace("watch_seconds = 30", "watch_seconds = 0"))
         self.shop.repository.commit("watch no longer")
         self.shop.repository.git("clone", "--quiet", str(self.shop.project.directory), str(self.elsewhere))
         return deployment
+
+    def _await_calm(self) -> None:
+        """The sessions of a dead driver have noticed: until then their steps run, and nobody may change these hosts."""
+        for path in self.shop.roots.values():
+            with Root(str(path)) as root, Journal(root) as journal:
+                eventually(partial(_is_calm, journal), f"no step runs in {path}")
 
     def run(self, *words: str, code: int | None) -> Said:
         """From the other checkout."""
@@ -100,6 +108,10 @@ class Fleet:
 
     def versions(self, *hosts: str) -> set[str]:
         return {self.shop.about(host)["version"] for host in hosts}
+
+
+def _is_calm(journal: Journal) -> bool:
+    return not journal.busy()
 
 
 def test_a_lead_that_is_lost_undecided_is_written_off_and_the_others_go_on_without_it(place: Path) -> None:

@@ -17,6 +17,9 @@ OPTIONS = ("-f", "-qq", "-y", "-xx", "-s", "1000000000", "-e", f"trace={TRACED}"
 LINE = re.compile(r"(\d+) +(.*)")
 CALL = re.compile(r"(\w+)\((.*)\) += (-?\d+|\?)(.*)", re.DOTALL)
 UNFINISHED, RESUMED = " <unfinished ...>", re.compile(r"<\.\.\. (\w+) resumed>(.*)", re.DOTALL)
+DETACHED = "<detached ...>"
+"""How a call ends that was under way when strace was told to go: whether it came to anything nobody knows."""
+
 DESCRIPTOR = re.compile(r"(AT_FDCWD|-?\d+)<([^>]*)>(\(deleted\))?")
 SELF = re.compile(r"/proc/self/fd/(\d+)(/.*)?")
 
@@ -59,7 +62,7 @@ def calls(lines: Iterable[str], skip: int = 0) -> Iterator[Call]:
             text = first + resumed[2]
         call = CALL.match(text)
         if call is None:
-            if text.startswith(("+++", "---", "exit")):
+            if text.startswith(("+++", "---", "exit")) or text.endswith(DETACHED):
                 continue
             raise ValueError(f"not a call of strace: {line[:200]}")
         name, inside, answer, rest = call.groups()
