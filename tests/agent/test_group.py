@@ -120,6 +120,26 @@ def test_a_copy_that_forks_as_fast_as_it_is_killed_ends_all_the_same(family: Fam
     assert group.members(Instance("r/1/web/1/f")) == ()
 
 
+@pytest.mark.parametrize(
+    ("looks", "killed"),
+    [
+        ([[2], [3], [], [], [4], *[[]] * group.CALM_LOOKS], [2, 3, 4]),
+        ([[2], [2], []], [2, 2]),
+        ([[]], []),
+    ],
+)
+def test_what_forked_while_it_was_killed_is_gone_when_several_looks_found_nothing(
+    looks: list[list[int]], killed: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look may miss it; of what did not fork the first that finds nothing is enough."""
+    left = iter(looks)
+    told: list[int] = []
+    monkeypatch.setattr(group, "members", lambda _: tuple(group.Known(pid, 1, pid, pid, 1, False) for pid in next(left)))
+    monkeypatch.setattr(group, "end", lambda processes, number: told.extend(one.pid for one in processes))
+    assert group.kill_whole(Instance("r/1/web/1/k"), 20) == ()
+    assert told == killed and next(left, None) is None
+
+
 def test_a_signal_goes_to_exactly_the_processes_that_were_seen(family: Family) -> None:
     child, other = family.start(SLEEPS, None), family.start(SLEEPS, None)
     seen, unseen = group.known(child.pid), group.known(other.pid)
