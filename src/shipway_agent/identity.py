@@ -20,6 +20,7 @@ Identity = Tuple[int, int, int, int, int]
 """Of one file: device, inode, size, mode, nanoseconds of the last write."""
 
 SIZE = 2
+"""Where in an identity the size is."""
 
 
 def identity(info: os.stat_result) -> Identity:

@@ -75,10 +75,11 @@ def is_sealed(root: Root, journal: Journal, release: str) -> bool:
 def break_all(root: Root, journal: Journal) -> None:
     """No tree counts as read any more: a file was found to be other than its time says, and any of them may have that very file."""
     root.compared, root.unbroken = {}, {}
-    for (key,) in journal.rows("SELECT key FROM meta WHERE key GLOB ?", (f"{SEAL}*",)):
-        journal.set_meta(key, None)
-    for key, said in journal.rows("SELECT key, value FROM meta WHERE key GLOB ?", (f"{TOOL}*",)):
-        journal.set_meta(key, f"{said.partition(' ')[0]} ")
+    with journal.together():
+        for (key,) in journal.rows("SELECT key FROM meta WHERE key GLOB ?", (f"{SEAL}*",)):
+            journal.set_meta(key, None)
+        for key, said in journal.rows("SELECT key, value FROM meta WHERE key GLOB ?", (f"{TOOL}*",)):
+            journal.set_meta(key, f"{said.partition(' ')[0]} ")
 
 
 def untouched(root: Root, journal: Journal, folder: Folder, lines: Mapping[bytes, Entry]) -> Dict[bytes, Identity]:
