@@ -28,6 +28,12 @@ def version(agent: Path) -> str:
     return said.stdout.split()[0]
 
 
+def said_by(program: str, *words: str | Path) -> list[str]:
+    """The words that a bare Python prints when it runs this program."""
+    argv = [sys.executable, "-I", "-S", "-c", program, *map(str, words)]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True).stdout.split()
+
+
 def found_by(agent: Path) -> str:
     """Who finds a module for the agent's own start: Modules, or zipimporter."""
     program = (
@@ -36,8 +42,7 @@ def found_by(agent: Path) -> str:
         "import shipway_agent.journal, shipway_agent.itself\n"
         "print(type(shipway_agent.journal.__loader__).__name__, shipway_agent.itself.own_file(), shipway_agent.itself.own_hash())"
     )
-    said = subprocess.run([sys.executable, "-I", "-S", "-c", program, str(agent)], capture_output=True, text=True, timeout=30, check=True)
-    who, own_file, own_hash = said.stdout.split()
+    who, own_file, own_hash = said_by(program, agent)
     assert own_file == str(agent)
     assert own_hash == bundle().hash
     return who
@@ -84,8 +89,7 @@ def test_a_damaged_module_is_read_from_the_agents_file_and_the_next_start_makes_
         "made = [importlib.import_module(name) for name in names if not name.endswith(skip)]\n"
         "print(*sorted({type(module.__loader__).__name__ for module in made}))"
     )
-    said = subprocess.run([sys.executable, "-I", "-S", "-c", program, str(agent)], capture_output=True, text=True, timeout=60, check=True)
-    assert said.stdout.split() == ["Modules", "zipimporter"]
+    assert said_by(program, agent) == ["Modules", "zipimporter"]
     assert not kept.exists()
     assert version(agent) == bundle().hash
     assert found_by(agent) == "Modules"
@@ -123,8 +127,7 @@ def test_what_python_brings_is_found_without_the_list_of_the_agents_archive(agen
         "import colorsys, subprocess, shipway_agent.journal\n"  # which looks for a module of Windows
         "print(any(place.startswith(agent) for place in sys.path_importer_cache))"
     )
-    argv = [sys.executable, "-I", "-S", "-c", as_enter_does, str(agent), compiled.place(str(agent))]
-    assert subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True).stdout == "False\n"
+    assert said_by(as_enter_does, agent, compiled.place(str(agent))) == ["False"]
 
 
 def test_a_package_that_is_damaged_is_found_in_the_agents_archive(agent: Path) -> None:
@@ -136,8 +139,7 @@ def test_a_package_that_is_damaged_is_found_in_the_agents_archive(agent: Path) -
         "sys.path.remove(agent); loading.load(agent, -1, 0, {'shipway_agent': (True, 0, 1, b'')})\n"
         "import shipway_agent.journal; print(type(shipway_agent.__loader__).__name__, agent in sys.path)"
     )
-    argv = [sys.executable, "-I", "-S", "-c", program, str(agent)]
-    assert subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True).stdout == "zipimporter True\n"
+    assert said_by(program, agent) == ["zipimporter", "True"]
 
 
 def test_every_module_is_there(agent: Path) -> None:
@@ -148,5 +150,4 @@ def test_every_module_is_there(agent: Path) -> None:
         "from shipway_agent import compiled; assert compiled.use(agent)\n"
         "print(*sorted(sys.meta_path[0]._index))"
     )
-    said = subprocess.run([sys.executable, "-I", "-S", "-c", program, str(agent)], capture_output=True, text=True, timeout=30, check=True)
-    assert sorted(said.stdout.split()) == sorted(name[:-3].replace("/", ".").removesuffix(".__init__") for name in names)
+    assert sorted(said_by(program, agent)) == sorted(name[:-3].replace("/", ".").removesuffix(".__init__") for name in names)
