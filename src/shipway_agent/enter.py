@@ -53,7 +53,7 @@ def become(agent: str, inside: int, path: str, words: "list[str]") -> None:
     if head[:4] == MAGIC_NUMBER and head[8:] == blake2b(first, digest_size=32).digest():
         loading, index = marshal.loads(first)  # noqa: S302  # compared with its digest, in a folder of this user alone
         exec(loading, globals())  # noqa: S102
-        sys.exit(globals()["run"](path, fd, 40 + len(first), index, [*words, "--agent", agent]))
+        globals()["run"](path, fd, 40 + len(first), index, [*words, "--agent", agent])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A wish to prune in; out, it is fulfilled in a thread of the daemon, behind the verdict and while nobody drives this host."""
+"""A wish to prune in; out, it is fulfilled in a thread of the daemon, once nobody has driven this host for a while."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from shipway_agent.typed import Any, Callable, Dict, Mapping, Optional
 
 WISH = "prune"
 """Row of the journal's meta: how many good generations are to be kept, from the step that asked for it until it is done."""
+
+CALM_SECONDS = 2.0
+"""So long after the end of a lease: whoever gave it back is still at his last words, and hosts that share a machine would slow them."""
 
 AGAIN_SECONDS = 60.0
 """After a fault of the disk, until it is tried again."""
@@ -39,12 +42,13 @@ class Pruning:
         self._say = say
         self._thread: Optional[threading.Thread] = None
         self._again = 0.0
+        self._driven: Optional[float] = None
 
     def turn(self, member: Member, boot_now: float, now: float) -> None:
         """Begin, for there is a wish. With a lease alive, who has it has seen to it, or sees to it now."""
-        if now < self._again or (self._thread is not None and self._thread.is_alive()):
-            return
-        if member.lease is not None and live(member.lease, boot_now):
+        if self._driven is None or (member.lease is not None and live(member.lease, boot_now)):
+            self._driven = now
+        if now < max(self._again, self._driven + CALM_SECONDS) or (self._thread is not None and self._thread.is_alive()):
             return
         self._again = now + AGAIN_SECONDS
         self._thread = threading.Thread(target=self._fulfil, name="prune", daemon=True)
@@ -57,6 +61,7 @@ class Pruning:
             with Journal(self._root) as journal:
                 fulfil(self._root, journal)
             self._again = 0.0
+            self._driven = None
         except Exception as error:
             refusal = error if isinstance(error, AgentError) else unforeseen(error)
             self._say(f"what nothing needs any more was not removed whole, and is tried again: {refusal.message}")

@@ -18,7 +18,7 @@ from shipway_agent.journal import Journal, ProcessRow
 from shipway_agent.manifest import OUTPUT, SHARED, Entry
 from shipway_agent.primitives import Context, generations, member, trees
 from shipway_agent.primitives.prune import fulfil, keeps, prepared, prune, rollback_target
-from shipway_agent.pruning import WISH, later
+from shipway_agent.pruning import CALM_SECONDS, WISH, Pruning, later
 from shipway_agent.root import Root
 from shipway_agent.states import COMMITTED, DISCARDED, LEASED, REVERTED, SWITCHED
 from tests.agent.lodge import lodge, process, wait
@@ -276,6 +276,24 @@ def test_what_cannot_be_removed_refuses_no_lease(context: Context, monkeypatch: 
     monkeypatch.setattr(Root, "remove", remove)
     ask_for_a_lease(context, 5)
     assert context.journal.meta(WISH) == "2", "it is tried again"
+
+
+def test_nobody_is_in_its_way_who_says_his_last_words(root: Root) -> None:
+    with Journal(root) as journal:
+        journal.name_member("a")
+        context = context_of(root, journal)
+        deploy_four(context)
+        journal.set_meta(WISH, "2")
+        ask_for_a_lease(context, 5)
+        journal.set_meta(WISH, "1")
+        pruning, driven = Pruning(root, print), journal.member()
+        say(context, "finish", 5)
+        pruning.turn(driven, NOW, 0.0)
+        pruning.turn(driven, NOW, 10.0)
+        pruning.turn(journal.member(), NOW, 10.0 + CALM_SECONDS - 0.1)
+        assert not any(thread.name == "prune" for thread in threading.enumerate()) and journal.meta(WISH) == "1"
+        pruning.turn(journal.member(), NOW, 10.0 + CALM_SECONDS)
+        wait(lambda: journal.meta(WISH) is None)
 
 
 def test_a_supervisor_does_it_when_nobody_drives_the_host(tmp_path: Path) -> None:
