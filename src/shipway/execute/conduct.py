@@ -13,6 +13,7 @@ from shipway.execute import ask, barrier, decision, steps
 from shipway.execute.afterwards import Afterwards, run_afterwards
 from shipway.execute.decision import COMMITTED, Ending
 from shipway.execute.fleet import Fleet
+from shipway.execute.instant import Pace, at_one_instant
 from shipway.execute.lease import Claim
 from shipway.execute.ship import Blobs, Delivery
 from shipway.execute.steps import Where
@@ -102,6 +103,7 @@ class Conduct:
         self._ran: dict[str, list[str]] = {name: [] for name in plan.members}
         self._migrated: list[str] = []
         self._seen: set[str] = set()
+        self._pace = Pace(lambda: asyncio.get_running_loop().time())
 
     async def run(self) -> Outcome:
         """Walk the plan to its decision. Whatever goes wrong before the decision is undone, a cancellation too."""
@@ -159,7 +161,7 @@ class Conduct:
                 await self._wave(wave, hosts)
         if self._plan.switch:
             self._armed = True
-            await self._all("switch", "switched", _of(self._plan.switch, hosts))
+            await self._all("switch", "switched", at_one_instant(_of(self._plan.switch, hosts), self._pace))
             await self._verify({**{name: self._plan.verify.get(name, ()) for name in hosts}, **_of(self._plan.again, earlier)})
 
     async def _alone(self, name: str) -> None:
@@ -288,6 +290,8 @@ class Conduct:
         self, host: str, todo: tuple[Step, ...], heard: Callable[..., None] | None = None, wheres: Mapping[str, Where] = {}
     ) -> dict[str, Any]:
         def tell(kind: str, /, **data: Any) -> None:
+            if kind == "step":
+                self._pace.heard(host)
             if kind == "step" and data.get("state") in ("started", "done") and data.get("key") not in self._ran[host]:
                 self._ran[host].append(str(data["key"]))
             if kind == "step" and data.get("key") == LOOK:
@@ -297,6 +301,7 @@ class Conduct:
             (heard or self._tell)(kind, **data)
 
         overheard, shipped = _Overheard(self._tell, tell), self._shipped.pop(host, None)
+        self._pace.asked(host)
         return await steps.run(self._fleet, host, self._claim, todo, overheard, where=self._at, wheres=wheres, shipped=shipped)
 
     async def _phase(self, phase: str, work: Callable[[str], Any], hosts: tuple[str, ...] | None = None, name: str | None = None) -> None:

@@ -15,10 +15,15 @@ from shipway_agent.root import Root
 from shipway_agent.states import ARMED, SWITCHED
 from shipway_agent.typed import Any, Dict, Mapping, Optional
 
+MOST_SECONDS = 2.0
+"""No switch waits longer for its instant, whatever it was told."""
+
 
 def switch(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """Make the generation of this deployment current: {"base", "seconds", "at_boot"}. From right before it, a visitor asks at `front`.
 
+    With `instant`, {"at": seconds since the epoch, "within_seconds"}, not before that, so that all hosts switch at once; the wall clock may
+    be wrong, and it waits no longer than `within_seconds`. What the record says afterwards counts, as if the word had come only then.
     `seconds` is how long the rename took until it was on disk, `at_boot` when it was, on the boot clock. Killed anywhere and
     called again, it goes on where it was. Raises AgentError: `no-generation`, `slots`, or the code of a refusal of the record
     (order, expired, unsettled, settled, fenced, unknown); nothing has changed then.
@@ -28,7 +33,13 @@ def switch(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
         raise AgentError("no-generation", f"generation {context.fence} is not on this host", generation=context.fence)
     front.lay(context.root, context.fence, document, wait_seconds(context.journal.member()))
     visitor.begin(context.root, context.deployment, context.ended, args)
+    _await(args.get("instant"))
     return perform(context.root, context.journal, context.deployment, context.fence)
+
+
+def _await(instant: Optional[Mapping[str, Any]]) -> None:
+    if instant is not None:
+        time.sleep(max(0.0, min(float(instant["at"]) - clock.wall_now(), float(instant["within_seconds"]), MOST_SECONDS)))
 
 
 def message_with_intent(root: Root, deployment: str, fence: int) -> Optional[Mapping[str, Any]]:

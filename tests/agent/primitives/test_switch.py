@@ -1,0 +1,67 @@
+"""One rename makes a generation current: at the instant that all hosts were told, and not where the record has gone on meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shipway_agent.apply import pointed
+from shipway_agent.errors import AgentError
+from shipway_agent.primitives.switch import MOST_SECONDS, switch
+from tests.agent.lodge import Lodge, lodge
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Lodge]:
+    """A host with a generation that serves, and another that is ready to."""
+    with lodge(tmp_path / "root") as made:
+        for number in (1, 2):
+            made.generation(number)
+        made.serve(1)
+        made.lease(2)
+        for do in ("vote", "start", "ready", "arm"):
+            made.decide(do, 2)
+        yield made
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long was waited, in place of waiting."""
+    seconds: list[float] = []
+    monkeypatch.setattr(time, "sleep", seconds.append)
+    return seconds
+
+
+def test_a_host_does_not_switch_before_the_instant_that_it_was_told(home: Lodge) -> None:
+    at = time.time() + 0.3
+    switch(home.context(2), {"instant": {"at": at, "within_seconds": 30.0}})
+    assert pointed(home.root) == 2
+    assert Path(home.root.path, "current").lstat().st_ctime >= at - 0.01, "the kernel stamps files by ticks of 4 ms"
+
+
+@pytest.mark.parametrize(
+    ("ahead_seconds", "within_seconds", "waited"),
+    [(3600.0, 0.2, 0.2), (-3600.0, 0.2, 0.0), (3600.0, 3600.0, MOST_SECONDS)],
+    ids=["its clock is slow", "its clock is fast, or the word came late", "nonsense"],
+)
+def test_a_wrong_clock_makes_it_wait_no_longer_than_it_may(
+    home: Lodge, slept: list[float], ahead_seconds: float, within_seconds: float, waited: float
+) -> None:
+    switch(home.context(2), {"instant": {"at": time.time() + ahead_seconds, "within_seconds": within_seconds}})
+    assert slept == [pytest.approx(waited)] and pointed(home.root) == 2
+
+
+def test_one_that_was_told_no_instant_switches_at_the_word(home: Lodge, slept: list[float]) -> None:
+    switch(home.context(2), {})
+    assert not slept and pointed(home.root) == 2
+
+
+def test_an_undo_that_comes_while_it_waits_is_what_counts(home: Lodge, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as waiting:
+        waiting.setattr(time, "sleep", lambda seconds: home.decide("undo", 2))
+        with pytest.raises(AgentError) as refused:
+            switch(home.context(2), {"instant": {"at": time.time() + 1.0, "within_seconds": 1.0}})
+    assert refused.value.code == "settled" and pointed(home.root) == 1
