@@ -1,4 +1,4 @@
-"""`shipway --version` is there at once: at most 60 ms above a bare python3."""
+"""`shipway --version` is there at once: at most 60 ms above a bare python3. A command that only looks reads nothing of what deploys."""
 
 from __future__ import annotations
 
@@ -37,3 +37,12 @@ def test_version_takes_at_most_60_ms_more_than_bare_python() -> None:
 def test_version_says_the_version() -> None:
     said = subprocess.run([SHIPWAY, "--version"], capture_output=True, text=True, check=True).stdout
     assert shipway.__version__ in said
+
+
+@pytest.mark.parametrize("module", ["shipway.flows.status", "shipway.flows.approach"])
+def test_who_only_looks_or_logs_in_reads_nothing_of_what_deploys(module: str) -> None:
+    words = f"import sys, shipway.cli.perform, {module}; print(*sys.modules)"
+    read = set(subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True).stdout.split())
+    assert "shipway.execute.fleet" in read
+    heavy = {"shipway.execute.conduct", "shipway.execute.ship", "shipway.plan.deploy", "shipway_agent.decide", "jinja2", "click", "yaml"}
+    assert not read & heavy

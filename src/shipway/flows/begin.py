@@ -18,7 +18,8 @@ from shipway.execute.telling import Tell
 from shipway.execute.undo import left_of, undo_tasks
 from shipway.execute.uninterrupted import to_its_end, undisturbed
 from shipway.flows.records import open_deployments, recorded, unsettled
-from shipway.flows.words_of_failure import gone_behind_a_settlement, silent, unreachable, without_lead
+from shipway.flows.silent_lead import without_lead
+from shipway.flows.words_of_failure import gone_behind_a_settlement, silent, unreachable
 from shipway.model.errors import AGAIN, HostError, Refused, Unsettled
 from shipway.model.intent import Environment
 from shipway_agent.record import dataclass, field

@@ -17,7 +17,7 @@ from shipway.flows.operator import Operator, look_here
 from shipway.flows.project import open_project
 from shipway.flows.reach import reach
 from shipway.flows.resume import resume
-from shipway.flows.unheard import waits
+from shipway.flows.silent_lead import waits
 from shipway.flows.want import want
 from shipway.flows.words import DoctorWords, ResumeWords
 from shipway.model.errors import Failed, HostError, HostRefused, ShipwayError

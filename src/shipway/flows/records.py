@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shipway.execute.ask import Facts
-from shipway.execute.decision import COMMITTED, REVERTED
+from shipway_agent.states import COMMITTED, REVERTED
 
 INTENT = ("armed", "switched", "back", "restoring")
 DECISIONS = (COMMITTED, REVERTED)

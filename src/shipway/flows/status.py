@@ -10,14 +10,13 @@ from shipway.execute.telling import Tell
 from shipway.flows.head import intent_of_head
 from shipway.flows.project import open_project
 from shipway.flows.reach import reach
-from shipway.flows.unheard import waits
+from shipway.flows.silent_lead import waits
 from shipway.flows.words import StatusWords
 from shipway.model.errors import HostError
 from shipway.model.event import Event
 from shipway.model.facts import HostFacts
 from shipway.model.verdict import Verdict
 from shipway.plan.facts import behind, newest_committed, read_facts, recorded_members
-from shipway.plan.standing import CLOSED
 from shipway.reports.status import drift, status_text
 from shipway.reports.status import status as status_of
 
@@ -63,6 +62,6 @@ async def status(words: StatusWords, on_event: Callable[[Event], None]) -> Verdi
         return Verdict("answer", 4, "the hosts do not agree on a release", f"shipway deploy {name} makes them serve one", "", data)
     if drift(facts):
         return Verdict("answer", 4, "not everything is as recorded", f"shipway deploy {name} repairs it", "", data)
-    if heard and all((fact.live or {}).get(CLOSED) for fact in heard.values()):
+    if heard and all(fact.is_stopped for fact in heard.values()):
         return Verdict("answer", 0, f"{name} is stopped, as ordered (shipway start {name} starts it)", "", "", data)
     return Verdict("answer", 0, "all members serve one release, as recorded", "", "", data)

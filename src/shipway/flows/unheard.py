@@ -8,7 +8,8 @@ from shipway.execute import ask
 from shipway.execute.ask import Facts
 from shipway.execute.fleet import Fleet
 from shipway.flows.records import fenced, open_deployments, recorded
-from shipway.flows.words_of_failure import unreachable, without_lead
+from shipway.flows.silent_lead import without_lead
+from shipway.flows.words_of_failure import unreachable
 from shipway.model.errors import HostError, Refused, ShipwayError
 
 ASKING_SECONDS = 10.0
@@ -46,16 +47,6 @@ async def unheard(
         code="lead-silent",
         details=[*others, *errors[lead].lines],
     )
-
-
-def waits(facts: Mapping[str, Facts], environment: str, silent: Mapping[str, str]) -> str:
-    """What to type where a deployment is open and its lead cannot be heard; empty where no such one is."""
-    waiting = fenced(facts)
-    for deployment, lead in open_deployments(facts).items():
-        if recorded(facts, deployment) is None and (lead in silent or deployment in waiting):
-            words = without_lead(environment, waiting.get(deployment) or (lead,))
-            return f"{words}; an abort was not finished, and its hosts wait for one of the two" if deployment in waiting else words
-    return ""
 
 
 def _also_lost(errors: Mapping[str, HostError], fleet: Fleet, lost: tuple[str, ...]) -> ShipwayError:

@@ -19,7 +19,6 @@ from shipway.model.intent import Intent
 from shipway.model.verdict import Verdict
 from shipway.plan.activation import proof_pages
 from shipway.plan.front import front_door
-from shipway.plan.standing import CLOSED
 from shipway.plan.target import fits
 from shipway.reports.few import named
 
@@ -54,7 +53,7 @@ def _otherwise(fact: HostFacts, words: str) -> str:
         return "nothing is current"
     if not fits(fact.live, words) and words != str(fact.member.current):
         return f"serves {fact.live.get('version') or str(fact.live['release'])[:12]}"
-    if fact.live.get(CLOSED):
+    if fact.is_stopped:
         return "it is stopped"
     if fact.member.unsettled:
         return f"serves it, but deployment {fact.member.unsettled[-1].deployment} is not decided"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from shipway.execute.conduct import Outcome
 from shipway.execute.decision import Ending, Unrestored
 from shipway.execute.fleet import Fleet, worst
 from shipway.execute.steps import StepFailed
 from shipway.flows.hints import hint
+from shipway.flows.silent_lead import without_lead
 from shipway.flows.without import or_without
 from shipway.model.errors import AGAIN, Failed, HostError, LinkLost, Refused, ShipwayError, Unreachable, Unsettled
 from shipway.reports.few import named
@@ -69,16 +70,6 @@ def silent(ending: Ending, deployment: str, environment: str, *, said: str = "")
         hint=f"shipway resume {environment} tells it again; shipway status {environment} shows each host",
         code="behind",
         details=_lines(ending.silent),
-    )
-
-
-def without_lead(environment: str, lost: Sequence[str]) -> str:
-    """The two ways out where a lead cannot be heard: it comes back, or it is written off."""
-    names = " and ".join(lost)
-    words = " ".join(f"--lost {name}" for name in lost)
-    return (
-        f"shipway resume {environment} settles it as soon as {names} can be reached; "
-        f"shipway abort {environment} {words} settles it without {names}, if that host is gone for ever"
     )
 
 

@@ -294,6 +294,11 @@ class HostFacts:
         return self.generations.get(self.member.current) if self.member.current is not None else None
 
     @property
+    def is_stopped(self) -> bool:
+        """Whether what is live is stopped and its front door closed, as ordered."""
+        return bool((self.live or {}).get("closed"))
+
+    @property
     def warm_copies(self) -> tuple[Instance, ...]:
         """The copies of the generation before that still run, so that a rollback to it starts nothing."""
         warm = self.member.warm

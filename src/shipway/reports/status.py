@@ -112,7 +112,7 @@ def _state(fact: HostFacts | None, configured: bool, behind: bool) -> str:
         return "behind"
     if fact.wrongs:
         return "drifted"
-    return "stopped" if (fact.live or {}).get("closed") else "live"
+    return "stopped" if fact.is_stopped else "live"
 
 
 def _processes(fact: HostFacts) -> list[dict[str, Any]]:
