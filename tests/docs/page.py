@@ -20,6 +20,8 @@ BLOCK = re.compile(r"^( *)```(\w+)?(?: title=\"([^\"]+)\")?\n(.*?)^\1```$", re.M
 ANY, MEASURE, ROOM = {"…": ".*"}, r"\d[\d.,]* ?\w+", " *"
 DONE = "-- typed --"
 LIMIT_SECONDS = 240.0
+FIRST_PORT = "8080"
+"""What every page listens at on this machine, and `init` tries first."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,10 @@ def _console(lines: Sequence[str]) -> Iterator[Typed]:
 
 @dataclass
 class Shell:
-    """One sh in which a page is typed. `instead` has texts of the page and what stands for each in this run: an address, a port."""
+    """One sh in which a page is typed. `instead` has texts of the page and what stands for each in this run: an address, a port.
+
+    Where it has one for `FIRST_PORT`, that is the page's own in all that is written, typed and shown.
+    """
 
     place: Path
     env: Mapping[str, str]
@@ -129,8 +134,7 @@ class Shell:
                 if line.startswith(DONE):
                     code, where = line.removeprefix(DONE).strip().split(" ", 1)
                     self.where = Path(where)
-                    self._follow_port()
-                    return "".join(lines), int(code)
+                    return self._keep_port("".join(lines)), int(code)
                 lines.append(line)
         finally:
             overdue.cancel()
@@ -141,12 +145,15 @@ class Shell:
             text = text.replace(there, here)
         return text
 
-    def _follow_port(self) -> None:
-        """`init` takes the first free port from 8080 on, and other tests have some of them."""
+    def _keep_port(self, out: str) -> str:
+        """Two pages may be told of one free port by `init`, before either listens there: what it wrote becomes this page's own."""
         file = self.where / "shipway.toml"
         found = re.search(r'listen = "127\.0\.0\.1:(\d+)"', file.read_text()) if file.exists() else None
-        if found is not None:
-            self.instead["8080"] = found[1]
+        own = self.instead.get(FIRST_PORT)
+        if found is None or own is None or found[1] == own:
+            return out
+        file.write_text(file.read_text().replace(found[0], f'listen = "127.0.0.1:{own}"'))
+        return out.replace(f"127.0.0.1:{found[1]}", f"127.0.0.1:{own}")
 
 
 def _compare(step: Typed, out: str, expected: Sequence[str]) -> None:

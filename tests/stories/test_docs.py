@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.agent.shop import free_port
 from tests.apps import Repository
-from tests.docs.page import DOCS, Shell, commands
+from tests.docs.page import DOCS, FIRST_PORT, Shell, commands
 from tests.hosts import Hosts
 from tests.stories.project import SAMPLE
 from tests.stories.shop import Shop
@@ -37,11 +38,11 @@ def person(place: Path, **more: str) -> dict[str, str]:
 
 
 def live(name: str, place: Path, **more: str) -> list[str]:
-    """Do in `place` what the page says; answers what was printed, command by command."""
+    """Do in `place`, with a port of its own, what the page says; answers what was printed, command by command."""
     env = person(place, **more)
     here = place / "here"
     here.mkdir(exist_ok=True)
-    with Shell(here, env) as shell:
+    with Shell(here, env, {FIRST_PORT: str(free_port())}) as shell:
         return shell.live((DOCS / name).read_text(encoding="utf-8"))
 
 
