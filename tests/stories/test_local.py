@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 from collections.abc import Iterator
@@ -157,6 +158,17 @@ def test_status_names_what_has_drifted_and_deploy_repairs_it(shop: Shop) -> None
     assert "VERSION" in said.text, said.text
     shop.project.deploy("v1")
     assert (shop.root / "current/release/VERSION").read_text() == inode
+
+
+def test_verify_that_finds_damage_names_the_command_that_repairs_it(shop: Shop) -> None:
+    shop.project.deploy("v1")
+    (shop.root / "current/release").chmod(0o755)
+    (shop.root / "current/release/VERSION").unlink()
+    hint = shop.project.run("verify", "local", "v1", "--json", code=1).verdict["hint"]
+    assert hint.endswith(" repairs it")
+    shop.project.run(*shlex.split(hint.removesuffix(" repairs it"))[1:])
+    shop.project.run("verify", "local", "v1")
+    assert shop.version() == "1", "of that commit, though HEAD is a later one"
 
 
 def test_a_dead_process_comes_back(shop: Shop) -> None:

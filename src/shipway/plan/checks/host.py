@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shipway.model.errors import AGAIN
-from shipway.model.facts import HostFacts, Instance
+from shipway.model.facts import Ailment, HostFacts, Instance
 from shipway.model.finding import Examined, Finding, Severity
 from shipway.model.intent import Host, Intent
 from shipway.model.release import Release
@@ -71,6 +71,18 @@ def host_findings(asked: Asked) -> Iterator[Finding]:
         )
 
 
+def repair(ailment: Ailment, fact: HostFacts, environment: str, host: str, ref: str = "") -> str:
+    """What to type next about it. `ref` is the commit to bring back, "" where it is HEAD's turn."""
+    deploy = f"shipway deploy {environment}" + (f" --ref {ref}" if ref else "")
+    if ailment.check in ("supervisor", "process", "proxy") and not fact.supervisor_running:
+        return f"shipway doctor {environment} --fix starts the supervisor, which starts what is to run"
+    return {
+        "process": f"shipway logs {environment} --host {host} says why; its supervisor starts it again by itself, {deploy} on every host",
+        "journal": f"find out who writes to {host}; then move journal.db*, journal.mark, generations and current out of its root, "
+        f"and {deploy}",
+    }.get(ailment.check, f"{deploy} repairs it")
+
+
 def _agent(asked: Asked) -> Iterator[Finding]:
     hello = asked.facts.hello
     yield asked.finding("agent", "ok", f"answers: {hello.platform}, python {hello.python}, as {hello.user}, {hello.root}")
@@ -90,25 +102,13 @@ def _recorded(asked: Asked) -> Iterator[Finding]:
     """What is not as this host's own record says; `status` says the same sentences."""
     fact = asked.facts
     for ailment in fact.ailments:
-        yield asked.finding(ailment.check, "wrong", ailment.what, next=_mend(asked, ailment.check))
+        yield asked.finding(ailment.check, "wrong", ailment.what, next=repair(ailment, fact, asked.environment, asked.host.name))
     if fact.live is None or fact.ailments:
         return
     version = str(fact.live.get("version", ""))
     copies = len(fact.expected)
     running = f", {copies} {'copy' if copies == 1 else 'copies'} up and healthy" if copies else ""
     yield asked.finding("serves", "ok", f"serves {version}, generation {fact.member.current}{running}; files and journal are as recorded")
-
-
-def _mend(asked: Asked, check: str) -> str:
-    environment, name = asked.environment, asked.host.name
-    if check in ("supervisor", "process", "proxy") and not asked.facts.supervisor_running:
-        return f"shipway doctor {environment} --fix starts the supervisor, which starts what is to run"
-    return {
-        "process": f"shipway logs {environment} --host {name} says why; its supervisor starts it again by itself, "
-        f"shipway deploy {environment} on every host",
-        "journal": f"find out who writes to {name}; then move journal.db*, journal.mark, generations and current out of its root, "
-        f"and shipway deploy {environment}",
-    }.get(check, f"shipway deploy {environment} repairs it")
 
 
 def _door(asked: Asked) -> Iterator[Finding]:
