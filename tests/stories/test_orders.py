@@ -14,7 +14,7 @@ import pytest
 
 from load import Load
 from tests.hosts import Hosts
-from tests.stories.project import FOUR, Project, eventually, sample
+from tests.stories.project import eventually
 from tests.stories.shop import QUICK
 from tests.stories.test_ssh import Fleet
 
@@ -37,10 +37,17 @@ class Daily(Fleet):
     """The sample application with a worker beside it."""
 
     def __init__(self, place: Path, hosts: Hosts) -> None:
-        self.hosts = hosts
-        lines = "\n".join(f'  {{ name = "{name}", address = "deploy@{hosts.address(name)}" }},' for name in hosts.names)
-        settings = f"{WORKER}[environment.live]\n{UNWATCHED}\nhosts = [\n{lines}\n]\n"
-        self.project = Project(sample(place / "shop", settings, versions={**FOUR, "v5": {}}), "live", hosts.env)
+        super().__init__(place, hosts, UNWATCHED, settings=WORKER)
+
+    def begin(self, *, web: int) -> dict[str, set[int]]:
+        """v1 serves, with so many of web and a worker on each host, whatever another test ordered or left undone. Their pids."""
+        serves = all('"version": "1"' in self.front_page(host)[1] for host in self.hosts.names)
+        if not serves or [len(copies) for copies in self.running().values()] != [2 * web, 2]:
+            self.order("start")
+            self.order("maintenance", "off")
+            self.project.deploy("v1")
+            self.order("scale", f"web={web}", "worker=file")
+        return self.come_to(web=2 * web, worker=2)
 
     def order(self, *words: str, code: int = 0) -> str:
         command, *rest = words
@@ -123,7 +130,7 @@ def fleet(common_place: Path) -> Iterator[Daily]:
 
 
 def test_restart_and_scale_lose_no_request_and_touch_only_what_they_name(fleet: Daily) -> None:
-    first = fleet.come_to(web=2, worker=2)
+    first = fleet.begin(web=1)
     with Load(*fleet.doors, scale=0.1) as load:
         fleet.order("restart", "--process", "worker")
         second = fleet.come_to(web=2, worker=2)
@@ -152,10 +159,10 @@ def test_restart_and_scale_lose_no_request_and_touch_only_what_they_name(fleet: 
 
 
 def test_what_is_stopped_stays_so_whatever_starts_on_the_host_and_comes_back_as_it_was(fleet: Daily) -> None:
-    web = fleet.running()["web"]
+    web = fleet.begin(web=2)["web"]
     with Visitors(fleet) as visitors:
         fleet.order("stop", "--process", "worker")
-        assert fleet.come_to(web=len(web), worker=0)["web"] == web
+        assert fleet.come_to(web=4, worker=0)["web"] == web
         fleet.order("stop")
         fleet.come_to(web=0, worker=0)
         assert fleet.front_page("a")[0] == 503
@@ -178,7 +185,7 @@ def test_what_is_stopped_stays_so_whatever_starts_on_the_host_and_comes_back_as_
 
 
 def test_maintenance_shows_a_page_or_holds_and_loses_nobody(fleet: Daily) -> None:
-    was = fleet.running()
+    was = fleet.begin(web=2)
     with Visitors(fleet) as visitors:
         fleet.order("maintenance", "on", "--message", "back at nine")
         assert "back at nine" in fleet.front_page("b", "/anything")[1]

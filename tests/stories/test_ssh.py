@@ -21,12 +21,13 @@ PROJECT = "/home/deploy/.shipway/apps/shop-live"
 
 
 class Fleet:
-    """The sample application on the hosts, in the environment `live`."""
+    """The sample application on the hosts, in the environment `live`; `settings` stand above it in shipway.toml, `more` in it."""
 
-    def __init__(self, place: Path, hosts: Hosts, more: str = QUICK) -> None:
+    def __init__(self, place: Path, hosts: Hosts, more: str = QUICK, *, settings: str = "") -> None:
         self.hosts = hosts
         lines = "\n".join(f'  {{ name = "{name}", address = "deploy@{hosts.address(name)}" }},' for name in hosts.names)
-        repository = sample(place / "shop", f"[environment.live]\n{more}\nhosts = [\n{lines}\n]\n", versions={**FOUR, "v5": {}})
+        settings += f"[environment.live]\n{more}\nhosts = [\n{lines}\n]\n"
+        repository = sample(place / "shop", settings, versions={**FOUR, "v5": {}})
         self.project = Project(repository, "live", hosts.env)
 
     @property
