@@ -10,13 +10,14 @@ from shipway.flows.attempt import Attempt, attempt
 from shipway.flows.changes import setting_changes
 from shipway.flows.project import Project, open_project
 from shipway.flows.shipping import shipping
-from shipway.flows.transact import Transaction, transact
+from shipway.flows.transact import transact
 from shipway.flows.words import DeployWords
 from shipway.model.event import Event
 from shipway.model.plan import Plan
 from shipway.model.verdict import Verdict
 from shipway.plan.deploy import plan_deploy
 from shipway.reports.few import named
+from shipway_agent.record import replace
 
 
 async def deploy(words: DeployWords, on_event: Callable[[Event], None]) -> Verdict:
@@ -30,15 +31,9 @@ async def deployed(project: Project, words: DeployWords, trying: Attempt) -> Ver
     """What `deploy` does, for a project that is open: its `head` may be a configuration that is not committed yet (`host add`)."""
     async with Approach(trying.say, may_leave_out=True, sealed=True) as approach:
         ready = await shipping(project, words, trying.tell, approach.begin)
-        transaction = Transaction(
-            ready.intent,
-            ready.planner(plan_deploy),
-            ready.cargo,
-            live_words,
-            may_leave_out=True,
-            first=ready.begin,
+        transaction = replace(
+            ready.transaction(plan_deploy, live_words),
             again=ready.migrating.learn,
-            builder=ready.builder,
             changes=partial(setting_changes, ready.intent, ready.made.release),
         )
         return await transact(trying, transaction, approach)

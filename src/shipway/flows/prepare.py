@@ -8,7 +8,7 @@ from shipway.flows.approach import Approach
 from shipway.flows.attempt import Attempt, attempt
 from shipway.flows.project import open_project
 from shipway.flows.shipping import shipping
-from shipway.flows.transact import Transaction, transact
+from shipway.flows.transact import transact
 from shipway.flows.words import PrepareWords
 from shipway.model.event import Event
 from shipway.model.plan import Plan
@@ -23,16 +23,7 @@ async def prepare(words: PrepareWords, on_event: Callable[[Event], None]) -> Ver
     with attempt(project.directory, on_event) as trying:
         async with Approach(trying.say, may_leave_out=True) as approach:
             ready = await shipping(project, words, trying.tell, approach.begin)
-            transaction = Transaction(
-                ready.intent,
-                ready.planner(plan_prepare),
-                ready.cargo,
-                _prepared,
-                may_leave_out=True,
-                first=ready.begin,
-                builder=ready.builder,
-            )
-            verdict = await transact(trying, transaction, approach)
+            verdict = await transact(trying, ready.transaction(plan_prepare, _prepared), approach)
         return trying.ended(verdict)
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
+from shipway.flows.attempt import Attempt
 from shipway.flows.bases import Bases
 from shipway.flows.build_host import builder
 from shipway.flows.cargo import Cargo
@@ -16,7 +17,7 @@ from shipway.flows.held_back import refuse_held_back
 from shipway.flows.migrating import Migrating, migrating
 from shipway.flows.project import Project
 from shipway.flows.tools import Tools
-from shipway.flows.transact import Planner
+from shipway.flows.transact import Planner, Transaction
 from shipway.flows.want import filled, make, want
 from shipway.flows.without import leave_out
 from shipway.flows.words import DeployWords, PlanWords, PrepareWords
@@ -91,9 +92,17 @@ class Shipping:
 
         return plan
 
-    def cargo(self, plan: Plan) -> Cargo:
-        """What travels, whatever the plan."""
-        return self.loaded
+    def transaction(self, plan_release: PlanRelease, live: Callable[[Plan, Attempt], str]) -> Transaction:
+        """What takes it to the hosts, from whichever of them can be left out; `live` words the good ending."""
+        return Transaction(
+            self.intent,
+            self.planner(plan_release),
+            lambda plan: self.loaded,
+            live,
+            may_leave_out=True,
+            first=self.begin,
+            builder=self.builder,
+        )
 
     async def _pack(self, fleet: Fleet, facts: Mapping[str, HostFacts]) -> None:
         """The first parcel for hosts that serve the same: it is asked for as for one of them."""
