@@ -8,7 +8,7 @@ from shipway.model.facts import HostFacts, Json
 from shipway.model.intent import Host, Intent
 from shipway.model.plan import Plan
 from shipway.plan import steps
-from shipway.plan.documents import deployment_document
+from shipway.plan.documents import document_again
 from shipway.plan.facts import newest_committed
 from shipway.plan.jobs import homeless_notes
 
@@ -45,14 +45,10 @@ def plan_leave(
         switch={} if lost else {leaving: (steps.remove(keep_shared=not shared),)},
         finish={name: (steps.leave(leaving, deployment, number),) for name in staying},
         document={
-            **deployment_document(
+            **document_again(
+                intent,
+                live,
                 kind="host remove",
-                app=intent.app,
-                environment=intent.environment.name,
-                release=str(live.get("release", "")),
-                commit=str(live.get("commit", "")),
-                tree=str(live.get("tree", "")),
-                version=str(live.get("version", "")),
                 who=who,
                 number=number,
                 before=newest.fence if newest is not None else None,
