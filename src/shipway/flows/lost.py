@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from shipway.flows.attempt import Attempt
 from shipway.flows.settle import Settled, settle
-from shipway.flows.without import no_host
+from shipway.flows.without import refuse_strangers
 from shipway.model.errors import AGAIN, Refused, WrongInput
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
@@ -39,16 +39,7 @@ def _check(intent: Intent, facts: Mapping[str, HostFacts], lost: tuple[str, ...]
     """The names are those of members, and every member is either asked or named."""
     environment = intent.environment
     configured = {host.name for host in environment.hosts}
-    members = configured.union(recorded_members(facts))
-    strangers = [no_host(name, sorted(members)) for name in dict.fromkeys(lost) if name not in members]
-    if strangers:
-        raise WrongInput(
-            strangers[0] if len(strangers) == 1 else f"{len(strangers)} names are no hosts of {environment.name}",
-            state="nothing was touched",
-            hint=f"shipway status {environment.name} shows its hosts: {', '.join(sorted(members))}",
-            code="no-host",
-            details=strangers if len(strangers) > 1 else (),
-        )
+    refuse_strangers(environment.name, lost, sorted(configured.union(recorded_members(facts))))
     unasked = sorted(set(recorded_members(facts)) - configured - set(lost))
     if unasked:
         names = " and ".join(unasked)

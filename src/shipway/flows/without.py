@@ -30,15 +30,7 @@ def leave_out(intent: Intent, names: Sequence[str]) -> Intent:
     """The same, with these hosts under `environment.without`. Raises WrongInput for names of no host, and when nobody is left."""
     environment = intent.environment
     known = [host.name for host in environment.hosts]
-    strangers = [no_host(name, known) for name in dict.fromkeys(names) if name not in known]
-    if strangers:
-        raise WrongInput(
-            strangers[0] if len(strangers) == 1 else f"{len(strangers)} names are no hosts of {environment.name}",
-            state="nothing was touched",
-            hint=f"shipway status {environment.name} shows its hosts: {', '.join(known)}",
-            code="no-host",
-            details=strangers if len(strangers) > 1 else (),
-        )
+    refuse_strangers(environment.name, names, known)
     there = tuple(host for host in environment.hosts if host.name not in names)
     if not there:
         raise WrongInput(
@@ -49,6 +41,19 @@ def leave_out(intent: Intent, names: Sequence[str]) -> Intent:
         )
     gone = tuple(host for host in environment.hosts if host.name in names)
     return replace(intent, environment=replace(environment, hosts=there, without=gone))
+
+
+def refuse_strangers(environment: str, names: Sequence[str], known: Sequence[str]) -> None:
+    """Raises WrongInput, with every one of the names that is none of those that are known."""
+    strangers = [no_host(name, known) for name in dict.fromkeys(names) if name not in known]
+    if strangers:
+        raise WrongInput(
+            strangers[0] if len(strangers) == 1 else f"{len(strangers)} names are no hosts of {environment}",
+            state="nothing was touched",
+            hint=f"shipway status {environment} shows its hosts: {', '.join(known)}",
+            code="no-host",
+            details=strangers if len(strangers) > 1 else (),
+        )
 
 
 def no_host(name: str, known: Sequence[str]) -> str:
