@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
+from shipway.execute.let_go import let_go
 from shipway.model.errors import HostError
 
 COMPANY_SECONDS = 2.0
@@ -33,9 +34,9 @@ async def together(work: Callable[[str], Awaitable[object]], hosts: Iterable[str
             more, pending = await asyncio.wait(pending, timeout=COMPANY_SECONDS)
             done |= more
     except BaseException:
-        await _let_go(tasks)
+        await let_go(tasks)
         raise
-    await _let_go(pending)
+    await let_go(pending)
     endings = {tasks[task]: None if task.cancelled() else task.exception() for task in done}
     for error in endings.values():
         if error is not None and not isinstance(error, HostError):
@@ -43,10 +44,3 @@ async def together(work: Callable[[str], Awaitable[object]], hosts: Iterable[str
     errors = {name: error for name, error in sorted(endings.items()) if isinstance(error, HostError)}
     if errors:
         raise Broken(errors)
-
-
-async def _let_go(tasks: Iterable[asyncio.Future[object]]) -> None:
-    pending = list(tasks)
-    for task in pending:
-        task.cancel()
-    await asyncio.gather(*pending, return_exceptions=True)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from shipway.execute.fleet import Fleet
+from shipway.execute.let_go import let_go
 from shipway.model.errors import HostError
 from shipway.model.streams import Size, Streams
 from shipway_agent.command import WINDOW_BYTES
@@ -56,9 +57,7 @@ async def run_command(fleet: Fleet, host: str, argv: Sequence[str], streams: Str
         answer = await fleet.call(host, "exec", args, body=body, on_event=on_event, timeout_seconds=math.inf, again=False)
         await shown.join()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await let_go(tasks)
     code = answer.get("exit")
     if not isinstance(code, int):
         raise HostError(host, "facts", "the answer to 'exec' is not as it must be")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from shipway.execute.fleet import Fleet
+from shipway.execute.let_go import all_or_none
 from shipway.model.errors import HostError
 
 READ_SECONDS = 60.0
@@ -38,14 +39,7 @@ async def fetch(fleet: Fleet, host: str, blobs: Iterable[Blob], folder: Path) ->
             else:
                 await _fetch(fleet, host, *together[0][:2], folder)
 
-    tasks = [asyncio.ensure_future(one(together)) for together in _grouped(wanted.values())]
-    try:
-        await asyncio.gather(*tasks)
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
+    await all_or_none(asyncio.ensure_future(one(together)) for together in _grouped(wanted.values()))
 
 
 def _grouped(blobs: Iterable[Blob]) -> Iterator[list[Blob]]:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
+from shipway.execute.let_go import all_or_none
 from shipway.model.errors import HostError, LinkLost, Overdue, Unreachable
 from shipway.model.intent import Host
 from shipway.transports.base import Channel, Transport
@@ -162,14 +163,7 @@ class Fleet:
             except HostError as error:
                 outcomes.errors[name] = error
 
-        tasks = [asyncio.ensure_future(one(name)) for name in names]
-        try:
-            await asyncio.gather(*tasks)
-        except BaseException:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            raise
+        await all_or_none(asyncio.ensure_future(one(name)) for name in names)
         return Outcomes(_ordered(outcomes.answers, names), _ordered(outcomes.errors, names))
 
     async def call(

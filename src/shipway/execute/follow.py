@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from shipway.execute.fleet import Fleet
+from shipway.execute.let_go import let_go
 from shipway.model.errors import HostError
 from shipway_agent.record import dataclass, field
 
@@ -77,9 +78,7 @@ class Follower:
             for task in ended:
                 task.result()
         finally:
-            for task in (finished, *tasks):
-                task.cancel()
-            await asyncio.gather(finished, *tasks, return_exceptions=True)
+            await let_go((finished, *tasks))
 
     async def _ask(self, host: str, wait_seconds: float) -> tuple[Rows, bool]:
         args = {"deployment": self.deployment, "since": self._since.get(host), "wait_seconds": wait_seconds}
