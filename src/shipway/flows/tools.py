@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
+from shipway.flows.in_thread import in_thread
 from shipway.model.errors import Refused
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Shipment, Tool
@@ -76,13 +77,13 @@ class Tools:
                 if key not in self._trees:
                     from shipway.release.toolchain import store  # brings archives and HTTP along
 
-                    self._trees[key] = await _in_thread(partial(store.bring, tool, platform, self._fetching()))
+                    self._trees[key] = await _fetched(partial(store.bring, tool, platform, self._fetching()))
                 brought.append(self._trees[key])
         return tuple(brought)
 
     async def _settled(self) -> tuple[Resolved, ...]:
         if self._resolved is None:
-            self._resolved = tuple([await _in_thread(partial(_resolved, tool)) for tool in self._wanted])
+            self._resolved = tuple([await _fetched(partial(_resolved, tool)) for tool in self._wanted])
         return self._resolved
 
     def _fetching(self) -> Callable[[str], None]:
@@ -120,13 +121,7 @@ def _resolved(tool: Tool, stop: Event) -> Resolved:
     return store.resolve(tool)
 
 
-async def _in_thread(work: Callable[[Event], T]) -> T:
+async def _fetched(work: Callable[[Event], T]) -> T:
     """An interruption ends a fetch that is under way."""
     stop = Event()
-    running = asyncio.get_running_loop().run_in_executor(None, work, stop)
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        stop.set()
-        await asyncio.gather(running, return_exceptions=True)
-        raise
+    return await in_thread(partial(work, stop), stop)

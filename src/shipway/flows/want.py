@@ -11,6 +11,7 @@ from shipway.config.secrets.folder import place_of
 from shipway.execute.telling import Tell
 from shipway.flows.authority import with_authority
 from shipway.flows.build_host import build_host
+from shipway.flows.in_thread import in_thread
 from shipway.flows.project import Project
 from shipway.flows.remembered import resolved
 from shipway.flows.sealed import sealed_at, variables
@@ -103,10 +104,4 @@ async def make(project: Project, wanted: Wanted, tell: Tell, tools: Tools | None
         )
         return make_release(project.repository, wanted.source, wanted.intent, on_line, stop=stop, tools=own, elsewhere=there)
 
-    running = loop.run_in_executor(None, work)
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        stop.set()
-        await asyncio.gather(running, return_exceptions=True)
-        raise
+    return await in_thread(work, stop)
