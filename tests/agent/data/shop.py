@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.agent.data.either import Either
 from tests.agent.data.kept import Kept
 from tests.agent.data.migrating import Migrating
 from tests.apps import installed
@@ -230,25 +231,17 @@ def tables(*revisions: tuple[str, str], **more: str) -> dict[str, str]:
     return {"alembic.ini": ALEMBIC, "db/env.py": ENV, "db/script.py.mako": "", **dict(revisions), **more}
 
 
-class Case:
-    """One database of either kind, a project that finds it, and how to ask and change it beside Shipway."""
+class Case(Either):
+    """A project beside its database of either kind, and how to change that beside Shipway."""
 
     def __init__(self, home: Kept, server: Server, kind: str, name: str, packages: str, **more: str) -> None:
-        self.home, self.server, self.kind, self.name = home, server, kind, name
+        super().__init__(home, server, kind, name)
         self.python = installed(packages) / "venv/bin/python"
         self.starts = home.path / "starts"
-        if kind == "postgres":
-            self.env = {"DATABASE_URL": server.database(name)}
-            data = {"driver": "postgres", "url": "DATABASE_URL"}
-        else:
-            (home.path / "shared/var").mkdir(parents=True, exist_ok=True)
-            self.file = home.path / "shared/var/db.sqlite3"
-            self.env = {"DATABASE_FILE": str(self.file)}
-            data = {"driver": "sqlite", "path": "var/db.sqlite3"}
         self.pauses = home.path / "pauses"
         self.pauses.mkdir()
         self.given = {**more, "STARTS": str(self.starts), "PAUSE": str(self.pauses)}
-        self.app = Migrating(home, data, {**self.env, **self.given})
+        self.app = Migrating(home, self.row, {**self.env, **self.given})
 
     def django(self, number: int, files: Mapping[str, str], **declared: object) -> int:
         """A generation of a Django project."""
@@ -293,17 +286,6 @@ class Case:
 
     def release(self, number: int) -> Path:
         return self.home.path / "releases" / f"{number:064x}"
-
-    def sql(self, statement: str) -> list[str]:
-        """The rows, columns joined by |."""
-        return self.server.sql(self.name, statement) if self.kind == "postgres" else self.sqlite(self.file, statement)
-
-    def sqlite(self, file: Path, statement: str) -> list[str]:
-        import sqlite3
-        from contextlib import closing
-
-        with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-            return ["|".join(str(value) for value in row) for row in connection.execute(statement)]
 
     def another(self, name: str) -> Case:
         """The same kind, empty."""

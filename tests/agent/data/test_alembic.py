@@ -7,14 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from shipway_agent.data.migrations import run
 from shipway_agent.errors import AgentError
-from tests.agent.data.kept import Kept, kept
+from tests.agent.data.kept import Kept
 from tests.agent.data.shop import ENV, Case, revision, tables
 from tests.apps import lacking
 from tests.databases import Server, postgres_is_there
@@ -32,26 +31,14 @@ ALL = (ITEMS, NOTE, LEFT, RIGHT, MERGE, BRANCH)
 HEADS = "SELECT version_num FROM alembic_version ORDER BY version_num"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with Server() as made:
-        yield made
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Kept]:
-    with kept(tmp_path) as made:
-        yield made
-
-
 @pytest.fixture(params=["postgres", "sqlite"])
-def case(home: Kept, server: Server, request: pytest.FixtureRequest) -> Case:
-    return Case(home, server, request.param, f"db{abs(hash(request.node.name)) % 10**9}", "frameworks")
+def case(home: Kept, server: Server, database: str, request: pytest.FixtureRequest) -> Case:
+    return Case(home, server, request.param, database, "frameworks")
 
 
 @pytest.fixture
-def postgres(home: Kept, server: Server, request: pytest.FixtureRequest) -> Case:
-    return Case(home, server, "postgres", f"db{abs(hash(request.node.name)) % 10**9}", "frameworks")
+def postgres(home: Kept, server: Server, database: str) -> Case:
+    return Case(home, server, "postgres", database, "frameworks")
 
 
 def alembic(case: Case, number: int, *words: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,24 +9,17 @@ import pytest
 from shipway_agent.data import programs
 from shipway_agent.data.check import check
 from tests.agent.data.generation import generation
-from tests.agent.data.kept import Kept, kept
+from tests.agent.data.kept import Kept
 from tests.databases import Server, postgres_is_there
 
 needs_postgres = pytest.mark.skipif(postgres_is_there() is not None, reason=str(postgres_is_there()))
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with Server() as made:
-        made.sql("postgres", "CREATE ROLE ann LOGIN")
-        made.database("shop", "CREATE TABLE items (id int)", owner="ann")
-        yield made
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Kept]:
-    with kept(tmp_path) as made:
-        yield made
+def server(server: Server) -> Server:
+    server.sql("postgres", "CREATE ROLE ann LOGIN")
+    server.database("shop", "CREATE TABLE items (id int)", owner="ann")
+    return server
 
 
 def checked(home: Kept, url: str, **more: str) -> tuple[str, str, str]:

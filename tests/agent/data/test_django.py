@@ -8,14 +8,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from shipway_agent.data.migrations import notes, run
 from shipway_agent.errors import AgentError
-from tests.agent.data.kept import Kept, kept
+from tests.agent.data.kept import Kept
 from tests.agent.data.shop import NAMED, NOTE, Case, migration, paused, shop
 from tests.apps import lacking
 from tests.databases import Server, postgres_is_there
@@ -33,36 +32,20 @@ HALF = migration(
 )
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with Server() as made:
-        yield made
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Kept]:
-    with kept(tmp_path) as made:
-        yield made
-
-
 @pytest.fixture(params=["postgres", "sqlite"])
-def case(home: Kept, server: Server, request: pytest.FixtureRequest) -> Case:
-    return Case(home, server, request.param, name_of(request), "frameworks")
+def case(home: Kept, server: Server, database: str, request: pytest.FixtureRequest) -> Case:
+    return Case(home, server, request.param, database, "frameworks")
 
 
 @pytest.fixture(params=["frameworks", "older"])
-def both(home: Kept, server: Server, request: pytest.FixtureRequest) -> Case:
+def both(home: Kept, server: Server, database: str, request: pytest.FixtureRequest) -> Case:
     """The newest Django that runs here, and the one before."""
-    return Case(home, server, "postgres", name_of(request), request.param)
+    return Case(home, server, "postgres", database, request.param)
 
 
 @pytest.fixture
-def newest(home: Kept, server: Server, request: pytest.FixtureRequest) -> Case:
-    return Case(home, server, "postgres", name_of(request), "frameworks")
-
-
-def name_of(request: pytest.FixtureRequest) -> str:
-    return f"db{abs(hash(request.node.name)) % 10**9}"
+def newest(home: Kept, server: Server, database: str) -> Case:
+    return Case(home, server, "postgres", database, "frameworks")
 
 
 ROWS = "SELECT app, name FROM django_migrations ORDER BY id"
@@ -74,10 +57,8 @@ PERMISSIONS = (
 
 @pytest.mark.parametrize("packages", ["frameworks", "older"])
 @pytest.mark.parametrize("kind", ["postgres", "sqlite"])
-def test_they_end_as_if_somebody_had_typed_migrate(
-    home: Kept, server: Server, kind: str, packages: str, request: pytest.FixtureRequest
-) -> None:
-    case = Case(home, server, kind, name_of(request), packages, MORE_APPS="django.contrib.auth")
+def test_they_end_as_if_somebody_had_typed_migrate(home: Kept, server: Server, database: str, kind: str, packages: str) -> None:
+    case = Case(home, server, kind, database, packages, MORE_APPS="django.contrib.auth")
     case.django(1, shop(NOTED, FILLED))
     looked = [name for name, _ in case.app.look(1)]
 
@@ -314,9 +295,9 @@ def test_somebody_who_types_migrate_meanwhile_applies_nothing_twice(newest: Case
 @pytest.mark.parametrize("where", ["before", "within", "after"])
 @pytest.mark.parametrize("name", ["0002_a", "0003_b", "0004_c"])
 def test_whoever_is_killed_each_is_applied_once(
-    home: Kept, server: Server, tmp_path: Path, request: pytest.FixtureRequest, name: str, where: str, dies: str
+    home: Kept, server: Server, database: str, tmp_path: Path, name: str, where: str, dies: str
 ) -> None:
-    case = Case(home, server, "postgres", name_of(request), "frameworks")
+    case = Case(home, server, "postgres", database, "frameworks")
     case.django(1, shop(paused("0002_a", "0001_initial"), paused("0003_b", "0002_a"), paused("0004_c", "0003_b")))
     case.manage(1, "migrate", "shop", "0001")
     case.stop_at(where, name)

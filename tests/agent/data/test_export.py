@@ -10,7 +10,6 @@ import sqlite3
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from shipway_agent.data.declared import Declared
 from shipway_agent.data.export import export
 from shipway_agent.errors import AgentError
 from shipway_agent.primitives import Context
-from tests.agent.data.kept import Kept, kept, of
+from tests.agent.data.kept import Kept, of
 from tests.databases import Server, postgres_is_there
 
 MASK = {"users.email": "'user' || id || '@example.invalid'", "public.users.phone": "null"}
@@ -53,12 +52,6 @@ class Told:
         answer = export(self.context, data, point, mask)
         assert hashlib.sha256(self.content).hexdigest() == answer["sum"]
         return answer
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Kept]:
-    with kept(tmp_path) as made:
-        yield made
 
 
 def workshops(home: Kept) -> list[str]:
@@ -147,10 +140,9 @@ needs_postgres = pytest.mark.skipif(postgres_is_there() is not None, reason=str(
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with Server() as made:
-        made.database("shop", *TABLES)
-        yield made
+def server(server: Server) -> Server:
+    server.database("shop", *TABLES)
+    return server
 
 
 def shop(server: Server) -> Declared:

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from shipway_agent.data import points
 from shipway_agent.errors import AgentError
-from tests.agent.data.kept import Kept, kept, of
+from tests.agent.data.kept import Kept, of
 
 FILES = of("files", path="media", leave_out=["cache"])
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Kept]:
-    with kept(tmp_path) as made:
-        media = made.path / "shared/media"
-        (media / "deep/er").mkdir(parents=True)
-        (media / "cache").mkdir()
-        (media / "a.txt").write_text("one")
-        (media / "deep/er/b.txt").write_text("two")
-        (media / "cache/junk").write_text("junk")
-        (media / "link").symlink_to("a.txt")
-        yield made
+def home(home: Kept) -> Kept:
+    media = home.path / "shared/media"
+    (media / "deep/er").mkdir(parents=True)
+    (media / "cache").mkdir()
+    (media / "a.txt").write_text("one")
+    (media / "deep/er/b.txt").write_text("two")
+    (media / "cache/junk").write_text("junk")
+    (media / "link").symlink_to("a.txt")
+    return home
 
 
 def copied(home: Kept, point: str, path: str) -> Path:

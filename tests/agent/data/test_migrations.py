@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,8 @@ import pytest
 from shipway_agent.data.migrations import notes, run
 from shipway_agent.data.migrations.database import KEY
 from shipway_agent.errors import AgentError
-from tests.agent.data.kept import Kept, kept
+from tests.agent.data.either import Either
+from tests.agent.data.kept import Kept
 from tests.agent.data.migrating import Migrating
 from tests.databases import Server, postgres_is_there
 
@@ -33,51 +33,28 @@ NOTE = {
 DROP = {"migrations/0003_drop.sql": "-- shipway: contract\nALTER TABLE items DROP COLUMN name;"}
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with Server() as made:
-        yield made
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Kept]:
-    with kept(tmp_path) as made:
-        yield made
-
-
-class Case:
-    """One database of either kind, and how to ask it beside Shipway."""
+class Case(Either):
+    """An application beside its database of either kind."""
 
     def __init__(self, home: Kept, server: Server, kind: str, name: str) -> None:
-        self.kind, self.name, self.server = kind, name, server
-        if kind == "postgres":
-            url = server.database(name)
-            self.app = Migrating(home, {"driver": "postgres", "url": "DATABASE_URL"}, {"DATABASE_URL": url})
-        else:
-            (home.path / "shared/var").mkdir(parents=True, exist_ok=True)
-            self.app = Migrating(home, {"driver": "sqlite", "path": "var/db.sqlite3"}, {})
-            self.file = home.path / "shared/var/db.sqlite3"
+        super().__init__(home, server, kind, name)
+        self.app = Migrating(home, self.row, self.env)
 
     def columns(self) -> list[str]:
         """Of the table items."""
         if self.kind == "postgres":
-            query = "SELECT column_name FROM information_schema.columns WHERE table_name = 'items' ORDER BY ordinal_position"
-            return self.server.sql(self.name, query)
-        import sqlite3
-        from contextlib import closing
-
-        with closing(sqlite3.connect(self.file)) as connection:
-            return [row[1] for row in connection.execute("PRAGMA table_info(items)")]
+            return self.sql("SELECT column_name FROM information_schema.columns WHERE table_name = 'items' ORDER BY ordinal_position")
+        return self.sql("SELECT name FROM pragma_table_info('items') ORDER BY cid")
 
 
 @pytest.fixture(params=["postgres", "sqlite"])
-def case(home: Kept, server: Server, request: pytest.FixtureRequest) -> Case:
-    return Case(home, server, request.param, f"db{abs(hash(request.node.name)) % 10**9}")
+def case(home: Kept, server: Server, database: str, request: pytest.FixtureRequest) -> Case:
+    return Case(home, server, request.param, database)
 
 
 @pytest.fixture
-def shop(home: Kept, server: Server, request: pytest.FixtureRequest) -> Case:
-    return Case(home, server, "postgres", f"db{abs(hash(request.node.name)) % 10**9}")
+def shop(home: Kept, server: Server, database: str) -> Case:
+    return Case(home, server, "postgres", database)
 
 
 def test_those_that_the_database_lacks_are_pending_and_applied_in_order(case: Case) -> None:

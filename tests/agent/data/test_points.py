@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from shipway_agent.data import points
 from shipway_agent.errors import AgentError
 from shipway_agent.primitives.data import take
 from shipway_agent.record import replace
-from tests.agent.data.kept import Kept, kept, of
+from tests.agent.data.kept import Kept, of
 
 FILES = of("files", path="media", keep=2)
 ROOT = Path(__file__).parents[3]
@@ -38,11 +37,10 @@ with kept(Path(sys.argv[1])) as home:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Kept]:
-    with kept(tmp_path) as made:
-        (made.path / "shared/media").mkdir(parents=True)
-        (made.path / "shared/media/a.txt").write_text("one")
-        yield made
+def home(home: Kept) -> Kept:
+    (home.path / "shared/media").mkdir(parents=True)
+    (home.path / "shared/media/a.txt").write_text("one")
+    return home
 
 
 def test_what_is_more_than_wanted_goes_and_what_a_generation_may_need_stays(home: Kept) -> None:

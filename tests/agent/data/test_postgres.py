@@ -7,8 +7,6 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +15,7 @@ from shipway_agent.data.declared import Declared
 from shipway_agent.data.postgres import Postgres, beside
 from shipway_agent.errors import AgentError
 from shipway_agent.record import replace
-from tests.agent.data.kept import Kept, kept, of
+from tests.agent.data.kept import Kept, of
 from tests.databases import Server, postgres_is_there
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(postgres_is_there() is not None, reason=str(postgres_is_there()))]
@@ -37,17 +35,10 @@ TABLES = (
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with Server() as made:
-        made.database("shop", *TABLES)
-        made.database("shop_old", "CREATE TABLE items (id int)")
-        yield made
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Kept]:
-    with kept(tmp_path) as made:
-        yield made
+def server(server: Server) -> Server:
+    server.database("shop", *TABLES)
+    server.database("shop_old", "CREATE TABLE items (id int)")
+    return server
 
 
 def shop(server: Server) -> Declared:

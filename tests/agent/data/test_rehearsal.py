@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from shipway_agent.data.declared import Declared, declared
 from shipway_agent.data.rehearsal import rehearse
 from shipway_agent.errors import AgentError
 from shipway_agent.root import Root
-from tests.agent.data.kept import Kept, kept
+from tests.agent.data.kept import Kept
 from tests.databases import Server, postgres_is_there
 
 APP = """
@@ -39,21 +38,20 @@ http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Page).serve_forev
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Kept]:
+def home(home: Kept) -> Kept:
     """Generation 1 has a release that writes to a database; generation 2 serves."""
-    with kept(tmp_path) as made:
-        release = made.path / "releases" / f"{1:064x}"
-        release.mkdir(parents=True)
-        (release / "app.py").write_text(APP)
-        (release / "var").symlink_to("../../shared/var")
-        (made.path / "shared/var").mkdir(parents=True)
-        with closing(live(made)) as database:
-            database.execute("CREATE TABLE items (name text)")
-            database.commit()
-        generation(made.root, 1)
-        generation(made.root, 2)
-        made.root.link("current", "generations/000002")
-        yield made
+    release = home.path / "releases" / f"{1:064x}"
+    release.mkdir(parents=True)
+    (release / "app.py").write_text(APP)
+    (release / "var").symlink_to("../../shared/var")
+    (home.path / "shared/var").mkdir(parents=True)
+    with closing(live(home)) as database:
+        database.execute("CREATE TABLE items (name text)")
+        database.commit()
+    generation(home.root, 1)
+    generation(home.root, 2)
+    home.root.link("current", "generations/000002")
+    return home
 
 
 def test_yes_when_it_is_healthy_with_a_copy_and_nothing_of_it_stays(home: Kept) -> None:

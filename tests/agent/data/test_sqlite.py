@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import pytest
 
 from shipway_agent.data import points, sqlite
 from shipway_agent.errors import AgentError
-from tests.agent.data.kept import Kept, kept, of
+from tests.agent.data.kept import Kept, of
 
 SQLITE = of("sqlite", path="var/db.sqlite3")
 ROWS = 20_000
@@ -51,15 +50,14 @@ with kept(Path(sys.argv[1])) as home:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Kept]:
-    with kept(tmp_path) as made:
-        (made.path / "shared/var").mkdir(parents=True)
-        with closing(live(made)) as database:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("CREATE TABLE pairs (id INTEGER PRIMARY KEY, left_one INTEGER, right_one INTEGER)")
-            database.executemany("INSERT INTO pairs (left_one, right_one) VALUES (?, ?)", ((n, n) for n in range(ROWS)))
-            database.commit()
-        yield made
+def home(home: Kept) -> Kept:
+    (home.path / "shared/var").mkdir(parents=True)
+    with closing(live(home)) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("CREATE TABLE pairs (id INTEGER PRIMARY KEY, left_one INTEGER, right_one INTEGER)")
+        database.executemany("INSERT INTO pairs (left_one, right_one) VALUES (?, ?)", ((n, n) for n in range(ROWS)))
+        database.commit()
+    return home
 
 
 def live(home: Kept) -> sqlite3.Connection:

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -24,15 +23,9 @@ from shipway_agent.primitives import Context
 from shipway_agent.record import replace
 from shipway_agent.sending import WISH
 from tests.agent.data.generation import generation
-from tests.agent.data.kept import Kept, kept, of
+from tests.agent.data.kept import Kept, of
 
 FOLDER = "shop/production/main"
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Kept]:
-    with kept(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture
