@@ -52,7 +52,7 @@ def grow(journal: Journal, deployments: int) -> None:
             journal.end_step(f"{number}-old", f"step:{step}", "done", {"lines": ["a line of its answer"] * 5})
         with journal.transaction():
             for line in range(EVENTS - 2 * STEPS - 9):
-                journal.append("output", f"{number}-old", {"key": "task:install", "lines": [f"collected {line}"]})
+                journal.event("output", f"{number}-old", {"key": "task:install", "lines": [f"collected {line}"]})
         for do in ("vote", "start", "ready", "arm", "switched", "commit", "finish"):
             _say(journal, {"do": do, **about})
 

@@ -169,7 +169,7 @@ class _Endings:
         last = self._last
         if last is not None:
             try:
-                with self._call.journal.together():
+                with self._call.journal.transaction():
                     self._call.journal.end_step(*last.memory, last.ending.state, last.ending.data, about=last.ending.about)
                     before = once()
             except AgentError:

@@ -19,11 +19,11 @@ from shipway_agent.call import Place
 from shipway_agent.decide import Member
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import FILE, FORMAT, Journal
+from shipway_agent.journal.witness import FILE as MARK
 from shipway_agent.leftovers import left
 from shipway_agent.primitives import Context, facts, member
 from shipway_agent.root import Root
 from shipway_agent.states import INTENT
-from shipway_agent.witness import FILE as MARK
 
 KEPT = sorted(Path(__file__).with_name("journals").glob("*.sql"))
 STAGES = {"committed": "committed", "reverted": "reverted", "undecided-lead": "switched", "undecided-member": "switched"}

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from shipway_agent import clock, witness
+from shipway_agent import clock
 from shipway_agent.errors import AgentError
-from shipway_agent.journal import Journal
+from shipway_agent.journal import Journal, witness
 from shipway_agent.root import Root
 from tests.agent.workshop import DEPLOYMENT, NUMBER, RELEASE, Workshop, step, task, workshop
 

@@ -13,11 +13,11 @@ from shipway_agent import agents, assets, logs, runs
 from shipway_agent.decide import Member
 from shipway_agent.errors import naming
 from shipway_agent.journal import Journal
+from shipway_agent.journal.shortening import shorten
 from shipway_agent.previous import previous
 from shipway_agent.primitives import Context, files, generations, intake, parcels, seals, toolchains, trees
 from shipway_agent.pruning import WISH
 from shipway_agent.root import Root
-from shipway_agent.shortening import shorten
 from shipway_agent.states import COMMITTED, DISCARDED, INTENT, TENTATIVE
 
 WAIT_SECONDS = 30.0

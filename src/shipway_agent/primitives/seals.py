@@ -75,7 +75,7 @@ def is_sealed(root: Root, journal: Journal, release: str) -> bool:
 def break_all(root: Root, journal: Journal) -> None:
     """No tree counts as read any more: a file was found to be other than its time says, and any of them may have that very file."""
     root.compared, root.unbroken = {}, {}
-    with journal.together():
+    with journal.transaction():
         for (key,) in journal.rows("SELECT key FROM meta WHERE key GLOB ?", (f"{SEAL}*",)):
             journal.set_meta(key, None)
         for key, said in journal.rows("SELECT key, value FROM meta WHERE key GLOB ?", (f"{TOOL}*",)):

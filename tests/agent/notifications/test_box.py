@@ -82,7 +82,7 @@ def test_it_is_written_in_the_transaction_of_the_decision(host: Lodge, monkeypat
         raise AgentError("io", "the disk reported an error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(host.journal, "_append", fail)  # the last write of the transaction
+        patch.setattr("shipway_agent.journal.chain.append", fail)  # the last write of the transaction
         with pytest.raises(AgentError):
             host.decide("commit", 2)
     attempt = host.journal.member().attempt("d-2")

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipway_agent.journal import FILE, Journal, Tampered
+from shipway_agent.journal.shortening import shorten
 from shipway_agent.root import Root
-from shipway_agent.shortening import shorten
 
 NOW = 100.0
 

@@ -32,8 +32,8 @@ def shorten(journal: Journal, releases: AbstractSet[str], *, keep: int = KEPT_DE
         firsts = db.execute(FIRSTS).fetchall()
         if len(firsts) <= keep + slack:
             return 0
-        settled = {a.deployment for a in journal.member_now().attempts if a.stage in DECISIONS or a.stage == DISCARDED}
-        unsettled = {a.deployment for a in journal.member_now().attempts} - settled
+        settled = {a.deployment for a in journal.member().attempts if a.stage in DECISIONS or a.stage == DISCARDED}
+        unsettled = {a.deployment for a in journal.member().attempts} - settled
         first_kept = min([firsts[-keep][0], *(seq for seq, deployment in firsts if deployment in unsettled)])
         last: Optional[tuple[int, str]] = db.execute(
             "SELECT seq, hash FROM events WHERE seq < ? ORDER BY seq DESC LIMIT 1", (first_kept,)
@@ -42,7 +42,7 @@ def shorten(journal: Journal, releases: AbstractSet[str], *, keep: int = KEPT_DE
             return 0
         gone = int(db.execute("SELECT count(*) FROM events WHERE seq <= ?", (last[0],)).fetchone()[0])
         cut = {"seq": last[0], "hash": last[1]}
-        journal.append(CUT, "", cut)
+        journal.event(CUT, "", cut)
         db.execute("DELETE FROM events WHERE seq <= ?", (last[0],))
         db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (CUT, json.dumps(cut, sort_keys=True)))
         known = {row[0] for row in db.execute("SELECT DISTINCT deployment FROM events")} | settled | unsettled

@@ -24,6 +24,9 @@ CREATE TABLE IF NOT EXISTS runs (token TEXT PRIMARY KEY, name TEXT NOT NULL, at 
     why TEXT NOT NULL, pid INTEGER, pid_start INTEGER, ended REAL, exit INTEGER, lines TEXT NOT NULL);
 """
 
+NAMES = tuple(statement.split(" IF NOT EXISTS ")[1].split()[0] for statement in TABLES.split(";")[:-1])
+"""Of the tables and their indexes."""
+
 EVENTS = {
     (False, False): "SELECT seq, at, deployment, kind, json FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
     (True, False): "SELECT seq, at, deployment, kind, json FROM events WHERE seq > ? AND deployment = ? ORDER BY seq LIMIT ?",

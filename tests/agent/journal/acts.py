@@ -1,0 +1,36 @@
+"""What a driver says to a host, and somebody with a tool to its journal, in a word each."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from shipway_agent.journal import FILE, Journal
+from shipway_agent.root import Root
+
+NOW = 100.0
+
+
+def lease(number: int = 1, **more: Any) -> dict[str, Any]:
+    return {
+        "do": "lease",
+        "deployment": f"d{number}",
+        "owner": "ann@laptop",
+        "fence": number,
+        "seconds": 30.0,
+        "lead": "a",
+        "members": ["a"],
+        "confirm_seconds": 60.0,
+        **more,
+    }
+
+
+def switched(journal: Journal, number: int = 1) -> None:
+    journal.decide(lease(number), NOW)
+    for do in ("vote", "start", "ready", "arm", "switched"):
+        assert journal.decide({"do": do, "deployment": f"d{number}", "fence": number}, NOW)["ok"]
+
+
+def beside(root: Root) -> sqlite3.Connection:
+    """The file, opened by somebody with a tool."""
+    return sqlite3.connect(f"{root.path}/{FILE}", isolation_level=None)
