@@ -27,6 +27,10 @@ EVENTS = 500
 """Of each deployment: its messages, its steps, and what its tasks said."""
 
 STEPS = 15
+
+CHANGE_EVENTS = 60
+"""Of a small change, whose tasks say little."""
+
 IDLE_SECONDS = 5.0
 
 
@@ -88,7 +92,8 @@ def _figures(home: Lodge, folder: Path, newest: str) -> dict[str, float]:
             lambda: peers.awaited(member, lambda deployment: peers.acknowledgements(journal, deployment))
         ),
         "write one event": _ms(lambda: journal.event("note", newest, {})),
-        "read the whole chain (vote, verify)": _ms(journal.verify, 2),
+        "read the whole chain (verify, first vote)": _ms(journal.verify, 2),
+        "read what no vote has read (vote)": _voted(journal, newest),
     }
     found["a killed supervisor until it serves again"] = _restarted(home)
     found["supervisor idle, % of a core"] = _idle_percent(home)
@@ -100,6 +105,14 @@ def _figures(home: Lodge, folder: Path, newest: str) -> dict[str, float]:
         found["history: learn it on the operator's side"] = _ms(lambda: ledger.learn("live", "a", events), 1)
         found["history: tell it"] = _ms(lambda: ledger.history("live", limit=20, attempts={"a": ()}), 2)
     return found
+
+
+def _voted(journal: Journal, newest: str) -> float:
+    """A vote with the events of one small change before it."""
+    journal.verify_for_vote()
+    for _ in range(CHANGE_EVENTS):
+        journal.event("note", newest, {"key": "task:install", "lines": ["a line"]}, synced=False)
+    return _ms(journal.verify_for_vote, 1)
 
 
 def _opened(root: Root) -> None:

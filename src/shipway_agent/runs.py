@@ -1,6 +1,6 @@
 """A journal in; what it remembers of periodic jobs out: for each when it was last due, and its latest runs.
 
-What ends well is a row and no event: a year of a job that runs each minute would be a million events, which every vote reads.
+What ends well is a row and no event: a year of a job that runs each minute would be a million events, and `verify` reads each.
 """
 
 from __future__ import annotations

@@ -169,6 +169,19 @@ class Journal:
         with self._file.reading():
             self._verify(chain.before_newest(self._file, newest) if newest else None)
 
+    def verify_for_vote(self) -> None:
+        """Read what no vote has read, as `verify` does; everything before the first vote of a day, of a boot and of another file."""
+        from shipway_agent.journal import votes  # few sessions vote
+
+        last = votes.last_read(self._file)
+        if last is None:
+            self._verify_pages()
+        read, since = last or (None, clock.boot_now())
+        with self._file.reading():
+            self._verify(read)
+            newest = chain.newest(self._file)
+        votes.note_read(self._file, newest, since)
+
     # ---------------------------------------------------------------- steps
 
     def step(self, deployment: str, key: str) -> Optional[Step]:

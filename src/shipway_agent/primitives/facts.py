@@ -21,7 +21,7 @@ from shipway_agent.typed import Any, Dict, List, Optional
 
 SHARED = "shared"
 NEWEST_EVENTS = 500
-"""So many a look compares of a journal that each vote reads whole: those of the last deployments."""
+"""So many a look compares of a journal that votes and `verify` read whole: those of the last deployments."""
 
 ENDING = ("draining", "stopping")
 """States of a process that was told to end."""

@@ -67,9 +67,9 @@ def _prune_first(root: Root, journal: Journal) -> None:
 
 
 def tell(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
-    """The same as a step: a refusal fails it with its own code. A host votes only with a sound journal: that is read here, whole."""
+    """The same as a step: a refusal fails it with its own code. Only a host with a sound journal votes: what none has read is read here."""
     if args["do"] == "vote":
-        context.journal.verify()
+        context.journal.verify_for_vote()
     reply = decide(context.root, context.journal, args)
     if not reply["ok"]:
         facts = {name: value for name, value in reply.items() if name not in ("ok", "code", "message")}
