@@ -9,10 +9,9 @@ import pytest
 from shipway.execute.conduct import Outcome
 from shipway.execute.decision import Ending
 from shipway.execute.fleet import Fleet
-from shipway.execute.steps import StepFailed
 from shipway.flows.notifications import with_secrets
 from shipway.flows.words_of_failure import reason, unacknowledged
-from shipway.model.errors import HostError, Unreachable, WrongInput
+from shipway.model.errors import HostError, StepFailed, Unreachable, WrongInput
 from shipway.model.facts import Notifications
 from shipway.model.intent import Email, Notify, Secret
 from shipway.model.plan import Plan, Step

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from shipway.execute.conduct import Conduct
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
-from shipway.flows.begin import Hold, hold, read
+from shipway.flows.begin import Hold, hold
+from shipway.flows.reading import read
 from shipway.flows.records import open_deployments
 from shipway.flows.words_of_failure import failed
 from shipway.model.elders import known_to_each

@@ -14,7 +14,8 @@ from shipway.execute.fleet import Fleet
 from shipway.execute.lease import Claim
 from shipway.execute.telling import Tell
 from shipway.flows import begin
-from shipway.flows.begin import hold, read
+from shipway.flows.begin import hold
+from shipway.flows.reading import read
 from shipway.flows.records import recorded, unsettled
 from shipway.model.errors import ShipwayError
 from shipway.model.event import Event

@@ -9,6 +9,9 @@ from shipway.execute.fleet import Fleet, Outcomes
 
 Facts = dict[str, Any]
 
+Left = Mapping[str, Any]
+"""A task that ran for a deployment that did not go live, as FACTS["left"] of docs/contracts.md has it."""
+
 LOOK_SECONDS = 30.0
 VERIFY_SECONDS = 300.0
 """Bound of a look that reads every byte of the live release."""
@@ -50,3 +53,11 @@ def next_term(facts: Mapping[str, Facts], lead: str, members: Iterable[str]) -> 
     order = sorted(members)
     term = highest_term(facts) + 1
     return term + (order.index(lead) - term) % len(order)
+
+
+def left_of(facts: Mapping[str, Facts], deployment: str | None = None) -> dict[str, list[Left]]:
+    """Tasks that stay of deployments that did not go live, by host, newest first; of one where named. Hosts with none are left out."""
+    found = {
+        name: [left for left in fact.get("left", ()) if deployment in (None, left["deployment"])] for name, fact in sorted(facts.items())
+    }
+    return {name: left for name, left in found.items() if left}

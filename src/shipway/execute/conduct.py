@@ -18,7 +18,7 @@ from shipway.execute.lease import Claim
 from shipway.execute.ship import Blobs, Delivery
 from shipway.execute.steps import Where
 from shipway.execute.telling import Tell
-from shipway.execute.undo import Undone, left_of, undo_tasks
+from shipway.execute.undo import Undone, undo_tasks
 from shipway.execute.uninterrupted import undisturbed
 from shipway.model.errors import HostError, HostRefused
 from shipway.model.migration import migrated
@@ -337,7 +337,7 @@ class Conduct:
         """Undo what ran, as each host's own journal has it, which may know more than was heard here."""
         hosts = tuple(name for name in self._plan.members if any(w.phase == "activate" and name in w.steps for w in self._plan.waves))
         looked = await ask.look(self._fleet, hosts=hosts)
-        done = await undo_tasks(self._fleet, self._claim, self._tell, left_of(looked.answers, self._claim.deployment))
+        done = await undo_tasks(self._fleet, self._claim, self._tell, ask.left_of(looked.answers, self._claim.deployment))
         unread = [f"{key.removeprefix('task:')} on {name}" for name in looked.errors for key in self._ran[name] if self._activated(key)]
         return Undone(done.undone, tuple(sorted((*done.kept, *unread))))
 

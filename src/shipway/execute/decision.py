@@ -14,7 +14,7 @@ from shipway.execute.lease import Claim
 from shipway.execute.steps import as_sent
 from shipway.execute.telling import Tell
 from shipway.model.elders import are_many, elders
-from shipway.model.errors import HostError, HostRefused, Overdue
+from shipway.model.errors import HostError, HostRefused, Overdue, Unrestored
 from shipway.model.plan import Step
 from shipway_agent.decide import EVERYBODY
 from shipway_agent.record import dataclass, field
@@ -48,16 +48,6 @@ class Ending:
     @property
     def settled(self) -> bool:
         return self.decision is not None and not self.silent
-
-
-class Unrestored(HostRefused):
-    """A lead that cannot go back before data is as it was, which it is not yet."""
-
-    def __init__(self, host: str, restoring: Json) -> None:
-        why, point = str(restoring["why"]), restoring["point"]
-        said = f"held: the restore point {point} could not be put back: {why}" if why else f"held: {point} is not put back yet"
-        super().__init__(host, "restoring", said, facts=dict(restoring))
-        self.tries = int(restoring["tries"])
 
 
 async def commit(fleet: Fleet, claim: Claim, tell: Tell) -> Ending:

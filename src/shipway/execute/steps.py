@@ -9,7 +9,7 @@ from typing import Any
 from shipway.execute.fleet import Fleet
 from shipway.execute.lease import Claim
 from shipway.execute.telling import Tell
-from shipway.model.errors import HostRefused
+from shipway.model.errors import HostRefused, StepFailed
 from shipway.model.plan import Step
 from shipway_agent.record import dataclass
 
@@ -85,18 +85,6 @@ MOST_EVENTS = 10_000
 
 PATIENCE_SECONDS = 10.0
 """A step that lasts longer is told with its bound."""
-
-
-class StepFailed(HostRefused):
-    """A step ended badly: `key`, the agent's `code`, what it said and the last lines of what it ran."""
-
-    def __init__(self, host: str, failed: Mapping[str, Any], titles: Mapping[str, str]) -> None:
-        key = str(failed["key"])
-        super().__init__(
-            host, str(failed["code"]), str(failed["message"]), lines=failed.get("lines", ()), facts=dict(failed.get("facts", {}))
-        )
-        self.key = key
-        self.title = titles.get(key, key)
 
 
 class _Waits:

@@ -6,16 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shipway.execute import steps
-from shipway.execute.ask import Facts
+from shipway.execute.ask import Left
 from shipway.execute.fleet import Fleet
 from shipway.execute.lease import Claim
 from shipway.execute.telling import Tell
 from shipway.model.errors import HostError
 from shipway.model.plan import Step
 from shipway_agent.record import dataclass, replace
-
-Left = Mapping[str, Any]
-"""One such task, as FACTS["left"] of docs/contracts.md has it."""
 
 GRACE_SECONDS = 15.0
 NAME_SECONDS = 15.0
@@ -33,14 +30,6 @@ class Undone:
         """Both as the end of a sentence, empty where there is neither."""
         said = [f"undone: {', '.join(self.undone)}"] if self.undone else []
         return "; ".join([*said, f"these tasks ran and have no undo: {', '.join(self.kept)}"] if self.kept else said)
-
-
-def left_of(facts: Mapping[str, Facts], deployment: str | None = None) -> dict[str, list[Left]]:
-    """What is left on each host, newest first; of one deployment where named. Hosts with nothing are left out."""
-    found = {
-        name: [left for left in fact.get("left", ()) if deployment in (None, left["deployment"])] for name, fact in sorted(facts.items())
-    }
-    return {name: left for name, left in found.items() if left}
 
 
 async def undo_tasks(fleet: Fleet, claim: Claim, tell: Tell, left: Mapping[str, Sequence[Left]]) -> Undone:

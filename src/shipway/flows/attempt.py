@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from shipway.execute.telling import Tell
-from shipway.flows.begin import LEFT
 from shipway.ledger.store import BUSY_SECONDS, Ledger
 from shipway.model.errors import ShipwayError
 from shipway.model.event import Event
@@ -24,6 +23,9 @@ from shipway_agent.record import replace
 
 LANDMARKS = frozenset({"began", "phase", "decided"})
 """Events at which the report is written so far: a driver that is killed leaves one too, which says *interrupted*."""
+
+LEFT = "left"
+"""What a note is of that names tasks of earlier deployments: the verdict says it once more."""
 
 LEDGER_MARKS = frozenset({"began", "decided"})
 """Those of them at which the ledger is written too. What it misses of a driver that is killed, hosts have in their journals."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import os
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,17 +13,17 @@ from shipway.execute.ask import Facts
 from shipway.execute.fleet import Fleet
 from shipway.execute.lease import Claim, Contended, Fenced
 from shipway.execute.telling import Tell
-from shipway.execute.undo import left_of, undo_tasks
+from shipway.execute.undo import undo_tasks
 from shipway.execute.uninterrupted import to_its_end, undisturbed
+from shipway.flows.attempt import LEFT
+from shipway.flows.reading import read
 from shipway.flows.records import open_deployments, recorded, unsettled
 from shipway.flows.silent_lead import without_lead
+from shipway.flows.who import who
 from shipway.flows.words_of_failure import gone_behind_a_settlement, silent, unreachable
 from shipway.model.errors import AGAIN, HostError, Refused, Unsettled
 from shipway.model.intent import Environment
 from shipway_agent.record import dataclass, field
-
-LEFT = "left"
-"""What a note is of that names tasks of earlier deployments: the verdict says it once more."""
 
 TRIES = 5
 """Times a higher number is taken when another driver was quicker; then the other one is named."""
@@ -42,17 +40,6 @@ class Hold:
     facts: dict[str, Facts]
     tell: Tell
     left_alone: set[str] = field(default_factory=set)
-
-
-async def read(fleet: Fleet, *, verify: ask.Verify = False, may_leave_out: bool = False) -> dict[str, Facts]:
-    """The facts of every host. Raises Refused naming all that cannot be reached; with `may_leave_out` and --without as a way out."""
-    connected = await fleet.connect()
-    if connected.errors:
-        raise unreachable(connected.errors, fleet, may_leave_out=may_leave_out)
-    looked = await ask.look(fleet, verify=verify)
-    if looked.errors:
-        raise unreachable(looked.errors, fleet)
-    return looked.answers
 
 
 @asynccontextmanager
@@ -130,17 +117,12 @@ async def _settled(
             facts = await read(fleet)
         except Refused as refused:
             raise gone_behind_a_settlement(refused, tuple(open_ones), fleet.environment) from refused
-    left = left_of(facts)
+    left = ask.left_of(facts)
     begun += [str(task["deployment"]) for todo in left.values() for task in todo]
     done = await to_its_end(undo_tasks(fleet, claim, tell, left))
     if done.words:
         tell("note", message=f"of earlier deployments that did not go live, {done.words}", of=LEFT)
     return facts
-
-
-def is_quiet(facts: Mapping[str, Facts]) -> bool:
-    """Whether nothing of an earlier deployment has to be settled or undone."""
-    return not unsettled(facts) and not left_of(facts)
 
 
 def refuse_without_lead(facts: Mapping[str, Facts], fleet: Fleet, environment: Environment, besides: str = "") -> None:
@@ -156,15 +138,6 @@ def refuse_without_lead(facts: Mapping[str, Facts], fleet: Fleet, environment: E
             hint=("" if left_out else f"put {lead} back into shipway.toml and commit, then ") + without_lead(name, (lead,)),
             code="lead-missing",
         )
-
-
-def who() -> str:
-    """The person and machine behind this driver, for records only."""
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):
-        name = "unknown"
-    return f"{name}@{socket.gethostname()}"
 
 
 async def _claim(

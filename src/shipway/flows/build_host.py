@@ -91,12 +91,9 @@ async def look_at_build_host(repository: Repository, intent: Intent, source: Sou
     return list(build_host_findings(there, size, files, again))
 
 
-def builder(intent: Intent, tell: Tell) -> Callable[[], Fleet] | None:
-    """Reaches the host that built what is shipped, so that it gives it to the hosts; None where this machine builds."""
-    declared = intent.shipment.build
-    if declared.on == HERE or not declared.run:
-        return None
-    return lambda: _fleet(intent, _host(intent), _Quiet(tell, declared.on))
+def reach_build_host(intent: Intent, tell: Tell) -> Fleet:
+    """The host that built what is shipped, which then gives it to the others."""
+    return _fleet(intent, _host(intent), _Quiet(tell, intent.shipment.build.on))
 
 
 def _host(intent: Intent) -> Host:

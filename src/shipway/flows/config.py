@@ -10,9 +10,9 @@ from shipway.config.secrets.fingerprint import fingerprint, read_key
 from shipway.config.secrets.folder import place_of
 from shipway.config.sources import sources
 from shipway.execute.telling import Tell
-from shipway.flows.begin import read
 from shipway.flows.project import Project, open_project
 from shipway.flows.reach import reach, typed
+from shipway.flows.reading import read
 from shipway.flows.sealed import folder_of, same, variables
 from shipway.flows.values import NoValue, environments, place, source, values
 from shipway.flows.want import want

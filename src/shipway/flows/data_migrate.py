@@ -10,7 +10,8 @@ from shipway.flows.attempt import Attempt, attempt
 from shipway.flows.head import intent_of_head
 from shipway.flows.migrating import ask_schema
 from shipway.flows.project import open_project
-from shipway.flows.transact import Transaction, transact
+from shipway.flows.transact import transact
+from shipway.flows.transaction import Transaction
 from shipway.flows.words import DataMigrateWords
 from shipway.model.event import Event
 from shipway.model.facts import HostFacts

@@ -12,7 +12,8 @@ from shipway.flows.data_points import ask, keepers, lists, meant
 from shipway.flows.head import intent_of_head
 from shipway.flows.project import open_project
 from shipway.flows.reach import reach
-from shipway.flows.transact import Transaction, transact
+from shipway.flows.transact import transact
+from shipway.flows.transaction import Transaction
 from shipway.flows.words import DataRestoreWords
 from shipway.flows.words_of_failure import unreachable
 from shipway.model.errors import HostError

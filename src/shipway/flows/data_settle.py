@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 
 from shipway.execute.telling import Tell
-from shipway.flows.begin import read
 from shipway.flows.head import intent_of_head
 from shipway.flows.migrating import SCHEMA_SECONDS
 from shipway.flows.project import open_project
 from shipway.flows.reach import reach, typed
+from shipway.flows.reading import read
 from shipway.flows.words import DataSettleWords
 from shipway.flows.words_of_failure import unreachable
 from shipway.model.errors import HostError, Refused, WrongInput

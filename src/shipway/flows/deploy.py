@@ -11,6 +11,7 @@ from shipway.flows.changes import setting_changes
 from shipway.flows.project import Project, open_project
 from shipway.flows.shipping import shipping
 from shipway.flows.transact import transact
+from shipway.flows.warm_words import warm_words
 from shipway.flows.words import DeployWords
 from shipway.model.event import Event
 from shipway.model.plan import Plan
@@ -43,9 +44,3 @@ def live_words(plan: Plan, trying: Attempt) -> str:
     """The good news in one sentence."""
     version = plan.document.get("version", "")
     return f"{version} is live in {plan.environment}, proved on {named(plan.members)} in {trying.seconds:.1f} s{warm_words(plan)}"
-
-
-def warm_words(plan: Plan) -> str:
-    """How long what was replaced stays as it is; nothing where it does not."""
-    before, seconds = plan.document.get("before"), float(plan.document.get("keep_warm_seconds", 0.0))
-    return f"; generation {before} stays warm for {seconds:g} s" if before is not None and seconds > 0 else ""

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Callable
 from shipway.execute.command import run_command
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
-from shipway.flows.begin import who
 from shipway.flows.head import intent_of_head
 from shipway.flows.project import open_project
 from shipway.flows.reach import reach
+from shipway.flows.who import who
 from shipway.flows.words import ExecWords
 from shipway.flows.words_of_failure import unreachable
 from shipway.model.errors import HostError, LinkLost, Refused, Unsettled, WrongInput

@@ -13,12 +13,12 @@ from shipway.config.answers import LOCAL, host_name
 from shipway.config.insert import with_host
 from shipway.config.resolve import resolve
 from shipway.flows.attempt import Attempt, attempt
-from shipway.flows.begin import read
 from shipway.flows.deploy import deployed
 from shipway.flows.head import intent_of_head
 from shipway.flows.machines import Order, make_ready, read_keys
 from shipway.flows.project import Project, open_project
 from shipway.flows.reach import reach, typed
+from shipway.flows.reading import read
 from shipway.flows.setup import verdict_of
 from shipway.flows.words import DeployWords, HostAddWords
 from shipway.model.errors import Failed, Refused, ShipwayError, Unsettled, WrongInput

@@ -10,11 +10,13 @@ from shipway.execute.ask import Facts
 from shipway.execute.fleet import Fleet, worst
 from shipway.flows.approach import connect_and_read
 from shipway.flows.attempt import Attempt, attempt
-from shipway.flows.begin import Hold, hold, read, who
+from shipway.flows.begin import Hold, hold
 from shipway.flows.head import intent_of_head
 from shipway.flows.project import open_project
 from shipway.flows.reach import reach, typed
+from shipway.flows.reading import read
 from shipway.flows.remove import take_off
+from shipway.flows.who import who
 from shipway.flows.without import asked, no_host
 from shipway.flows.words import HostRemoveWords
 from shipway.flows.words_of_failure import unreachable

@@ -13,9 +13,9 @@ from shipway.execute.examine import examine
 from shipway.execute.fleet import Fleet, worst
 from shipway.execute.setup import set_up
 from shipway.execute.telling import Tell
-from shipway.flows.begin import who
 from shipway.flows.hints import hint
 from shipway.flows.reach import reach
+from shipway.flows.who import who
 from shipway.model.errors import AGAIN, HostError, Refused, ShipwayError, Unsettled, WrongInput
 from shipway.model.intent import Host, Intent
 from shipway.model.machine import Thing

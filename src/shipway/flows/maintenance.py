@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 
 from shipway.execute.telling import Tell
-from shipway.flows.begin import read
 from shipway.flows.head import intent_of_head
 from shipway.flows.project import open_project
 from shipway.flows.reach import reach, typed
+from shipway.flows.reading import read
 from shipway.flows.words import MaintenanceWords
 from shipway.model.event import Event
 from shipway.model.verdict import Verdict

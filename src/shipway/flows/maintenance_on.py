@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from shipway.flows.begin import who
 from shipway.flows.order import at_lead, carry_out
+from shipway.flows.who import who
 from shipway.flows.words import MaintenanceOnWords
 from shipway.model.errors import WrongInput
 from shipway.model.event import Event

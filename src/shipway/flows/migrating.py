@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shipway.execute.fleet import Fleet
 from shipway.model.facts import HostFacts
@@ -12,9 +12,11 @@ from shipway.model.intent import Intent
 from shipway.model.migration import Pending
 from shipway.plan.data.migrations import migrated
 from shipway.plan.data.schema import UNKNOWN, keeper_of_live, overdue, read_schema
-from shipway.release.migrations.commit import Commit, pending, read_commit, wanted
 from shipway.release.release import Made
 from shipway_agent.record import replace
+
+if TYPE_CHECKING:
+    from shipway.release.migrations.commit import Commit  # parsers, imported by who declares migrations
 
 SCHEMA_SECONDS = 60.0
 
@@ -38,6 +40,8 @@ class Migrating:
         declared, data = self._intent.shipment.migrations, migrated(self._intent)
         if self._commit is None or declared is None or data is None:
             return None
+        from shipway.release.migrations.commit import pending
+
         late = overdue(self._schema, facts, left_out=bool(self._intent.environment.without))
         found = pending(self._commit, self._schema, held=declared.held, overdue=late, locks=data.driver == "postgres")
         return replace(found, overdue=tuple(sorted(late or ())))
@@ -48,6 +52,8 @@ async def migrating(intent: Intent, made: Made) -> Migrating:
     declared = intent.shipment.migrations
     if declared is None:
         return Migrating(intent, None)
+    from shipway.release.migrations.commit import read_commit, wanted
+
     digests = {entry.path: entry.digest for entry in made.release.entries if entry.kind in ("file", "executable")}
     paths = wanted(declared, digests)
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from shipway.flows.attempt import Attempt, attempt
 from shipway.flows.head import intent_of_head
 from shipway.flows.project import open_project
-from shipway.flows.transact import Transaction, transact
+from shipway.flows.transact import transact
+from shipway.flows.transaction import Transaction
 from shipway.flows.words import Words
 from shipway.model.event import Event
 from shipway.model.facts import HostFacts

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from shipway.execute.ask import next_number
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
-from shipway.flows.begin import read, who
 from shipway.flows.expected import expected
 from shipway.flows.project import open_project
 from shipway.flows.reach import reach, typed
+from shipway.flows.reading import read
 from shipway.flows.shipping import shipping
+from shipway.flows.who import who
 from shipway.flows.words import PlanWords
 from shipway.flows.words_of_failure import unreachable
 from shipway.model.errors import HostError

@@ -9,10 +9,11 @@ from shipway.execute.ask import next_number
 from shipway.execute.fleet import Fleet, worst
 from shipway.flows.approach import connect_and_read
 from shipway.flows.attempt import attempt
-from shipway.flows.begin import Hold, hold, who
+from shipway.flows.begin import Hold, hold
 from shipway.flows.head import intent_of_head
 from shipway.flows.project import open_project
 from shipway.flows.reach import reach, typed
+from shipway.flows.who import who
 from shipway.flows.words import RemoveWords
 from shipway.model.errors import HostError, Unsettled
 from shipway.model.event import Event

@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Callable, Mapping
 
 from shipway.flows.attempt import Attempt, attempt
-from shipway.flows.begin import who
 from shipway.flows.expected import expected
 from shipway.flows.head import intent_of_head
 from shipway.flows.moment import moment
@@ -14,7 +13,9 @@ from shipway.flows.project import Project, open_project, release_meant
 from shipway.flows.revert_check import checked
 from shipway.flows.revert_look import Looked, looked_at
 from shipway.flows.revert_report import Undone, undone_by
-from shipway.flows.transact import Transaction, transact
+from shipway.flows.transact import transact
+from shipway.flows.transaction import Transaction
+from shipway.flows.who import who
 from shipway.flows.words import RevertWords
 from shipway.model.errors import AGAIN, Refused, WrongInput
 from shipway.model.event import Event

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from shipway.execute.ask import Facts, next_number
 from shipway.execute.fleet import Fleet
 from shipway.flows.attempt import Attempt
-from shipway.flows.begin import is_quiet, read
 from shipway.flows.data_points import ask, listed
 from shipway.flows.migrating import ask_schema
 from shipway.flows.moment import moment
 from shipway.flows.reach import reach, typed
+from shipway.flows.reading import is_quiet, read
 from shipway.flows.revert_report import Undone
 from shipway.flows.words_of_failure import unreachable
 from shipway.model.errors import AGAIN, HostError, Refused

@@ -10,12 +10,13 @@ from typing import Any
 from shipway.execute.fleet import Fleet
 from shipway.flows.attempt import Attempt, attempt
 from shipway.flows.borrow import Borrowed, borrow
-from shipway.flows.deploy import warm_words
 from shipway.flows.front import Caddies
 from shipway.flows.head import intent_of_head
 from shipway.flows.migrating import ask_schema
 from shipway.flows.project import open_project, release_meant
-from shipway.flows.transact import Transaction, transact
+from shipway.flows.transact import transact
+from shipway.flows.transaction import Transaction
+from shipway.flows.warm_words import warm_words
 from shipway.flows.without import leave_out
 from shipway.flows.words import RollbackWords
 from shipway.model.event import Event

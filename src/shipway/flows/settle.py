@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 
 from shipway.flows.approach import connect_and_read
 from shipway.flows.attempt import Attempt
-from shipway.flows.begin import hold, is_quiet, who
+from shipway.flows.begin import hold
 from shipway.flows.reach import reach, typed
+from shipway.flows.reading import is_quiet
+from shipway.flows.who import who
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
 from shipway_agent.record import dataclass

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Protocol
 
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
 from shipway.flows.attempt import Attempt
 from shipway.flows.bases import Bases
-from shipway.flows.build_host import builder
 from shipway.flows.cargo import Cargo
 from shipway.flows.front import Caddies
 from shipway.flows.held_back import refuse_held_back
 from shipway.flows.migrating import Migrating, migrating
 from shipway.flows.project import Project
 from shipway.flows.tools import Tools
-from shipway.flows.transact import Planner, Transaction
+from shipway.flows.transaction import Planner, Transaction
 from shipway.flows.want import filled, make, want
 from shipway.flows.without import leave_out
 from shipway.flows.words import DeployWords, PlanWords, PrepareWords
@@ -26,6 +26,7 @@ from shipway.model.intent import Intent
 from shipway.model.migration import Pending
 from shipway.model.plan import Plan
 from shipway.model.release import Release
+from shipway.release.build import HERE
 from shipway.release.release import Made
 from shipway.release.source import Repository
 from shipway_agent.record import dataclass, replace
@@ -130,7 +131,16 @@ async def shipping(
     caddies = Caddies(wanted.intent, tell)
     loaded = Cargo(made, caddies.by_host, tools.of, bases)
     migrations = await migrating(wanted.intent, made)
-    return Shipping(wanted.intent, made, tools, caddies, bases, migrations, loaded, builder(wanted.intent, tell), project.repository)
+    return Shipping(wanted.intent, made, tools, caddies, bases, migrations, loaded, _builder(wanted.intent, tell), project.repository)
+
+
+def _builder(intent: Intent, tell: Tell) -> Callable[[], Fleet] | None:
+    """Reaches the host that built it; None where this machine did."""
+    if intent.shipment.build.on == HERE or not intent.shipment.build.run:
+        return None
+    from shipway.flows.build_host import reach_build_host  # few build anywhere but here
+
+    return partial(reach_build_host, intent, tell)
 
 
 def _forget(packing: asyncio.Task[None]) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from shipway.flows.begin import who
 from shipway.flows.order import at_lead, carry_out
+from shipway.flows.who import who
 from shipway.flows.words import StopWords
 from shipway.model.event import Event
 from shipway.model.plan import Plan

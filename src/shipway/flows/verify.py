@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from shipway.execute.telling import Tell
-from shipway.flows.begin import read
 from shipway.flows.head import intent_of_head
 from shipway.flows.project import open_project, release_meant
 from shipway.flows.reach import reach, typed
+from shipway.flows.reading import read
 from shipway.flows.words import VerifyWords
 from shipway.model.errors import HostError
 from shipway.model.event import Event

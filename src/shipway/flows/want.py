@@ -10,7 +10,6 @@ from pathlib import Path
 from shipway.config.secrets.folder import place_of
 from shipway.execute.telling import Tell
 from shipway.flows.authority import with_authority
-from shipway.flows.build_host import build_host
 from shipway.flows.in_thread import in_thread
 from shipway.flows.project import Project
 from shipway.flows.remembered import resolved
@@ -19,7 +18,7 @@ from shipway.flows.tools import Tools, programs
 from shipway.flows.values import with_values
 from shipway.model.intent import Intent
 from shipway.model.release import Source
-from shipway.release.build import HERE
+from shipway.release.build import HERE, Elsewhere
 from shipway.release.checks import check_requires
 from shipway.release.refs import resolve_ref
 from shipway.release.release import Made, make_release
@@ -82,11 +81,11 @@ async def make(project: Project, wanted: Wanted, tell: Tell, tools: Tools | None
     def on_line(line: str) -> None:
         loop.call_soon_threadsafe(lambda: tell("output", key="build", line=line))
 
-    there = (
-        build_host(project.repository, wanted.intent, tools, tell, lambda line: tell("output", key="build", line=line), stop)
-        if elsewhere
-        else None
-    )
+    there: Elsewhere | None = None
+    if elsewhere:
+        from shipway.flows.build_host import build_host  # few build anywhere but here
+
+        there = build_host(project.repository, wanted.intent, tools, tell, lambda line: tell("output", key="build", line=line), stop)
 
     def work() -> Made:
         where = "" if wanted.named else standing(project.repository).sentence

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from shipway.execute.conduct import Outcome
-from shipway.execute.decision import Ending, Unrestored
 from shipway.execute.fleet import Fleet, worst
-from shipway.execute.steps import StepFailed
 from shipway.flows.hints import hint
 from shipway.flows.silent_lead import without_lead
 from shipway.flows.without import or_without
-from shipway.model.errors import AGAIN, Failed, HostError, LinkLost, Refused, ShipwayError, Unreachable, Unsettled
+from shipway.model.errors import (
+    AGAIN,
+    Failed,
+    HostError,
+    LinkLost,
+    Refused,
+    ShipwayError,
+    StepFailed,
+    Unreachable,
+    Unrestored,
+    Unsettled,
+)
 from shipway.reports.few import named
+
+if TYPE_CHECKING:
+    from shipway.execute.conduct import Outcome
+    from shipway.execute.decision import Ending
 
 REASON_LINES = 20
 """Last lines of what failed that go to the lead with the undo."""

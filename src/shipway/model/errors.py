@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 AGAIN = "the same command again"
 """In a hint, for a flow does not know how it was called: the command line puts what was typed in its place."""
@@ -75,3 +76,25 @@ class Overdue(LinkLost):
 
 class HostRefused(HostError):
     """The host answered no: `code` is the agent's."""
+
+
+class StepFailed(HostRefused):
+    """A step ended badly: `key`, the agent's `code`, what it said and the last lines of what it ran."""
+
+    def __init__(self, host: str, failed: Mapping[str, Any], titles: Mapping[str, str]) -> None:
+        key = str(failed["key"])
+        super().__init__(
+            host, str(failed["code"]), str(failed["message"]), lines=failed.get("lines", ()), facts=dict(failed.get("facts", {}))
+        )
+        self.key = key
+        self.title = titles.get(key, key)
+
+
+class Unrestored(HostRefused):
+    """A lead that cannot go back before data is as it was, which it is not yet."""
+
+    def __init__(self, host: str, restoring: Mapping[str, Any]) -> None:
+        why, point = str(restoring["why"]), restoring["point"]
+        said = f"held: the restore point {point} could not be put back: {why}" if why else f"held: {point} is not put back yet"
+        super().__init__(host, "restoring", said, facts=dict(restoring))
+        self.tries = int(restoring["tries"])
