@@ -20,13 +20,15 @@ import gc
 import random
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from shipway_agent import decide
 from shipway_agent.decide import Held, Lease, Member
 from shipway_agent.states import ARMED, COMMITTED, DECISIONS, INTENT, RESTORING, REVERTED, SWITCHED
+
+S = TypeVar("S")
 
 NAMES = ("a", "b", "c")
 NOW, PAST_DEADLINE = 0.0, 1.0
@@ -159,7 +161,7 @@ def _explore(bounds: Bounds, rules: Rules, most_seconds: float, first_fault: boo
             exits.update((number, ENDS[driver.phase]) for number, driver in enumerate(after.drivers, 1) if driver.phase in ENDS)
             wrong = world.wrongs(after)
             for invariant in wrong:
-                faults.setdefault(invariant, Fault(invariant, _trace(came, after)))
+                faults.setdefault(invariant, Fault(invariant, trace(came, after)))
             if not wrong:
                 queue.append(after)
         if first_fault and faults:
@@ -167,19 +169,20 @@ def _explore(bounds: Bounds, rules: Rules, most_seconds: float, first_fault: boo
     return Explored(len(came), not queue, tuple(faults.values()), frozenset(exits), time.process_time() - began)
 
 
-def _likely(move: str, spends: bool) -> float:
-    if spends or any(word in move for word in ("undoes", "runs out", "passes", "hears")):
-        return 0.05
-    return 0.3 if "begins" in move or "late" in move else 1.0
-
-
-def _trace(came: dict[State, tuple[State, str] | None], state: State) -> tuple[str, ...]:
+def trace(came: Mapping[S, tuple[S, str] | None], state: S) -> tuple[str, ...]:
+    """The moves that led to a state, the first one first. `came` has for each state the one before it and the move, None for the first."""
     moves = []
     step = came[state]
     while step is not None:
         moves.append(step[1])
         step = came[step[0]]
     return tuple(reversed(moves))
+
+
+def _likely(move: str, spends: bool) -> float:
+    if spends or any(word in move for word in ("undoes", "runs out", "passes", "hears")):
+        return 0.05
+    return 0.3 if "begins" in move or "late" in move else 1.0
 
 
 class World:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from shipway_agent.states import COMMITTED, DISCARDED, INTENT, REVERTED, TENTATIVE
-from tests.agent.explore import BOOT, CONFIRM_SECONDS, LEASE_SECONDS, NAMES, PAST_DEADLINE, TICK, Message, Rules, World, worded
+from tests.agent.explore import BOOT, CONFIRM_SECONDS, LEASE_SECONDS, NAMES, PAST_DEADLINE, TICK, Message, Rules, World, trace, worded
 
 OLD, CHANGING, NEW = "old", "changing", "new"
 POINT = "main-1"
@@ -93,7 +93,7 @@ class _Exploration:
                 came[after] = (state, move)
                 wrongs = [*self._wrongs(after), *self._at_rest(after)]
                 for wrong in wrongs:
-                    faults.setdefault(wrong, _trace(came, after))
+                    faults.setdefault(wrong, trace(came, after))
                 if after.first.phase == "over":
                     ends.add(f"{after.first.word or 'dead'}, data {after.data}")
                 if not wrongs:
@@ -277,12 +277,3 @@ def _at(state: State, i: int, host: int) -> State:
 
 def _to(state: State, number: int, driver: Driver) -> State:
     return state._replace(first=driver) if number == 1 else state._replace(second=driver)
-
-
-def _trace(came: dict[State, tuple[State, str] | None], state: State) -> tuple[str, ...]:
-    moves = []
-    step = came[state]
-    while step is not None:
-        moves.append(step[1])
-        step = came[step[0]]
-    return tuple(reversed(moves))

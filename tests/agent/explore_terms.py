@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from shipway_agent import decide
 from shipway_agent.decide import Member
 from shipway_agent.states import COMMITTED, DECISIONS, INTENT
+from tests.agent.explore import trace
 
 NAMES = ("a", "b", "c")
 LATE = 100.0
@@ -74,7 +75,7 @@ def explore() -> Found:
             came[key] = (_key(state), move)
             wrongs = [*_changed(state, after), *_wrongs(after)]
             for wrong in wrongs:
-                faults.setdefault(wrong, _trace(came, key))
+                faults.setdefault(wrong, trace(came, key))
             ends.update(f"{abort.word} of term {number}" for number, abort in enumerate(after.aborts, 1) if abort.at == ALL)
             if not wrongs:
                 queue.append(after)
@@ -215,12 +216,3 @@ def _at(state: State, i: int, host: Member) -> State:
 
 def _with(state: State, number: int, abort: Abort) -> State:
     return state._replace(aborts=(abort, state.aborts[1]) if number == 0 else (state.aborts[0], abort))
-
-
-def _trace(came: dict[Key, tuple[Key, str] | None], key: Key) -> tuple[str, ...]:
-    moves = []
-    step = came[key]
-    while step is not None:
-        moves.append(step[1])
-        step = came[step[0]]
-    return tuple(reversed(moves))
