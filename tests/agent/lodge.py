@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -246,10 +246,12 @@ class Lodge:
         self.root.close()
 
 
+L = TypeVar("L", bound=Lodge)
+
+
 @contextmanager
-def lodge(home: Path, **more: Any) -> Iterator[Lodge]:
-    """A root, ended at the end."""
-    one = Lodge(home, **more)
+def ended(one: L) -> Iterator[L]:
+    """As a block, at whose end nothing of it runs; a test that fails shows its log."""
     try:
         yield one
     except BaseException:
@@ -257,3 +259,8 @@ def lodge(home: Path, **more: Any) -> Iterator[Lodge]:
         raise
     finally:
         one.close()
+
+
+def lodge(home: Path, **more: Any) -> AbstractContextManager[Lodge]:
+    """A root, ended at the end."""
+    return ended(Lodge(home, **more))

@@ -6,8 +6,8 @@ import http.client
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from shipway.transports import caddy as wheel
 from shipway_agent import spawn
 from shipway_agent.primitives import files, generations, intake, processes, prove, proxy, switch
 from shipway_agent.root import Root
-from tests.agent.lodge import Lodge, process
+from tests.agent.lodge import Lodge, ended, process
 
 SAMPLE = Path(__file__).resolve().parents[2] / "demo" / "shop" / "app.py"
 
@@ -149,14 +149,6 @@ class Shop(Lodge):
         super().close()
 
 
-@contextmanager
-def shop(home: Path, **more: Any) -> Iterator[Shop]:
+def shop(home: Path, **more: Any) -> AbstractContextManager[Shop]:
     """A shop, ended at the end."""
-    one = Shop(home, **more)
-    try:
-        yield one
-    except BaseException:
-        sys.stderr.write(one.log())
-        raise
-    finally:
-        one.close()
+    return ended(Shop(home, **more))

@@ -5,10 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from shipway_agent import agents
 from shipway_agent.itself import CURRENT
@@ -16,12 +13,6 @@ from shipway_agent.root import Root
 
 OLD = 100_000.0
 """Seconds since the epoch: long ago."""
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Iterator[Root]:
-    with Root(f"{tmp_path}/root", create=True) as opened:
-        yield opened
 
 
 def agent(root: Root, letter: str, at: float | None = None) -> Path:

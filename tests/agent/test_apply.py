@@ -6,7 +6,6 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,12 +21,6 @@ from shipway_agent.states import COMMITTED, REVERTED
 NOW = 100.0
 WEB = {"name": "web", "run": "web", "instances": 2, "listens": "port", "overlap": True}
 WORKER = {"name": "worker", "run": "worker", "instances": 1, "listens": None, "overlap": True}
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Iterator[Root]:
-    with Root(f"{tmp_path}/root", create=True) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -16,10 +16,9 @@ from shipway_agent.supervisor import STARTED_BY_SYSTEMD
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Iterator[Root]:
-    with Root(f"{tmp_path}/root", create=True) as opened:
-        opened.at("logs", create=True).close()
-        yield opened
+def root(root: Root) -> Root:
+    root.at("logs", create=True).close()
+    return root
 
 
 @pytest.fixture

@@ -1,20 +1,13 @@
-"""A root that is new, and its journal, which has a name."""
+"""The journal of a new root, which has a name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from shipway_agent.journal import Journal
 from shipway_agent.root import Root
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Iterator[Root]:
-    with Root(f"{tmp_path}/root", create=True) as opened:
-        yield opened
 
 
 @pytest.fixture

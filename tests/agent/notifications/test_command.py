@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,12 +13,6 @@ from shipway_agent.notifications.connect import Undelivered
 from shipway_agent.root import Root
 from tests.agent.lodge import wait
 from tests.agent.notifications.receivers import ENTRY
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Iterator[Root]:
-    with Root(str(tmp_path / "root"), create=True) as one:
-        yield one
 
 
 def script(tmp_path: Path, text: str) -> list[str]:

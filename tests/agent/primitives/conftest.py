@@ -1,11 +1,10 @@
-"""A root of its own for every test of a primitive, and trees to fill it with."""
+"""What every test of a primitive works in, on a root of its own; and trees to fill it with."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import pytest
 
@@ -13,12 +12,6 @@ from shipway_agent.journal import Journal
 from shipway_agent.manifest import EXECUTABLE, FILE, Entry, digest, write
 from shipway_agent.primitives import Context, blobs, intake
 from shipway_agent.root import Root
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Iterator[Root]:
-    with Root(f"{tmp_path}/root", create=True) as opened:
-        yield opened
 
 
 @pytest.fixture
