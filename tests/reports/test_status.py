@@ -16,6 +16,18 @@ from tests.plan.fleet import WEB, changed, facts, fresh, intent, release, servin
 SCHEMA = Draft202012Validator(status_schema())
 WANTED = intent(("a", "b"), processes=(replace(WEB, instances=2),))
 
+PLAIN: dict[str, Any] = {
+    "jobs": [],
+    "warm": None,
+    "held": None,
+    "stopped": {},
+    "closed": None,
+    "scaled": {},
+    "maintenance": None,
+    "held_back": [],
+}
+"""The rows of a host without jobs, warm copies and orders."""
+
 
 def told(said: dict[str, Any], recorded: tuple[str, ...] = ("a", "b")) -> dict[str, Any]:
     heard: dict[str, HostFacts | None] = {name: None for name, value in said.items() if value is None}
@@ -42,14 +54,7 @@ def test_a_fleet_that_agrees() -> None:
                 "generation": 2,
                 "state": "live",
                 "processes": [{"name": "web", "instance": i, "healthy": True, "release": release(2).digest} for i in (1, 2)],
-                "jobs": [],
-                "warm": None,
-                "held": None,
-                "stopped": {},
-                "closed": None,
-                "scaled": {},
-                "maintenance": None,
-                "held_back": [],
+                **PLAIN,
                 "notifications": {"waiting": 0, "failed": 0, "last_error": None},
             }
             for name in ("a", "b")
@@ -121,14 +126,7 @@ def test_a_host_that_cannot_be_read_is_no_agreement() -> None:
         "generation": None,
         "state": "unreachable",
         "processes": [],
-        "jobs": [],
-        "warm": None,
-        "held": None,
-        "stopped": {},
-        "closed": None,
-        "scaled": {},
-        "maintenance": None,
-        "held_back": [],
+        **PLAIN,
         "notifications": None,
     }
 
