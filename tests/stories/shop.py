@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.stories.project import FOUR, Project, local, sample
+from tests.stories.project import FOUR, Project, local, processes_of, sample
+from tests.stories.proof import Author, Ground
 
 VERSIONS = {**FOUR, "v5": {}}
 QUICK = "watch_seconds = 1\nlease_seconds = 6\nconfirm_seconds = 12"
@@ -69,3 +70,10 @@ class Shop:
         versions = {self.about(host)["version"] for host in self.doors}
         assert len(versions) == 1, versions
         return str(versions.pop())
+
+    def ground(self, place: Path) -> Ground:
+        """It serves what its author committed first; all that runs below `place` is of its hosts."""
+        ground = Ground(self.project, self.doors, lambda: processes_of(place), Author(self.repository))
+        ground.author.commit()
+        self.project.run("deploy", "local")
+        return ground

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.stories.project import processes_of
-from tests.stories.proof import Author, Ground, commands_of, visit, wait_for
+from tests.stories.proof import Ground, commands_of, visit, wait_for
 from tests.stories.shop import Shop
 
 ROOT_BYTES = 200
@@ -26,11 +24,8 @@ def shop(common_place: Path) -> Shop:
 
 
 @pytest.fixture(scope="module")
-def ground(shop: Shop, common_place: Path) -> Iterator[Ground]:
-    ground = Ground(shop.project, shop.doors, lambda: processes_of(common_place), Author(shop.repository))
-    ground.author.commit()
-    shop.project.run("deploy", "local")
-    yield ground
+def ground(shop: Shop, common_place: Path) -> Ground:
+    return shop.ground(common_place)
 
 
 def test_a_root_of_two_hundred_bytes_simply_works(ground: Ground, shop: Shop) -> None:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stories.project import processes_of
-from tests.stories.proof import Author, Ground
+from tests.stories.proof import Ground
 from tests.stories.shop import Shop
 from tests.stories.test_errors import QUICK
 
@@ -62,11 +61,8 @@ def shop(common_place: Path) -> Shop:
 
 
 @pytest.fixture(scope="module")
-def ground(shop: Shop, common_place: Path) -> Iterator[Ground]:
-    ground = Ground(shop.project, shop.doors, lambda: processes_of(common_place), Author(shop.repository))
-    ground.author.commit()
-    shop.project.run("deploy", "local")
-    yield ground
+def ground(shop: Shop, common_place: Path) -> Ground:
+    return shop.ground(common_place)
 
 
 def test_a_task_that_fails_on_one_host_of_four(ground: Ground, shop: Shop) -> None:

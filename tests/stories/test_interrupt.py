@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.stories.project import Said, processes_of
-from tests.stories.proof import Author, Ground, commands_of, visit, wait_for
+from tests.stories.project import Said
+from tests.stories.proof import Ground, commands_of, visit, wait_for
 from tests.stories.shop import Shop
 from tests.stories.test_errors import QUICK
 
@@ -41,12 +41,9 @@ def told(common_place: Path) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def ground(common_place: Path) -> Iterator[Ground]:
+def ground(common_place: Path) -> Ground:
     shop = Shop(common_place, ("a", "b"), settings=TASKS, more=QUICK)
-    ground = Ground(shop.project, shop.doors, lambda: processes_of(common_place), Author(shop.repository))
-    ground.author.commit()
-    shop.project.run("deploy", "local")
-    yield ground
+    return shop.ground(common_place)
 
 
 def interrupted(ground: Ground, phase: str, number: signal.Signals) -> tuple[Said, str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.stories.project import eventually, processes_of
+from tests.stories.proof import wait_for
 from tests.stories.shop import Shop
 
 
@@ -105,10 +106,7 @@ def test_prepare_first_then_deploy(shop: Shop) -> None:
 def test_a_killed_driver_leaves_nothing_locked_and_any_machine_settles_it(shop: Shop, place: Path) -> None:
     shop.project.deploy("v1")
     driver = shop.project.start("deploy", "local", "--ref", "v2", "--json")
-    assert driver.stdout is not None
-    for line in driver.stdout:
-        if json.loads(line).get("event") == "switched":
-            break
+    wait_for(driver, "switched")
     driver.kill()
     driver.communicate()
     shop.repository.git("clone", "--quiet", str(shop.project.directory), str(place / "elsewhere"))
@@ -122,10 +120,7 @@ def test_a_killed_driver_leaves_nothing_locked_and_any_machine_settles_it(shop: 
 def test_an_interrupted_deployment_undoes_itself(shop: Shop, number: signal.Signals) -> None:
     shop.project.deploy("v1")
     driver = shop.project.start("deploy", "local", "--ref", "v2", "--json")
-    assert driver.stdout is not None
-    for line in driver.stdout:
-        if json.loads(line).get("event") == "switched":
-            break
+    wait_for(driver, "switched")
     driver.send_signal(number)
     out, err = driver.communicate(timeout=60)
     assert driver.returncode == 1, out + err

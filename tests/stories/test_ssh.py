@@ -125,10 +125,7 @@ def test_a_host_that_reboots_serves_by_itself_and_an_unconfirmed_release_comes_b
         hosts.reboot("a")
         answers(hosts, "1")
         driver = fleet.project.start("deploy", "live", "--ref", "v2", "--json")
-        assert driver.stdout is not None
-        for line in driver.stdout:
-            if json.loads(line).get("event") == "switched":
-                break
+        wait_for(driver, "switched")
         driver.kill()
         driver.communicate(timeout=60)
         hosts.reboot("a")
@@ -183,10 +180,7 @@ def test_where_systemd_is_the_init_a_unit_keeps_the_supervisor_and_starts_it_aft
 def test_a_host_that_reboots_after_the_switch_does_not_split_the_fleet(fleet: Fleet) -> None:
     fleet.project.deploy("v1")
     driver = fleet.project.start("deploy", "live", "--ref", "v2", "--json")
-    assert driver.stdout is not None
-    for line in driver.stdout:
-        if json.loads(line).get("event") == "switched":
-            break
+    wait_for(driver, "switched")
     fleet.hosts.reboot("c")
     out, err = driver.communicate(timeout=110)
     assert driver.returncode in (1, 4), out + err
@@ -211,10 +205,7 @@ def test_a_host_that_vanishes_after_the_switch_is_settled_when_it_is_back(place:
         fleet = Fleet(place, hosts, "watch_seconds = 3\nconfirm_seconds = 6\nlease_seconds = 4")
         fleet.project.deploy("v1")
         driver = fleet.project.start("deploy", "live", "--ref", "v2", "--json")
-        assert driver.stdout is not None
-        for line in driver.stdout:
-            if json.loads(line).get("event") == "switched":
-                break
+        wait_for(driver, "switched")
         hosts.cut("c")
         out, err = driver.communicate(timeout=110)
         assert driver.returncode == 4, out + err
