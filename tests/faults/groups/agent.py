@@ -10,7 +10,7 @@ from tests.faults import strike
 from tests.faults.case import Case, Family, Group
 from tests.faults.ground import ENVIRONMENT, Ground
 from tests.faults.groups.host import SUPERVISOR, kill, running
-from tests.faults.groups.network import converges, told_in_full
+from tests.faults.groups.network import settles
 from tests.faults.trial import Trial
 
 RECOVERY_CALLS = 50
@@ -67,9 +67,7 @@ def _strike(host: str, at: tuple[int, ...], error: int = 0, *, certain: bool) ->
         finally:
             struck = strike.lift(trial.ground, host)
         trial.expect(not certain or struck.times > 0, f"nothing was struck in {len(struck.calls)} calls")
-        told_in_full(trial, drive, host)
-        trial.struck()
-        converges(trial)
+        settles(trial, drive, host)
 
     return run
 
@@ -100,9 +98,7 @@ def _struck_supervisor(host: str, number: int, *, certain: bool) -> Callable[[Tr
             struck = strike.lift(trial.ground, host)
         trial.expect(not certain or struck.times > 0, f"the supervisor was not struck in {len(struck.calls)} calls")
         trial.expect(not struck.times or before != running(trial.ground, host, SUPERVISOR), "the supervisor was struck and is the same")
-        told_in_full(trial, drive, host)
-        trial.struck()
-        converges(trial)
+        settles(trial, drive, host)
 
     return run
 

@@ -15,7 +15,17 @@ from tests.faults.case import Case, Family, Group
 from tests.faults.drive import Drive
 from tests.faults.ground import ROOT, Ground
 from tests.faults.groups.host import SUPERVISOR, kill, running
-from tests.faults.groups.network import BOOT_SECONDS, HANG_SECONDS, back, converges, stages_of, told_in_full, wait_alone
+from tests.faults.groups.network import (
+    BOOT_SECONDS,
+    HANG_SECONDS,
+    back,
+    back_as_decided,
+    converges,
+    settles,
+    stages_of,
+    told_in_full,
+    wait_alone,
+)
 from tests.faults.moments import Fault
 from tests.faults.power.losses import judge, losses
 from tests.faults.power.platter import Platter
@@ -240,13 +250,9 @@ def _lost(host: str, stage: str, what: str) -> Callable[[Trial], None]:
                 put_back(platter.left(platter.moments - 1, _kept(platter, what, stage)), recording.seen, UID)
                 trial.struck(anew=True)  # the power was away for as long as it took here to put the disk together
                 drive.send(signal.SIGCONT)
-                back(trial, host)
-                undecided = set(trial.ground.watch.now(host).stages.values()) & {"armed", "switched"}
-                trial.expect(not undecided, f"{host} serves after its start while a deployment is {undecided}: it must have gone back")
+                back_as_decided(trial, host)
         drive.ended()
-        told_in_full(trial, drive, host)
-        trial.struck()
-        converges(trial)
+        settles(trial, drive, host)
 
     return run
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from tests.faults.case import Case, Family, Group
 from tests.faults.drive import Drive
 from tests.faults.ground import Ground
-from tests.faults.groups.network import HANG_SECONDS, back, converges, told_in_full
+from tests.faults.groups.network import HANG_SECONDS, back, converges, settles, told_in_full
 from tests.faults.trial import Trial
 
 LARGE_BYTES = 12_000_000
@@ -36,9 +36,7 @@ def _power(host: str) -> Callable[[Trial], None]:
             trial.ground.hosts.kill(host)
             stack.callback(back, trial, host)
             drive.ended(HANG_SECONDS)
-        told_in_full(trial, drive, host)
-        trial.struck()
-        converges(trial)
+        settles(trial, drive, host)
 
     return run
 

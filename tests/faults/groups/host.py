@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from tests.faults.case import Case, Family, Group
 from tests.faults.ground import ROOT, Ground
-from tests.faults.groups.network import BOOT_SECONDS, STAGES, back, converges, stages_of, told_in_full
+from tests.faults.groups.network import BOOT_SECONDS, STAGES, back_as_decided, settles, stages_of
 from tests.faults.moments import Fault
 from tests.faults.trial import Trial
 from tests.stories.proof import visit
@@ -30,13 +30,9 @@ def _power(host: str, moment: str) -> Callable[[Trial], None]:
         with trial.dark(host):
             trial.ground.hosts.kill(host)
             drive.send(signal.SIGCONT)
-            back(trial, host)
-            undecided = set(trial.ground.watch.now(host).stages.values()) & {"armed", "switched"}
-            trial.expect(not undecided, f"{host} serves after its start while a deployment is {undecided}: it must have gone back")
+            back_as_decided(trial, host)
         drive.ended()
-        told_in_full(trial, drive, host)
-        trial.struck()
-        converges(trial)
+        settles(trial, drive, host)
 
     return run
 
@@ -68,9 +64,7 @@ def _loses(host: str, moment: str, program: str, *, serves: bool) -> Callable[[T
             trial.struck(anew=True)  # without a supervisor nobody there keeps a deadline
         drive.send(signal.SIGCONT)
         drive.ended()
-        told_in_full(trial, drive, host)
-        trial.struck()
-        converges(trial)
+        settles(trial, drive, host)
 
     return run
 

@@ -68,9 +68,7 @@ def _cut(host: str, moment: str, whom: str) -> Callable[[Trial], None]:
                 drive.ended(HANG_SECONDS)
             finally:
                 trial.ground.hosts.heal(host)
-        told_in_full(trial, drive, host)
-        trial.struck()
-        converges(trial)
+        settles(trial, drive, host)
 
     return run
 
@@ -133,6 +131,20 @@ def back(trial: Trial, host: str) -> None:
     trial.ground.watch.again(host)
     door = trial.ground.doors[host]
     trial.wait(lambda: visit(door).startswith("200 "), f"{host} does not serve after its start", BOOT_SECONDS)
+
+
+def back_as_decided(trial: Trial, host: str) -> None:
+    """The same, and it has gone back before it serves from what nobody has decided."""
+    back(trial, host)
+    undecided = set(trial.ground.watch.now(host).stages.values()) & {"armed", "switched"}
+    trial.expect(not undecided, f"{host} serves after its start while a deployment is {undecided}: it must have gone back")
+
+
+def settles(trial: Trial, drive: Drive, host: str) -> None:
+    """What a driver that lived told of its host is whole; from here on the fleet decides, and another machine can go on."""
+    told_in_full(trial, drive, host)
+    trial.struck()
+    converges(trial)
 
 
 def told_in_full(trial: Trial, drive: Drive, host: str) -> None:
