@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from shipway_agent.data.migrations import run
+from shipway_agent.errors import AgentError
 from shipway_agent.primitives import Context
 from tests.agent.data.kept import Kept
+
+BOUND_SECONDS = 60.0
+
+APART = """
+import sys
+from pathlib import Path
+from shipway_agent.errors import AgentError
+from tests.agent.data.kept import kept
+from tests.agent.data.migrating import Migrating
+with kept(Path(sys.argv[1])) as home:
+    try:
+        Migrating(home, {}, {}).run(1)
+    except AgentError as error:
+        sys.exit(f"{error.code}: {error.message}")
+"""
 
 
 class Migrating:
@@ -74,6 +93,21 @@ class Migrating:
     def run(self, number: int, phase: str = "expand", held: Sequence[str] = ()) -> list[str]:
         """Names of those that were applied."""
         return [str(name) for name, _ in run.run(self.context(), number, phase, held, self.home.said.append)["ran"]]
+
+    def run_apart(self) -> subprocess.Popen[bytes]:
+        """Those of generation 1, applied by an agent of its own: somebody may kill it."""
+        return subprocess.Popen([sys.executable, "-c", APART, str(self.home.path.parent)], stderr=subprocess.DEVNULL)
+
+    def run_again(self) -> list[str]:
+        """Names of those of generation 1 that were applied, once what a killed agent left has ended."""
+        until = time.monotonic() + BOUND_SECONDS
+        while True:
+            try:
+                return self.run(1)
+            except AgentError as error:
+                if error.code != "migrations-busy" or time.monotonic() > until:
+                    raise
+            time.sleep(0.05)
 
     def reverse(self, number: int, *names: str) -> list[str]:
         """Names of those that were taken back."""

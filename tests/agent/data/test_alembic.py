@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -177,9 +175,9 @@ SLOW = revision(
 
 
 @pytest.mark.parametrize("dies", ["agent", "migration"])
-def test_whoever_is_killed_each_is_applied_once(postgres: Case, tmp_path: Path, dies: str) -> None:
+def test_whoever_is_killed_each_is_applied_once(postgres: Case, dies: str) -> None:
     postgres.alembic(1, tables(ITEMS, SLOW))
-    runner = subprocess.Popen([sys.executable, "-c", RUNNER, str(tmp_path)], stderr=subprocess.DEVNULL)
+    runner = postgres.app.run_apart()
     asleep = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'"
     until = time.monotonic() + 60
     while not postgres.sql(asleep):
@@ -188,39 +186,13 @@ def test_whoever_is_killed_each_is_applied_once(postgres: Case, tmp_path: Path, 
     os.kill(runner.pid if dies == "agent" else child_of(runner.pid), signal.SIGKILL)
     assert runner.wait() != 0
 
-    assert wait_for_run(postgres) in ([], ["b2"])
+    assert postgres.app.run_again() in ([], ["b2"])
 
     assert postgres.sql("SELECT id FROM items") == ["1"]
     assert postgres.app.look(1) == []
-
-
-RUNNER = """
-import sys
-from pathlib import Path
-from shipway_agent.errors import AgentError
-from tests.agent.data.kept import kept
-from tests.agent.data.migrating import Migrating
-with kept(Path(sys.argv[1])) as home:
-    try:
-        Migrating(home, {}, {}).run(1)
-    except AgentError as error:
-        sys.exit(f"{error.code}: {error.message}")
-"""
 
 
 def child_of(pid: int) -> int:
     """The process of `alembic` that a runner waits for."""
     children = [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return next(child for child in children if b"alembic" in Path(f"/proc/{child}/cmdline").read_bytes())
-
-
-def wait_for_run(case: Case) -> list[str]:
-    """Run them again, once what the killed runner left has ended."""
-    until = time.monotonic() + 60
-    while True:
-        try:
-            return case.app.run(1)
-        except AgentError as error:
-            if error.code != "migrations-busy" or time.monotonic() > until:
-                raise
-        time.sleep(0.05)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -232,16 +230,16 @@ def test_a_squashed_one_on_an_empty_database_is_applied_by_itself_and_taken_back
     assert [name for name in both.app.applied(1) if name.startswith("shop.")] == ["shop.0001_initial"]
 
 
-def test_what_hangs_on_the_end_of_migrations_is_made_up_for_by_the_next_run(newest: Case, tmp_path: Path) -> None:
+def test_what_hangs_on_the_end_of_migrations_is_made_up_for_by_the_next_run(newest: Case) -> None:
     newest.django(1, shop(NOTED))
     newest.stop_at("behind", "all")
-    runner = begun(newest, tmp_path)
+    runner = newest.app.run_apart()
     for process in (runner.pid, newest.reached()):
         os.kill(process, signal.SIGKILL)
     runner.wait()
     newest.go_on()
     assert newest.sql(TYPES) == []
-    assert wait_for_run(newest) == []
+    assert newest.app.run_again() == []
     assert "shop|order" in newest.sql(TYPES)
 
 
@@ -294,20 +292,18 @@ def test_somebody_who_types_migrate_meanwhile_applies_nothing_twice(newest: Case
 @pytest.mark.parametrize("dies", ["agent", "migration"])
 @pytest.mark.parametrize("where", ["before", "within", "after"])
 @pytest.mark.parametrize("name", ["0002_a", "0003_b", "0004_c"])
-def test_whoever_is_killed_each_is_applied_once(
-    home: Kept, server: Server, database: str, tmp_path: Path, name: str, where: str, dies: str
-) -> None:
+def test_whoever_is_killed_each_is_applied_once(home: Kept, server: Server, database: str, name: str, where: str, dies: str) -> None:
     case = Case(home, server, "postgres", database, "frameworks")
     case.django(1, shop(paused("0002_a", "0001_initial"), paused("0003_b", "0002_a"), paused("0004_c", "0003_b")))
     case.manage(1, "migrate", "shop", "0001")
     case.stop_at(where, name)
-    runner = begun(case, tmp_path)
+    runner = case.app.run_apart()
     project = case.reached()
     os.kill(runner.pid if dies == "agent" else project, signal.SIGKILL)
     case.go_on()
     assert (runner.wait() != 0) == (dies == "agent" or where != "after")
 
-    wait_for_run(case)
+    case.app.run_again()
 
     assert case.sql("SELECT name FROM shop_product ORDER BY id") == ["0002_a", "0003_b", "0004_c"]
     assert case.sql('SELECT "0002_a", "0003_b", "0004_c" FROM shop_order') == []
@@ -316,10 +312,10 @@ def test_whoever_is_killed_each_is_applied_once(
     assert case.app.look(1) == []
 
 
-def test_one_without_a_transaction_whose_agent_was_killed_is_done_where_the_database_says_so(newest: Case, tmp_path: Path) -> None:
+def test_one_without_a_transaction_whose_agent_was_killed_is_done_where_the_database_says_so(newest: Case) -> None:
     newest.django(1, shop(paused("0002_a", "0001_initial", body="atomic = False")))
     newest.stop_at("within", "0002_a")
-    runner = begun(newest, tmp_path)
+    runner = newest.app.run_apart()
     newest.reached()
     runner.kill()
     runner.wait()
@@ -329,7 +325,7 @@ def test_one_without_a_transaction_whose_agent_was_killed_is_done_where_the_data
         newest.app.look(1)
     assert refused.value.code == "migrations-busy"
     newest.go_on()
-    assert wait_for_run(newest) is not None
+    assert newest.app.run_again() is not None
     assert newest.sql("SELECT name FROM shop_product ORDER BY id") == ["0002_a"]
 
 
@@ -364,37 +360,6 @@ def refused(case: Case) -> AgentError:
     return said.value
 
 
-RUNNER = """
-import json, sys
-from pathlib import Path
-from shipway_agent.errors import AgentError
-from tests.agent.data.kept import kept
-from tests.agent.data.migrating import Migrating
-with kept(Path(sys.argv[1])) as home:
-    try:
-        Migrating(home, {}, {}).run(1)
-    except AgentError as error:
-        sys.exit(f"{error.code}: {error.message}")
-"""
-
-
-def begun(case: Case, tmp_path: Path) -> subprocess.Popen[bytes]:
-    """The migrations of generation 1, run by an agent of their own."""
-    return subprocess.Popen([sys.executable, "-c", RUNNER, str(tmp_path)], stderr=subprocess.DEVNULL)
-
-
 def migrate_by_hand(case: Case) -> None:
     argv = [str(case.python), "manage.py", "migrate"]
     subprocess.run(argv, cwd=case.release(1), env={**case.env, **case.given}, capture_output=True, check=False, timeout=60)
-
-
-def wait_for_run(case: Case) -> list[str]:
-    """Run them again, once what the killed runner left has ended."""
-    until = time.monotonic() + 60
-    while True:
-        try:
-            return case.app.run(1)
-        except AgentError as error:
-            if error.code != "migrations-busy" or time.monotonic() > until:
-                raise
-        time.sleep(0.05)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -297,21 +296,10 @@ def test_two_that_begin_at_once_apply_each_migration_once(shop: Case, home: Kept
     assert shop.server.sql(shop.name, "SELECT count(*) FROM items") == ["1"]
 
 
-RUNNER = """
-import sys
-from pathlib import Path
-from tests.agent.data.kept import kept
-from tests.agent.data.migrating import Migrating
-with kept(Path(sys.argv[1])) as home:
-    app = Migrating(home, {"driver": "postgres", "url": "DATABASE_URL"}, {})
-    app.run(1)
-"""
-
-
-def killed_within(shop: Case, tmp_path: Path, sql: str) -> None:
+def killed_within(shop: Case, sql: str) -> None:
     """Begin migrations in a process of their own, and kill it while the last statement runs."""
     shop.app.generation(1, {**ITEMS, "migrations/0002_slow.sql": sql})
-    child = subprocess.Popen([sys.executable, "-c", RUNNER, str(tmp_path)])
+    child = shop.app.run_apart()
     active = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND state = 'active' AND pid <> pg_backend_pid()"
     until = time.monotonic() + 30
     while shop.server.sql(shop.name, active) == ["0"]:
@@ -321,30 +309,30 @@ def killed_within(shop: Case, tmp_path: Path, sql: str) -> None:
     child.wait()
 
 
-def test_a_killed_runner_of_a_transaction_leaves_what_the_database_says(shop: Case, tmp_path: Path) -> None:
-    killed_within(shop, tmp_path, "INSERT INTO items VALUES (1, 'x'); SELECT pg_sleep(1);")
+def test_a_killed_runner_of_a_transaction_leaves_what_the_database_says(shop: Case) -> None:
+    killed_within(shop, "INSERT INTO items VALUES (1, 'x'); SELECT pg_sleep(1);")
 
     left = notes.open_of(shop.app.home.root, "main")
     assert left is not None and left.migration == "0002_slow"
-    assert wait_for_run(shop) == ["0002_slow"]
+    assert shop.app.run_again() == ["0002_slow"]
     assert shop.server.sql(shop.name, "SELECT count(*) FROM items") == ["1"]
 
 
 HALF = "-- shipway: no transaction\nINSERT INTO items VALUES (1, 'x'); SELECT pg_sleep(1);"
 
 
-def test_what_a_killed_runner_had_sent_comes_to_its_end_with_its_row(shop: Case, tmp_path: Path) -> None:
-    killed_within(shop, tmp_path, HALF)
-    assert wait_for_run(shop) == []
+def test_what_a_killed_runner_had_sent_comes_to_its_end_with_its_row(shop: Case) -> None:
+    killed_within(shop, HALF)
+    assert shop.app.run_again() == []
     assert shop.app.applied(1) == ["0001_items", "0002_slow"]
 
 
-def test_a_killed_runner_without_a_transaction_leaves_it_to_a_person(shop: Case, tmp_path: Path) -> None:
-    killed_within(shop, tmp_path, HALF.replace("(1);", "(60);"))
+def test_a_killed_runner_without_a_transaction_leaves_it_to_a_person(shop: Case) -> None:
+    killed_within(shop, HALF.replace("(1);", "(60);"))
     shop.server.sql(shop.name, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
 
     with pytest.raises(AgentError) as refused:
-        wait_for_run(shop)
+        shop.app.run_again()
 
     assert refused.value.code == "migrations-open"
     assert refused.value.facts["migration"] == "0002_slow"
@@ -414,18 +402,6 @@ def tell(child: subprocess.Popen[str], sql: str) -> None:
         pass
 
 
-def wait_for_run(shop: Case) -> list[str]:
-    """Run them again, once what the killed runner left has ended."""
-    until = time.monotonic() + 30
-    while True:
-        try:
-            return shop.app.run(1)
-        except AgentError as error:
-            if error.code != "migrations-busy" or time.monotonic() > until:
-                raise
-        time.sleep(0.05)
-
-
 COMMANDS = {
     "adapter": "commands",
     "show": 'touch "$LIST"; cat "$LIST"; grep -qx "applied one" "$LIST" || echo one',
@@ -456,14 +432,14 @@ def wait_for_pid(file: Path) -> int:
 
 def test_the_lock_lives_as_long_as_what_runs_under_it_and_not_as_the_agent(shop: Case, home: Kept, tmp_path: Path) -> None:
     pid_file = slow_command(shop, home, tmp_path, 2.0)
-    child = subprocess.Popen([sys.executable, "-c", RUNNER, str(tmp_path)])
+    child = shop.app.run_apart()
     wait_for_pid(pid_file)
     child.kill()
     child.wait()
 
     held = f"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = {KEY[0]} AND granted"
     assert shop.server.sql(shop.name, held) == ["1"]
-    assert wait_for_run(shop) == []
+    assert shop.app.run_again() == []
     assert (tmp_path / "list").read_text() == "applied one\n"
     assert shop.server.sql(shop.name, held) == ["0"]
 
