@@ -94,7 +94,7 @@ class Shipping:
         return plan
 
     def transaction(self, plan_release: PlanRelease, live: Callable[[Plan, Attempt], str]) -> Transaction:
-        """What takes it to the hosts, from whichever of them can be left out; `live` words the good ending."""
+        """What takes it to the hosts, --without some of them where that was typed. `live` words the good ending."""
         return Transaction(
             self.intent,
             self.planner(plan_release),
