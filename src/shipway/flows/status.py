@@ -61,7 +61,7 @@ async def status(words: StatusWords, on_event: Callable[[Event], None]) -> Verdi
     if not said["agrees"]:
         return Verdict("answer", 4, "the hosts do not agree on a release", f"shipway deploy {name} makes them serve one", "", data)
     if drift(facts):
-        return Verdict("answer", 4, "not everything is as recorded", f"shipway deploy {name} repairs it", "", data)
+        return Verdict("answer", 4, "not everything is as recorded", f"{update} repairs it", "", data)
     if heard and all(fact.is_stopped for fact in heard.values()):
         return Verdict("answer", 0, f"{name} is stopped, as ordered (shipway start {name} starts it)", "", "", data)
     return Verdict("answer", 0, "all members serve one release, as recorded", "", "", data)
