@@ -23,6 +23,9 @@ MOST_PIECE_BYTES = 256 << 10
 AT_ONCE_BYTES = 128 << 10
 """What is unpacked in one go."""
 
+PACKED_AT_ONCE_BYTES = 32 << 10
+"""What is given to be unpacked in one go: what is left of it is copied each time."""
+
 RAW, ZLIB = b"-", b"z"
 """What the first byte of a parcel says. Packed is a bare deflate stream: the parcel's own name is its check."""
 
@@ -104,7 +107,7 @@ class _Content:
         if data[:1] not in (RAW, ZLIB):
             raise damaged(f"it is packed as {data[:1]!r}")
         self._unpacking = zlib.decompressobj(-zlib.MAX_WBITS) if data[:1] == ZLIB else None
-        self._packed = data[1:]
+        self._packed, self._given = memoryview(data), 1
         self._here, self._at = (b"", 0) if self._unpacking is not None else (data, 1)
 
     def take(self, size: int) -> bytes:
@@ -125,14 +128,18 @@ class _Content:
 
     def _fill(self) -> bool:
         unpacking = self._unpacking
-        if unpacking is None or unpacking.eof:
-            return False
-        try:
-            part = unpacking.decompress(self._packed, AT_ONCE_BYTES)
-        except zlib.error as error:
-            raise damaged(str(error)) from None
-        self._packed = unpacking.unconsumed_tail
-        if not part and not unpacking.eof:
-            raise damaged("its end is missing")
-        self._here, self._at = self._here[self._at :] + part, 0
-        return bool(part)
+        while unpacking is not None and not unpacking.eof:
+            packed: Union[bytes, memoryview] = unpacking.unconsumed_tail
+            if not packed:
+                packed = self._packed[self._given : self._given + PACKED_AT_ONCE_BYTES]
+                self._given += len(packed)
+            try:
+                part = unpacking.decompress(packed, AT_ONCE_BYTES)
+            except zlib.error as error:
+                raise damaged(str(error)) from None
+            if part:
+                self._here, self._at = self._here[self._at :] + part, 0
+                return True
+            if not packed and not unpacking.eof:
+                raise damaged("its end is missing")
+        return False

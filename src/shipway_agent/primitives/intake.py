@@ -7,6 +7,7 @@ the root): what comes back at once is the kernel's copy of what was written, and
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import contextmanager
 from functools import partial
 
@@ -16,10 +17,13 @@ from shipway_agent.errors import AgentError, Missing, naming
 from shipway_agent.folder import Folder
 from shipway_agent.identity import Identity, age
 from shipway_agent.root import Root
-from shipway_agent.typed import Dict, Iterator, Optional, Union
+from shipway_agent.typed import Dict, Iterator, Optional, Set, Union
 
 FOLDER = "blobs"
 CHUNK = 1 << 20
+SMALL_BYTES = 64 << 10
+"""A file of so many bytes is begun to be written when it is synced: to ask for each before costs more than the disk gains."""
+
 MOST_COMPARED = 20_000
 """Blobs that a process remembers as compared, some 10 MB; what comes behind them is read back."""
 
@@ -30,6 +34,11 @@ WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 def name_of(digest: str, executable: bool) -> str:
     """The file name of a blob: executable content has a file of its own, for links share their mode."""
     return f"{digest}.x" if executable else digest
+
+
+def mode_of(executable: bool) -> int:
+    """The mode of a blob: nobody writes to it, also who owns it."""
+    return 0o555 if executable else 0o444
 
 
 def shelf_of(digest: str) -> str:
@@ -83,14 +92,15 @@ class Intake:
         if name in self.names:
             del self.names[name]
             os.unlink(name, dir_fd=self._workshop.fd)
-        return Incoming(self, digest, executable, os.open(name, WRITE, 0o600, dir_fd=self._workshop.fd))
+        return Incoming(self, digest, executable, os.open(name, WRITE, mode_of(executable), dir_fd=self._workshop.fd))
 
     def settle(self, most: int) -> Dict[str, Identity]:
         """Sync all, give all their names, sync the directories. What stands under a name already stays, for trees are linked to it.
 
         At `most` so many of those that got their name now.
         """
-        names = sorted(name for name in self.names if not self._stands(name))
+        here = self._here()
+        names = sorted(name for name in self.names if name not in here or not self._stands(name))
         sync_all(partial(os.open, name, READ, dir_fd=self._workshop.fd) for name in names)
         shelves = sorted({shelf_of(name) for name in names})
         for shelf in shelves:
@@ -100,6 +110,13 @@ class Intake:
         sync_all(partial(os.open, shelf, READ | os.O_DIRECTORY, dir_fd=self.folder.fd) for shelf in [*shelves, "."] if names)
         known = [(name, file) for name in names if (file := self.names[name]) is not None]
         return dict(known[: max(0, most)])
+
+    def _here(self) -> Set[str]:
+        """What stands on the shelves that these blobs belong on: of a bare host nothing, which is not worth a look for each."""
+        found: Set[str] = set()
+        for shelf in {shelf_of(name) for name in self.names}.intersection(self.folder.names()):
+            found.update(self.folder.names(shelf))
+        return found
 
     def _stands(self, name: str) -> bool:
         """Whether this very content is there: it is read, for what is damaged must be replaced."""
@@ -136,10 +153,12 @@ class Incoming:
         """No more comes. False, and nothing is kept, where it is not what its digest says."""
         whole = self._hashing.hexdigest() == self.digest
         if whole:
-            os.fchmod(self._fd, 0o555 if self.executable else 0o444)
-            names = self._intake.names
+            found, mode, names = os.fstat(self._fd), mode_of(self.executable), self._intake.names
+            if stat.S_IMODE(found.st_mode) != mode:
+                os.fchmod(self._fd, mode)  # what the user's mask took from it
             names[name_of(self.digest, self.executable)] = _aged(self._fd) if len(names) < MOST_COMPARED else None
-            start_writing(self._fd)
+            if self.size > SMALL_BYTES:
+                start_writing(self._fd)
         self.close()
         return whole
 

@@ -159,7 +159,7 @@ class _Unpacking:
             self._left -= piece.size
             if self._left < 0:
                 raise damaged("more content arrived than was announced")
-            self._blob = self._arriving.begin(digest_of(piece.digest), piece.executable)
+            self._blob = self._arriving.begin(piece.digest, piece.executable)
             self._failed = False
             self._source = self._open(piece) if piece.source[0] else -1
         elif before is None or piece.offset != before.offset + before.length or piece[:3] + piece[5:6] != before[:3] + before[5:6]:
@@ -190,7 +190,7 @@ class _Unpacking:
         self._blob, self._piece, self._source = None, None, -1
 
     def _open(self, piece: Piece) -> int:
-        digest, executable = digest_of(piece.source[0]), piece.source[1]
+        digest, executable = piece.source
         try:
             return self._arriving.folder.file(f"{store.shelf_of(digest)}/{store.name_of(digest, executable)}")
         except Missing:

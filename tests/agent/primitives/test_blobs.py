@@ -52,6 +52,16 @@ def test_a_host_says_what_it_lacks_and_then_lacks_it_no_more(context: Context, r
             assert stat.S_IMODE(os.fstat(file.fileno()).st_mode) == (0o555 if executable else 0o444)
 
 
+def test_a_blob_has_its_mode_whatever_the_mask_of_the_user_takes_from_new_files(root: Root) -> None:
+    before = os.umask(0o077)
+    try:
+        blobs.keep(root, [(digest(A), False, len(A)), (digest(B), True, len(B))], [A + B])
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE(os.stat(blob_path(root, digest(data), executable)).st_mode) for data, executable in ((A, False), (B, True))]
+    assert modes == [0o444, 0o555]
+
+
 def test_what_comes_though_it_is_here_leaves_the_file_that_trees_are_linked_to(context: Context, root: Root) -> None:
     """Else the store would have a file of its own, which nothing is linked to and `prune` takes away: nobody could make anything of it."""
     blobs.keep(root, of(A), [A])
