@@ -156,7 +156,7 @@ class Incoming:
             found, mode, names = os.fstat(self._fd), mode_of(self.executable), self._intake.names
             if stat.S_IMODE(found.st_mode) != mode:
                 os.fchmod(self._fd, mode)  # what the user's mask took from it
-            names[name_of(self.digest, self.executable)] = _aged(self._fd) if len(names) < MOST_COMPARED else None
+            names[name_of(self.digest, self.executable)] = aged(self._fd) if len(names) < MOST_COMPARED else None
             if self.size > SMALL_BYTES:
                 start_writing(self._fd)
         self.close()
@@ -169,7 +169,8 @@ class Incoming:
             self._fd = -1
 
 
-def _aged(fd: int) -> Optional[Identity]:
+def aged(fd: int) -> Optional[Identity]:
+    """Which file it is, made older than any later write to it (identity.py); None where that cannot be."""
     try:
         return age(fd)
     except OSError:

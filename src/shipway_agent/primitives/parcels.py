@@ -7,12 +7,13 @@ from contextlib import contextmanager
 
 from shipway_agent.body import Parts
 from shipway_agent.errors import AgentError, Missing, naming
-from shipway_agent.folder import Folder, write_file
+from shipway_agent.folder import Folder
+from shipway_agent.identity import SIZE, Identity, identity
 from shipway_agent.manifest import digest_of, is_digest
 from shipway_agent.parcel import MOST_BYTES, RECORD, Piece, damaged, name_of, pieces
 from shipway_agent.primitives import Context
 from shipway_agent.primitives import intake as store
-from shipway_agent.primitives.intake import Incoming, Intake, flipped, intake
+from shipway_agent.primitives.intake import Incoming, Intake, aged, flipped, intake
 from shipway_agent.root import Root
 from shipway_agent.typed import Any, Dict, Iterable, Iterator, List, Mapping, Optional
 
@@ -59,30 +60,37 @@ def kept(root: Root) -> List[str]:
     return [name for name in root.names(FOLDER) if is_digest(name)]
 
 
-def keep(root: Root, name: str, data: bytes, *, compared: bool = False) -> None:
-    """Have a parcel here. Raises AgentError `flipped` for bytes that are not what its name says, which whoever has `compared` them knows.
+def keep(root: Root, name: str, data: bytes, *, compared: bool = False) -> Optional[Identity]:
+    """Have a parcel here; which file it is, where the file system tells. Raises AgentError `flipped` for bytes that are not what its name
+    says, which whoever has `compared` them knows.
 
-    It is not synced: it is compared with its name whenever it is read, and one that a loss of power took is brought again.
+    It is not synced: it is compared with its name when another process reads it, and one that a loss of power took is brought again.
     """
     if not compared and name_of(data) != digest_of(name):
         raise AgentError("flipped", f"what arrived as parcel {name} is something else; nothing of it was kept", digest=name)
     with _leaving_room(root), root.at(FOLDER, create=True, mode=0o700, sync=False) as folder, naming(folder.path):
         aside = f".new-{os.urandom(8).hex()}"
         try:
-            write_file(folder.fd, aside, data, 0o600, sync=False)
+            file = _write(folder, aside, data)
             os.rename(aside, name, src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
         except BaseException:
             _unlink(folder, aside)
             raise
+    return file
 
 
-def read(root: Root, name: str) -> bytes:
-    """A parcel that is kept here. Raises AgentError `parcel-gone` where it is not here or not whole; a damaged one is taken away."""
+def read(root: Root, name: str, known: Optional[Identity] = None) -> bytes:
+    """A parcel that is kept here; one that is the very file that `keep` wrote (`known`) is not compared once more.
+
+    Raises AgentError `parcel-gone` where it is not here or not whole; a damaged one is taken away.
+    """
     try:
-        data = root.read(f"{FOLDER}/{digest_of(name)}", MOST_BYTES)
+        with root.at(FOLDER) as folder, os.fdopen(folder.open_file(digest_of(name)), "rb", buffering=0) as file, naming(folder.path):
+            found = identity(os.fstat(file.fileno()))
+            data = file.read(MOST_BYTES)
     except Missing:
         raise AgentError("parcel-gone", f"parcel {name} is not on this host any more", digest=name) from None
-    if name_of(data) != name:
+    if (found != known or len(data) != found[SIZE]) and name_of(data) != name:
         forget(root, [name])
         raise AgentError("parcel-gone", f"parcel {name} is damaged on this host's disk; it was taken away", digest=name)
     return data
@@ -129,6 +137,17 @@ def _arriving(root: Root, body: Parts, keeping: bool, names: List[str]) -> Itera
         elif name_of(data) != name:
             raise AgentError("flipped", f"what arrived as parcel {name} is something else; nothing was kept", digest=name)
         yield data
+
+
+def _write(folder: Folder, name: str, data: bytes) -> Optional[Identity]:
+    fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder.fd)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+        return aged(fd)
+    finally:
+        os.close(fd)
 
 
 def _unlink(folder: Folder, name: str) -> None:

@@ -127,6 +127,30 @@ def test_a_kept_parcel_that_is_damaged_or_gone_is_said_so(context: Context, root
     assert code_of(lambda: parcels.keep(root, "../x", made)) == "digest"
 
 
+def test_a_kept_parcel_that_somebody_wrote_to_is_compared_though_this_process_wrote_it(root: Root) -> None:
+    """Overwritten in place, replaced by another file, cut off: none is taken for what was kept."""
+    data = next(iter(make(contents(LARGE))))
+    name = name_of(data)
+    path = f"{root.path}/parcels/{name}"
+
+    def overwrite() -> None:
+        flip(path, 3)
+
+    def replace() -> None:
+        Path(f"{path}.other").write_bytes(data[::-1])
+        os.rename(f"{path}.other", path)
+
+    def cut() -> None:
+        os.truncate(path, 10)
+
+    for spoil in (overwrite, replace, cut):
+        known = parcels.keep(root, name, data)
+        assert known is not None and parcels.read(root, name, known) == data
+        spoil()
+        with pytest.raises(AgentError, match="damaged on this host's disk"):
+            parcels.read(root, name, known)
+
+
 @pytest.mark.parametrize("bit", [RANDOM.randrange(8 * 36, 8 * 400) for _ in range(8)])
 def test_a_bit_that_flips_on_the_way_is_found(context: Context, root: Root, bit: int) -> None:
     sent = bytearray(body(make(contents(*SMALL))))
