@@ -52,8 +52,8 @@ RESCUE_TIMES = 4
 """How many times as long as parcels take to a host one may be on its way before it counts as stuck."""
 
 ALL_OF = 9
-"""Up to so many hosts take from all others; more take from some, and what those took from theirs: what hosts tell each other of 29 parcels was a
-fifth of a second of processor time in each of 16, and is half of it among seven neighbours."""
+"""Up to so many hosts take from all others; more take from some, and what those took from theirs: to tell 15 others of each parcel costs
+a host twice as much processor time as seven."""
 
 
 @dataclass(frozen=True, slots=True)
