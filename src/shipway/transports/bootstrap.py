@@ -104,7 +104,7 @@ async def _bring(link: Link, host: Host, agent: Bundle, lack: bytes, passing: Pa
         return await _send(link, agent, _packing(host, lack))
     with passing.turn() as turn:
         source, packing = await turn.source(), _packing(host, lack)
-        if source is not None and source.packing == packing:
+        if source is not None:
             link.post(_line_of({"from": source.addresses, "port": source.port, "token": passing.token}))
             word = await _line(link)
             if word == b"HAVE":
@@ -118,7 +118,7 @@ async def _bring(link: Link, host: Host, agent: Bundle, lack: bytes, passing: Pa
             raise _no(host, said)
         if found[1] != b"0":
             seen = lack.decode("utf-8", "replace").split(" ")[2]
-            turn.gives(Source(tuple(dict.fromkeys(name for name in (seen, found_at(host)) if name)), int(found[1]), packing))
+            turn.gives(Source(tuple(dict.fromkeys(name for name in (seen, found_at(host)) if name)), int(found[1])))
 
 
 async def _send(link: Link, agent: Bundle, packing: str, give: Mapping[str, Any] | None = None) -> None:

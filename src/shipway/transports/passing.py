@@ -22,11 +22,10 @@ WAIT_SECONDS = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A host that gives the agent away, packed as `packing` says."""
+    """A host that gives the agent away."""
 
     addresses: tuple[str, ...]
     port: int
-    packing: str
 
 
 class Turn:
