@@ -30,16 +30,18 @@ if TYPE_CHECKING:
 
 class Modules:
     """A finder and loader of the modules in `index`, each with whether it is a package, where its code begins behind `start`, the bytes
-    of that, and their digest.
+    of that, and their digest. There are `more` in another file, for the first that wants one of them to open or to make.
     """
 
-    def __init__(self, agent: str, fd: int, start: int, index: Index) -> None:
-        self._agent, self._fd, self._start, self._index = agent, fd, start, index
+    def __init__(self, agent: str, fd: int, start: int, index: Index, more: bool) -> None:
+        self._agent, self._fd, self._start, self._index, self._more = agent, fd, start, index, more
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> Optional[ModuleSpec]:
         """What Python asks for. None for what is not here whole: Python goes on to look for it in the agent's own file."""
         code = self._code(name)
         if code is None:
+            if self._more and name.startswith(f"{PACKAGE}.") and name not in self._index:
+                return self._find_more(name)
             if name == PACKAGE and self._agent not in sys.path:
                 sys.path.append(self._agent)  # only now: the list of the whole archive is read for whatever is found nowhere
             return None
@@ -61,6 +63,13 @@ class Modules:
         code, spec.loader_state = spec.loader_state, None
         module.__file__ = spec.origin
         exec(code, module.__dict__)  # noqa: S102  # this is what importing is
+
+    def _find_more(self, name: str) -> Optional[ModuleSpec]:
+        self._more = False  # whatever is missing then is asked for no more
+        from shipway_agent.compiled import keep, use
+
+        found = use(self._agent, few=True) or (keep(self._agent, few=True) and use(self._agent, few=True))
+        return sys.meta_path[0].find_spec(name, None) if found else None
 
     def _code(self, name: str) -> Optional[CodeType]:
         if name not in self._index:
@@ -90,6 +99,6 @@ def run(agent: str, fd: int, start: int, index: Index, words: List[str]) -> NoRe
     os._exit(code)
 
 
-def load(agent: str, fd: int, start: int, index: Index) -> None:
+def load(agent: str, fd: int, start: int, index: Index, *, more: bool = True) -> None:
     """Import the modules of the package from the open file `fd` from now on; `agent` is the path of the one file it was made from."""
-    sys.meta_path.insert(0, Modules(agent, fd, start, index))
+    sys.meta_path.insert(0, Modules(agent, fd, start, index, more))

@@ -142,12 +142,43 @@ def test_a_package_that_is_damaged_is_found_in_the_agents_archive(agent: Path) -
     assert said_by(program, agent) == ["zipimporter", "True"]
 
 
-def test_every_module_is_there(agent: Path) -> None:
-    compiled.keep(str(agent))
-    names = sorted(name for name in zipfile.ZipFile(agent).namelist() if name.startswith("shipway_agent/"))
+def test_what_few_hosts_want_is_compiled_when_the_first_wants_it_and_kept_beside_the_rest(agent: Path) -> None:
+    assert compiled.keep(str(agent))
     program = (
         "import sys; agent = sys.argv[1]; sys.path.insert(0, agent)\n"
         "from shipway_agent import compiled; assert compiled.use(agent)\n"
-        "print(*sorted(sys.meta_path[0]._index))"
+        "import shipway_agent.data.points, shipway_agent.machine.done\n"
+        "print(*{type(module.__loader__).__name__ for name, module in sys.modules.items() if name.startswith('shipway_agent.data.')})"
+    )
+    few = Path(compiled.place(str(agent), few=True))
+    assert not few.exists()
+    assert said_by(program, agent) == ["Modules"]
+    made = few.stat().st_ino
+    assert said_by(program, agent) == ["Modules"]
+    assert few.stat().st_ino == made, "the second found it there"
+    few.write_bytes(b"?")
+    assert said_by(program, agent) == ["Modules"]
+    assert few.stat().st_size > 1, "a damaged one is made anew"
+
+
+def test_a_module_that_is_nowhere_is_missed_as_ever(agent: Path) -> None:
+    assert compiled.keep(str(agent))
+    program = (
+        "import sys; agent = sys.argv[1]; sys.path.insert(0, agent)\n"
+        "from shipway_agent import compiled; assert compiled.use(agent)\n"
+        "for name in ('nowhere', 'data.nowhere'):\n"
+        "    try: __import__(f'shipway_agent.{name}')\n"
+        "    except ModuleNotFoundError as error: print(error.name)"
+    )
+    assert said_by(program, agent) == ["shipway_agent.nowhere", "shipway_agent.data.nowhere"]
+
+
+def test_every_module_is_in_one_of_the_two(agent: Path) -> None:
+    names = sorted(name for name in zipfile.ZipFile(agent).namelist() if name.startswith("shipway_agent/"))
+    program = (
+        "import sys; agent = sys.argv[1]; sys.path.insert(0, agent)\n"
+        "from shipway_agent import compiled\n"
+        "for few in (False, True): assert compiled.keep(agent, few=few) and compiled.use(agent, few=few)\n"
+        "print(*(name for finder in sys.meta_path[:2] for name in finder._index))"
     )
     assert sorted(said_by(program, agent)) == sorted(name[:-3].replace("/", ".").removesuffix(".__init__") for name in names)
