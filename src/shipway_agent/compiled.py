@@ -68,7 +68,7 @@ def keep(agent: str, *, few: bool = False) -> bool:
         with file:
             file.write(compile_all(agent, few=few))
         os.rename(aside, path)
-    except OSError:
+    except (OSError, ImportError, AttributeError):  # a full disk, no archive, a Python that keeps another list of it
         os.unlink(aside)
         return False
     return True
@@ -82,14 +82,15 @@ def place(agent: str, *, few: bool = False) -> str:
 
 def compile_all(agent: str, *, few: bool = False) -> bytes:
     """The agent's modules as bytecode, but for the few or those alone, with their index in front."""
-    import zipfile  # 20 ms with what it brings; each start pays for this module, and few starts compile
+    import zipimport  # which is there where an agent starts from its file; `zipfile` takes 20 ms with what it brings
 
     agent = os.path.realpath(agent)
+    source = zipimport.zipimporter(agent)
     codes = {}
-    with zipfile.ZipFile(agent) as source:
-        for file in source.namelist():
-            if file.startswith(f"{PACKAGE}/") and file.endswith(".py") and _is_for_few(file) == few:
-                codes[file[: -len(".py")].replace("/", ".")] = compile(source.read(file), f"{agent}/{file}", "exec", dont_inherit=True)
+    for file in zipimport._zip_directory_cache[agent]:  # type: ignore[attr-defined]  # the one list that there is of it, pkgutil reads it too
+        if file.startswith(f"{PACKAGE}/") and file.endswith(".py") and _is_for_few(file) == few:
+            text = source.get_data(f"{agent}/{file}")
+            codes[file[: -len(".py")].replace("/", ".")] = compile(text, f"{agent}/{file}", "exec", dont_inherit=True)
     packed = {name: marshal.dumps(code) for name, code in codes.items()}
     first = marshal.dumps((codes.get(f"{PACKAGE}.loading"), _index(packed)))
     head = MAGIC_NUMBER + len(first).to_bytes(4, "little") + blake2b(first, digest_size=HEAD_DIGEST_BYTES).digest()
