@@ -68,7 +68,11 @@ class Shelf:
     _on_way: Dict[str, Dict[str, _Way]] = field(default_factory=dict)
     _moved: float = field(default_factory=time.monotonic)
     _closed: bool = False
-    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def __post_init__(self) -> None:
+        self._changed = threading.Condition(self._lock)
+        self._arrived = threading.Condition(self._lock)  # for those who pass it on: they are many, and most changes do not concern them
 
     @property
     def whole(self) -> bool:
@@ -92,6 +96,8 @@ class Shelf:
             self._named = self._named or last
             self.move()
             self._changed.notify_all()
+            if any(here for _, _, here in new):
+                self._arrived.notify_all()
 
     def lacking(self) -> List[str]:
         """What is wanted and not here, in the order in which it is wanted."""
@@ -153,6 +159,7 @@ class Shelf:
             self._here.append(digest)
             self.move()
             self._changed.notify_all()
+            self._arrived.notify_all()
             return True
 
     def claim(self, giver: str, offered: Iterable[str]) -> Optional[str]:
@@ -176,13 +183,13 @@ class Shelf:
     def release(self, giver: str, digest: str) -> None:
         """It does not come from there."""
         with self._changed:
-            self._on_way.get(digest, {}).pop(giver, None)
-            self._changed.notify_all()
+            if self._on_way.get(digest, {}).pop(giver, None) is not None:
+                self._changed.notify_all()
 
     def wait(self, count: int, seconds: float) -> None:
         """Return when more than `count` are here, or everything is, or nothing more is wanted, or the time is over."""
-        with self._changed:
-            self._changed.wait_for(lambda: len(self._here) > count or self._closed, seconds)
+        with self._arrived:
+            self._arrived.wait_for(lambda: len(self._here) > count or self._closed, seconds)
 
     def wait_for_change(self, seconds: float) -> None:
         """Return when anything changed, or the time is over."""
@@ -195,3 +202,4 @@ class Shelf:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+            self._arrived.notify_all()

@@ -71,7 +71,6 @@ class Taker:
                     return
         finally:
             self.alive, self.ended = False, True
-            self.shelf.release(self.number, "")
 
     def _done(self) -> bool:
         return self.shelf.whole or self.shelf.closed or self.fault is not None
