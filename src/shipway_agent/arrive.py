@@ -1,20 +1,24 @@
-"""One line of JSON on stdin in; the agent's file stored, checked and running in our place out.
+"""One line of text on stdin in; the agent's file stored, checked and running in our place out.
 
-It is sent as text ahead of the agent, so it imports nothing of ours and runs on Python 3.6 to say that this is too old. The line is
-{"root", "proxy", "name", "hash"}; the answer is the mark, then HAVE; or LACK, how the file may be packed, and the address that this login
-came to; or NO with a code and a reason. Behind LACK a line says where the file is. {"size", "give"}: it follows, and where `give` names a
-token and a number, so many others get it from here (GIVES and a port is answered). {"from", "port", "token"}: another host has it; HAVE
-is answered, or LACK once more. Between hosts it is deflated in a hurry: bytes cost little there, and bz2 takes 30 times as long to unpack.
+It is sent as text ahead of the agent, so it imports nothing of ours and runs on Python 3.6 to say that this is too old. The line is the
+agent's hash, root, proxy and the host's name, with a NUL between two. The answer is the mark, then HAVE; or LACK, how the file may be
+packed, and the address that this login came to; or NO with a code and a reason. Behind LACK a line says where the file is. SIZE: it follows;
+SIZE TOKEN MOST: and so many others get it from here (GIVES and a port is answered). FROM PORT TOKEN ADDRESS…: another host has it; HAVE is
+answered, or LACK once more. Between hosts it is deflated in a hurry: bytes cost little there, and bz2 takes 30 times as long to unpack.
 """
 
-import hashlib
-import json
 import os
 import stat
 import sys
 import zlib
 
+try:
+    from _blake2 import blake2b  # hashlib loads OpenSSL as well
+except ImportError:
+    from hashlib import blake2b
+
 MARK = "SHIPWAY-BOOT 1"
+FROM = "FROM"
 OLDEST = (3, 9)
 LARGEST_AGENT = 8 << 20
 FETCH_SECONDS = 4.0
@@ -33,35 +37,35 @@ class No(Exception):
 def arrive() -> None:
     """Store the agent and become it. Raises No."""
     say(f"\n{MARK}")
-    ask = json.loads(read_line().decode("utf-8"))
+    wanted, root, proxy, host = read_line().split("\0")
     interpreter = newest_python()
-    root, proxy = home_path(ask["root"]), home_path(ask["proxy"])
-    path = f"{root}/agent/{ask['hash']}.pyz"
+    root, proxy = home_path(root), home_path(proxy)
+    path = f"{root}/agent/{wanted}.pyz"
     inside = open_folder(root)
     name = os.path.basename(path)
-    if is_present(inside, name, ask["hash"]):
+    if is_present(inside, name, wanted):
         say("HAVE")
     else:
         lack = f"LACK {packing()} {[*os.environ.get('SSH_CONNECTION', '').split(), '', '', ''][2]}"
         say(lack)
-        order = json.loads(read_line().decode("utf-8"))
+        order = read_line().split(" ")
         data = b""
-        if "from" in order:
-            data = fetched(order, ask["hash"])
+        if order[0] == FROM:
+            data = fetched(int(order[1]), order[2], order[3:], wanted)
             if not data:
                 say(lack)
-                order = json.loads(read_line().decode("utf-8"))
-        packed = read_exactly(min(order.get("size", 0), LARGEST_AGENT))
-        data = data or unpacked(packed, packing())
-        if digest(data) != ask["hash"]:
+                order = read_line().split(" ")
+        if not data:
+            data = unpacked(read_exactly(min(int(order[0]), LARGEST_AGENT)), packing())
+        if digest(data) != wanted:
             raise No("cut", "what arrived is not the agent that was sent")
         store(inside, name, data, path)
-        if "from" in order:
+        if order[0] == FROM:
             say("HAVE")
-        elif order.get("give"):
-            say(f"GIVES {give(zlib.compress(data, 1), **order['give'])}")
+        elif len(order) == 3:
+            say(f"GIVES {give(zlib.compress(data, 1), order[1], int(order[2]))}")
     os.close(inside)
-    serve = ["serve", "--root", root, "--proxy", proxy, "--name", ask["name"]]
+    serve = ["serve", "--root", root, "--proxy", proxy, "--name", host]
     # No shell is the point.
     os.execv(interpreter, [interpreter, "-I", "-S", "-X", "utf8", path, *serve])  # noqa: S606
 
@@ -104,16 +108,16 @@ def unpacked(data: bytes, how: str) -> bytes:
         return b""
 
 
-def fetched(order: dict, wanted: str) -> bytes:  # type: ignore[type-arg]  # Python 3.6 reads this
+def fetched(port: int, token: str, addresses: "list[str]", wanted: str) -> bytes:
     """The agent from another host, nothing where that does not give it, gives something else, or takes too long."""
     import socket
     import time
 
     until = time.monotonic() + FETCH_SECONDS
-    for address in order["from"]:
+    for address in addresses:
         try:
-            with socket.create_connection((address, order["port"]), FETCH_SECONDS / 2) as line:
-                line.sendall(order["token"].encode())
+            with socket.create_connection((address, port), FETCH_SECONDS / 2) as line:
+                line.sendall(token.encode())
                 parts, size = [b""], 0
                 while size <= LARGEST_AGENT and time.monotonic() < until:
                     parts.append(line.recv(1 << 16))
@@ -205,14 +209,14 @@ def give_each(listener, packed: bytes, token: bytes, most: int, login: int) -> N
             thread.join(FETCH_SECONDS)
 
 
-def read_line() -> bytes:
+def read_line() -> str:
     """The next line of stdin."""
     text = b""
     while not text.endswith(b"\n"):
         text += read_exactly(1)
         if len(text) > 1 << 16:
             raise No("cut", "the first line is too long")
-    return text
+    return text[:-1].decode()
 
 
 def newest_python() -> str:
@@ -332,7 +336,7 @@ def store(inside: int, name: str, data: bytes, path: str) -> None:
 
 def digest(data: bytes) -> str:
     """The name of content, here as everywhere."""
-    return hashlib.blake2b(data, digest_size=32).hexdigest()
+    return blake2b(data, digest_size=32).hexdigest()
 
 
 if __name__ == "__main__":

@@ -8,13 +8,10 @@ should be, arrive.py follows, which brings it.
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import zlib
-from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 from shipway.model.errors import Unreachable
 from shipway.model.intent import Host
@@ -23,7 +20,7 @@ from shipway.transports.bundle import PACKINGS, Bundle, bundle
 from shipway.transports.code_only import code_only
 from shipway.transports.link import Link
 from shipway.transports.passing import EACH, Passing, Source
-from shipway_agent.arrive import MARK
+from shipway_agent.arrive import FROM, MARK
 from shipway_agent.protocol import START
 from shipway_agent.text import clean
 
@@ -68,8 +65,7 @@ async def arrive(
     if await _enter(link, host, root, proxy, "serve") != b"HAVE":
         if leave is not None:
             await _unhurried(leave, bound)
-        ask = {"root": root, "proxy": proxy, "name": host.name, "hash": agent.hash}
-        link.post(_packed("arrive.py") + _line_of(ask))
+        link.post(_packed("arrive.py") + _words_of(agent, root, proxy, host) + b"\n")
         await _skip_noise(link)
         word = await _line(link)
         if word.startswith(b"LACK "):
@@ -105,14 +101,14 @@ async def _bring(link: Link, host: Host, agent: Bundle, lack: bytes, passing: Pa
     with passing.turn() as turn:
         source, packing = await turn.source(), _packing(host, lack)
         if source is not None:
-            link.post(_line_of({"from": source.addresses, "port": source.port, "token": passing.token}))
+            link.post(" ".join((FROM, str(source.port), passing.token, *source.addresses)).encode() + b"\n")
             word = await _line(link)
             if word == b"HAVE":
                 return
             packing = _packing(host, word)
         if not turn.first:
             return await _send(link, agent, packing)
-        await _send(link, agent, packing, {"token": passing.token, "most": EACH - 1})
+        await _send(link, agent, packing, f" {passing.token} {EACH - 1}")
         found = re.fullmatch(rb"GIVES ([0-9]{1,5})", said := await _line(link))
         if found is None:
             raise _no(host, said)
@@ -121,9 +117,9 @@ async def _bring(link: Link, host: Host, agent: Bundle, lack: bytes, passing: Pa
             turn.gives(Source(tuple(dict.fromkeys(name for name in (seen, found_at(host)) if name)), int(found[1])))
 
 
-async def _send(link: Link, agent: Bundle, packing: str, give: Mapping[str, Any] | None = None) -> None:
+async def _send(link: Link, agent: Bundle, packing: str, give: str = "") -> None:
     packed = await asyncio.to_thread(agent.packed, packing)
-    await link.send(_line_of({"size": len(packed), "give": give}) + packed)
+    await link.send(f"{len(packed)}{give}\n".encode() + packed)
 
 
 def _packing(host: Host, lack: bytes) -> str:
@@ -134,15 +130,17 @@ def _packing(host: Host, lack: bytes) -> str:
     return words[1]
 
 
-def _line_of(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
+def _words_of(agent: Bundle, root: str, proxy: str, host: Host) -> bytes:
+    """What both programs are told. Raises Unreachable."""
+    words = "\0".join((agent.hash, root, proxy, host.name))
+    if words.count("\0") != 3 or "\n" in words:
+        raise Unreachable(host.name, "root", f"{root!r} is no path that can be used")
+    return words.encode("utf-8", "surrogateescape")
 
 
 async def _enter(link: Link, host: Host, root: str, proxy: str, do: str) -> bytes:
-    words = "\0".join((bundle().hash, root, proxy, host.name, do))
-    if words.count("\0") != 4 or "\n" in words:
-        raise Unreachable(host.name, "root", f"{root!r} is no path that can be used")
-    link.post(_packed("enter.py", "become" if do == "look" else "") + words.encode("utf-8", "surrogateescape") + b"\n")
+    words = _words_of(bundle(), root, proxy, host)
+    link.post(_packed("enter.py", "become" if do == "look" else "") + words + b"\0" + do.encode() + b"\n")
     await _skip_noise(link)
     word = await _line(link)
     if word not in (b"HAVE", b"LACK"):
