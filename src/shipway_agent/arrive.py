@@ -2,9 +2,10 @@
 
 It is sent as text ahead of the agent, so it imports nothing of ours and runs on Python 3.6 to say that this is too old. The line is the
 agent's hash, root, proxy and the host's name, with a NUL between two. The answer is the mark, then HAVE; or LACK, how the file may be
-packed, and the address that this login came to; or NO with a code and a reason. Behind LACK a line says where the file is. SIZE: it follows;
-SIZE TOKEN MOST: and so many others get it from here (GIVES and a port is answered). FROM PORT TOKEN ADDRESS…: another host has it; HAVE is
-answered, or LACK once more. Between hosts it is deflated in a hurry: bytes cost little there, and bz2 takes 30 times as long to unpack.
+packed, and the address that this login came to; or NO with a code and a reason. Behind LACK a line says where the file is. SIZE: it
+follows; SIZE TOKEN MOST: and so many others get it from here (GIVES and a port is answered). FROM PORT TOKEN ADDRESS…: another host has
+it; HAVE is answered, or LACK once more. Between hosts it is deflated in a hurry: bytes cost little there, and bz2 takes 30 times as long to
+unpack.
 """
 
 import os
@@ -34,8 +35,8 @@ class No(Exception):
         self.code = code
 
 
-def arrive() -> None:
-    """Store the agent and become it. Raises No."""
+def arrive() -> "tuple[str, str, list[str]]":
+    """Store the agent; which Python is to run it, its path, and the words of its command line. Raises No."""
     say(f"\n{MARK}")
     wanted, root, proxy, host = read_line().split("\0")
     interpreter = newest_python()
@@ -65,9 +66,19 @@ def arrive() -> None:
         elif len(order) == 3:
             say(f"GIVES {give(zlib.compress(data, 1), order[1], int(order[2]))}")
     os.close(inside)
-    serve = ["serve", "--root", root, "--proxy", proxy, "--name", host]
-    # No shell is the point.
-    os.execv(interpreter, [interpreter, "-I", "-S", "-X", "utf8", path, *serve])  # noqa: S606
+    return interpreter, path, ["serve", "--root", root, "--proxy", proxy, "--name", host, "--agent", wanted]
+
+
+def become(interpreter: str, path: str, words: "list[str]") -> None:
+    """Run the agent to the end of this process: here, as a second interpreter would cost as much as all this, or in the newer one."""
+    if interpreter != sys.executable:
+        os.execv(interpreter, [interpreter, "-I", "-S", "-X", "utf8", path, *words])  # noqa: S606  # no shell is the point
+    from zipimport import zipimporter
+
+    os.open(path, os.O_RDONLY)  # so that /proc shows which agent of which root a session is
+    sys.argv = [path, *words]
+    sys.path.insert(0, path)
+    exec(zipimporter(path).get_code("__main__"), {"__name__": "__main__"})  # noqa: S102  # the agent, compared with its hash
 
 
 def say(words: str) -> None:
@@ -341,8 +352,10 @@ def digest(data: bytes) -> str:
 
 if __name__ == "__main__":
     try:
-        arrive()
+        ready = arrive()
     except No as no:
         say(f"NO {no.code} {no}")
     except Exception as error:
         say(f"NO root {type(error).__name__}: {error}")
+    else:
+        become(*ready)
