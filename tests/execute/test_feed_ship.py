@@ -30,6 +30,7 @@ from shipway_agent.primitives import blobs
 from shipway_agent.root import Root
 from tests.agent.primitives.conftest import blob_path, flip
 from tests.execute.test_ship import BIG, FILES, Freight, Ground
+from tests.hosts.sessions import words_of
 
 EVERYTHING = Freight({**FILES, b"big": BIG})
 
@@ -200,7 +201,7 @@ def test_a_build_host_that_cannot_be_reached_or_dies_costs_what_it_would_have_gi
     def dies(of: feeding._Feeding, host: feeding._Fledgling, event: Mapping[str, Any]) -> None:
         hear(of, host, event)
         if host.host.name == "w" and event["event"] == "taken":
-            for pid in pids_of(f"--root\0{built.root}\0"):
+            for pid in sessions_in(built.root):
                 os.kill(pid, signal.SIGKILL)
 
     with monkeypatch.context() as patched:
@@ -222,11 +223,11 @@ class Nowhere(LocalTransport):
         raise Unreachable(host.name, "unreachable", "no route to host")
 
 
-def pids_of(words: str) -> list[int]:
-    """Processes of this machine with these words on their command line."""
+def sessions_in(root: str) -> list[int]:
+    """The sessions of this machine that work in that root."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if words.encode() in (folder / "cmdline").read_bytes():
+            if words_of(int(folder.name))[-2:] == [b"--root", root.encode()]:
                 found.append(int(folder.name))
     return found
