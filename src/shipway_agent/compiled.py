@@ -16,6 +16,7 @@ import os
 import stat
 import sys
 from _frozen_importlib_external import MAGIC_NUMBER
+from contextlib import suppress
 
 from shipway_agent import loading
 from shipway_agent.blake import blake2b
@@ -60,6 +61,8 @@ def keep(agent: str, *, few: bool = False) -> bool:
     """Compile the modules of `agent` for this Python and keep them, or the `few`; False where that cannot be."""
     path = place(agent, few=few)
     aside = f"{path}.{os.getpid()}"
+    with suppress(OSError):
+        os.unlink(aside)  # of one that had this number before, and was killed
     try:
         file = open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "wb")
     except OSError:

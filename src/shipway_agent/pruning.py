@@ -16,7 +16,7 @@ from shipway_agent.typed import Any, Callable, Dict, Mapping, Optional
 WISH = "prune"
 """Row of the journal's meta: how many good generations are to be kept, from the step that asked for it until it is done."""
 
-CALM_SECONDS = 2.0
+CALM_SECONDS = 1.0
 """So long after the end of a lease: whoever gave it back is still at his last words, and hosts that share a machine would slow them."""
 
 AGAIN_SECONDS = 60.0

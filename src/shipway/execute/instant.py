@@ -14,13 +14,14 @@ from shipway.model.plan import Step
 from shipway_agent.record import replace
 
 MOST_SECONDS = 1.0
-"""No switch waits longer. Hosts that take longer for a word switch when they hear it."""
+"""No switch waits longer: where a host takes more for a word, all switch when they hear it."""
 
 
 class Pace:
     """How long each host took from a list of steps to its first word of it: a message, an intent written there, a message back.
 
-    That is what lies between the word to switch and a host that is ready to. Kept of the latest list of each host.
+    That is what lies between the word to switch and a host that is ready to, where its page answers at once: what is only told leaves
+    a host up to 20 ms later (the agent's Outbox). Kept of the latest list of each host.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -46,8 +47,8 @@ class Pace:
 
 def at_one_instant(work: Mapping[str, tuple[Step, ...]], pace: Pace) -> Mapping[str, tuple[Step, ...]]:
     """The same steps, those that switch with the instant at which all do; for one host, or where nobody knows how long hosts take, none."""
-    wait_seconds = min(MOST_SECONDS, pace.slowest_seconds(work))
-    if len(work) < 2 or not wait_seconds:
+    wait_seconds = pace.slowest_seconds(work)
+    if len(work) < 2 or not 0.0 < wait_seconds <= MOST_SECONDS:
         return work
     instant = {"at": time.time() + wait_seconds, "within_seconds": wait_seconds}
     return {host: tuple(_told(step, instant) for step in steps) for host, steps in work.items()}

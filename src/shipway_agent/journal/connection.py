@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 
 from shipway_agent import json_text as json
@@ -31,6 +32,7 @@ class Connection:
         self.root = root
         self.path = root.full(FILE)
         self.appended = 0
+        self._writing: Optional[bool] = None
         # SQLite creates with the umask and follows links; so we make the file, and see that it is a plain one of ours. It is not
         # opened for that: to close any descriptor of it drops the locks that SQLite holds on it elsewhere in this process (fcntl's
         # rule). Another process then takes itself for the last one and deletes the log under our feet, and we read the past.
@@ -42,7 +44,7 @@ class Connection:
         try:
             with self.told():
                 whole = self._is_whole()
-                self.db.execute("PRAGMA journal_mode=WAL")
+                self._use_log()
                 self.db.execute("PRAGMA synchronous=FULL")
                 if not whole:
                     self._make_tables()
@@ -87,16 +89,16 @@ class Connection:
         """All of the block, or nothing of it; within another block, together with that. Not `synced`, it waits for no disk, and is on it
         with the next one that does.
         """
-        within_another = self.db.in_transaction
-        if within_another:
+        if self._writing is not None:
+            assert self._writing or not synced, "what must be on disk is written in a block that waits for none"
             yield
             return
         with self.told():
-            if not synced:
-                self.db.execute("PRAGMA synchronous=NORMAL")
-            self.db.execute("BEGIN IMMEDIATE")
             try:
-                self.appended = 0
+                if not synced:
+                    self.db.execute("PRAGMA synchronous=NORMAL")
+                self.db.execute("BEGIN IMMEDIATE")
+                self.appended, self._writing = 0, synced
                 yield
                 self.db.execute("COMMIT")
                 if self.appended and synced:  # the mark must never be ahead of the disk
@@ -107,6 +109,7 @@ class Connection:
                     self.db.execute("ROLLBACK")
                 raise
             finally:
+                self._writing = None
                 if not synced:
                     self.db.execute("PRAGMA synchronous=FULL")
 
@@ -146,6 +149,18 @@ class Connection:
             )
             raise AgentError("format", message, path=self.path, format=found)
         return found is not None and there.issuperset(NAMES)
+
+    def _use_log(self) -> None:
+        """Write ahead into a log. Another process that does the same at this moment is waited for, which SQLite does for all but this."""
+        until = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self.db.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() >= until:
+                    raise
+            time.sleep(0.01)
 
     def _make_tables(self) -> None:
         with self.writing():

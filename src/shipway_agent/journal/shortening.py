@@ -5,6 +5,7 @@ from __future__ import annotations
 from shipway_agent import json_text as json
 from shipway_agent.decide import KEPT_ATTEMPTS
 from shipway_agent.journal import CUT, Journal
+from shipway_agent.journal.steps import RELEASE
 from shipway_agent.states import DECISIONS, DISCARDED
 from shipway_agent.typed import AbstractSet, Optional
 
@@ -14,7 +15,6 @@ KEPT_DEPLOYMENTS = 200
 SLACK = 20
 """Deployments more than that before anything is cut: each cut rewrites pages, and not every deployment should."""
 
-RELEASE = "release:"
 FIRSTS = (
     """SELECT min(seq), deployment FROM events WHERE deployment != '' AND deployment NOT LIKE 'release:%' GROUP BY deployment ORDER BY 1"""
 )

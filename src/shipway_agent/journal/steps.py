@@ -11,6 +11,9 @@ from shipway_agent.journal.connection import Connection
 from shipway_agent.record import dataclass, replace
 from shipway_agent.typed import Any, Iterator, List, Mapping, Optional, Tuple
 
+RELEASE = "release:"
+"""What stands in place of a deployment's id for what is done once for a release."""
+
 # The columns stand in the order of the dataclass.
 
 
@@ -90,7 +93,9 @@ def end_all(journal: Connection) -> None:
 def verify(journal: Connection, told: chain.Told, *, whole: bool) -> None:
     """Compare those steps that `told` has with what it says, or of a journal that was read `whole` all. Raises AgentError `journal`."""
     may_lack = not whole or journal.meta(chain.CUT) is not None
+    gone = {where for where in told if not where[0].startswith(RELEASE)}  # those go with their release
     for deployment, key, state, text in _rows(journal, None if whole else told):
+        gone.discard((deployment, key))
         last = told.get((deployment, key), {})
         if not last and may_lack:
             continue
@@ -98,6 +103,8 @@ def verify(journal: Connection, told: chain.Told, *, whole: bool) -> None:
         ended = state == last.get("state") or (state == "unknown" and last.get("state") == "intent")
         if not ended or (state in ("done", "failed") and text != chain.canonical(last["data"])):
             raise journal.damaged(f"step {key} of {deployment}")
+    for deployment, key in gone:
+        raise journal.damaged(f"step {key} of {deployment}")
 
 
 def _rows(journal: Connection, those: Optional[chain.Told]) -> Iterator[Tuple[str, str, str, str]]:

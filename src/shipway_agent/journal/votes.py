@@ -14,6 +14,9 @@ from shipway_agent.typed import Any, Dict, Optional, Tuple
 READ = "read"
 """Row of meta: number and hash of that event, which file, which boot, and since when on its clock."""
 
+TABLES = ("member", "good", "steps", "processes")
+"""What a deployment decides by: small, so each vote reads their pages."""
+
 WHOLE_SECONDS = 86400.0
 """When everything was read so long ago, it is read again."""
 

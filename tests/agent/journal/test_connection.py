@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import resource
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
 from shipway_agent.errors import AgentError, Foreign
-from shipway_agent.journal import FILE, Journal, witness
+from shipway_agent.journal import FILE, Journal, connection, witness
 from shipway_agent.root import Root
 from tests.agent.journal.acts import beside
 
@@ -153,3 +154,45 @@ def test_what_is_written_together_is_written_or_not(journal: Journal) -> None:
     assert journal.meta("one") == "good" and [e["data"]["key"] for e in journal.events(kind="other")] == ["good"]
     both("again")
     assert journal.meta("one") == "again"
+
+
+def test_a_write_that_found_the_file_locked_leaves_the_next_one_waiting_for_the_disk(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "BUSY_SECONDS", 0.1)
+    with Journal(root) as journal:
+        other = beside(root)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(AgentError, match="another process has been writing"):
+            journal.event("note", "", {}, synced=False)
+        other.close()
+        assert journal.rows("PRAGMA synchronous") == [(2,)], "FULL"
+
+
+def test_what_must_be_on_disk_is_not_written_in_a_block_that_waits_for_none(journal: Journal) -> None:
+    with pytest.raises(AssertionError), journal._file.writing(synced=False):
+        journal.event("decision", "", {})
+    assert journal.newest() == 1, "the name of the host"
+    journal.event("decision", "", {})
+    assert journal.newest() == 2
+
+
+def test_all_who_open_a_new_one_at_once_find_it_made(root: Root) -> None:
+    """A cold start: the supervisor and the first session."""
+    faults: list[Exception] = []
+
+    def open_and_write() -> None:
+        try:
+            with Journal(root) as journal:
+                journal.event("note", "", {})
+        except Exception as error:
+            faults.append(error)
+
+    for _ in range(10):
+        for name in root.names():
+            root.unlink(name)
+        threads = [threading.Thread(target=open_and_write) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        with Journal(root) as journal:
+            assert not faults and journal.newest() == 4

@@ -51,6 +51,7 @@ def test_what_a_vote_has_read_the_next_one_does_not_read_and_verify_does(journal
         "UPDATE events SET at = at + 1 WHERE seq = (SELECT max(seq) FROM events) - 1",
         "DELETE FROM events WHERE seq = (SELECT max(seq) FROM events) - 1",
         "UPDATE steps SET json = '{}' WHERE key = 'late'",
+        "DELETE FROM steps WHERE key = 'late'",
         "UPDATE member SET json = replace(json, 'ann', 'bob')",
     ],
 )
@@ -62,6 +63,27 @@ def test_what_came_since_the_last_vote_is_read(journal: Journal, root: Root, edi
     by_hand(root, edit)
     with pytest.raises(AgentError, match="is not what was written"):
         journal.verify_for_vote()
+
+
+def test_a_vote_reads_the_pages_of_what_a_deployment_decides_by(root: Root) -> None:
+    """One byte of an index, and a task that is done was never begun."""
+    with Journal(root) as journal:
+        lived_in(journal)
+        journal.verify_for_vote()
+        journal.begin_step("d1", "task:late", 1, now=NOW)
+        journal.end_step("d1", "task:late", "done", {})
+        page = journal.rows("SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_steps_1'")[0][0]
+        size = journal.rows("PRAGMA page_size")[0][0]
+        journal.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    with open(f"{root.path}/{FILE}", "r+b") as file:
+        file.seek((page - 1) * size)
+        where = file.tell() + file.read(size).index(b"task:late")
+        file.seek(where)
+        file.write(b"tasj")
+    with Journal(root) as journal:
+        assert journal.step("d1", "task:late") is None
+        with pytest.raises(AgentError, match="a page of it"):
+            journal.verify_for_vote()
 
 
 def another_day(root: Root, patch: pytest.MonkeyPatch) -> None:
