@@ -21,7 +21,7 @@ class Pace:
     """How long each host took from a list of steps to its first word of it: a message, an intent written there, a message back.
 
     That is what lies between the word to switch and a host that is ready to, where its page answers at once: what is only told leaves
-    a host up to 20 ms later (the agent's Outbox). Kept of the latest list of each host.
+    a host up to 20 ms later (the agent's Outbox). Kept of each host is the longest: what slowed it once may do so again.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -38,7 +38,7 @@ class Pace:
         """A host has said something of its list: only its first word counts."""
         asked = self._asked.pop(host, None)
         if asked is not None:
-            self._seconds[host] = self._now() - asked
+            self._seconds[host] = max(self._seconds.get(host, 0.0), self._now() - asked)
 
     def slowest_seconds(self, hosts: Mapping[str, object]) -> float:
         """How long the slowest of these took; 0 where one of them was not heard yet."""
