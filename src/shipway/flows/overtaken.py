@@ -11,6 +11,7 @@ from shipway.flows.serving import serving
 from shipway.model.errors import AGAIN, Failed, HostError, HostRefused, ShipwayError, Unsettled
 from shipway.model.facts import Attempt, HostFacts
 from shipway.plan.facts import read_facts
+from shipway_agent.states import REVERTED
 
 CODES = frozenset({"fenced", "settled", "expired"})
 """What a host says to a driver that comes too late: a later one has it, it is decided, its lease is over."""
@@ -20,8 +21,10 @@ UNDONE = frozenset({"reverted", "discarded", ""})
 
 
 def comes_too_late(outcome: Outcome) -> bool:
-    """Whether hosts refused this driver because they have gone on without it."""
+    """Whether hosts refused this driver because they have gone on without it, or the lead had decided otherwise when it came to commit."""
     errors: list[HostError] = [*(outcome.errors or {}).values(), *(outcome.ending.silent.values() if outcome.ending else ())]
+    if not errors and outcome.where == "commit":
+        return outcome.ending is not None and outcome.ending.decision == REVERTED and not outcome.interrupted
     return bool(errors) and all(isinstance(error, HostRefused) and error.code in CODES for error in errors)
 
 
