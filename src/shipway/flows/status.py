@@ -14,7 +14,7 @@ from shipway.flows.silent_lead import waits
 from shipway.flows.words import StatusWords
 from shipway.model.errors import HostError
 from shipway.model.event import Event
-from shipway.model.facts import HostFacts
+from shipway.model.facts import HostFacts, Json
 from shipway.model.verdict import Verdict
 from shipway.plan.facts import behind, newest_committed, read_facts, recorded_members
 from shipway.reports.status import drift, status_text
@@ -42,7 +42,7 @@ async def status(words: StatusWords, on_event: Callable[[Event], None]) -> Verdi
     silent = {host: error.message for host, error in errors.items()}
     data = {"status": said, "drift": drift(facts), "unreachable": silent, "lines": status_text(said, facts, silent)}
     newest = newest_committed(heard)
-    update = f"shipway deploy {name}" + (f" --ref {str(newest.document.get('commit', ''))[:12]}" if newest is not None else "")
+    update = _deploy(name, newest.document if newest is not None else {})
     way_out = waits(looked.answers, name, silent)
     if way_out:
         unread = f", and cannot read {', '.join(sorted(silent))}" if silent else ""
@@ -61,7 +61,14 @@ async def status(words: StatusWords, on_event: Callable[[Event], None]) -> Verdi
     if not said["agrees"]:
         return Verdict("answer", 4, "the hosts do not agree on a release", f"shipway deploy {name} makes them serve one", "", data)
     if drift(facts):
-        return Verdict("answer", 4, "not everything is as recorded", f"{update} repairs it", "", data)
+        served = next((fact.live for fact in heard.values() if fact.live is not None), {})
+        return Verdict("answer", 4, "not everything is as recorded", f"{_deploy(name, served)} repairs it", "", data)
     if heard and all(fact.is_stopped for fact in heard.values()):
         return Verdict("answer", 0, f"{name} is stopped, as ordered (shipway start {name} starts it)", "", "", data)
     return Verdict("answer", 0, "all members serve one release, as recorded", "", "", data)
+
+
+def _deploy(environment: str, document: Json) -> str:
+    """The command that brings the commit of a generation or deployment to every host; HEAD's turn where it is not known."""
+    commit = str(document.get("commit", ""))[:12]
+    return f"shipway deploy {environment}" + (f" --ref {commit}" if commit else "")
