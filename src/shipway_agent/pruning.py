@@ -46,9 +46,11 @@ class Pruning:
 
     def turn(self, member: Member, boot_now: float, now: float) -> None:
         """Begin, for there is a wish. With a lease alive, who has it has seen to it, or sees to it now."""
+        if self._thread is not None and self._thread.is_alive():
+            return
         if self._driven is None or (member.lease is not None and live(member.lease, boot_now)):
             self._driven = now
-        if now < max(self._again, self._driven + CALM_SECONDS) or (self._thread is not None and self._thread.is_alive()):
+        if now < max(self._again, self._driven + CALM_SECONDS):
             return
         self._again = now + AGAIN_SECONDS
         self._thread = threading.Thread(target=self._fulfil, name="prune", daemon=True)
