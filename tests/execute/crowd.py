@@ -35,6 +35,7 @@ class Machine:
         self.facts = facts
         self.exchanges = 0
         self.bytes = 0
+        self.instant: dict[str, float] | None = None
 
     def answer(self, name: str, args: dict[str, Any], body: bytes, emit: Emit) -> dict[str, Any]:
         self.exchanges += 1
@@ -46,6 +47,7 @@ class Machine:
         assert name == "run"
         done = []
         for step in args["steps"]:
+            self.instant = step["args"].get("instant", self.instant)
             answer = {"at_boot": 1.0, "base": None, "seconds": 0.01} if step["do"] == "switch" else {}
             emit({"event": "step", "key": step["key"], "state": "started", "seconds": 0.0})
             emit({"event": "step", "key": step["key"], "state": "done", "seconds": 0.0, "answer": answer})

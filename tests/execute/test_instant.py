@@ -9,6 +9,7 @@ import pytest
 
 from shipway.execute.instant import MOST_SECONDS, Pace, at_one_instant
 from shipway.model.plan import Step
+from tests.execute.crowd import Crowd, deployed
 
 SWITCH = Step("switch", "switch", {"pages": []}, "switch", 30.0)
 PROOF = Step("prove", "prove", {}, "prove", 30.0)
@@ -69,3 +70,10 @@ def test_the_longest_that_a_host_ever_took_counts() -> None:
         clock.now += seconds
         pace.heard("a")
     assert pace.slowest_seconds({"a": None}) == 0.5
+
+
+@pytest.mark.parametrize(("hosts", "told"), [(1, False), (5, True)])
+def test_a_deployment_tells_several_hosts_one_instant_and_one_host_none(hosts: int, told: bool) -> None:
+    machines = deployed(Crowd(hosts)).machines.values()
+    instants = [machine.instant for machine in machines]
+    assert all(instant == instants[0] for instant in instants) and (instants[0] is not None) is told

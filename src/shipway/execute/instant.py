@@ -46,7 +46,7 @@ class Pace:
 
 
 def at_one_instant(work: Mapping[str, tuple[Step, ...]], pace: Pace) -> Mapping[str, tuple[Step, ...]]:
-    """The same steps, those that switch with the instant at which all do; for one host, or where nobody knows how long hosts take, none."""
+    """The same steps, those that switch with the instant at which all do; for one host, or where a host is unheard or too slow, none."""
     wait_seconds = pace.slowest_seconds(work)
     if len(work) < 2 or not 0.0 < wait_seconds <= MOST_SECONDS:
         return work
