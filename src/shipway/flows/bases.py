@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 
+from shipway.cache import cache_directory
 from shipway.execute.fleet import Fleet
 from shipway.model.errors import HostError
 from shipway.model.facts import HostFacts
-from shipway.release.checkout import cache_directory
 from shipway.release.earlier import Earlier, earlier, read_objects
 from shipway.release.release import Made
 from shipway.release.remembered import Contents

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
+from shipway.cache import cache_directory
 from shipway.execute.fleet import Fleet
 from shipway.execute.telling import Tell
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent
 from shipway.plan.runtimes.process import fits
-from shipway.release.checkout import cache_directory
 from shipway.transports import caddy
 
 

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from shipway import __version__
+from shipway.cache import cache_directory
 from shipway.model import intent as nouns
 from shipway.model.errors import ShipwayError
 from shipway.model.intent import Intent, Reference
-from shipway.release.checkout import cache_directory
 from shipway_agent.record import replace
 
 FOLDER = "resolved"

@@ -14,11 +14,12 @@ from pathlib import Path
 from threading import Event
 from typing import Literal, TypeAlias
 
+from shipway.cache import cache_directory
 from shipway.model.errors import Failed
 from shipway.model.intent import Build
 from shipway.model.release import Entry
 from shipway.release.blobs import BlobSource
-from shipway.release.checkout import cache_directory, check_out, working_directory
+from shipway.release.checkout import check_out, working_directory
 from shipway.release.command import Ending, run, text_of
 from shipway.release.content import chunks_of, digest_of
 from shipway.release.ignored import mentioned

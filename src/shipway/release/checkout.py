@@ -15,12 +15,6 @@ from shipway.release.source import refused
 from shipway_agent.inherited import FIXED_TIME
 
 
-def cache_directory() -> Path:
-    """Where clean checkouts and built outputs are: $XDG_CACHE_HOME/shipway, else ~/.cache/shipway."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "shipway"
-
-
 @contextmanager
 def working_directory(cache: Path) -> Iterator[Path]:
     """A new directory in `cache` that is gone afterwards; those of drivers that were killed are swept first. Raises Refused."""

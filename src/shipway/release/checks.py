@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event
 
+from shipway.cache import cache_directory
 from shipway.model.intent import Requires
 from shipway.model.release import Release, Source
 from shipway.release.blobs import BlobSource
-from shipway.release.checkout import cache_directory, check_out, working_directory
+from shipway.release.checkout import check_out, working_directory
 from shipway.release.command import run, text_of
 from shipway.release.dirt import dirt
 from shipway.release.source import Repository, refused

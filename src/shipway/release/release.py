@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 
+from shipway.cache import cache_directory
 from shipway.model.intent import Intent, Shipment
 from shipway.model.release import Entry, Release, Source
 from shipway.release.blobs import BlobSource
 from shipway.release.build import Built, Elsewhere, build, platform_name
-from shipway.release.checkout import cache_directory
 from shipway.release.links import stray
 from shipway.release.refs import version_of
 from shipway.release.remembered import Contents

@@ -17,6 +17,7 @@ from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 
+from shipway.cache import cache_directory
 from shipway_agent.record import dataclass
 
 MOST_SECONDS = 86_400
@@ -117,8 +118,7 @@ def _exit(path: Path) -> subprocess.Popen[bytes]:
 def _folder() -> Path | None:
     """The directory of the sockets, made where it lacks; None where it is not this user's alone."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    cache_home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(runtime) / "shipway" if runtime else Path(cache_home) / "shipway/ssh"
+    folder = Path(runtime) / "shipway" if runtime else cache_directory() / "ssh"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = folder.lstat()

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 
+from shipway.cache import cache_directory
 from shipway.model.intent import Tool
 from shipway.model.release import ToolTree
-from shipway.release.checkout import cache_directory, working_directory
+from shipway.release.checkout import working_directory
 from shipway.release.toolchain import fetch, node, python
 from shipway.release.toolchain.resolved import Resolved
 from shipway.release.toolchain.unpack import tree_of, unpack
