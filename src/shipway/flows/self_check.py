@@ -22,6 +22,7 @@ from shipway.model.verdict import Verdict
 from shipway.reports.clean import clean
 from shipway.reports.schemas import REPORT_FORMAT
 from shipway.transports.bundle import bundle, pack
+from shipway.transports.known import agent_hash
 from shipway_agent.journal import FORMAT as JOURNAL_FORMAT
 from shipway_agent.record import asdict, dataclass
 
@@ -73,13 +74,14 @@ async def _ssh() -> Check:
 
 
 def _agent() -> Check:
-    """Packed twice from its files: what travels to hosts must not depend on when it was made."""
+    """Packed twice from its files: what travels to hosts must not depend on when it was made, and goes by the name that is remembered."""
     try:
         first, again = bundle(), pack(Path(shipway_agent.__file__).parent)
     except OSError as error:
         return Check("agent", False, f"cannot be packed: {error}", "install shipway again")
     found = f"{first.hash}, {len(first.data):,} bytes"
-    return Check("agent", first == again, found, "install shipway again, and nothing that writes into it")
+    good = first == again and first.hash == agent_hash()
+    return Check("agent", good, found, "install shipway again, and nothing that writes into it")
 
 
 def _files() -> Check:

@@ -16,8 +16,8 @@ from importlib.resources import files
 from shipway.model.errors import Unreachable
 from shipway.model.intent import Host
 from shipway.model.whereabouts import found_at
-from shipway.transports.bundle import PACKINGS, Bundle, bundle
 from shipway.transports.code_only import code_only
+from shipway.transports.known import agent_hash
 from shipway.transports.link import Link
 from shipway.transports.passing import EACH, Passing, Source
 from shipway_agent.arrive import FROM, MARK
@@ -61,19 +61,18 @@ async def arrive(
 
     Raises NoAgent, OSError, or Unreachable where the host itself says no (codes root, no-python, cut).
     """
-    agent = bundle()
     if await _enter(link, host, root, proxy, "serve") != b"HAVE":
         if leave is not None:
             await _unhurried(leave, bound)
-        link.post(_packed("arrive.py") + _words_of(agent, root, proxy, host) + b"\n")
+        link.post(_packed("arrive.py") + _words_of(root, proxy, host) + b"\n")
         await _skip_noise(link)
         word = await _line(link)
         if word.startswith(b"LACK "):
-            await _bring(link, host, agent, word, passing)
+            await _bring(link, host, word, passing)
         elif word != b"HAVE":
             raise _no(host, word)
     said = await _line(link)
-    if said != START + agent.hash.encode():
+    if said != START + agent_hash().encode():
         raise _no(host, said)
 
 
@@ -94,10 +93,10 @@ async def _unhurried(leave: asyncio.Event, bound: asyncio.Timeout | None) -> Non
     bound.reschedule(loop.time() + left)
 
 
-async def _bring(link: Link, host: Host, agent: Bundle, lack: bytes, passing: Passing | None) -> None:
+async def _bring(link: Link, host: Host, lack: bytes, passing: Passing | None) -> None:
     """Bring the agent to a host that has said what it lacks."""
     if passing is None:
-        return await _send(link, agent, _packing(host, lack))
+        return await _send(link, _packing(host, lack))
     with passing.turn() as turn:
         source, packing = await turn.source(), _packing(host, lack)
         if source is not None:
@@ -107,8 +106,8 @@ async def _bring(link: Link, host: Host, agent: Bundle, lack: bytes, passing: Pa
                 return
             packing = _packing(host, word)
         if not turn.first:
-            return await _send(link, agent, packing)
-        await _send(link, agent, packing, f" {passing.token} {EACH - 1}")
+            return await _send(link, packing)
+        await _send(link, packing, f" {passing.token} {EACH - 1}")
         found = re.fullmatch(rb"GIVES ([0-9]{1,5})", said := await _line(link))
         if found is None:
             raise _no(host, said)
@@ -117,29 +116,33 @@ async def _bring(link: Link, host: Host, agent: Bundle, lack: bytes, passing: Pa
             turn.gives(Source(tuple(dict.fromkeys(name for name in (seen, found_at(host)) if name)), int(found[1])))
 
 
-async def _send(link: Link, agent: Bundle, packing: str, give: str = "") -> None:
-    packed = await asyncio.to_thread(agent.packed, packing)
+async def _send(link: Link, packing: str, give: str = "") -> None:
+    from shipway.transports.bundle import bundle
+
+    packed = await asyncio.to_thread(lambda: bundle().packed(packing))
     await link.send(f"{len(packed)}{give}\n".encode() + packed)
 
 
 def _packing(host: Host, lack: bytes) -> str:
     """How an agent may be packed for a host that said this. Raises Unreachable."""
+    from shipway.transports.bundle import PACKINGS  # few hosts lack it
+
     words = lack.decode("utf-8", "replace").split(" ")
     if len(words) != 3 or words[0] != "LACK" or words[1] not in PACKINGS:
         raise _no(host, lack)
     return words[1]
 
 
-def _words_of(agent: Bundle, root: str, proxy: str, host: Host) -> bytes:
+def _words_of(root: str, proxy: str, host: Host) -> bytes:
     """What both programs are told. Raises Unreachable."""
-    words = "\0".join((agent.hash, root, proxy, host.name))
+    words = "\0".join((agent_hash(), root, proxy, host.name))
     if words.count("\0") != 3 or "\n" in words:
         raise Unreachable(host.name, "root", f"{root!r} is no path that can be used")
     return words.encode("utf-8", "surrogateescape")
 
 
 async def _enter(link: Link, host: Host, root: str, proxy: str, do: str) -> bytes:
-    words = _words_of(bundle(), root, proxy, host)
+    words = _words_of(root, proxy, host)
     link.post(_packed("enter.py", "become" if do == "look" else "") + words + b"\0" + do.encode() + b"\n")
     await _skip_noise(link)
     word = await _line(link)
