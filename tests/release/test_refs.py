@@ -158,6 +158,42 @@ def test_one_process_of_git_answers_for_a_name_and_what_is_read_of_its_commit_is
     log.write_text("")
     assert [repository.read_file(commit, "a") for _ in range(2)] == [b"1", b"1"]
     assert len(log.read_text().splitlines()) == 1
+    log.write_text("")
+    assert resolve_ref(repository, "HEAD", beside="b").commit == commit
+    assert repository.read_file(commit, "b") == b"2"
+    assert len(log.read_text().splitlines()) == 1
+    log.write_text("")
+    assert list(repository.git.blobs([])) == []
+    assert log.read_text() == ""
+
+
+@pytest.mark.parametrize("path", ["a", "with space/a", "folder/a", "not/there", "folder"])
+def test_the_file_that_comes_along_is_the_one_that_is_read(checkout: Checkout, path: str) -> None:
+    checkout.commit(**{"a": "1", "with space/a": "2", "folder/a": "3"})
+    along, asked = checkout.repository, checkout.repository
+    commit = resolve_ref(along, "HEAD", beside=path).commit
+    if path in ("not/there", "folder"):
+        with pytest.raises(Refused):
+            along.read_file(commit, path)
+    else:
+        assert along.read_file(commit, path) == asked.read_file(commit, path)
+
+
+def test_a_file_that_comes_along_when_its_ref_has_moved_is_not_taken_for_that_of_the_commit(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = checkout.commit(a="1")
+    real = Git.named
+
+    def moved(git: Git, *names: str) -> list[Named | None]:
+        first = real(git, *names)
+        checkout.commit(a="2")
+        return [*first[:-1], *real(git, names[-1])]
+
+    monkeypatch.setattr(Git, "named", moved)
+    repository = checkout.repository
+    assert resolve_ref(repository, "HEAD", beside="a").commit == commit
+    assert repository.read_file(commit, "a") == b"1"
 
 
 def test_a_ref_that_moves_between_two_answers_gives_no_commit_the_tree_of_another(

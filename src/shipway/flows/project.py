@@ -62,7 +62,7 @@ def open_project(directory: Path) -> Project:
     """Find shipway.toml upward from `directory` and read it at HEAD. Raises WrongInput, Refused."""
     place = locate(directory)
     repository = Repository.open(place.repository)
-    head = resolve_ref(repository, "HEAD")
+    head = resolve_ref(repository, "HEAD", beside=place.file)
     return Project(place, repository, repository.read_file(head.commit, place.file), head)
 
 

@@ -42,7 +42,7 @@ class Wanted:
 def want(project: Project, environment: str | None, ref: str | None) -> Wanted:
     """Hosts, settings and secrets from HEAD, processes and tasks from the shipped commit. Raises WrongInput, Refused."""
     name = project.environment(environment)
-    source = project.source if ref is None else resolve_ref(project.repository, ref)
+    source = project.source if ref is None else resolve_ref(project.repository, ref, beside=project.place.file)
     shipped = project.repository.read_file(source.commit, project.place.file)
     sealed = sealed_at(project, name)
     intent = resolved(

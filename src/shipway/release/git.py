@@ -110,6 +110,8 @@ class Git:
         with tempfile.TemporaryFile() as wanted, tempfile.TemporaryFile() as said:
             wanted.writelines(f"{oid}\n".encode() for oid in oids)
             left = wanted.tell()
+            if not left:
+                return
             wanted.seek(0)
             command = self._command(("cat-file", "--batch", "--buffer"))
             with subprocess.Popen(command, stdin=wanted, stdout=subprocess.PIPE, stderr=said, env=clean_environment()) as process:

@@ -16,14 +16,17 @@ _HEX = re.compile(r"[0-9a-f]{4,40}|[0-9a-f]{64}")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]{0,99}")
 
 
-def resolve_ref(repository: Repository, ref: str) -> Source:
+def resolve_ref(repository: Repository, ref: str, *, beside: str = "") -> Source:
     """The commit that `ref` names now: a branch, a tag, a commit id, or one of those with ~N or ^N after it.
+
+    `beside` is a file of the commit that is read next: its content comes along.
 
     Raises WrongInput for what is not such a name, names nothing, or names more than one commit.
     """
     name, steps = _checked(ref)
     asked = [f"{name}{steps}^{{commit}}", *(f"{full}^{{commit}}" for full in _all_full(name)), f"{name}{steps}^{{tree}}"]
-    answers = repository.git.named(*asked)
+    along = [f"{name}{steps}:{beside}"] if beside and not set(beside) & {" ", "\n"} else []
+    answers = repository.git.named(*asked, *along)
     found = answers[0] if answers else None
     if found is None:
         raise _unknown(repository, ref, name)
@@ -31,7 +34,9 @@ def resolve_ref(repository: Repository, ref: str) -> Source:
     if len(answers) < len(asked) or len(commits) > 1 or (commits and _HEX.fullmatch(name)):
         _refuse_twins(repository, ref, name)
     source = _source(found, ref)
-    tree = answers[-1]  # another's, where the ref has moved meanwhile or git gave up before
+    tree = answers[4] if len(answers) > 4 else None  # another's, where the ref has moved meanwhile
+    for file in answers[5:]:
+        repository.keep_file(file)
     repository.keep(source.commit, source.tree, tree.content if tree and tree.oid == source.tree else None)
     return source
 

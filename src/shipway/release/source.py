@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from shipway.model.errors import Refused
-from shipway.release.git import Git, GitFailed, is_git_directory
+from shipway.release.git import Git, GitFailed, Named, is_git_directory
 from shipway_agent.record import dataclass, field
 
 UNTOUCHED = "Nothing was touched."
@@ -93,18 +94,26 @@ class Repository:
         if entries is not None:
             self._trees[tree] = entries
 
-    def entries(self, tree: str, *options: str) -> list[tuple[str, str, bytes]]:
+    def keep_file(self, file: Named | None) -> None:
+        """Know the content of a file from now on, whatever commit has it."""
+        if file is not None:
+            self._files[file.oid] = file.content
+
+    def entries(self, tree: str) -> list[tuple[str, str, bytes]]:
         """Mode, object and name of what is in a tree, exactly as git has it."""
-        if not options and tree in self._trees:
-            return self._trees[tree]
-        found = []
+        if tree not in self._trees:
+            self._trees[tree] = [(mode, oid, name) for mode, oid, _, name in self._rows(tree)]
+        return self._trees[tree]
+
+    def below(self, tree: str) -> list[tuple[str, str, int | None, bytes]]:
+        """Mode, object, size in bytes and path of all that is below a tree but directories; None for an object that is not here."""
+        return [(mode, oid, int(size) if size.isdigit() else None, path) for mode, oid, size, path in self._rows(tree, "-r", "-l")]
+
+    def _rows(self, tree: str, *options: str) -> Iterator[tuple[str, str, str, bytes]]:
         for record in self.git.ask("ls-tree", "-z", "--full-tree", *options, tree).split(b"\0")[:-1]:
             facts, _, name = record.partition(b"\t")
-            mode, _, oid = facts.decode("ascii").split(" ")
-            found.append((mode, oid, name))
-        if not options:
-            self._trees[tree] = found
-        return found
+            mode, _, oid, *size = facts.decode("ascii").split()
+            yield mode, oid, "".join(size), name
 
 
 def _listed(tree: bytes, id_bytes: int) -> list[tuple[str, str, bytes]] | None:

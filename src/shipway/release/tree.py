@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from shipway.model.release import Entry
@@ -100,16 +100,17 @@ class _Item:
     repository: Repository
     mode: str
     oid: str
+    size: int | None
     path: str
 
 
 def _walk(repository: Repository, commit: str, tree: str, prefix: bytes, base: bytes, faults: Faults) -> Iterator[_Item]:
     """Everything but directories. `prefix` is where the tree lies in its repository, `base` where it lies in the release."""
     names: dict[bytes, str] | None = None
-    for mode, oid, name in repository.entries(tree, "-r"):
+    for mode, oid, size, name in repository.below(tree):
         path = os.fsdecode(base + name)
         if mode != "160000":
-            yield _Item(repository, mode, oid, path)
+            yield _Item(repository, mode, oid, size, path)
             continue
         names = module_names(repository, commit) if names is None else names
         module = find_module(repository, names.get(prefix + name), prefix + name, oid)
@@ -147,9 +148,9 @@ def _contents(
     known: dict[tuple[Path, str], _Content] = {}
     links = {item.oid for item in items if item.mode == "120000"}
     for directory, repository in {item.repository.directory: item.repository for item in items}.items():
-        oids = dict.fromkeys(item.oid for item in items if item.repository.directory == directory)
+        sizes = {item.oid: item.size for item in items if item.repository.directory == directory}
         place = "" if repository is home else f":{directory}"
-        known |= {(directory, content.oid): content for content in _read_all(repository, oids, place, links, remembered)}
+        known |= {(directory, content.oid): content for content in _read_all(repository, sizes, place, links, remembered)}
     entries: list[Entry] = []
     blobs: dict[str, str] = {}
     held: dict[str, bytes] = {}
@@ -181,15 +182,15 @@ class _Content:
 
 
 def _read_all(
-    repository: Repository, oids: Collection[str], place: str, links: Collection[str], remembered: Contents
+    repository: Repository, sizes: Mapping[str, int | None], place: str, links: Collection[str], remembered: Contents
 ) -> Iterator[_Content]:
     """Read every object that is not remembered, in bulk, and name it by its content. One that is remembered must be there all the same."""
-    seen = remembered.of(oid for oid in oids if oid not in links)
-    sizes = repository.git.sizes(seen) if seen else {}
-    yield from (_Content(oid, digest, size, f"git:{oid}{place}") for oid, (digest, size) in seen.items() if sizes.get(oid) == size)
+    seen = remembered.of(oid for oid in sizes if oid not in links)
+    known = {oid: found for oid, found in seen.items() if sizes[oid] == found[1]}
+    yield from (_Content(oid, digest, size, f"git:{oid}{place}") for oid, (digest, size) in known.items())
     read: list[_Content] = []
     left = HELD_BYTES
-    for blob in repository.git.blobs(oid for oid in oids if sizes.get(oid, -1) != seen.get(oid, ("", 0))[1]):
+    for blob in repository.git.blobs(oid for oid in sizes if oid not in known):
         read.append(_read(blob, place, left))
         left -= len(read[-1].held or b"")
     remembered.add({one.oid: (one.digest, one.size) for one in read if one.pointer is None})

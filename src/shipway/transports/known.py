@@ -45,7 +45,7 @@ def agent_hash() -> str:
 
 def _state(source: Path) -> str:
     """Changes with every change of a file, and with whatever packs them."""
-    packers = [os.stat(Path(__file__).with_name(name)) for name in _PACKERS]
+    packers = [Path(__file__).with_name(name).stat() for name in _PACKERS]
     files = sorted(_files(os.fspath(source)), key=lambda one: one.path)
     rows = [(f.path, *_times(f.stat(follow_symlinks=True))) for f in files] + [("", *_times(one)) for one in packers]
     return blake2b(repr((sys.version, rows)).encode("utf-8", "surrogateescape"), digest_size=20).hexdigest()
