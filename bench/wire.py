@@ -20,7 +20,7 @@ from pathlib import Path
 from shipway.model.intent import Host
 from shipway.transports import transport_for
 from shipway.transports.base import Channel
-from shipway.transports.ssh import CONFIG_VARIABLE, ssh_command
+from shipway.transports.ssh_command import CONFIG_VARIABLE, ssh_command
 from tests.transports import sshd
 
 REQUESTS = 2000

@@ -16,9 +16,10 @@ import pytest
 
 from shipway.model.errors import Unreachable
 from shipway.model.intent import Host
-from shipway.transports.bootstrap import REMOTE_COMMAND, STAGE, NoAgent, arrive, is_there
+from shipway.transports.bootstrap import NoAgent, arrive, is_there
 from shipway.transports.bundle import bundle
 from shipway.transports.link import Link, start
+from shipway.transports.stage import REMOTE_COMMAND, STAGE
 
 HOST = Host("a", "local")
 SHELLS = [shell for shell in ("sh", "bash", "dash", "zsh", "fish", "tcsh", "ksh", "busybox") if shutil.which(shell)]

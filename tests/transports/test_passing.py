@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from shipway.model.intent import Host
-from shipway.transports.bootstrap import STAGE, arrive
+from shipway.transports.bootstrap import arrive
 from shipway.transports.bundle import bundle
 from shipway.transports.link import Link, start
 from shipway.transports.passing import EACH, Passing, Source
+from shipway.transports.stage import STAGE
 from tests.transports.patient import be_patient
 
 SIZE = len(bundle().packed("bz2"))

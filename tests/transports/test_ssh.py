@@ -20,7 +20,7 @@ from shipway.model.intent import Host
 from shipway.transports import transport_for
 from shipway.transports.base import Channel
 from shipway.transports.bundle import bundle
-from shipway.transports.ssh import ssh_command, ssh_destination
+from shipway.transports.ssh_command import ssh_command, ssh_destination
 from tests.transports import agents, sshd
 from tests.transports.sshd import Sshd
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from shipway.model.errors import Unreachable
 from shipway.model.intent import Environment, Host
-from shipway.transports.ssh import ssh_destination
+from shipway.transports.ssh_command import ssh_destination
 
 RESOLVE_SECONDS = 10.0
 """Bound of all questions together; what has no answer by then has no address."""

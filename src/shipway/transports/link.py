@@ -9,6 +9,7 @@ import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 
+from shipway.transports.child import Child, begin
 from shipway_agent.text import last_lines
 
 NOISE_BYTES = 64 * 1024
@@ -114,26 +115,11 @@ class Link:
 
 
 async def start(argv: Sequence[str], *, env: Mapping[str, str], kill: bool) -> Link:
-    """Start a child in a session of its own, so that Ctrl-C at the terminal reaches us and not it. Raises OSError.
+    """Start a child. Raises OSError. `kill` says whether closing the link may kill it."""
+    return await adopt(begin(argv, env=env), kill=kill)
 
-    `kill` says whether closing the link may kill the child.
-    """
-    ours, theirs = socket.socketpair()
-    errors, their_errors = socket.socketpair()
-    try:
-        with theirs, their_errors:
-            child = subprocess.Popen(
-                list(argv),
-                stdin=theirs.fileno(),
-                stdout=theirs.fileno(),
-                stderr=their_errors.fileno(),
-                env=dict(env),
-                start_new_session=True,
-            )
-    except BaseException:
-        ours.close()
-        errors.close()
-        raise
-    errors.setblocking(False)
-    reader, writer = await asyncio.open_unix_connection(sock=ours, limit=NOISE_BYTES)
-    return Link(child, reader, writer, errors, kill=kill)
+
+async def adopt(child: Child, *, kill: bool) -> Link:
+    """A link to a child that runs already."""
+    reader, writer = await asyncio.open_unix_connection(sock=child.stream, limit=NOISE_BYTES)
+    return Link(child.process, reader, writer, child.errors, kill=kill)

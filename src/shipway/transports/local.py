@@ -12,9 +12,10 @@ from typing import TypeVar
 from shipway.model.errors import Unreachable
 from shipway.model.intent import Host
 from shipway.transports.base import Channel, End, open_and_ask
-from shipway.transports.bootstrap import ISOLATED, STAGE, NoAgent, arrive, is_there
+from shipway.transports.bootstrap import NoAgent, arrive, is_there
 from shipway.transports.channel import FramedChannel
 from shipway.transports.link import Link, start
+from shipway.transports.stage import ISOLATED, STAGE
 
 T = TypeVar("T")
 

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from shipway.model.errors import Unreachable
 from shipway.model.intent import Host
 from shipway.transports.base import Channel, End, open_and_ask
-from shipway.transports.bootstrap import REMOTE_COMMAND, NoAgent, arrive, is_there
+from shipway.transports.bootstrap import NoAgent, arrive, is_there
 from shipway.transports.channel import FramedChannel
 from shipway.transports.complaints import Complaint, explain, offered_key
 from shipway.transports.link import Link, start
 from shipway.transports.passing import Passing
+from shipway.transports.ssh_command import CONFIG_VARIABLE, ssh_command, ssh_destination, ssh_environment
+from shipway.transports.stage import REMOTE_COMMAND
 from shipway.transports.undelayed import undelayed
-from shipway_agent.record import replace
 
 if TYPE_CHECKING:
     from shipway.transports.warm import Connection
@@ -35,32 +35,7 @@ WARM_VARIABLE = "SHIPWAY_WARM_SECONDS"
 WARM_ANSWER_SECONDS = 5.0
 """Within this time a session begins on a connection that is open, or a new login is made: the program that keeps it may hang."""
 
-CONFIG_VARIABLE = "SHIPWAY_SSH_CONFIG"
-
 DEFAULT_PROXY = "~/.shipway/proxy"
-
-ALWAYS: Mapping[str, str] = {
-    "BatchMode": "yes",
-    "StrictHostKeyChecking": "yes",
-    "ServerAliveInterval": "5",
-    "ServerAliveCountMax": "3",
-    "ControlMaster": "no",
-    "ControlPath": "none",
-    "ClearAllForwardings": "yes",
-    "PermitLocalCommand": "no",
-    "RemoteCommand": "none",
-    "UpdateHostKeys": "no",
-    "VisualHostKey": "no",
-    "LogLevel": "INFO",
-}
-"""Options of ours, which win over the user's: never ask, never trust silently, notice a dead link in 15 s, one connection of its own."""
-
-_ADDRESS = re.compile(
-    r"(?P<scheme>ssh://)?"
-    r"(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9._+-]*)@)?"
-    r"(?P<host>\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\]|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f.]*|[A-Za-z0-9_][A-Za-z0-9._-]*)"
-    r"(?::(?P<port>[0-9]{1,5}))?/?"
-)
 
 
 class SshTransport:
@@ -174,58 +149,10 @@ def _warm(host: Host) -> Connection | None:
         raise Unreachable(host.name, "ssh-config", str(error)) from None
 
 
-def ssh_command(host: Host, timeout_seconds: float, more: Mapping[str, str] | None = None) -> list[str]:
-    """The client's argv up to the command that it is to run; `more` options take the place of ours.
-
-    Raises Unreachable (code address) for what is no address.
-    """
-    config = os.environ.get(CONFIG_VARIABLE)
-    options = {**ALWAYS, "ConnectTimeout": str(max(1, int(timeout_seconds * 3 / 4))), **(more or {})}
-    return [
-        "ssh",
-        "-T",
-        *(["-F", config] if config else []),
-        *(word for name, value in options.items() for word in ("-o", f"{name}={value}")),
-        "--",
-        ssh_destination(host),
-    ]
-
-
-def ssh_destination(host: Host) -> str:
-    """The address as ssh takes it: `user@host`, or a URI where a port is given. Raises Unreachable (code address)."""
-    found = _parts(host)
-    user = f"{found['user']}@" if found["user"] else ""
-    if found["port"] or found["scheme"]:
-        return f"ssh://{user}{found['host']}{':' + found['port'] if found['port'] else ''}"
-    return user + found["host"].strip("[]")
-
-
-def user_in(host: Host) -> str:
-    """The user that the address itself names, "" where it leaves that to ssh_config. Raises Unreachable (code address)."""
-    return _parts(host)["user"] or ""
-
-
-def as_user(host: Host, user: str) -> Host:
-    """The same host, logged in to as another user. Raises Unreachable (code address)."""
-    found = _parts(host)
-    port = f":{found['port']}" if found["port"] else ""
-    return replace(host, address=f"{'ssh://' if found['scheme'] else ''}{user}@{found['host']}{port}")
-
-
-def _parts(host: Host) -> re.Match[str]:
-    found = _ADDRESS.fullmatch(host.address)
-    if found is None:
-        message = f"{host.address!r} is no address: user@host, user@host:port, or a name from ssh_config (letters, digits, dots, - and _)"
-        raise Unreachable(host.name, "address", message)
-    return found
-
-
 async def start_ssh(argv: list[str], host: Host) -> Link:
     """Start a client. Raises Unreachable (code no-ssh)."""
-    # English messages of the C library, for they are read below; and no pop-up that asks somebody who is not there.
-    env = {**os.environ, "LC_ALL": "C", "SSH_ASKPASS_REQUIRE": "never"}
     try:
-        return await start(argv, env=env, kill=True)
+        return await start(argv, env=ssh_environment(), kill=True)
     except FileNotFoundError:
         raise Unreachable(host.name, "no-ssh", "there is no ssh on this machine's PATH; install the OpenSSH client") from None
 

@@ -16,11 +16,12 @@ from pathlib import Path
 from shipway.model.errors import Unreachable
 from shipway.model.intent import Host
 from shipway.transports.base import Channel, End, open_and_ask
-from shipway.transports.bootstrap import REMOTE_COMMAND
 from shipway.transports.link import Link
 from shipway.transports.programs import said
 from shipway.transports.public_keys import parse
-from shipway.transports.ssh import CONFIG_VARIABLE, as_user, open_agent, ssh_command, ssh_destination, start_ssh, unreachable, user_in
+from shipway.transports.ssh import open_agent, start_ssh, unreachable
+from shipway.transports.ssh_command import CONFIG_VARIABLE, as_user, ssh_command, ssh_destination, user_in
+from shipway.transports.stage import REMOTE_COMMAND
 from shipway_agent.text import last_lines
 
 ROOT = "root"
