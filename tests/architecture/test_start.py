@@ -57,3 +57,10 @@ def test_a_flow_reads_nothing_that_most_of_its_commands_do_not_need(flow: str, u
     words = f"import sys, shipway.cli.perform, shipway.flows.{flow}; print(*sys.modules)"
     read = set(subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True).stdout.split())
     assert "shipway.execute.fleet" in read and not read & unread
+
+
+def test_logins_begin_before_the_event_loop_and_the_flow_are_read() -> None:
+    words = "import sys, shipway.cli.perform, shipway.flows.early; print(*sys.modules)"
+    read = set(subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True).stdout.split())
+    assert "shipway.transports.early" in read
+    assert not read & (UNREAD | {"asyncio", "ssl", "logging", "sqlite3", "shipway.execute.fleet", "shipway.plan.facts"})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +23,9 @@ READS = frozenset(
     | {"secrets recipients add", "secrets recipients rm", "secrets recipients list"}
 )
 """Flows that deploy nothing: what they print is their answer. Of hosts they touch no more than `doctor --fix` and `setup` say."""
+
+HASTENS = frozenset({"deploy", "rollback", "status"})
+"""Flows that log in to every host before all else: it is begun before what they do then is read."""
 
 WATCHES = frozenset({"attach"})
 """Flows that tell what others do: an interruption ends the watching, and nothing else."""
@@ -53,11 +57,12 @@ def perform(name: str, words: Words, *, debug: bool = False, screen: Screen | No
     `debug` prints the traceback of an error. With --json, `alone` names the part of the verdict's data that is printed instead of
     the verdict, for commands whose answer is one object.
     """
-    import asyncio  # here and below, because a shell that completes a word imports the commands and runs none
-
     with screen or Screen(json=words.json, reads=name in READS, alone=bool(alone), streams=name in STREAMS) as shown:
         try:
-            verdict = asyncio.run(_run(name, words, shown))
+            with _hastened(name, words):
+                import asyncio  # here and below, because a shell that completes a word imports the commands and runs none
+
+                verdict = asyncio.run(_run(name, words, shown))
         except Exception as error:  # a person sees words, never a traceback
             if debug:
                 _print_traceback(error, shown)
@@ -93,6 +98,20 @@ def worded(error: Exception, screen: Screen, name: str, words: Words) -> tuple[V
     state = "hosts were touched; they settle by themselves" if touched else "nothing was touched"
     lines = error.lines if isinstance(error, HostError) else ()
     return Verdict("unsettled" if touched else "refused", 4 if touched else 3, what, hint, deployment, {"state": state}), state, lines
+
+
+@contextmanager
+def _hastened(name: str, words: Words) -> Iterator[None]:
+    if name not in HASTENS:
+        yield
+        return
+    from shipway.flows.early import early, end
+
+    early(words)
+    try:
+        yield
+    finally:
+        end()
 
 
 async def _run(name: str, words: Words, screen: Screen) -> Verdict:

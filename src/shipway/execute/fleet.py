@@ -14,15 +14,13 @@ from shipway.execute.let_go import all_or_none
 from shipway.model.errors import HostError, LinkLost, Overdue, Unreachable
 from shipway.model.intent import Host
 from shipway.transports.base import Channel, Transport
+from shipway.transports.bounds import LOGIN_SECONDS, LOGINS_AT_ONCE
 from shipway_agent.patience import patient
 from shipway_agent.record import dataclass, field
 
 T = TypeVar("T")
 V = TypeVar("V")
 Json = Mapping[str, Any]
-
-CONNECT_SECONDS = 20.0
-"""Bound of one login, agent delivered and started, where this machine keeps up with its work."""
 
 LEAST_SECONDS = 5.0
 """What a question that is asked again over a new channel gets at least, however little is left of its bound."""
@@ -57,9 +55,6 @@ WAITS: Mapping[str, str] = {
 
 TOLD_ELSEWHERE = frozenset({"run", "follow", "exec"})
 """Questions whose waits are told by those who ask: each step of a list, the silence of a driver; and a command that a person runs."""
-
-AT_ONCE = 32
-"""Logins under way at once: more only makes sshd's MaxStartups drop them."""
 
 
 @dataclass
@@ -114,7 +109,7 @@ class Fleet:
         self._wire: dict[str, Wire] = {name: Wire() for name in self.hosts}
         self._endings: list[asyncio.Future[None]] = []
         self.phase = "begin"
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self._room = asyncio.Semaphore(LOGINS_AT_ONCE)
 
     async def __aenter__(self) -> Fleet:
         return self
@@ -199,7 +194,7 @@ class Fleet:
             await self._drop(name, channel)
             if not again or isinstance(lost, Overdue):
                 raise
-            self._tell("lost", host=name, reason=lost.message, will=f"a new login is tried, for {patient(CONNECT_SECONDS):.0f} s at most")
+            self._tell("lost", host=name, reason=lost.message, will=f"a new login is tried, for {patient(LOGIN_SECONDS):.0f} s at most")
         began = loop.time()
         channel = await self._open(name)
         self._tell("connected", host=name, seconds=loop.time() - began)
@@ -215,7 +210,7 @@ class Fleet:
 
     async def login(self, name: str) -> None:
         """One new login with an answer of the host: an open channel hides a dead sshd. Raises Unreachable, LinkLost."""
-        bound = patient(CONNECT_SECONDS)
+        bound = patient(LOGIN_SECONDS)
         with self._patience(name, "a new login", bound):
             host = self.hosts[name]
             async with self._room:
@@ -229,12 +224,12 @@ class Fleet:
             channel = self._channels.get(name)
             if channel is None:
                 host = self.hosts[name]
-                rounds = 1 + len(self.hosts) // AT_ONCE
-                with self._patience(name, "a login", patient(CONNECT_SECONDS) * rounds):
+                rounds = 1 + len(self.hosts) // LOGINS_AT_ONCE
+                with self._patience(name, "a login", patient(LOGIN_SECONDS) * rounds):
                     async with self._room:
                         self._wire[name].logins += 1
                         channel = await self._transport_for(host).open(
-                            host, app=self._app, environment=self.environment, timeout_seconds=patient(CONNECT_SECONDS)
+                            host, app=self._app, environment=self.environment, timeout_seconds=patient(LOGIN_SECONDS)
                         )
                         self._wire[name].logins -= not channel.took_login
                 self._channels[name] = channel

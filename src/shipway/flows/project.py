@@ -59,7 +59,20 @@ class Project:
 
 
 def open_project(directory: Path) -> Project:
-    """Find shipway.toml upward from `directory` and read it at HEAD. Raises WrongInput, Refused."""
+    """Find shipway.toml upward from `directory` and read it at HEAD, or take what was opened ahead. Raises WrongInput, Refused."""
+    return _ahead.pop(directory, None) or _opened(directory)
+
+
+def open_ahead(directory: Path) -> Project:
+    """The same for a flow that is not there yet: the next who opens it gets this one. Raises WrongInput, Refused."""
+    _ahead[directory] = _opened(directory)
+    return _ahead[directory]
+
+
+_ahead: dict[Path, Project] = {}
+
+
+def _opened(directory: Path) -> Project:
     place = locate(directory)
     repository = Repository.open(place.repository)
     head = resolve_ref(repository, "HEAD", beside=place.file)

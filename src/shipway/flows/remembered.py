@@ -61,6 +61,11 @@ def resolved(
     return replace(known, environment=replace(there, env={**there.env, **references})) if references else known
 
 
+def known(head: bytes, environment: str, directory: str) -> Intent | None:
+    """What HEAD wants, secrets apart, where an earlier command has worked it out; None where that is still to be done."""
+    return _read(_place(head, head, environment, directory))
+
+
 def plain(value: Any) -> Any:
     """An Intent, or what it is made of, as JSON values."""
     if is_dataclass(value) and not isinstance(value, type):

@@ -18,9 +18,10 @@ from shipway.transports.base import Channel, End, open_and_ask
 from shipway.transports.bootstrap import NoAgent, arrive, is_there
 from shipway.transports.channel import FramedChannel
 from shipway.transports.complaints import Complaint, explain, offered_key
-from shipway.transports.link import Link, start
+from shipway.transports.early import Login, take
+from shipway.transports.link import Link, adopt, start
 from shipway.transports.passing import Passing
-from shipway.transports.ssh_command import CONFIG_VARIABLE, ssh_command, ssh_destination, ssh_environment
+from shipway.transports.ssh_command import CONFIG_VARIABLE, WARM_VARIABLE, ssh_command, ssh_destination, ssh_environment
 from shipway.transports.stage import REMOTE_COMMAND
 from shipway.transports.undelayed import undelayed
 
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from shipway.transports.warm import Connection
 
 T = TypeVar("T")
-
-WARM_VARIABLE = "SHIPWAY_WARM_SECONDS"
-"""For how many seconds an unused connection stays open for the next command; 0 ends those that are."""
 
 WARM_ANSWER_SECONDS = 5.0
 """Within this time a session begins on a connection that is open, or a new login is made: the program that keeps it may hang."""
@@ -53,6 +51,7 @@ class SshTransport:
         unreachable, no-python, noise, root.
         """
         root = host.root or f"~/.shipway/apps/{app}-{environment}"
+        begun = take(host)
         warm = await asyncio.to_thread(_warm, host) if os.environ.get(WARM_VARIABLE) else None
 
         async def opened(seconds: float, options: Mapping[str, str]) -> FramedChannel:
@@ -65,6 +64,7 @@ class SshTransport:
                 passing=self._passing,
                 leave=self._leave,
                 options=options,
+                begun=begun,
             )
 
         if warm is None:
@@ -103,14 +103,19 @@ async def open_agent(
     passing: Passing | None = None,
     leave: asyncio.Event | None = None,
     options: Mapping[str, str] | None = None,
+    begun: Login | None = None,
 ) -> FramedChannel:
-    """Log in and have `remote_command`, which is one of our constants, start the agent. `options` go before ALWAYS. Raises Unreachable."""
+    """Log in and have `remote_command`, which is one of our constants, start the agent. `options` go before ALWAYS; `begun` is a login
+
+    that is under way. Raises Unreachable.
+    """
     link, _ = await _logged_in(
         host,
         remote_command,
         timeout_seconds,
         lambda link, bound: arrive(link, host, root=root, proxy=proxy, passing=passing, leave=leave, bound=bound),
         options,
+        begun,
     )
     return FramedChannel(host, link)
 
@@ -121,10 +126,11 @@ async def _logged_in(
     timeout_seconds: float,
     greet: Callable[[Link, asyncio.Timeout], Awaitable[T]],
     options: Mapping[str, str] | None = None,
+    begun: Login | None = None,
 ) -> tuple[Link, T]:
-    """A link over a new login, and what `greet` learnt over it. Raises Unreachable."""
-    command = ssh_command(host, timeout_seconds, options)
-    link = await start_ssh([*command, remote_command], host)
+    """A link over a new login, or over the one that is `begun`, and what `greet` learnt over it. Raises Unreachable."""
+    command = begun.command if begun is not None else ssh_command(host, timeout_seconds, options)
+    link = await adopt(begun.child, kill=True) if begun is not None else await start_ssh([*command, remote_command], host)
     bound = asyncio.timeout(timeout_seconds)
     try:
         async with bound, undelayed(link.pid):

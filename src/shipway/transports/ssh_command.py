@@ -12,6 +12,9 @@ from shipway_agent.record import replace
 
 CONFIG_VARIABLE = "SHIPWAY_SSH_CONFIG"
 
+WARM_VARIABLE = "SHIPWAY_WARM_SECONDS"
+"""For how many seconds an unused connection stays open for the next command; 0 ends those that are."""
+
 ALWAYS: Mapping[str, str] = {
     "BatchMode": "yes",
     "StrictHostKeyChecking": "yes",

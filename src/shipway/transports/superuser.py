@@ -16,6 +16,7 @@ from pathlib import Path
 from shipway.model.errors import Unreachable
 from shipway.model.intent import Host
 from shipway.transports.base import Channel, End, open_and_ask
+from shipway.transports.bounds import LOGIN_SECONDS
 from shipway.transports.link import Link
 from shipway.transports.programs import said
 from shipway.transports.public_keys import parse
@@ -31,8 +32,6 @@ PLACE = "/var/lib/shipway/setup"
 
 INSTALL_SECONDS = 600.0
 """Bound of installing python3: a new machine may be at its own first updates, which hold the lock of apt."""
-
-LOGIN_SECONDS = 20.0
 
 ARRIVED = "SHIPWAY-PYTHON 1"
 

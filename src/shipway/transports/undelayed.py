@@ -8,7 +8,6 @@ its child has open. What is said over it, and to whom, stays ssh's alone; where 
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import socket
@@ -35,21 +34,26 @@ _logging_in: set[int] = set()
 @asynccontextmanager
 async def undelayed(pid: int) -> AsyncIterator[None]:
     """While the block runs, no connection of our child `pid`, or of what it reaches its host through, waits to send or to acknowledge."""
-    if sys.platform != "linux":
-        yield
-        return
-    hastening = asyncio.ensure_future(_hasten(pid))
-    _logging_in.add(pid)
+    import asyncio  # logins begin before it is read (early.py)
+
+    async def look() -> None:
+        for seconds in hasten(pid):
+            await asyncio.sleep(seconds)
+
+    hastening = asyncio.ensure_future(look())
     try:
         yield
     finally:
-        _logging_in.discard(pid)
         hastening.cancel()
         await asyncio.gather(hastening, return_exceptions=True)
 
 
-async def _hasten(pid: int) -> None:
+def hasten(pid: int) -> Iterator[float]:
+    """Each step looks at the connections once, and answers the seconds until it is to look again. It ends where nothing can be done."""
+    if sys.platform != "linux":
+        return
     lent: list[socket.socket] = []
+    _logging_in.add(pid)
     try:
         while True:
             for connection in () if lent else _connections(pid):
@@ -57,10 +61,11 @@ async def _hasten(pid: int) -> None:
             for connection in lent:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)  # holds until something is sent: said again and again
-            await asyncio.sleep(LOOK_SECONDS * max(1.0, len(_logging_in) / AT_ONCE))
+            yield LOOK_SECONDS * max(1.0, len(_logging_in) / AT_ONCE)
     except OSError:
         pass  # nothing is lent here, or the child is gone: the login goes on as it is
     finally:
+        _logging_in.discard(pid)
         for connection in lent:
             connection.close()  # ours alone: the child's own stays open
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterable
 
-from shipway.execute.fleet import CONNECT_SECONDS
+from shipway.transports.bounds import LOGIN_SECONDS
 from tests.faults import strike
 from tests.faults.case import Case, Family, Group
 from tests.faults.ground import ENVIRONMENT, Ground
@@ -62,7 +62,7 @@ def _strike(host: str, at: tuple[int, ...], error: int = 0, *, certain: bool) ->
         strike.lay(trial.ground, host, strike.SESSION, at, error)
         try:
             drive = trial.drive("deploy")
-            trial.suffers(drive, CONNECT_SECONDS)
+            trial.suffers(drive, LOGIN_SECONDS)
             drive.ended()
         finally:
             struck = strike.lift(trial.ground, host)
@@ -92,7 +92,7 @@ def _struck_supervisor(host: str, number: int, *, certain: bool) -> Callable[[Tr
         strike.lay(trial.ground, host, strike.SUPERVISOR, (number,))
         try:
             drive = trial.drive("deploy")
-            trial.suffers(drive, CONNECT_SECONDS)
+            trial.suffers(drive, LOGIN_SECONDS)
             drive.ended()
         finally:
             struck = strike.lift(trial.ground, host)

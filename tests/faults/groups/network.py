@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 
-from shipway.execute.fleet import CONNECT_SECONDS
+from shipway.transports.bounds import LOGIN_SECONDS
 from tests.faults.case import Case, Family, Group
 from tests.faults.drive import Drive
 from tests.faults.ground import ENVIRONMENT, Ground
@@ -60,7 +60,7 @@ def _cut(host: str, moment: str, whom: str) -> Callable[[Trial], None]:
     def run(trial: Trial) -> None:
         trial.commit()
         drive = trial.drive("deploy", fault=Fault(moment, signal.SIGSTOP))
-        trial.suffers(drive, NOTICE_SECONDS + CONNECT_SECONDS)
+        trial.suffers(drive, NOTICE_SECONDS + LOGIN_SECONDS)
         with trial.dark(host):
             trial.ground.hosts.cut(host, *(["operator"] if whom == OPERATOR else []))
             try:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from shipway.execute.fleet import CONNECT_SECONDS
+from shipway.transports.bounds import LOGIN_SECONDS
 from tests.faults import relay
 from tests.faults.case import Case, Family, Group
 from tests.faults.ground import ENVIRONMENT, Ground
@@ -67,7 +67,7 @@ def _cut(host: str, direction: str, part: int, how: str) -> Callable[[Trial], No
         version = trial.commit()
         with relayed(ground, host, {"connection": CHANNEL, "direction": direction, "bytes": at, "how": how}):
             drive = trial.drive("deploy")
-            trial.suffers(drive, CONNECT_SECONDS + (NOTICE_SECONDS if how == "stalled" else 0.0))
+            trial.suffers(drive, LOGIN_SECONDS + (NOTICE_SECONDS if how == "stalled" else 0.0))
             drive.ended(HANG_SECONDS)
         trial.expect(drive.code in (0, 1, 3, 4), f"{drive.name} ended with {drive.code}:\n{drive.text}")
         if drive.code == 0:
