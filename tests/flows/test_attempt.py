@@ -59,3 +59,13 @@ def test_another_program_that_stands_still_in_the_middle_of_a_write_holds_nothin
     with Ledger(tmp_path) as ledger:
         assert [event.data.get("name") for event in ledger.events()] == [None, "ship", "prepare", "switch", "verify", None]
     assert "note" not in [event.kind for event in seen]
+
+
+def test_what_is_told_right_before_the_verdict_is_written_once_with_it(tmp_path: Path) -> None:
+    with attempt(tmp_path, lambda event: None) as made:
+        made.ends()
+        made.say("began", kind="deploy", environment="live")
+        assert not (tmp_path / ".shipway").exists()
+        made.ended(Verdict("unchanged", 0, "nothing to do", "", made.tell.deployment))
+    with Ledger(tmp_path) as ledger:
+        assert [event.kind for event in ledger.events()] == ["began", "ended"]

@@ -49,6 +49,7 @@ class Attempt:
         self._began = time.monotonic()
         self._kept = 0
         self._lines = 0
+        self._ends = False
         self._state, self._folded, self._folding = State(), 0, ""
         self.tell = Tell(self._take, time.time, f"try-{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}")
 
@@ -57,7 +58,7 @@ class Attempt:
         if event.kind != "output" or self._lines <= OUTPUT_LINES:
             self.events.append(event)
         self._watch(event)
-        if event.kind in LANDMARKS:
+        if event.kind in LANDMARKS and not self._ends:
             self._remember(write_so_far, MOMENT_SECONDS, with_ledger=event.kind in LEDGER_MARKS)
 
     def say(self, kind: str, /, *, host: str = "", **data: Any) -> None:
@@ -73,6 +74,10 @@ class Attempt:
         """From here on the attempt is this deployment."""
         self.tell = self.tell.named(deployment)
         return self.tell
+
+    def ends(self) -> None:
+        """Nothing that lasts comes any more: what is told from here on is remembered with the verdict, and not before it as well."""
+        self._ends = True
 
     def ended(self, verdict: Verdict) -> Verdict:
         """Tell the verdict, and remember the whole attempt. Its message names what was left by earlier deployments."""

@@ -107,7 +107,8 @@ class Shipping:
 
     async def _pack(self, fleet: Fleet, facts: Mapping[str, HostFacts]) -> None:
         """The first parcel for hosts that serve the same: it is asked for as for one of them."""
-        of_each = {str(fact.live["release"]): name for name, fact in facts.items() if fact.live and fleet.hosts[name].address != "local"}
+        far = {name: fact.live for name, fact in facts.items() if fact.live and fleet.hosts[name].address != "local"}
+        of_each = {str(live["release"]): name for name, live in far.items() if live["release"] != self.made.release.digest}
         for name in list(of_each.values())[:MOST_BASES]:
             await self.loaded.begin(name)
 

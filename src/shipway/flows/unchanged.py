@@ -13,12 +13,14 @@ from shipway.reports.few import named
 
 def nothing(plan: Plan, message: str, attempt: Attempt) -> Verdict:
     """There is nothing to do, in the words of a flow that is about what serves."""
+    attempt.ends()
     tell_began(attempt, plan)
     return Verdict("unchanged", 0, message)
 
 
 def unchanged(plan: Plan, intent: Intent, attempt: Attempt, left_out: Said) -> Verdict:
     """What is wanted serves already. Raises Unsettled where hosts that were left out are behind."""
+    attempt.ends()
     tell_began(attempt, plan)
     version = str(plan.document.get("version", ""))
     hosts = named(plan.members)
