@@ -140,3 +140,64 @@ def test_what_hosts_do_when_they_are_left_alone_depends_on_how_far_it_was(until:
     verdict = left_alone(fold([event for event in live() if event.at <= START + until]))
     assert says in verdict.message and verdict.exit_code == exit_code
     assert verdict.hint == ("" if exit_code == 3 else "shipway resume production")
+
+
+SHOWN = textwrap.dedent(
+    """
+    import os, signal, sys
+    from shipway.cli import perform
+    from shipway.cli.commands import run
+    from shipway.cli.screen import Screen
+    from shipway.model.errors import Failed
+    from shipway.model.verdict import Verdict
+
+    async def flow(words, on_event):
+        if sys.argv[1] == "undone":
+            raise Failed("a host was sick", state="undone on every host", hint="shipway deploy live")
+        return Verdict("live", 0, "all is well")
+
+    shown = Screen.verdict
+
+    def interrupted(self, *words, **more):
+        shown(self, *words, **more)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    Screen.verdict = interrupted
+    perform.find_flow = lambda name: flow
+    sys.exit(run(["deploy", "production"]))
+    """
+)
+
+
+@pytest.mark.parametrize(("ending", "exit_code"), [("live", 0), ("undone", 1)])
+def test_an_interruption_while_the_verdict_is_shown_changes_nothing_of_it(ending: str, exit_code: int) -> None:
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", SHOWN, ending], capture_output=True, text=True, env=env, cwd=ROOT, timeout=60)
+    assert done.returncode == exit_code, done
+    assert "nothing was touched" not in done.stdout + done.stderr
+
+
+READ = textwrap.dedent(
+    """
+    import os, signal, sys
+
+    module, sys.argv[1:] = sys.argv[1], ["status"]
+
+    class Interrupts:
+        def find_spec(self, name, *more):
+            if name == module:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    sys.meta_path.insert(0, Interrupts())
+    from shipway.cli.main import entry
+    entry()
+    """
+)
+
+
+@pytest.mark.parametrize("module", ["click", "shipway.cli.status", "shipway.flows.early", "asyncio", "shipway.flows.status"])
+def test_an_interruption_while_the_program_is_read_is_told_in_words(module: str) -> None:
+    done = subprocess.run([sys.executable, "-c", READ, module], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    said = done.stdout + done.stderr
+    assert (done.returncode, "Traceback" in said) == (3, False), said
+    assert "interrupted before anything began; nothing was touched" in said

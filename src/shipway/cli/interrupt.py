@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ def interruptible(
 ) -> Iterator[None]:
     """While the block lasts, the first signal cancels `task` and says what it `will` do, the second calls `leave`; no return from there."""
     loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     seen: list[int] = []
 
     def on_signal(number: int) -> None:
@@ -45,6 +45,7 @@ def interruptible(
     finally:
         for number in SIGNALS:
             loop.remove_signal_handler(number)
+            signal.signal(number, before[number])
 
 
 def left_alone(state: State) -> Verdict:
@@ -80,11 +81,6 @@ def not_waited_for() -> Verdict:
 def no_longer_read(state: State) -> Verdict:
     """Whoever read what comes has read enough."""
     return Verdict("answer", 0, "no longer read", data={"lines": []})
-
-
-def end_now(exit_code: int) -> None:
-    """End this process at once. Its ssh processes see their stdin close and end as well."""
-    os._exit(exit_code)
 
 
 def _seconds(state: State, key: str) -> str:

@@ -21,8 +21,11 @@ def entry() -> None:
         from shipway.cli.completing import complete
 
         sys.exit(complete(shipway))
-    from shipway.cli.commands import run
-
+    try:
+        from shipway.cli.commands import run
+    except KeyboardInterrupt:
+        print("REFUSED: interrupted before anything began; nothing was touched", file=sys.stderr)
+        sys.exit(3)
     code = run(sys.argv[1:])
     gc.freeze()  # at its end Python looks through all that is left, three times: 25 ms for what ends with the process anyway
     sys.exit(code)

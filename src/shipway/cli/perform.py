@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from shipway.cli.screen import Screen
+from shipway.cli.standing import Standing, end_now
 from shipway.cli.typed import typed
 from shipway.flows.words import Words
 from shipway.model.errors import AGAIN, HostError, ShipwayError, WrongInput
@@ -57,16 +58,18 @@ def perform(name: str, words: Words, *, debug: bool = False, screen: Screen | No
     `debug` prints the traceback of an error. With --json, `alone` names the part of the verdict's data that is printed instead of
     the verdict, for commands whose answer is one object.
     """
-    with screen or Screen(json=words.json, reads=name in READS, alone=bool(alone), streams=name in STREAMS) as shown:
+    new = Screen(json=words.json, reads=name in READS, alone=bool(alone), streams=name in STREAMS) if screen is None else screen
+    with Standing() as standing, new as shown:
         try:
             with _hastened(name, words):
                 import asyncio  # here and below, because a shell that completes a word imports the commands and runs none
 
-                verdict = asyncio.run(_run(name, words, shown))
+                verdict = asyncio.run(_run(name, words, shown, standing))
         except Exception as error:  # a person sees words, never a traceback
             if debug:
                 _print_traceback(error, shown)
             verdict, situation, details = worded(error, shown, name, words)
+            standing.known = verdict.exit_code
             shown.verdict(verdict, situation=situation, details=details, report=_report(words.project, shown))
             return verdict.exit_code
         _show(verdict, shown, alone, _report(words.project, shown))
@@ -114,10 +117,10 @@ def _hastened(name: str, words: Words) -> Iterator[None]:
         end()
 
 
-async def _run(name: str, words: Words, screen: Screen) -> Verdict:
+async def _run(name: str, words: Words, screen: Screen, standing: Standing) -> Verdict:
     import asyncio
 
-    from shipway.cli.interrupt import end_now, interruptible, left_alone, no_longer_read, no_longer_watched, not_waited_for
+    from shipway.cli.interrupt import interruptible, left_alone, no_longer_read, no_longer_watched, not_waited_for
 
     flow = find_flow(name)
     left, will = left_alone, "undoing; once more leaves it to the hosts"
@@ -140,9 +143,14 @@ async def _run(name: str, words: Words, screen: Screen) -> Verdict:
     task = asyncio.ensure_future(work())
     with interruptible(task, screen.aside, leave, will):
         try:
-            return await task
+            verdict = await task
         except asyncio.CancelledError:
-            return left(screen.state)
+            verdict = left(screen.state)
+        except ShipwayError as error:
+            standing.known = error.exit_code
+            raise
+        standing.known = verdict.exit_code
+        return verdict
 
 
 def _report(project: Path, screen: Screen) -> str:
