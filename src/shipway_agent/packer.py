@@ -6,9 +6,9 @@ What makes a blob from another one is the operator's alone (shipway/release/parc
 from __future__ import annotations
 
 import zlib
-from typing import Iterable, Iterator, List
 
 from shipway_agent.parcel import EXECUTABLE, MOST_BYTES, MOST_PIECE_BYTES, PIECE, RAW
+from shipway_agent.typed import Iterable, Iterator, List
 
 ENOUGH_BYTES = MOST_BYTES - MOST_PIECE_BYTES - (128 << 10)
 """A parcel of so many packed bytes gets no further piece: with one it could be too long, for a packer holds back what it has."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import (
+        IO,
         AbstractSet,
         Any,
         BinaryIO,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     )
 
     __all__ = [
+        "IO",
         "AbstractSet",
         "Any",
         "BinaryIO",

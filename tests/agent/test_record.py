@@ -130,3 +130,11 @@ def modules_of(tmp_path: Any, program: str) -> set[str]:
     program = f"import sys; sys.path.insert(0, sys.argv[1])\nimport shipway_agent.__main__\n{program}\nprint(*sorted(sys.modules))"
     said = subprocess.run([sys.executable, "-I", "-S", "-c", program, str(agent)], capture_output=True, text=True, timeout=30, check=True)
     return set(said.stdout.split())
+
+
+def test_nor_does_one_that_feeds_others(tmp_path: Any) -> None:
+    program = (
+        "import shipway_agent.session, shipway_agent.feed.feed, shipway_agent.feed.give, shipway_agent.feed.take, shipway_agent.feed.store"
+    )
+    read = modules_of(tmp_path, program)
+    assert {name for name in ("dataclasses", "inspect", "typing", "json", "hashlib", "subprocess", "asyncio", "logging") if name in read} == set()

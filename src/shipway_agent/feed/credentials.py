@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 import ssl
-from dataclasses import dataclass, field
-from typing import Any, Mapping
 
 from shipway_agent.errors import AgentError
 from shipway_agent.folder import Folder, write_file
+from shipway_agent.record import dataclass, field
+from shipway_agent.typed import Any, Mapping
 
 PLACE = "run"
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 
 from shipway_agent.call import Call
 from shipway_agent.errors import AgentError
@@ -21,6 +19,8 @@ from shipway_agent.feed.shelf import OPERATOR, Shelf
 from shipway_agent.feed.stock import OWN, Stocker
 from shipway_agent.feed.store import Parcels
 from shipway_agent.feed.unpack import Unpacker
+from shipway_agent.record import dataclass, field
+from shipway_agent.typed import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 if TYPE_CHECKING:
     from shipway_agent.feed.give import Giver
@@ -161,7 +161,7 @@ class _Feeding:
 
     def _listen(self) -> Optional[int]:
         credentials = self.call.args.get("credentials")
-        if not isinstance(credentials, Mapping):
+        if not isinstance(credentials, dict):
             return None
         from shipway_agent.feed.credentials import Credentials, giving, taking  # needs ssl, which some builds of Python lack
         from shipway_agent.feed.give import Giver

@@ -6,12 +6,12 @@ import socket
 import ssl
 import threading
 import time
-from dataclasses import dataclass, field
-from typing import IO, Dict, Optional, Set, Tuple
 
 from shipway_agent.errors import AgentError
 from shipway_agent.feed.line import PART_BYTES, TOLD, Answer, Nonsense, Question
 from shipway_agent.feed.shelf import Shelf
+from shipway_agent.record import dataclass, field
+from shipway_agent.typed import IO, Dict, Optional, Set, Tuple
 
 HANDSHAKE_SECONDS = 10.0
 """What a caller gets to show its certificate."""

@@ -6,9 +6,9 @@ Answer {"have": digests that came since, "busy": true for "not now", "bytes": of
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from typing import IO, Any, Dict, Optional, Tuple
+from shipway_agent import json_text as json
+from shipway_agent.record import dataclass
+from shipway_agent.typed import IO, Any, Dict, Optional, Tuple
 
 LINE_BYTES = 64 * 1024
 

@@ -6,13 +6,13 @@ digest and the content of one; `p`, JSON [[number, [address…]]…]; `s`, diges
 
 from __future__ import annotations
 
-import json
 import struct
-from dataclasses import dataclass
 from itertools import islice
-from typing import Iterable, Iterator, List, Tuple, Union
 
+from shipway_agent import json_text as json
 from shipway_agent.errors import AgentError
+from shipway_agent.record import dataclass
+from shipway_agent.typed import Iterable, Iterator, List, Tuple, Union
 
 HEAD = struct.Struct(">cI")
 WANT, END, CONTENT, PEERS, STOCK = b"w", b"e", b"c", b"p", b"s"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
 from itertools import islice
-from typing import Dict, Iterable, List, Optional, Protocol, Set, Tuple
 
 from shipway_agent.blake import blake2b
 from shipway_agent.errors import AgentError
+from shipway_agent.record import dataclass, field
+from shipway_agent.typed import Dict, Iterable, List, Optional, Protocol, Set, Tuple
 
 OPERATOR = ""
 """Where a parcel came from that no peer gave."""
@@ -26,15 +26,12 @@ class Store(Protocol):
 
     def has(self, digest: str) -> bool:
         """Whether it is here and whole."""
-        ...
 
     def keep(self, digest: str, data: bytes) -> None:
         """Put one there that was compared with its digest. Raises AgentError."""
-        ...
 
     def read(self, digest: str) -> bytes:
         """The bytes of one. Raises AgentError."""
-        ...
 
 
 class Lie(AgentError):

@@ -7,8 +7,6 @@ operator sends all, as if this host were not there. So nobody has to trust what 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
-from typing import Callable, Iterator, Optional, Sequence, Tuple
 
 from shipway_agent.errors import AgentError
 from shipway_agent.feed.shelf import Shelf
@@ -16,7 +14,9 @@ from shipway_agent.packer import fill, whole
 from shipway_agent.parcel import ZLIB, name_of
 from shipway_agent.primitives import parcels
 from shipway_agent.primitives.intake import FOLDER, path_of
+from shipway_agent.record import dataclass
 from shipway_agent.root import Root
+from shipway_agent.typed import Callable, Iterator, Optional, Sequence, Tuple
 
 OWN = "stock"
 """Where a parcel came from that was made here."""

@@ -6,13 +6,13 @@ What this process compared it neither compares again while nobody wrote to it, n
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
-from typing import Dict
 
 from shipway_agent.errors import AgentError
 from shipway_agent.identity import Identity
 from shipway_agent.primitives import parcels
+from shipway_agent.record import dataclass, field
 from shipway_agent.root import Root
+from shipway_agent.typed import Dict
 
 MOST_NEW = 8
 """Parcels in memory, of at most 1 MiB: other hosts ask for one as soon as it is there, and it is unpacked soon."""

@@ -7,14 +7,14 @@ import socket
 import ssl
 import threading
 import time
-from dataclasses import dataclass, field
-from typing import IO, Dict, List, Optional, Sequence
 
 from shipway_agent.errors import AgentError
 from shipway_agent.feed.give import hang_up
 from shipway_agent.feed.line import PART_BYTES, Answer, Nonsense, Question
 from shipway_agent.feed.names import NAME
 from shipway_agent.feed.shelf import Lie, Shelf
+from shipway_agent.record import dataclass, field
+from shipway_agent.typed import IO, Dict, List, Optional, Sequence
 
 CONNECT_SECONDS = 2.0
 """What a peer gets to take a connection."""

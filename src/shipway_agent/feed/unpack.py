@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
-from typing import Any, Dict, Iterator, Optional
 
 from shipway_agent.errors import AgentError
 from shipway_agent.feed.shelf import Shelf
 from shipway_agent.primitives import parcels
+from shipway_agent.record import dataclass
 from shipway_agent.root import Root
+from shipway_agent.typed import Any, Dict, Iterator, Optional
 
 OF_OUR_DISK = frozenset({"disk-full", "denied", "read-only", "io"})
 """Codes of faults that nobody can mend by sending anything once more."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any, Dict, List, Mapping, Optional
 
 from shipway_agent import probes
 from shipway_agent.caddy import process
@@ -12,6 +11,7 @@ from shipway_agent.caddy.ports import reachable
 from shipway_agent.errors import Missing
 from shipway_agent.primitives import Context
 from shipway_agent.root import Root
+from shipway_agent.typed import Any, Dict, List, Mapping, Optional
 
 LOOK_SECONDS = 0.2
 ASK_SECONDS = 5.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Dict, List, Mapping, Optional
 
 from shipway_agent import clock
 from shipway_agent.apply import pointed
@@ -19,6 +18,7 @@ from shipway_agent.primitives import Context
 from shipway_agent.primitives.migrations import pending_of
 from shipway_agent.primitives.tasks import wait_for_orphans
 from shipway_agent.record import replace
+from shipway_agent.typed import Any, Dict, List, Mapping, Optional
 
 NOT_YET = {"no-database": "there is no database at {path} yet", "no-directory": "there is no directory {path} yet"}
 """What a first deployment finds of data that it makes itself, by the code of the refusal."""

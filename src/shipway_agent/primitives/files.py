@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Any, Dict, List, Mapping
 
 from shipway_agent import assets
 from shipway_agent.errors import AgentError, Foreign, Missing, naming
 from shipway_agent.primitives import Context, blobs, generations, trees
 from shipway_agent.root import Root
 from shipway_agent.stamp import stamp
+from shipway_agent.typed import Any, Dict, List, Mapping
 from shipway_agent.walk import walk
 
 NAMED = 3

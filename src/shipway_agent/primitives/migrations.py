@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional
-
 from shipway_agent.data.migrations import run as migrations
 from shipway_agent.data.points import say
 from shipway_agent.errors import AgentError
 from shipway_agent.primitives import Context
 from shipway_agent.primitives.tasks import wait_for_orphans
+from shipway_agent.typed import Any, Dict, List, Mapping, Optional
 
 KEY = "migrations"
 """Of the step that looks, whose answer says for its whole deployment what was pending."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Dict, Mapping
 
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
@@ -12,6 +11,7 @@ from shipway_agent.notifications import box, kept, targets
 from shipway_agent.notifications.moments import BEHIND, Moment
 from shipway_agent.primitives import Context
 from shipway_agent.states import COMMITTED
+from shipway_agent.typed import Any, Dict, Mapping
 
 LOOK_SECONDS = 0.1
 

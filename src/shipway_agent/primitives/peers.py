@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping
-
 from shipway_agent import peers
 from shipway_agent.apply import poke
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import CANNOT_ASK
 from shipway_agent.primitives import Context
+from shipway_agent.typed import Any, Dict, Mapping
 
 
 def reach(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:

@@ -7,7 +7,6 @@ finds it done, for nothing may go any more once he has read what is here, and it
 from __future__ import annotations
 
 import os
-from typing import AbstractSet, Any, Dict, FrozenSet, List, Mapping, Optional, Set, Tuple
 
 from shipway_agent import agents, assets, logs, runs
 from shipway_agent.decide import Member
@@ -19,6 +18,7 @@ from shipway_agent.primitives import Context, files, generations, intake, parcel
 from shipway_agent.pruning import WISH
 from shipway_agent.root import Root
 from shipway_agent.states import COMMITTED, DISCARDED, INTENT, TENTATIVE
+from shipway_agent.typed import AbstractSet, Any, Dict, FrozenSet, List, Mapping, Optional, Set, Tuple
 
 WAIT_SECONDS = 30.0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Dict, List, Mapping
 
 from shipway_agent import clock, runs, supervisor
 from shipway_agent.apply import LINK, poke
@@ -15,6 +14,7 @@ from shipway_agent.journal import Journal
 from shipway_agent.notifications import kept
 from shipway_agent.primitives import Context, proxy, reboot
 from shipway_agent.root import Root
+from shipway_agent.typed import Any, Dict, List, Mapping
 
 EVERYTHING = ("releases", "generations", "toolchains", "outputs", "assets", "blobs", "parcels", "logs", kept.FILE)
 DATA = ("shared", points.FOLDER, MIGRATIONS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, List, Mapping, Sequence, Set
 
 from shipway_agent import manifest
 from shipway_agent.errors import AgentError
@@ -12,6 +11,7 @@ from shipway_agent.manifest import digest_of
 from shipway_agent.primitives import Context, seals, trees
 from shipway_agent.primitives.seals import TOOL
 from shipway_agent.root import Root
+from shipway_agent.typed import Any, Dict, List, Mapping, Sequence, Set
 
 FOLDER = "toolchains"
 PLACE = re.compile(r"[a-z]+-[0-9][0-9a-z.+]*-[0-9a-f]{16}")
