@@ -137,4 +137,4 @@ def test_nor_does_one_that_feeds_others(tmp_path: Any) -> None:
         "import shipway_agent.session, shipway_agent.feed.feed, shipway_agent.feed.give, shipway_agent.feed.take, shipway_agent.feed.store"
     )
     read = modules_of(tmp_path, program)
-    assert {name for name in ("dataclasses", "inspect", "typing", "json", "hashlib", "subprocess", "asyncio", "logging") if name in read} == set()
+    assert not read & {"dataclasses", "inspect", "typing", "json", "hashlib", "subprocess", "asyncio", "logging"}
