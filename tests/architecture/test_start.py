@@ -48,7 +48,10 @@ UNREAD = {"shipway.execute.conduct", "shipway.execute.lease", "click", "jinja2",
     [
         ("approach", UNREAD | {"shipway.execute.ship", "shipway.plan.deploy"}),
         ("status", UNREAD | {"shipway.execute.ship", "shipway.plan.deploy"}),
-        ("deploy", UNREAD | {"shipway.release.migrations.tokens", "shipway.flows.build_host"}),
+        (
+            "deploy",
+            UNREAD | {"shipway.release.migrations.tokens", "shipway.flows.build_host", "shipway.execute.ship", "shipway.execute.feed"},
+        ),
         ("rollback", UNREAD | {"shipway.plan.deploy", "shipway.release.migrations.tokens", "shipway.flows.build_host"}),
     ],
 )

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import pytest
 
 from shipway.execute.fleet import Fleet
-from shipway.execute.ship import Blob, Delivery, Listing
+from shipway.execute.listing import Blob, Listing
+from shipway.execute.ship import Delivery
 from shipway.execute.telling import Tell
 from shipway.model.errors import LinkLost
 from shipway.model.event import Event

@@ -17,11 +17,12 @@ from typing import Any, Protocol
 from shipway.execute.company import Company
 from shipway.execute.feed import Fed, Stock, feed
 from shipway.execute.fleet import Fleet, Outcomes
+from shipway.execute.listing import Blob, Listing
 from shipway.execute.load import Load
 from shipway.execute.telling import Tell
 from shipway.model.errors import HostError, HostRefused
 from shipway_agent.parcel import RAW, RECORD, ZLIB
-from shipway_agent.record import dataclass, field
+from shipway_agent.record import dataclass
 
 LACK_SECONDS = 60.0
 
@@ -39,31 +40,6 @@ SPARED_BYTES = 512 * 1024
 
 COMPANY_SECONDS = 5.0
 """How long a host that has said what it lacks waits for others that lack the same."""
-
-Blob = tuple[str, bool, int]
-"""Digest, executable, size in bytes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A manifest: its digest, the contents that it names (as `manifest.contents` has them), its bytes.
-
-    `base` is a manifest that the host is known to have, from which `put` and `removed` make this one; `fresh` are the contents that it
-    does not name.
-    """
-
-    digest: str
-    blobs: tuple[Blob, ...]
-    data: bytes
-    base: str = ""
-    put: Sequence[Any] = field(default=())
-    removed: Sequence[str] = field(default=())
-    fresh: tuple[Blob, ...] = ()
-
-    @property
-    def question(self) -> dict[str, Any]:
-        """This manifest as a host is asked about it."""
-        return {"digest": self.digest, **({"base": self.base, "put": self.put, "removed": self.removed} if self.base else {})}
 
 
 class Blobs(Protocol):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from shipway.execute.fetch import READ_SECONDS, fetch
 from shipway.execute.fleet import Fleet
-from shipway.execute.ship import Blob, Listing
+from shipway.execute.listing import Blob, Listing
 from shipway.flows.cargo import caddy_blob, caddy_path
 from shipway.model.facts import HostFacts
 from shipway.model.intent import Intent

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from shipway.execute.ship import Blob, Listing
+from shipway.execute.listing import Blob, Listing
 from shipway.flows.bases import Base, Bases
 from shipway.model.release import Entry, ToolTree
 from shipway.release.parcels import Content, parcels
