@@ -77,8 +77,8 @@ def live(deployment: str = DEPLOYMENT, start: float = START) -> list[Event]:
     return tell.events
 
 
-def undone(deployment: str = DEPLOYMENT, start: float = START) -> list[Event]:
-    """The same, but on b the new web dies as it starts: undone after 5 s."""
+def undone(deployment: str = DEPLOYMENT, start: float = START, *, why: str = "web.1 ended with 3") -> list[Event]:
+    """The same, but on b the new web dies as it starts: undone after 5 s. `why` is what b says of it."""
     tell = Teller(deployment, start)
     for host in ("a", "b"):
         tell(0.2, "leased", host, fence=7, seconds=0.01)
@@ -87,7 +87,7 @@ def undone(deployment: str = DEPLOYMENT, start: float = START) -> list[Event]:
     tell(3.0, "phase", name="start", wave="ready")
     tell.step("a", 3.0, 3.5, "start", "start web × 1 and wait for health")
     tell(3.9, "output", "b", key="start", line="Traceback: \x1b]0;owned\x07no module \x1b[31mshop\x1b[0m")
-    error = {"code": "died", "message": "web.1 ended with 3", "lines": ["importing", "no module shop"], "facts": {"exit": 3}}
+    error = {"code": "died", "message": why, "lines": ["importing", "no module shop"], "facts": {"exit": 3}}
     tell.step("b", 3.0, 4.0, "start", "start web × 1 and wait for health", state="failed", error=error)
     tell(4.5, "phase", name="undo", wave="ready")
     tell(4.6, "decided", "a", decision="reverted")

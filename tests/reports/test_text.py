@@ -54,6 +54,13 @@ def test_a_failure_stands_out_and_what_the_host_said_is_harmless() -> None:
     assert "    4.3 s     undoing" in lines
 
 
+def test_a_long_failure_says_why_and_leaves_to_the_verdict_what_follows_and_what_to_do() -> None:
+    lines = told(undone(why=f"/srv/b/journal.db: a page of it is not what was written; what serves goes on. {'Do this. ' * 20}"))
+    title = "FAILED: start web × 1 and wait for health"
+    assert f"    3.8 s  b  {title}: /srv/b/journal.db: a page of it is not what was written …" in lines
+    assert f"    3.8 s  b  {title}: it ended; it was tried twice" in told(undone(why="it ended; it was tried twice")), "short is whole"
+
+
 def test_a_barrier_of_a_batch_names_its_hosts() -> None:
     tell = Teller()
     tell(1.0, "barrier", name="switched", seconds=0.05, batch=2, batches=3, hosts=["c", "d"])

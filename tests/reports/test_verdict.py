@@ -25,9 +25,9 @@ def test_an_order_is_done_and_not_live() -> None:
 
 
 def test_bad_news_name_the_host_the_last_output_the_state_and_the_next_command() -> None:
-    verdict = Verdict("undone", 1, "b: web.1 ended with 3", "shipway deploy production")
+    verdict = Verdict("undone", 1, "not every host can start it", "shipway deploy production")
     assert verdict_text(verdict, fold(undone()), situation="undone on every host: 1.1 serves everywhere") == [
-        "UNDONE: b: web.1 ended with 3",
+        "UNDONE: not every host can start it",
         "  undone on every host: 1.1 serves everywhere",
         "  moved 3.0 MB (1.0 MB on the wire)",
         "  b: start web × 1 and wait for health failed after 1.0 s: web.1 ended with 3",
@@ -42,6 +42,23 @@ def test_what_the_error_has_told_is_not_told_twice() -> None:
     verdict = Verdict("undone", 1, "b: web.1 ended with 3", "shipway deploy production")
     lines = verdict_text(verdict, fold(undone()), details=["b: importing", "b: no module shop"])
     assert sum("no module shop" in line for line in lines) == 1
+
+
+DAMAGED = "/srv/b/journal.db: a page of it is not what was written; what serves goes on. Put back a whole copy, or begin anew"
+"""What a host says once, in full."""
+
+
+def test_what_the_verdict_says_is_said_once_and_the_step_only_that_it_failed() -> None:
+    verdict = Verdict("undone", 1, f"b: {DAMAGED} in step start web × 1 and wait for health", "do on b what is named above")
+    lines = verdict_text(verdict, fold(undone(why=DAMAGED)), details=[f"b: {DAMAGED}"])
+    assert sum(DAMAGED in line for line in lines) == 1, lines
+    assert "  b: start web × 1 and wait for health failed after 1.0 s" in lines
+
+
+def test_what_another_host_says_besides_is_said_too() -> None:
+    verdict = Verdict("undone", 1, "lost the link to b (also on a) in start: it ended")
+    lines = verdict_text(verdict, fold(undone()), details=["a: it never answered", "b: it ended"])
+    assert "  a: it never answered" in lines and "  b: it ended" not in lines
 
 
 def test_a_probe_that_failed_says_what_it_saw() -> None:

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shipway.model.event import Event
+from shipway.reports.cause import cause
 from shipway.reports.clean import clean
 from shipway.reports.fold import HostState, State
 from shipway.reports.shown import shown
@@ -199,5 +200,5 @@ def _doing(host: HostState, now: float, batch: int | None) -> tuple[str, str]:
         return work.title, seconds(now - work.began)
     failure = host.failure
     if failure is not None and failure.error is not None:
-        return f"{failure.title}: {failure.error['message']}", ""
+        return f"{failure.title}: {cause(failure.error['message'])}", ""
     return (f"waits for batch {batch}" if batch is not None else ""), ""

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from shipway.model.event import Event
 from shipway.reports.between import between
+from shipway.reports.cause import cause
 from shipway.reports.clean import clean
 from shipway.reports.few import named
 from shipway.reports.fold import State
@@ -77,7 +78,7 @@ def _step(data: Data) -> list[str]:
     title = text(data, "title") or key
     if state == "failed":
         error = data.get("error")
-        return [f"FAILED: {title}: {clean(error) if isinstance(error, str) else text(mapped(data, 'error') or data, 'message')}"]
+        return [f"FAILED: {title}: {cause(error if isinstance(error, str) else text(mapped(data, 'error') or data, 'message'))}"]
     if state == "skipped" or data.get("reused") is True:
         return [f"{title}: already done"] if key.startswith("task:") else []
     if state == "done" and ((duration(data, "seconds") or 0.0) >= QUIET_SECONDS or key.startswith(ALWAYS)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from shipway.model.verdict import Verdict
@@ -30,18 +30,22 @@ HEADS: Mapping[str, str] = {
 
 
 def verdict_text(verdict: Verdict, state: State, *, situation: str = "", details: Sequence[str] = (), report: str = "") -> list[str]:
-    """`situation` is the state things are in, `details` more lines of an error, `report` where the whole story is."""
+    """`situation` is the state things are in, `details` more lines of an error, `report` where the whole story is.
+
+    What the message says is said once, by it: a line of detail that repeats it is left out, and a failed step says that it failed.
+    """
     ordered = verdict.verdict == "live" and bool(state.began.get("what"))  # a stop was carried out, and is nothing that is live
     head = "DONE" if ordered else HEADS.get(verdict.verdict, "")
-    lines = [f"{head}: {clean(verdict.message)}" if head else clean(verdict.message)]
+    message = clean(verdict.message)
+    lines = [f"{head}: {message}" if head else message]
     if situation:
         lines.append(f"  {clean(situation)}")
     lines += _measures(state)
     failed = [host for _, host in sorted(state.hosts.items()) if host.failure is not None] if verdict.exit_code else []
     told = {line for host in failed for line in _said(host)}
-    shown = [line for line in map(clean, details) if line and line not in told and not line.endswith(clean(verdict.message))]
+    shown = [line for line in map(clean, details) if line and line not in told and not _repeats(line, message, state.hosts)]
     lines += [f"  {line}" for line in _shortened(shown)]
-    lines += [line for host in failed for line in _failure(host)]
+    lines += [line for host in failed for line in _failure(host, message)]
     lines += [f"  still finishing: {_drain(draining)}" for draining in state.draining]
     if verdict.hint:
         lines.append(f"  next: {clean(verdict.hint)}")
@@ -76,13 +80,20 @@ def _said(host: HostState) -> set[str]:
     return {clean(f"{host.name}: {line}") for line in (error.get("message", ""), *error.get("lines", ()))}
 
 
-def _failure(host: HostState) -> list[str]:
-    """The step that failed on a host, its last output and the answers of its probes."""
+def _repeats(line: str, message: str, hosts: Collection[str]) -> bool:
+    """Whether a line of detail is the message of the verdict, or says of a host what the message holds."""
+    name, _, said = line.partition(": ")
+    return line.endswith(message) or (name in hosts and said != "" and said in message)
+
+
+def _failure(host: HostState, message: str) -> list[str]:
+    """The step that failed on a host, why where `message` does not say it, its last output and the answers of its probes."""
     work = host.failure
     if work is None or work.error is None:
         return []
     lasted = f" after {seconds(work.seconds)}" if work.seconds is not None else ""
-    lines = [f"  {clean(host.name)}: {work.title} failed{lasted}: {work.error['message']}"]
+    why = "" if work.error["message"] in message else f": {work.error['message']}"
+    lines = [f"  {clean(host.name)}: {work.title} failed{lasted}{why}"]
     output = list(work.error["lines"]) or list(host.lines)
     lines += [f"    | {line}" for line in output[-LINES // 2 :]]
     lines += [f"    probe: {probe.what}: {clean(probe.detail or 'no', most=300)}" for probe in host.probes if not probe.ok]
