@@ -14,9 +14,11 @@ from shipway.flows.silent_lead import waits
 from shipway.flows.words import StatusWords
 from shipway.model.errors import HostError
 from shipway.model.event import Event
-from shipway.model.facts import HostFacts, Json
+from shipway.model.facts import Ailment, HostFacts, Json
 from shipway.model.verdict import Verdict
+from shipway.plan.checks.host import repair
 from shipway.plan.facts import behind, newest_committed, read_facts, recorded_members
+from shipway.reports.few import named
 from shipway.reports.status import drift, status_text
 from shipway.reports.status import status as status_of
 
@@ -56,6 +58,10 @@ async def status(words: StatusWords, on_event: Callable[[Event], None]) -> Verdi
         driven = any(fact.doing is not None and not fact.doing.silent for fact in heard.values())
         hint = f"shipway attach {name} watches it" if driven else f"shipway resume {name} settles it now"
         return Verdict("answer", 4, "a deployment is not decided yet", hint, "", data)
+    damaged = [host for host, fact in heard.items() if fact.unsound]
+    if damaged:
+        way_out = _begin_anew(name, damaged[0], heard[damaged[0]])
+        return Verdict("answer", 4, f"the journal of {named(damaged)} is damaged", way_out, "", data)
     if late:
         return Verdict("answer", 4, f"behind: {', '.join(late)}", f"{update} brings what is behind up to date", "", data)
     if not said["agrees"]:
@@ -66,6 +72,11 @@ async def status(words: StatusWords, on_event: Callable[[Event], None]) -> Verdi
     if heard and all(fact.is_stopped for fact in heard.values()):
         return Verdict("answer", 0, f"{name} is stopped, as ordered (shipway start {name} starts it)", "", "", data)
     return Verdict("answer", 0, "all members serve one release, as recorded", "", "", data)
+
+
+def _begin_anew(environment: str, host: str, fact: HostFacts) -> str:
+    """What to do about a journal that cannot be trusted; at its end the commit that serves is deployed."""
+    return repair(Ailment("journal", fact.unsound), fact, environment, host, str((fact.live or {}).get("commit", ""))[:12])
 
 
 def _deploy(environment: str, document: Json) -> str:

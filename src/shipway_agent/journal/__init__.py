@@ -12,7 +12,7 @@ from shipway_agent.decide import Member, Reply
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import chain, processes, steps
 from shipway_agent.journal.chain import CUT, Tampered
-from shipway_agent.journal.connection import FILE, FORMAT, Connection
+from shipway_agent.journal.connection import DAMAGE, FILE, FORMAT, Connection
 from shipway_agent.journal.processes import ProcessRow
 from shipway_agent.journal.steps import Step
 from shipway_agent.notifications.moments import moments
@@ -168,18 +168,32 @@ class Journal:
             self._verify_pages()
         with self._file.reading():
             self._verify(chain.before_newest(self._file, newest) if newest else None)
+        if newest is None:
+            self._forget_damage()
 
     def verify_for_vote(self) -> None:
-        """Read what no vote has read, as `verify` does; everything before the first vote of a day, of a boot and of another file."""
+        """Read what no vote has read, as `verify` does; everything before the first vote of a day, of a boot and of another file, and where
+        damage was found.
+        """
         from shipway_agent.journal import votes  # few sessions vote
 
-        last = votes.last_read(self._file)
+        last = None if self.damage() else votes.last_read(self._file)
         self._verify_pages(*(() if last is None else votes.TABLES))
         read, since = last or (None, clock.boot_now())
         with self._file.reading():
             self._verify(read)
             newest = chain.newest(self._file)
         votes.note_read(self._file, newest, since)
+        if last is None:
+            self._forget_damage()
+
+    def damage(self) -> str:
+        """What was found damaged here and has not been found sound since, a sentence; "" where nothing was. Costs next to nothing."""
+        if self.root.stat(DAMAGE) is None:
+            return ""
+        from shipway_agent.journal import damage  # few journals are
+
+        return damage.noted(self.root)
 
     # ---------------------------------------------------------------- steps
 
@@ -329,8 +343,16 @@ class Journal:
             if self._file.rows(f"PRAGMA integrity_check({what})")[0][0] != "ok":
                 raise self._file.damaged("a page of it")
 
+    def _forget_damage(self) -> None:
+        if self.root.stat(DAMAGE) is not None:
+            self.root.unlink(DAMAGE)
+
     def _verify(self, after: Optional[chain.Link]) -> None:
-        told = chain.verify(self._file, after)
+        try:
+            told = chain.verify(self._file, after)
+        except Tampered as error:
+            self._file.note_damage(error.message)
+            raise
         self.member()
         steps.verify(self._file, told, whole=after is None)
 

@@ -18,6 +18,7 @@ else:
     import _sqlite3 as sqlite3  # the other one brings dates along, which no table of ours has
 
 FILE = "journal.db"
+DAMAGE = f"{FILE}-damaged"
 FORMAT = "1"
 BUSY_SECONDS = 10.0
 
@@ -133,8 +134,14 @@ class Connection:
         return value
 
     def damaged(self, what: str) -> AgentError:
-        """The refusal of a journal in which `what` cannot be trusted."""
-        return AgentError("journal", f"{self.path}: {what} is not what was written; {witness.way_out(self.root)}", path=self.path)
+        """The refusal of a journal in which `what` cannot be trusted. It is noted, for those who read less."""
+        return self._untrusted(f"{what} is not what was written")
+
+    def note_damage(self, why: str) -> None:
+        """Note what was found damaged, a sentence."""
+        from shipway_agent.journal import damage  # few journals are
+
+        damage.note(self.root, why)
 
     def _is_whole(self) -> bool:
         """Whether every table is there, so that to open it writes nothing and waits for nobody. Raises AgentError `format`: what a newer
@@ -168,6 +175,11 @@ class Connection:
                 self.db.execute(statement)
             self.db.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (FORMAT,))
 
+    def _untrusted(self, says: str) -> AgentError:
+        error = AgentError("journal", f"{self.path}: {says}; {witness.way_out(self.root)}", path=self.path)
+        self.note_damage(error.message)
+        return error
+
     def _fault(self, error: sqlite3.Error) -> AgentError:
         # Python 3.9 gives no error code, and SQLite's sentences have not changed in twenty years.
         says = str(error)
@@ -181,4 +193,6 @@ class Connection:
             return AgentError("read-only", f"{self.path}: the journal cannot be written", path=self.path)
         if "locked" in says:
             return AgentError("busy", f"{self.path}: another process has been writing for {BUSY_SECONDS:.0f} s", path=self.path)
+        if "malformed" in says:
+            return self._untrusted(says)
         return AgentError("journal", f"{self.path}: {says}; {witness.way_out(self.root)}", path=self.path)

@@ -169,7 +169,7 @@ def _unsound(journal: Journal, newest: Optional[int]) -> Optional[str]:
         journal.verify(newest)
     except AgentError as error:
         return error.message
-    return None
+    return journal.damage() or None
 
 
 def _drift(place: Place, journal: Journal, live: Dict[str, Any], sealed: bool = False) -> List[str]:

@@ -13,7 +13,7 @@ from shipway_agent.errors import AgentError
 from shipway_agent.journal import FILE, Journal, Tampered
 from shipway_agent.journal.shortening import shorten
 from shipway_agent.root import Root
-from tests.agent.journal.acts import NOW, beside, lease
+from tests.agent.journal.acts import NOW, beside, lease, spoil
 
 HOUR = 3600.0
 
@@ -72,14 +72,7 @@ def test_a_vote_reads_the_pages_of_what_a_deployment_decides_by(root: Root) -> N
         journal.verify_for_vote()
         journal.begin_step("d1", "task:late", 1, now=NOW)
         journal.end_step("d1", "task:late", "done", {})
-        page = journal.rows("SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_steps_1'")[0][0]
-        size = journal.rows("PRAGMA page_size")[0][0]
-        journal.rows("PRAGMA wal_checkpoint(TRUNCATE)")
-    with open(f"{root.path}/{FILE}", "r+b") as file:
-        file.seek((page - 1) * size)
-        where = file.tell() + file.read(size).index(b"task:late")
-        file.seek(where)
-        file.write(b"tasj")
+    spoil(root, "sqlite_autoindex_steps_1", b"task:late", b"tasj")
     with Journal(root) as journal:
         assert journal.step("d1", "task:late") is None
         with pytest.raises(AgentError, match="a page of it"):
