@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bin/faults", description="The fault matrix on real hosts: every promise, checked from outside.")
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--all", action="store_true", help="every group: each call, message and stage once; two hours")
+    which.add_argument("--all", action="store_true", help="every group: each call, message and stage once; it says how many hours")
     which.add_argument("--group", action="append", default=[], metavar="G", help="a group, or GROUP/FAMILY")
     which.add_argument("--case", action="append", default=[], metavar="NAME", help="one case by its full name")
     which.add_argument("--sample", type=int, metavar="N", help="N cases of each group, drawn by --seed")

@@ -29,8 +29,8 @@ class Case:
 class Family:
     """Cases on fleets of one size. `cases` enumerates them from the names of the hosts; or, where it `looks`, on a standing fleet.
 
-    One that looks says `about` how many points there are, with how many `variants` each. A case takes some `seconds`. A family that is
-    `slow` is left out of samples.
+    One that looks says `about` how many points there are, with how many `variants` each. A case takes some `seconds`, where two fleets
+    stand on two cores. A family that is `slow` is left out of samples.
     With `disk` each host's /home is a file system of its own. With `books` the application keeps some, of that kind (books.py).
     """
 
@@ -41,7 +41,7 @@ class Family:
     looks: bool = False
     about: int = 0
     variants: int = 1
-    seconds: float = 9.0
+    seconds: float = 4.5
     disk: Disk | None = None
     books: str = ""
 

@@ -106,8 +106,8 @@ def _struck_supervisor(host: str, number: int, *, certain: bool) -> Callable[[Tr
 GROUP = Group(
     "agent",
     (
-        Family("killed-2", 2, deaths, looks=True, about=435, variants=2),
-        Family("errors-2", 2, errors, looks=True, about=148, variants=12),
-        Family("supervisor-2", 2, supervisor_deaths, looks=True, about=84),
+        Family("killed-2", 2, deaths, looks=True, about=331, variants=2),
+        Family("errors-2", 2, errors, looks=True, about=112, variants=12),
+        Family("supervisor-2", 2, supervisor_deaths, looks=True, about=80),
     ),
 )

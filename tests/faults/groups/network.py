@@ -173,7 +173,7 @@ def wait_alone(trial: Trial, host: str) -> None:
 GROUP = Group(
     "network",
     (
-        Family("cut-3", 3, cuts, seconds=65.0),
+        Family("cut-3", 3, cuts, seconds=50.0),
         Family("partition-3", 3, partitions, seconds=35.0),
         Family("absent-3", 3, absences, seconds=65.0),
     ),
