@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shipway.flows.early import early
+from shipway.flows.early import early, end
 from shipway.flows.head import intent_of_head
 from shipway.flows.project import open_project
 from shipway.flows.words import DeployWords, StatusWords
@@ -82,3 +82,13 @@ def test_what_is_wrong_is_left_to_the_flow_to_say(tmp_path: Path, begun: list[st
     directory = project(tmp_path)
     early(StatusWords(project=directory, environment="other"))
     assert begun == []
+
+
+def test_a_project_that_no_flow_took_is_not_there_for_the_next(tmp_path: Path, begun: list[str]) -> None:
+    directory = project(tmp_path)
+    early(StatusWords(project=directory))
+    end()
+    checkout = Checkout(directory)
+    checkout.write("more", "1")
+    newest = checkout.commit()
+    assert open_project(directory).commit == newest

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from shipway.flows.project import open_ahead
+from shipway.flows.project import forget_ahead, open_ahead
 from shipway.flows.remembered import known
 from shipway.flows.words import Words
 from shipway.model.errors import ShipwayError
@@ -30,5 +30,6 @@ def early(words: Words) -> None:
 
 
 def end() -> None:
-    """End the logins that nobody needed after all."""
+    """End the logins that nobody needed after all, and forget the project."""
     logins.end()
+    forget_ahead()

@@ -69,6 +69,11 @@ def open_ahead(directory: Path) -> Project:
     return _ahead[directory]
 
 
+def forget_ahead() -> None:
+    """What nobody has taken is not kept: HEAD may be another by then."""
+    _ahead.clear()
+
+
 _ahead: dict[Path, Project] = {}
 
 
