@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from shipway_agent import visitor
 from shipway_agent.apply import pointed
 from shipway_agent.errors import AgentError
+from shipway_agent.primitives import processes
 from shipway_agent.primitives.switch import MOST_SECONDS, switch
-from tests.agent.lodge import Lodge, lodge
+from tests.agent.door import Door, front_door
+from tests.agent.lodge import BOUND_SECONDS, Lodge, lodge, wait
 
 
 @pytest.fixture
@@ -65,3 +69,37 @@ def test_an_undo_that_comes_while_it_waits_is_what_counts(home: Lodge, monkeypat
         with pytest.raises(AgentError) as refused:
             switch(home.context(2), {"instant": {"at": time.time() + 1.0, "within_seconds": 1.0}})
     assert refused.value.code == "settled" and pointed(home.root) == 1
+
+
+# ------------------------------------------------- and not behind its page
+
+
+def start(home: Lodge, door: Door) -> None:
+    """What comes before the switch of generation 2, under the eyes of a visitor. Nothing of it listens, so only the page takes time."""
+    for number in (1, 2):
+        home.generation(number)
+    home.serve(1)
+    home.lease(2)
+    home.decide("vote", 2)
+    home.decide("start", 2)
+    processes.start(home.context(2), {"generation": 2, **door.args()})
+    home.decide("ready", 2)
+
+
+def test_hosts_whose_page_takes_long_switch_at_the_instant_and_not_behind_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page takes 300 ms, and from the word to switch on for ever: so whoever waits for it does not switch."""
+    monkeypatch.setattr(visitor, "PATIENCE_SECONDS", 2 * BOUND_SECONDS)
+    with front_door(page_seconds=0.3) as door, lodge(tmp_path / "a") as a, lodge(tmp_path / "b", name="b") as b:
+        for home in (a, b):
+            start(home, door)
+        door.shut()
+        at = time.time() + 0.3
+        told = {**door.args(), "instant": {"at": at, "within_seconds": 0.3}}
+        work = [threading.Thread(target=switch, args=(home.context(2), told), daemon=True) for home in (a, b)]
+        for one in work:
+            one.start()
+        for one in work:
+            one.join(BOUND_SECONDS)
+        assert [pointed(home.root) for home in (a, b)] == [2, 2]
+        assert all(Path(home.root.path, "current").lstat().st_ctime >= at - 0.01 for home in (a, b))
+        wait(lambda: door.waiting == 2, what="each has asked for its page, and still waits for it")

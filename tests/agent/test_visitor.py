@@ -1,4 +1,4 @@
-"""Downtime is measured, not assumed: the gap between two good answers, from right before a switch until the decision was followed."""
+"""Downtime is measured, not assumed: the gap between two good answers, from before a switch until the decision was followed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ import pytest
 
 from shipway_agent import probes, visitor
 from shipway_agent.errors import AgentError
-from shipway_agent.root import Root
+from shipway_agent.states import DISCARDED
 from shipway_agent.visitor import Visitor
-from tests.agent.lodge import SITE, wait
+from tests.agent.door import Door, front_door
+from tests.agent.lodge import SITE, Lodge, lodge, wait
 from tests.agent.shop import Shop, free_port, shop
+from tests.agent.wire import Wire, session
+from tests.agent.workshop import step
 
 PAGE = {"path": "/up"}
 TOLERANCE_SECONDS = 0.4
@@ -62,8 +65,18 @@ class Witness:
             good_at, failing = (time.monotonic(), False) if good else (good_at, True)
 
 
+def ahead(port: int) -> Visitor:
+    """One before the switch, with its first answer."""
+    visits = Visitor({"listen": f"127.0.0.1:{port}", "host": ""}, PAGE, threading.Event(), lambda: True)
+    visits.wait()
+    return visits
+
+
 def at(port: int) -> Visitor:
-    return Visitor({"listen": f"127.0.0.1:{port}", "host": ""}, PAGE, threading.Event())
+    """One at the switch."""
+    visits = ahead(port)
+    visits.hurry()
+    return visits
 
 
 # ------------------------------------------------------------------- the gap
@@ -109,17 +122,131 @@ def test_it_asks_no_more_when_the_session_has_ended() -> None:
     port = free_port()
     ended = threading.Event()
     with site(port):
-        visits = Visitor({"listen": f"127.0.0.1:{port}", "host": ""}, PAGE, ended)
+        visits = Visitor({"listen": f"127.0.0.1:{port}", "host": ""}, PAGE, ended, lambda: True)
         ended.set()
         wait(lambda: not any(thread.name == "visitor" for thread in threading.enumerate()))
     assert visits.seconds() == 0.0
 
 
 def test_without_a_front_door_nothing_is_measured(tmp_path: Path) -> None:
-    with Root(str(tmp_path / "root"), create=True) as root:
-        assert visitor.begin(root, "d-1", threading.Event(), {"front": None, "pages": [PAGE]}) is None
-        assert visitor.begin(root, "d-1", threading.Event(), {"front": {"listen": "127.0.0.1:1", "host": ""}, "pages": []}) is None
-        assert visitor.end(root, "d-1") is None
+    front = {"listen": "127.0.0.1:1", "host": ""}
+    with lodge(tmp_path / "root") as home:
+        for args in ({"front": None, "pages": [PAGE]}, {"front": front, "pages": []}, {"front": front, "pages": [PAGE], "visit": False}):
+            assert visitor.ahead(home.context(1), args) is None
+            assert visitor.begin(home.context(1), args) is None
+        assert visitor.end(home.root, "d-1") is None
+
+
+# ------------------------------------------------------- before the switch
+
+
+def test_what_breaks_before_the_switch_counts_from_the_last_good_answer() -> None:
+    port = free_port()
+    with site(port):
+        visits = ahead(port)
+        good = time.monotonic()
+    broken = time.monotonic()
+    wait(lambda: visits.seconds() > 0.0)
+    visits.hurry()
+    wait(lambda: visits.seconds() > 0.5)
+    with site(port):
+        assert time.monotonic() - broken <= visits.end() <= time.monotonic() - good + TOLERANCE_SECONDS
+
+
+def test_what_breaks_with_the_switch_does_not_count_from_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long ago somebody asked last."""
+    monkeypatch.setattr(visitor, "AHEAD_SECONDS", 600.0)
+    port = free_port()
+    with site(port):
+        visits = ahead(port)
+    time.sleep(0.5)
+    switched = time.monotonic()
+    visits.hurry()
+    wait(lambda: visits.seconds() > 0.0)
+    with site(port):
+        assert 0.0 < visits.end() <= round(time.monotonic() - switched, 3)
+
+
+def test_one_that_the_switch_takes_over_is_the_one_that_was_there(tmp_path: Path) -> None:
+    with lodge(tmp_path / "root") as home, front_door() as door:
+        first = visitor.ahead(home.context(1), door.args())
+        assert first is not None and visitor.begin(home.context(1), door.args()) is first
+        assert visitor.begin(home.context(2), door.args()) is not first, "each deployment has its own"
+        assert visitor.end(home.root, "d-1") == visitor.end(home.root, "d-2") == 0.0
+
+
+def is_left_alone(door: Door) -> bool:
+    """Whether nobody comes for as long as four visits of one who waits for a switch would take."""
+    before = door.visits
+    time.sleep(4 * visitor.AHEAD_SECONDS)
+    return door.visits == before
+
+
+def started(channel: Wire, door: Door) -> None:
+    """Generation 2 is ready to switch, and a visitor asks."""
+    do = {"deployment": "d-2", "fence": 2}
+    steps = [
+        step("member:start", "member", {"do": "start", **do}),
+        step("start", "process.start", {"generation": 2, **door.args()}),
+        step("member:ready", "member", {"do": "ready", **do}),
+    ]
+    answer = channel.call("run", {**do, "steps": steps})
+    assert answer["failed"] is None, answer
+    before = door.visits
+    wait(lambda: door.visits > before)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Lodge]:
+    """A host that has voted for generation 2; generation 1 serves. Nothing of it listens."""
+    with lodge(tmp_path / "root") as home:
+        home.ensure()
+        for number in (1, 2):
+            home.generation(number)
+        home.serve(1)
+        home.lease(2)
+        home.decide("vote", 2)
+        yield home
+
+
+QUICK = "import shipway_agent.visitor; shipway_agent.visitor.LOOK_SECONDS = 0.1"
+
+
+def test_nobody_asks_on_after_an_undo_before_the_switch(host: Lodge) -> None:
+    """The driver tells it in the session in which it started candidates; so ends what another host could not start, and Ctrl-C."""
+    with front_door() as door, session(Path(host.root.path)) as channel:
+        started(channel, door)
+        told = {"deployment": "d-2", "fence": 2, "term": 0}
+        assert channel.call("decide", {"do": "undo", **told})["decision"] == "reverted"
+        assert channel.call("decide", {"do": "tell", "decision": "reverted", **told})["downtime_seconds"] == 0.0
+        assert is_left_alone(door)
+
+
+def test_nobody_asks_on_after_an_undo_by_somebody_else(host: Lodge) -> None:
+    """An abort reaches the host over another session, and the first driver never says a word again."""
+    with front_door() as door, session(Path(host.root.path), before=QUICK) as channel:
+        started(channel, door)
+        host.decide("undo", 2)
+        wait(lambda: is_left_alone(door))
+        told, before = {"do": "tell", "decision": "reverted", "deployment": "d-2", "fence": 2, "term": 0}, door.visits
+        assert channel.call("decide", told)["downtime_seconds"] == 0.0, "what it had measured is told when somebody asks"
+        assert door.visits == before and is_left_alone(door)
+
+
+def test_nobody_asks_on_when_the_lease_has_run_out(host: Lodge) -> None:
+    with front_door() as door, session(Path(host.root.path), before=QUICK) as channel:
+        started(channel, door)
+        host.decide("renew", 2, seconds=0.1)
+        wait(lambda: is_left_alone(door))
+        attempt = host.journal.member().attempt("d-2")
+        assert attempt is not None and attempt.stage == DISCARDED
+
+
+def test_nobody_asks_on_when_the_session_ends_before_the_switch(host: Lodge) -> None:
+    with front_door() as door, session(Path(host.root.path)) as channel:
+        started(channel, door)
+        channel.end()
+        assert is_left_alone(door)
 
 
 # -------------------------------------------------- a switch, its proof, its end

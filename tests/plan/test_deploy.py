@@ -54,6 +54,21 @@ def test_every_host_goes_through_the_transaction_in_its_order(fleet: list[str], 
     assert phases == sorted(phases, key=["prepare", "activate", "start"].index)
 
 
+def test_a_visitor_asks_from_the_start_of_candidates_what_is_asked_at_the_switch() -> None:
+    wanted = intent(("a", "b"), processes=(WEB, WORKER))
+    made = plan(wanted, release(2), facts(serving(wanted, [release(1)])))
+    for name in ("a", "b"):
+        (start,) = (step for step in made.waves[-1].steps[name] if step.do == "process.start")
+        (switch,) = made.switch[name]
+        assert start.args == {"generation": 7, **switch.args} and switch.args["pages"] and switch.args["front"]
+
+
+def test_where_nothing_serves_nobody_visits() -> None:
+    wanted = intent(("a",), processes=(replace(WORKER, roles=()),))
+    made = plan(wanted, release(2), facts(serving(wanted, [release(1)])))
+    assert [step.args for step in made.waves[-1].steps["a"] if step.do == "process.start"] == [{"generation": 7}]
+
+
 @given(names, tasks_of())
 def test_nobody_activates_before_everybody_has_voted(fleet: list[str], tasks: list[Task]) -> None:
     made = plan(intent(fleet, tasks=tasks), release(1), facts({name: fresh(name) for name in fleet}))

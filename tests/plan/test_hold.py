@@ -72,8 +72,9 @@ def test_all_hosts_go_together_also_where_deployments_are_rolling() -> None:
 
 def test_the_proof_is_asked_behind_the_door_and_workers_are_awaited_behind_the_decision() -> None:
     plan = planned(held(host("a")))
-    asked: list[Step] = [*plan.switch["a"], *plan.verify["a"]]
-    assert [step.do for step in asked] == ["switch", "prove"]
+    starts = [step for wave in plan.waves for step in wave.steps["a"] if step.do == "process.start"]
+    asked: list[Step] = [*starts, *plan.switch["a"], *plan.verify["a"]]
+    assert [step.do for step in asked] == ["process.start", "switch", "prove"]
     assert all(step.args["visit"] is False for step in asked)
-    assert asked[1].args["workers"] is False
+    assert asked[2].args["workers"] is False
     assert plan.finish["a"][0].do == "workers.settled"

@@ -44,7 +44,8 @@ def test_what_may_not_be_lost_is_not_forgotten_by_going_back_to_before_it_was_de
 
 def test_the_target_is_proved_by_its_own_pages_and_not_by_newer_ones() -> None:
     made = plan(AFTER, serving(BEFORE, [release(1), release(2)]))
-    assert [page["path"] for page in made.verify["a"][-1].args["pages"]] == ["/up"]
+    start = next(step for step in made.waves[-1].steps["a"] if step.do == "process.start")
+    assert [page["path"] for step in (start, made.verify["a"][-1]) for page in step.args["pages"]] == ["/up", "/up"]
 
 
 def test_a_rollback_to_what_is_live_and_well_does_nothing_and_repairs_what_is_not() -> None:

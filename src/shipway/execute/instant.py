@@ -20,8 +20,8 @@ MOST_SECONDS = 1.0
 class Pace:
     """How long each host took from a list of steps to its first word of it: a message, an intent written there, a message back.
 
-    That is what lies between the word to switch and a host that is ready to, where its page answers at once: what is only told leaves
-    a host up to 20 ms later (the agent's Outbox). Kept of each host is the longest: what slowed it once may do so again.
+    That is what lies between the word to switch and a host that is ready to: what is only told leaves a host up to 20 ms later (the
+    agent's Outbox). Kept of each host is the longest: what slowed it once may do so again.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:

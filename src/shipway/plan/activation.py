@@ -34,18 +34,28 @@ def with_files(documents: Mapping[str, Json], last: Mapping[str, tuple[Step, ...
     return {host: (steps.files_lay(number), *todo) if documents[host].get("static") else todo for host, todo in last.items()}
 
 
-def start_wave(documents: Mapping[str, Json], *, deployment: str, number: int, warm: Sequence[str] = ()) -> Wave:
+def start_wave(
+    intent: Intent,
+    documents: Mapping[str, Json],
+    facts: Mapping[str, HostFacts],
+    *,
+    deployment: str,
+    number: int,
+    warm: Sequence[str] = (),
+) -> Wave:
     """Candidates beside what serves, proved at the address that the proxy will dial. The barrier *ready*. On `warm` hosts they run."""
+
+    def start(host: Host) -> Step:
+        document = documents[host.name]
+        step = steps.process_start(number, document["processes"], warm=host.name in warm)
+        return steps.visited(step, *proof_of(intent, host, document, facts[host.name]))
+
     return Wave(
         "ready",
         "start",
         {
-            host: (
-                steps.member("start", deployment, number),
-                steps.process_start(number, document["processes"], warm=host in warm),
-                steps.member("ready", deployment, number),
-            )
-            for host, document in documents.items()
+            host.name: (steps.member("start", deployment, number), start(host), steps.member("ready", deployment, number))
+            for host in intent.environment.hosts
         },
     )
 

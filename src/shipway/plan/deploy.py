@@ -136,7 +136,7 @@ def _filled(
         plan,
         batches=rolling,
         again=once_more(intent, rolling, wanted, facts),
-        waves=(*prepare, *first, *activate, start_wave(wanted, deployment=deployment, number=number)),
+        waves=(*prepare, *first, *activate, start_wave(intent, wanted, facts, deployment=deployment, number=number)),
         switch=switches(intent, wanted, facts),
         verify=verifications(intent, wanted, facts, number),
         finish=finishes(intent, wanted, facts, deployment=deployment, number=number),

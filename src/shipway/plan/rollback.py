@@ -212,4 +212,5 @@ def _waves(
         starts = () if loan is None else reboot_steps(intent, host)
         prepare[host.name] = (*keep, tree, *lent, copy, *proxy, *starts, *last[host.name])
     warm = [name for name, fact in facts.items() if fact.is_warm(source)]
-    return (Wave("prepared", "prepare", prepare), start_wave(documents, deployment=deployment, number=number, warm=warm))
+    start = start_wave(intent, documents, facts, deployment=deployment, number=number, warm=warm)
+    return (Wave("prepared", "prepare", prepare), start)

@@ -125,8 +125,13 @@ def process_start(number: int, processes: Sequence[Mapping[str, Any]], *, warm: 
     return Step("start", "process.start", {"generation": number}, title, max(waits, default=0.0) + GRACE_SECONDS)
 
 
+def visited(step: Step, pages: Sequence[Mapping[str, Any]], front: Mapping[str, Any] | None) -> Step:
+    """The same, with the first page asked at the front door from then on; where there is none to ask at, as it is."""
+    return replace(step, args={**step.args, "pages": list(pages[:1]), "front": front}) if pages and front is not None else step
+
+
 def switch(pages: Sequence[Mapping[str, Any]], front: Mapping[str, Any] | None) -> Step:
-    """The rename; from right before it the first page is asked at the front door, for what a proof says of downtime."""
+    """The rename; the first page is asked at the front door then, if it was not before, for what a proof says of downtime."""
     return Step("switch", "switch", {"pages": list(pages[:1]), "front": front}, "switch", 30.0)
 
 

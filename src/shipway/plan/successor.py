@@ -81,13 +81,14 @@ def _filled(plan: Plan, intent: Intent, order: Order, facts: Mapping[str, HostFa
         document = {**live, **overrides}
         files = with_files({host.name: document}, {host.name: vote[host.name]}, plan.number)
         prepare[host.name] = (*_prepared(plan, intent, order, host, fact, overrides, document), *files[host.name])
+        pages, front = _proof(intent, host, document, fact, order, change)
+        shut = bool(document.get(CLOSED) or document.get(MAINTENANCE))
+        seen = steps.unvisited if shut else _as_it_is
         start[host.name] = (
             steps.member("start", deployment, plan.number),
-            _start(plan.number, change, live),
+            steps.visited(_start(plan.number, change, live), pages, None if shut else front),
             steps.member("ready", deployment, plan.number),
         )
-        pages, front = _proof(intent, host, document, fact, order, change)
-        seen = steps.unvisited if document.get(CLOSED) or document.get(MAINTENANCE) else _as_it_is
         switch[host.name] = (seen(steps.switch(pages, front)),)
         watch_seconds = 0.0 if order.shuts or not change.judged else intent.environment.watch_seconds
         workers = [p for p in change.processes if p["name"] in change.judged and p["instances"] and not p["listens"]]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from shipway_agent import clock, front, group, logs, ownership, probes
+from shipway_agent import clock, front, group, logs, ownership, probes, visitor
 from shipway_agent.apply import poke
 from shipway_agent.errors import AgentError
 from shipway_agent.group import Instance
@@ -36,6 +36,7 @@ def start(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
 
     What it takes over from the generation that serves goes on where it is, and only has to be well if `judge` names its process (without
     `judge` all are judged). What nothing runs of, for it is stopped, keeps the addresses that requests on their way still go to.
+    With `pages` and `front`, as in `switch`, a visitor asks there meanwhile, and has had its first answer: no switch waits for a page.
     Raises AgentError: `died` (facts exit; its last lines), `unhealthy` (facts answer; its last lines), `port` where another process holds
     the port or answers in its place, `settled` when the deployment is decided meanwhile, `order` where the record does not let the
     generation run, `no-generation`, `supervisor`.
@@ -51,6 +52,7 @@ def start(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     may_run = {copy.generation for copy in wants(member, documents).run}
     if number not in may_run and any(copy == now for copy, now in known.items()):
         raise AgentError("order", f"generation {number} is not to run yet: this host has not been told that candidates may start")
+    asks = visitor.ahead(context, args)
     waits = [_Wait(context, now.generation, (now.process, now.instance), listeners[copy], began) for copy, now in known.items()]
     ensure(context.root, proxy_path=context.proxy)
     poke(context.root, {"generation": number})
@@ -66,6 +68,8 @@ def start(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     _check_slots(context, number, addresses)
     _keep_slots(context, number, document, [p["name"] for p in document["processes"] if p["listens"] and p["name"] not in addresses])
     front.lay(context.root, number, document, wait_seconds(context.journal.member()))  # nothing of it is left to do when the fleet switches
+    if asks is not None:
+        asks.wait()
     return {"addresses": addresses, "seconds": round(time.monotonic() - began, 3)}
 
 

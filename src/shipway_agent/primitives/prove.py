@@ -34,13 +34,13 @@ def prove(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     Once: the listener at every address the proxy may dial belongs to a process of this generation, and the front door answers every
     page with this release from one of these addresses. For `watch_seconds`, every 0.25 s: every copy is healthy at its address, is
     alive and was not started anew, and the front door answers its first page. One look that finds otherwise fails the proof.
-    `downtime_seconds` is what the visitor measured from right before the switch until now (visitor.py), null without a front door.
+    `downtime_seconds` is what the visitor measured from before the switch until now (visitor.py), null without a front door.
     With `judge`, only copies of the processes that it names are looked at: what was taken over as it was is not judged. `workers` is false
     where they rest until the decision.
     Raises AgentError with `probes`, `downtime_seconds` and the last lines of the process concerned: not-current, not-ours, died,
     unhealthy, front-door.
     """
-    asks = visitor.begin(context.root, context.deployment, context.ended, args)
+    asks = visitor.begin(context, args)
     try:
         probes_made = _prove(context, args)
     except AgentError as error:

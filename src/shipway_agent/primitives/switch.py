@@ -20,7 +20,7 @@ MOST_SECONDS = 2.0
 
 
 def switch(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
-    """Make the generation of this deployment current: {"base", "seconds", "at_boot"}. From right before it, a visitor asks at `front`.
+    """Make the generation of this deployment current: {"base", "seconds", "at_boot"}. From before it, a visitor asks at `front`.
 
     With `instant`, {"at": seconds since the epoch, "within_seconds"}, not before that, so that all hosts switch at once; the wall clock may
     be wrong, and it waits no longer than `within_seconds`. What the record says afterwards counts, as if the word had come only then.
@@ -32,7 +32,7 @@ def switch(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     if document is None:
         raise AgentError("no-generation", f"generation {context.fence} is not on this host", generation=context.fence)
     front.lay(context.root, context.fence, document, wait_seconds(context.journal.member()))
-    visitor.begin(context.root, context.deployment, context.ended, args)
+    visitor.begin(context, args)
     _await(args.get("instant"))
     return perform(context.root, context.journal, context.deployment, context.fence)
 

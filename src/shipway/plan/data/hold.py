@@ -61,7 +61,7 @@ def holding(plan: Plan, facts: Mapping[str, HostFacts]) -> Plan:
     workers = {host: tuple(step for step in todo if step.do == "workers.settled") for host, todo in plan.verify.items()}
     return replace(
         plan,
-        waves=tuple(one for wave in plan.waves for one in (_rested(wave, facts) if _holds(wave) else (wave,))),
+        waves=tuple(one for wave in plan.waves for one in (_rested(wave, facts) if _holds(wave) else (_unvisited(wave),))),
         batches=(),
         again={},
         switch={host: tuple(steps.unvisited(step) for step in todo) for host, todo in plan.switch.items()},
@@ -85,6 +85,16 @@ def _rested(wave: Wave, facts: Mapping[str, HostFacts]) -> tuple[Wave, Wave]:
         bound = hold(seconds, live).timeout_seconds
         waiting[host] = tuple(replace(step, timeout_seconds=max(step.timeout_seconds, bound)) for step in todo)
     return Wave("workers rest", "activate", resting), replace(wave, steps=waiting)
+
+
+def _unvisited(wave: Wave) -> Wave:
+    """Candidates start behind the closed door."""
+    if wave.phase != "start":
+        return wave
+    unseen = {
+        host: tuple(steps.unvisited(step) if step.do == "process.start" else step for step in todo) for host, todo in wave.steps.items()
+    }
+    return replace(wave, steps=unseen)
 
 
 def _behind_the_door(step: Step) -> Step:
