@@ -21,7 +21,6 @@ from shipway_agent.address import LOOPBACK
 from shipway_agent.apply import SOCKET, align, apply_locked, pointed, poke
 from shipway_agent.caddy.admin import address_of
 from shipway_agent.caddy.sites import FOLDER
-from shipway_agent.call import journal_file
 from shipway_agent.copies import Copies, Turn, now
 from shipway_agent.deaths import Deaths
 from shipway_agent.decide import Attempt, Held, Member
@@ -96,7 +95,6 @@ class Daemon:
     def __init__(self, root: Root, journal: Journal, proxy_path: str, lock: Lock) -> None:
         self._root = root
         self._journal = journal
-        self._journal_file = journal_file(root)
         self._proxy_path = proxy_path
         self._lock = lock
         self._waker, self._wakes = _pipe()
@@ -154,9 +152,6 @@ class Daemon:
                 self._copies.end_all()
                 self._jobs.end_all()
                 break
-            if self._journal_is_another():
-                say("another journal is in the place of the one it had")
-                self._become(own_file())
             reported = deaths.watch(self._copies.living | self._jobs.living)
             poll.poll(max(1.0, min(wait_seconds, CALM_SECONDS if reported else TURN_SECONDS) * 1000))
             _empty(self._waker)
@@ -183,10 +178,6 @@ class Daemon:
     def _root_is_gone(self) -> bool:
         """Whether somebody removed the directory under us: then nobody can ever ask for its processes again."""
         return os.fstat(self._root.fd).st_nlink == 0
-
-    def _journal_is_another(self) -> bool:
-        """Whether somebody put back a copy of the journal or began anew: what we have open is read by nobody else any more."""
-        return journal_file(self._root) not in (None, self._journal_file)
 
     def _turn_or_say(self) -> float:
         """A turn; the seconds to wait for the next. A fault (a full disk, a damaged file) is told, and the next turn tries again."""
@@ -251,8 +242,6 @@ class Daemon:
         link = pointed(self._root)
         if isinstance(wanted.link, Keep) or wanted.link == link:
             return link
-        if journal_file(self._root) != self._journal_file:
-            return link  # who begins anew has moved both away, and neither is to come back
         try:
             with self._root.host_lock(0.0):
                 return apply_locked(self._root, self._journal).link
@@ -378,10 +367,6 @@ class Daemon:
         if not os.path.isfile(path) or wanted == own_hash():
             return
         say(f"becomes the agent {wanted[:16]} at {path}")
-        self._become(path)
-
-    def _become(self, path: Optional[str]) -> None:
-        """Begin again with that file, or with these sources; returns where that cannot be."""
         os.set_inheritable(self._lock.fd, True)
         argv = argv_of_daemon(path, self._root.path, self._proxy_path)
         try:

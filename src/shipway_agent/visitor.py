@@ -47,7 +47,7 @@ def ahead(context: Context, args: Mapping[str, Any]) -> Optional[Visitor]:
         return None
     key = context.root.path, context.deployment
     with _lock:
-        if key not in _visitors:
+        if key not in _visitors or _visitors[key].is_gone:
             _visitors[key] = Visitor(front, pages[0], context.ended, lambda: _may_switch(context))
         return _visitors[key]
 
@@ -74,7 +74,7 @@ def _may_switch(context: Context) -> bool:
         with Journal(context.root) as journal:
             return not replace(context, journal=journal).is_moot()
     except AgentError:
-        return False
+        return True  # what cannot be read now is no answer
 
 
 class Visitor:
@@ -100,6 +100,11 @@ class Visitor:
         self._failing = False
         self._longest_seconds = 0.0
         threading.Thread(target=self._go_on, name="visitor", daemon=True).start()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it found that no switch could come any more, and asks no more."""
+        return self._gone_at is not None
 
     def wait(self) -> None:
         """Return with its first answer, or a second after it was asked for."""

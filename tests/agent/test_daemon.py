@@ -18,7 +18,7 @@ import pytest
 from shipway_agent import clock, daemon, group, logs, probes, supervisor
 from shipway_agent.apply import poke
 from shipway_agent.errors import AgentError
-from shipway_agent.journal import AGENT, FILE, Journal, ProcessRow
+from shipway_agent.journal import AGENT, ProcessRow
 from shipway_agent.primitives import generations
 from shipway_agent.root import Root
 from tests.agent.lodge import Lodge, lodge, process, wait
@@ -437,26 +437,6 @@ def test_another_agent_takes_over_in_the_same_process_and_keeps_its_children(hom
     os.kill(before.pid, signal.SIGTERM)
     after = home.wait_row(1, besides=before.pid)
     assert after.exit == -signal.SIGTERM  # still a child: its code was read
-
-
-def test_a_journal_that_is_put_back_is_followed_by_the_daemon_that_runs(home: Lodge, tmp_path: Path) -> None:
-    home.generation(1, process())
-    home.serve(1)
-    (before,) = home.wait_up(1)
-    pid = home.pid()
-    home.journal.rows("PRAGMA wal_checkpoint(TRUNCATE)")
-    copy = shutil.copy(Path(home.root.path) / FILE, tmp_path / FILE)
-    for path in Path(home.root.path).glob(f"{FILE}*"):
-        path.rename(tmp_path / f"old-{path.name}")
-    shutil.copy(copy, Path(home.root.path) / FILE)
-    home.journal.close()
-    home.journal = Journal(home.root)
-    home.generation(2, process())
-    home.serve(2)
-    (after,) = home.wait_up(2)
-    assert answers(after.address) == f"ok {after.pid} v2"
-    wait(lambda: before.pid not in home.living())
-    assert home.ensure() == pid, "in the same process: the lock was never free"
 
 
 def test_a_daemon_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -319,3 +320,30 @@ def test_an_upstream_killed_during_the_watch_is_held_by_the_proxy_until_the_undo
     assert refused.value.code == "died"
     measured = visitor.end(open_shop.root, "d-2")
     assert measured is not None and measured <= 1.0
+
+
+def test_a_record_that_cannot_be_read_for_a_moment_sends_no_visitor_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody moves the journal and puts it back: a switch may come all the same."""
+    monkeypatch.setattr(visitor, "LOOK_SECONDS", 0.0)
+    looked = threading.Event()
+
+    def unreadable(root: object) -> object:
+        looked.set()
+        raise AgentError("journal", "it is not there")
+
+    monkeypatch.setattr(visitor, "Journal", unreadable)
+    port = free_port()
+    with site(port):
+        visits = Visitor({"listen": f"127.0.0.1:{port}", "host": ""}, PAGE, threading.Event(), lambda: visitor._may_switch(context()))
+        visits.wait()
+        assert looked.wait(20)
+        time.sleep(0.1)
+        assert not visits.is_gone
+        visits.end()
+
+
+def context() -> Any:
+    class Context:
+        root = None
+
+    return Context()

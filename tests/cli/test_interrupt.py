@@ -146,35 +146,61 @@ SHOWN = textwrap.dedent(
     """
     import os, signal, sys
     from shipway.cli import perform
-    from shipway.cli.commands import run
+    from shipway.cli.main import entry
     from shipway.cli.screen import Screen
-    from shipway.model.errors import Failed
+    from shipway.model.errors import Failed, LinkLost
     from shipway.model.verdict import Verdict
 
+    ending, number, sys.argv[1:] = sys.argv[1], int(sys.argv[2]), ["deploy", "production"]
+
     async def flow(words, on_event):
-        if sys.argv[1] == "undone":
+        if ending == "undone":
             raise Failed("a host was sick", state="undone on every host", hint="shipway deploy live")
+        if ending == "lost":
+            raise LinkLost("a", "lost", "the link broke")
         return Verdict("live", 0, "all is well")
 
-    shown = Screen.verdict
+    def interrupting(function):
+        def interrupted(self, *words, **more):
+            try:
+                return function(self, *words, **more)
+            finally:
+                os.kill(os.getpid(), number)
+        return interrupted
 
-    def interrupted(self, *words, **more):
-        shown(self, *words, **more)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    Screen.verdict = interrupted
+    where = os.environ["WHERE"]
+    setattr(Screen, where, interrupting(getattr(Screen, where)))
     perform.find_flow = lambda name: flow
-    sys.exit(run(["deploy", "production"]))
+    entry()
     """
 )
 
 
-@pytest.mark.parametrize(("ending", "exit_code"), [("live", 0), ("undone", 1)])
-def test_an_interruption_while_the_verdict_is_shown_changes_nothing_of_it(ending: str, exit_code: int) -> None:
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", SHOWN, ending], capture_output=True, text=True, env=env, cwd=ROOT, timeout=60)
+@pytest.mark.parametrize("where", ["verdict", "__exit__"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(("ending", "exit_code"), [("live", 0), ("undone", 1), ("lost", 3)])
+def test_an_interruption_while_the_verdict_is_shown_changes_nothing_of_it(
+    ending: str, exit_code: int, number: signal.Signals, where: str
+) -> None:
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "WHERE": where}
+    argv = [sys.executable, "-c", SHOWN, ending, str(int(number))]
+    done = subprocess.run(argv, capture_output=True, text=True, env=env, cwd=ROOT, timeout=60)
     assert done.returncode == exit_code, done
-    assert "nothing was touched" not in done.stdout + done.stderr
+    assert "interrupted before" not in done.stdout + done.stderr
+
+
+def test_a_signal_that_whoever_started_it_has_ignored_stays_ignored() -> None:
+    """`nohup shipway deploy`: the terminal goes, and the deployment goes on."""
+    ignored = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+    command = [sys.executable, "-c", ignored + PROGRAM, "99", "ends"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=ROOT) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1.0)
+        process.kill()
 
 
 READ = textwrap.dedent(

@@ -59,6 +59,9 @@ def test_what_another_host_says_besides_is_said_too() -> None:
     verdict = Verdict("undone", 1, "lost the link to b (also on a) in start: it ended")
     lines = verdict_text(verdict, fold(undone()), details=["a: it never answered", "b: it ended"])
     assert "  a: it never answered" in lines and "  b: it ended" not in lines
+    verdict = Verdict("undone", 1, "a: no space is left in start; nothing is lost")
+    lines = verdict_text(verdict, fold(undone()), details=["a: no space is left", "b: no space is left", "b: no"])
+    assert "  a: no space is left" not in lines and "  b: no space is left" in lines and "  b: no" in lines
 
 
 def test_a_probe_that_failed_says_what_it_saw() -> None:

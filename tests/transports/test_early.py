@@ -108,8 +108,9 @@ def test_none_is_begun_without_a_client_or_where_connections_stay_open(
 
 
 def test_no_more_of_them_than_a_fleet_has_under_way(server: Sshd) -> None:
-    early.begin([Host(f"h{number}", "shop") for number in range(LOGINS_AT_ONCE + 5)], 20.0)
-    assert len(pids()) == LOGINS_AT_ONCE
+    names = [f"h{number:02}" for number in range(LOGINS_AT_ONCE + 5)]
+    early.begin([Host(name, "shop") for name in reversed(names)], 20.0)
+    assert [host.name for host in early._begun] == names[:LOGINS_AT_ONCE], "those that a fleet opens first"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lends what a child has open")

@@ -87,3 +87,26 @@ def test_without_a_place_to_remember_it_it_is_packed_each_time(source: Path, tmp
     (tmp_path / "cache").write_text("a file where the cache would be")
     name, packed = ask(source, tmp_path / "cache")
     assert packed and name == pack(source / "shipway_agent").hash
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def full(fd: int, *more: object, **options: object) -> None:
+        os.close(fd)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("shipway.transports.known.os.fdopen", full)
+    known.agent_hash.cache_clear()
+    assert known.agent_hash() == bundle().hash
+    assert list((tmp_path / "shipway" / "agent").iterdir()) == []
+
+
+def test_a_user_without_a_home_is_told_the_name_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    known.agent_hash.cache_clear()
+    assert known.agent_hash() == bundle().hash

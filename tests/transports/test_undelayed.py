@@ -16,7 +16,7 @@ import pytest
 from shipway.model.errors import Unreachable
 from shipway.model.intent import Host
 from shipway.transports.ssh import SshTransport
-from shipway.transports.undelayed import undelayed
+from shipway.transports.undelayed import hasten, undelayed
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lends what a child has open")
 
@@ -175,3 +175,10 @@ def test_where_nothing_is_lent_the_block_runs_as_ever(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(os, "pidfd_open", refused)
     asyncio.run(log_in())
+
+
+def test_a_python_that_was_built_without_what_it_takes_logs_in_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "pidfd_open")
+    with child(CONNECTS) as logging_in:
+        assert list(hasten(logging_in.pid)) == []
+        assert not logging_in.sends_at_once()

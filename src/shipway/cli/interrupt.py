@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from shipway.cli.standing import heard
 from shipway.model.verdict import Verdict
 from shipway.reports.fold import State
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 INTENT = ("switch", "verify", "commit")
 """Phases in which a host may have switched and does not know the decision."""
@@ -26,7 +25,7 @@ def interruptible(
 ) -> Iterator[None]:
     """While the block lasts, the first signal cancels `task` and says what it `will` do, the second calls `leave`; no return from there."""
     loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    before = {number: signal.getsignal(number) for number in heard()}
     seen: list[int] = []
 
     def on_signal(number: int) -> None:
@@ -38,12 +37,12 @@ def interruptible(
             say(f"{signal.Signals(number).name}: {will}")
         task.cancel()
 
-    for number in SIGNALS:
+    for number in before:
         loop.add_signal_handler(number, on_signal, number)
     try:
         yield
     finally:
-        for number in SIGNALS:
+        for number in before:
             loop.remove_signal_handler(number)
             signal.signal(number, before[number])
 

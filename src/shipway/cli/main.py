@@ -7,12 +7,14 @@ import os
 import sys
 
 from shipway import __version__
+from shipway.cli.standing import begin, stands
 
 
 def entry() -> None:
     """What the script `shipway` calls. Ends the process with the exit code of the verdict."""
     # What a start makes stays: looking for cycles in it again and again is a fifth of the time of importing it.
     gc.set_threshold(20_000, 50, 50)
+    begin()
     if sys.argv[1:] == ["--version"]:
         print(f"shipway {__version__}")
         sys.exit(0)
@@ -27,5 +29,6 @@ def entry() -> None:
         print("REFUSED: interrupted before anything began; nothing was touched", file=sys.stderr)
         sys.exit(3)
     code = run(sys.argv[1:])
+    stands(code)
     gc.freeze()  # at its end Python looks through all that is left, three times: 25 ms for what ends with the process anyway
     sys.exit(code)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from shipway.cli.screen import Screen
-from shipway.cli.standing import Standing, end_now
+from shipway.cli.standing import end_now, stands
 from shipway.cli.typed import typed
 from shipway.flows.words import Words
 from shipway.model.errors import AGAIN, HostError, ShipwayError, WrongInput
@@ -58,18 +58,17 @@ def perform(name: str, words: Words, *, debug: bool = False, screen: Screen | No
     `debug` prints the traceback of an error. With --json, `alone` names the part of the verdict's data that is printed instead of
     the verdict, for commands whose answer is one object.
     """
-    new = Screen(json=words.json, reads=name in READS, alone=bool(alone), streams=name in STREAMS) if screen is None else screen
-    with Standing() as standing, new as shown:
+    with screen or Screen(json=words.json, reads=name in READS, alone=bool(alone), streams=name in STREAMS) as shown:
         try:
             with _hastened(name, words):
                 import asyncio  # here and below, because a shell that completes a word imports the commands and runs none
 
-                verdict = asyncio.run(_run(name, words, shown, standing))
+                verdict = asyncio.run(_run(name, words, shown))
         except Exception as error:  # a person sees words, never a traceback
             if debug:
                 _print_traceback(error, shown)
             verdict, situation, details = worded(error, shown, name, words)
-            standing.known = verdict.exit_code
+            stands(verdict.exit_code)
             shown.verdict(verdict, situation=situation, details=details, report=_report(words.project, shown))
             return verdict.exit_code
         _show(verdict, shown, alone, _report(words.project, shown))
@@ -100,7 +99,11 @@ def worded(error: Exception, screen: Screen, name: str, words: Words) -> tuple[V
     )
     state = "hosts were touched; they settle by themselves" if touched else "nothing was touched"
     lines = error.lines if isinstance(error, HostError) else ()
-    return Verdict("unsettled" if touched else "refused", 4 if touched else 3, what, hint, deployment, {"state": state}), state, lines
+    return (
+        Verdict("unsettled" if touched else "refused", _exit_code_of_a_fault(screen), what, hint, deployment, {"state": state}),
+        state,
+        lines,
+    )
 
 
 @contextmanager
@@ -117,7 +120,11 @@ def _hastened(name: str, words: Words) -> Iterator[None]:
         end()
 
 
-async def _run(name: str, words: Words, screen: Screen, standing: Standing) -> Verdict:
+def _exit_code_of_a_fault(screen: Screen) -> int:
+    return 4 if screen.state.touched else 3
+
+
+async def _run(name: str, words: Words, screen: Screen) -> Verdict:
     import asyncio
 
     from shipway.cli.interrupt import interruptible, left_alone, no_longer_read, no_longer_watched, not_waited_for
@@ -146,10 +153,10 @@ async def _run(name: str, words: Words, screen: Screen, standing: Standing) -> V
             verdict = await task
         except asyncio.CancelledError:
             verdict = left(screen.state)
-        except ShipwayError as error:
-            standing.known = error.exit_code
+        except Exception as error:
+            stands(error.exit_code if isinstance(error, ShipwayError) else _exit_code_of_a_fault(screen))
             raise
-        standing.known = verdict.exit_code
+        stands(verdict.exit_code)
         return verdict
 
 

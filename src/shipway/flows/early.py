@@ -19,7 +19,7 @@ from shipway_agent.patience import patient
 
 def early(words: Words) -> None:
     """Begin for a flow that logs in to every host of HEAD before all else. Never raises."""
-    with suppress(ShipwayError, OSError):
+    with suppress(ShipwayError, OSError, RuntimeError):  # the last where nobody has said where this user is at home
         project = open_ahead(words.project)
         intent = known(project.head, project.environment(words.environment), project.place.directory)
         if intent is None or getattr(words, "without", None):

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
@@ -113,10 +114,14 @@ def _keep(path: Path, found: Intent) -> None:
 
 def _write(path: Path, found: Intent) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    aside = path.with_suffix(f".{os.getpid()}")
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump(plain(found), file, separators=(",", ":"))
-    aside.replace(path)
+    handle, aside = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(plain(found), file, separators=(",", ":"))
+        Path(aside).replace(path)
+    except BaseException:
+        Path(aside).unlink()
+        raise
     old = sorted(path.parent.glob("*.json"), key=lambda one: one.stat().st_mtime_ns)
     for one in old[:-KEPT]:
         one.unlink(missing_ok=True)

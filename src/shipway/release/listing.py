@@ -32,8 +32,8 @@ def listing(repository: Repository, directory: str = ".", *, largest_bytes: int)
 
 def _of_commit(repository: Repository, commit: str, directory: str, largest_bytes: int) -> Listing:
     mode, tree = repository.find(commit, directory)
-    entries = repository.below(tree) if mode == "040000" else []
-    oids = {path: oid for mode, oid, _, name in entries if mode in PLAIN and (path := _utf8(name)) is not None}
+    entries = repository.paths(tree) if mode == "040000" else []
+    oids = {path: oid for mode, oid, name in entries if mode in PLAIN and (path := _utf8(name)) is not None}
 
     def read(paths: Sequence[str]) -> dict[str, bytes]:
         wanted = {oids[path]: path for path in paths}

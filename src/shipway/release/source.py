@@ -105,6 +105,10 @@ class Repository:
             self._trees[tree] = [(mode, oid, name) for mode, oid, _, name in self._rows(tree)]
         return self._trees[tree]
 
+    def paths(self, tree: str) -> list[tuple[str, str, bytes]]:
+        """Mode, object and path of all that is below a tree but directories, whether the objects are here or not (a partial clone)."""
+        return [(mode, oid, path) for mode, oid, _, path in self._rows(tree, "-r")]
+
     def below(self, tree: str) -> list[tuple[str, str, int | None, bytes]]:
         """Mode, object, size in bytes and path of all that is below a tree but directories; None for an object that is not here."""
         return [(mode, oid, int(size) if size.isdigit() else None, path) for mode, oid, size, path in self._rows(tree, "-r", "-l")]

@@ -83,7 +83,9 @@ def _said(host: HostState) -> set[str]:
 def _repeats(line: str, message: str, hosts: Collection[str]) -> bool:
     """Whether a line of detail is the message of the verdict, or says of a host what the message holds."""
     name, _, said = line.partition(": ")
-    return line.endswith(message) or (name in hosts and said != "" and said in message)
+    if name not in hosts or not said:
+        return line.endswith(message)
+    return line.endswith(message) or line in message or (message.endswith(f": {said}") and name in message.split())
 
 
 def _failure(host: HostState, message: str) -> list[str]:

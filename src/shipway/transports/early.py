@@ -37,7 +37,7 @@ def begin(hosts: Iterable[Host], timeout_seconds: float) -> None:
     """Start to log in to those that are reached over ssh. Whatever is wrong is said where the host is opened."""
     if os.environ.get(WARM_VARIABLE):
         return
-    far = [host for host in hosts if host.address != "local" and host not in _begun]
+    far = [host for host in sorted(hosts, key=lambda host: host.name) if host.address != "local" and host not in _begun]
     for host in far[: LOGINS_AT_ONCE - len(_begun)]:
         try:
             command = ssh_command(host, timeout_seconds)

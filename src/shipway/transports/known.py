@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from functools import cache
 from hashlib import blake2b
@@ -27,7 +28,10 @@ _PACKERS = ("bundle.py", "code_only.py")
 def agent_hash() -> str:
     """That of bundle(). A file that was changed has another time of change, which nobody can set, so an old name is not taken for new."""
     source = Path(shipway_agent.__file__).parent
-    place = cache_directory() / FOLDER / blake2b(os.fsencode(source), digest_size=10).hexdigest()
+    try:
+        place = cache_directory() / FOLDER / blake2b(os.fsencode(source), digest_size=10).hexdigest()
+    except RuntimeError:
+        return _made()  # nobody has said where this user is at home
     state = _state(source)
     try:
         known, _, name = place.read_text("ascii").partition(" ")
@@ -35,12 +39,16 @@ def agent_hash() -> str:
         known, name = "", ""
     if known == state and len(name) == 64:
         return name
-    from shipway.transports.bundle import bundle  # behind a change, and where a host lacks the agent
-
-    made = bundle().hash
+    made = _made()
     if _state(source) == state:  # else somebody writes in it right now
         _keep(place, f"{state} {made}")
     return made
+
+
+def _made() -> str:
+    from shipway.transports.bundle import bundle  # behind a change, and where a host lacks the agent
+
+    return bundle().hash
 
 
 def _state(source: Path) -> str:
@@ -67,7 +75,11 @@ def _files(directory: str) -> Iterator[os.DirEntry[str]]:
 def _keep(place: Path, text: str) -> None:
     with contextlib.suppress(OSError):  # a full disk here is no reason to do nothing
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        aside = place.with_suffix(f".{os.getpid()}")
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(text)
-        aside.replace(place)
+        handle, aside = tempfile.mkstemp(dir=place.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write(text)
+            Path(aside).replace(place)
+        except BaseException:
+            Path(aside).unlink()
+            raise

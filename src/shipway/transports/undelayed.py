@@ -62,8 +62,8 @@ def hasten(pid: int) -> Iterator[float]:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)  # holds until something is sent: said again and again
             yield LOOK_SECONDS * max(1.0, len(_logging_in) / AT_ONCE)
-    except OSError:
-        pass  # nothing is lent here, or the child is gone: the login goes on as it is
+    except (OSError, AttributeError, ImportError):
+        pass  # nothing is lent here, Python was built without what it takes, or the child is gone: the login goes on as it is
     finally:
         _logging_in.discard(pid)
         for connection in lent:
