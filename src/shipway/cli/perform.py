@@ -99,11 +99,8 @@ def worded(error: Exception, screen: Screen, name: str, words: Words) -> tuple[V
     )
     state = "hosts were touched; they settle by themselves" if touched else "nothing was touched"
     lines = error.lines if isinstance(error, HostError) else ()
-    return (
-        Verdict("unsettled" if touched else "refused", _exit_code_of_a_fault(screen), what, hint, deployment, {"state": state}),
-        state,
-        lines,
-    )
+    kind = "unsettled" if touched else "refused"
+    return Verdict(kind, _exit_code_of_a_fault(screen), what, hint, deployment, {"state": state}), state, lines
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def begin(hosts: Iterable[Host], timeout_seconds: float) -> None:
             command = ssh_command(host, timeout_seconds)
             _begun[host] = Login(command, begin_child([*command, REMOTE_COMMAND], env=ssh_environment()))
         except (Unreachable, OSError):
-            return
+            break
     threading.Thread(target=_hasten, args=(dict(_begun),), name="early logins", daemon=True).start()
 
 

@@ -14,7 +14,7 @@ from tests.faults.trial import Trial
 
 MOMENTS = (
     "a after decide:lease",
-    "b before parcels",
+    "b before lack",
     "c started tree",
     "d done task:announce",
     "b started start",
