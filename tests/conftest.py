@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -9,6 +11,8 @@ from tests.hosts import why_not
 
 settings.register_profile("steady", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")  # how busy a machine is proves nothing
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup what tests start would ignore it too, as shipway should there
 
 FIRST = ("stories", "simulation")
 """Folders whose files take longest: at the end of two runs side by side, a long file would be waited for by an idle core."""
