@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -183,31 +184,29 @@ def test_a_file_that_comes_along_when_its_ref_has_moved_is_not_taken_for_that_of
     checkout: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit = checkout.commit(a="1")
+    moves(monkeypatch, lambda: checkout.commit(a="2"))
+    repository = checkout.repository
+    assert resolve_ref(repository, "HEAD", beside="a").commit == commit
+    assert repository.read_file(commit, "a") == b"1"
+
+
+def moves(monkeypatch: pytest.MonkeyPatch, commit: Callable[[], object]) -> None:
+    """Before git answers the last question, the ref is another."""
     real = Git.named
 
     def moved(git: Git, *names: str) -> list[Named | None]:
         first = real(git, *names)
-        checkout.commit(a="2")
+        commit()
         return [*first[:-1], *real(git, names[-1])]
 
     monkeypatch.setattr(Git, "named", moved)
-    repository = checkout.repository
-    assert resolve_ref(repository, "HEAD", beside="a").commit == commit
-    assert repository.read_file(commit, "a") == b"1"
 
 
 def test_a_ref_that_moves_between_two_answers_gives_no_commit_the_tree_of_another(
     checkout: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit = checkout.commit(a="1")
-    real = Git.named
-
-    def moved(git: Git, *names: str) -> list[Named | None]:
-        first = real(git, *names)
-        checkout.commit(b="2")
-        return [*first[:-1], *real(git, names[-1])]
-
-    monkeypatch.setattr(Git, "named", moved)
+    moves(monkeypatch, lambda: checkout.commit(b="2"))
     repository = checkout.repository
     source = resolve_ref(repository, "HEAD")
     assert source.commit == commit

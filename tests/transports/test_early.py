@@ -18,7 +18,7 @@ from shipway.transports.bounds import LOGINS_AT_ONCE
 from shipway.transports.ssh_command import WARM_VARIABLE
 from tests.transports.sshd import Sshd
 from tests.transports.test_ssh import SHOP, hello, refusal, root_of
-from tests.transports.test_undelayed import CLIENT
+from tests.transports.test_undelayed import take_the_place_of_ssh
 
 
 @pytest.fixture(autouse=True)
@@ -115,11 +115,8 @@ def test_no_more_of_them_than_a_fleet_has_under_way(server: Sshd) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lends what a child has open")
 def test_its_connection_waits_for_nothing_though_no_event_loop_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = tmp_path / "ssh"
     with socket.create_server(("127.0.0.1", 0)) as server:
-        client.write_text(f"#!{sys.executable}\n{CLIENT.format(port=server.getsockname()[1], told=tmp_path / 'told')}")
-        client.chmod(0o755)
-        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+        take_the_place_of_ssh(tmp_path, server, monkeypatch)
         early.begin([SHOP], 20.0)
         server.settimeout(20)
         connection, _ = server.accept()

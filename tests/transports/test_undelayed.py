@@ -44,6 +44,14 @@ if connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY):
 """In the place of ssh: connects, waits to be hastened, and does not log in."""
 
 
+def take_the_place_of_ssh(place: Path, server: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client that the program finds connects to the server, and writes the file `told` once it is hastened."""
+    client = place / "ssh"
+    client.write_text(f"#!{sys.executable}\n{CLIENT.format(port=server.getsockname()[1], told=place / 'told')}")
+    client.chmod(0o755)
+    monkeypatch.setenv("PATH", str(place), prepend=":")
+
+
 class Child:
     """A process that keeps a connection to us open and says, when asked, whether it sends at once."""
 
@@ -143,11 +151,8 @@ def test_a_program_that_a_client_asked_and_that_is_gone_does_not_end_it(monkeypa
 
 
 def test_a_login_of_ours_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = tmp_path / "ssh"
     with socket.create_server(("127.0.0.1", 0)) as server:
-        client.write_text(f"#!{sys.executable}\n{CLIENT.format(port=server.getsockname()[1], told=tmp_path / 'told')}")
-        client.chmod(0o755)
-        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+        take_the_place_of_ssh(tmp_path, server, monkeypatch)
         with pytest.raises(Unreachable):
             asyncio.run(SshTransport().open(Host("web", "web.example"), app="shop", environment="production"))
     assert (tmp_path / "told").read_text() == "sends at once"
