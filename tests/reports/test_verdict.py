@@ -64,6 +64,16 @@ def test_what_another_host_says_besides_is_said_too() -> None:
     assert "  a: no space is left" not in lines and "  b: no space is left" in lines and "  b: no" in lines
 
 
+def test_why_a_step_failed_is_said_where_the_verdict_says_it_of_another_host() -> None:
+    verdict = Verdict("undone", 1, "a: no space is left in start; nothing is lost")
+    assert any(
+        line.startswith("  b: ") and line.endswith(": no space is left")
+        for line in verdict_text(verdict, fold(undone(why="no space is left")))
+    )
+    verdict = Verdict("undone", 1, "a (also on b): no space is left in start; nothing is lost")
+    assert not any(line.endswith(": no space is left") for line in verdict_text(verdict, fold(undone(why="no space is left"))))
+
+
 def test_a_probe_that_failed_says_what_it_saw() -> None:
     state = fold(undone())
     state.hosts["b"].probes = [

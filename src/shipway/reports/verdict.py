@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -85,7 +86,11 @@ def _repeats(line: str, message: str, hosts: Collection[str]) -> bool:
     name, _, said = line.partition(": ")
     if name not in hosts or not said:
         return line.endswith(message)
-    return line.endswith(message) or line in message or (message.endswith(f": {said}") and name in message.split())
+    return line.endswith(message) or line in message or (message.endswith(f": {said}") and _names(message, name))
+
+
+def _names(message: str, host: str) -> bool:
+    return host in re.findall(r"[\w.-]+", message)
 
 
 def _failure(host: HostState, message: str) -> list[str]:
@@ -94,7 +99,8 @@ def _failure(host: HostState, message: str) -> list[str]:
     if work is None or work.error is None:
         return []
     lasted = f" after {seconds(work.seconds)}" if work.seconds is not None else ""
-    why = "" if work.error["message"] in message else f": {work.error['message']}"
+    told = work.error["message"] in message and _names(message, host.name)
+    why = "" if told else f": {work.error['message']}"
     lines = [f"  {clean(host.name)}: {work.title} failed{lasted}{why}"]
     output = list(work.error["lines"]) or list(host.lines)
     lines += [f"    | {line}" for line in output[-LINES // 2 :]]
