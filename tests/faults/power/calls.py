@@ -19,6 +19,8 @@ CALL = re.compile(r"(\w+)\((.*)\) += (-?\d+|\?)(.*)", re.DOTALL)
 UNFINISHED, RESUMED = " <unfinished ...>", re.compile(r"<\.\.\. (\w+) resumed>(.*)", re.DOTALL)
 DETACHED = "<detached ...>"
 """How a call ends that was under way when strace was told to go: whether it came to anything nobody knows."""
+UNKNOWN = "???("
+"""A call of a thread that was killed before strace could ask which one it was: it had not begun."""
 
 DESCRIPTOR = re.compile(r"(AT_FDCWD|-?\d+)<([^>]*)>(\(deleted\))?")
 SELF = re.compile(r"/proc/self/fd/(\d+)(/.*)?")
@@ -62,7 +64,7 @@ def calls(lines: Iterable[str], skip: int = 0) -> Iterator[Call]:
             text = first + resumed[2]
         call = CALL.match(text)
         if call is None:
-            if text.startswith(("+++", "---", "exit")) or text.endswith(DETACHED):
+            if text.startswith(("+++", "---", "exit", UNKNOWN)) or text.endswith(DETACHED):
                 continue
             raise ValueError(f"not a call of strace: {line[:200]}")
         name, inside, answer, rest = call.groups()
