@@ -8,7 +8,7 @@ from shipway_agent import manifest
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
 from shipway_agent.manifest import digest_of
-from shipway_agent.primitives import Context, seals, trees
+from shipway_agent.primitives import Context, filling, seals, trees
 from shipway_agent.primitives.seals import TOOL
 from shipway_agent.root import Root
 from shipway_agent.typed import Any, Dict, List, Mapping, Sequence, Set
@@ -40,7 +40,7 @@ def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
             journal.set_meta(TOOL + place, f"{digest} {seal}")
             return {**answer, "reused": True}
         with folder.workshop() as tree:
-            seal = seals.seal(trees.fill(root, tree, digest, entries, {}))
+            seal = seals.seal(filling.fill(root, tree, digest, entries, {}))
             if standing:
                 folder.exchange(tree.name, place)
             else:

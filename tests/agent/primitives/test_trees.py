@@ -17,7 +17,7 @@ from shipway_agent.errors import AgentError, Foreign
 from shipway_agent.folder import Folder
 from shipway_agent.journal import Journal
 from shipway_agent.manifest import FILE, LINK, OUTPUT, SHARED, Entry, digest, write
-from shipway_agent.primitives import Context, blobs, generations, intake, lack, seals, trees
+from shipway_agent.primitives import Context, blobs, filling, generations, intake, lack, seals, trees
 from shipway_agent.root import Root
 from tests.agent.primitives.conftest import Tree, blob_path, context_of, flip
 from tests.agent.primitives.test_blobs import die_at
@@ -425,7 +425,7 @@ def test_a_write_before_a_file_gets_the_time_of_its_content_breaks_the_seal(
     tree = Tree({b"public/a.css": b"a { }", b"public/copy.css": b"a { }", b"private/copy.css": b"a { }", b"app.py": b"print()"})
     tree.ship(context)
     args = {**tree.args, "static": "public"}
-    fill = trees.fill
+    fill = filling.fill
 
     def filled_and_overwritten(*args: Any) -> Any:
         made = fill(*args)
@@ -433,7 +433,7 @@ def test_a_write_before_a_file_gets_the_time_of_its_content_breaks_the_seal(
         return made
 
     with monkeypatch.context() as patch:
-        patch.setattr(trees, "fill", filled_and_overwritten)
+        patch.setattr(filling, "fill", filled_and_overwritten)
         trees.make(context, args)
     assert not seals.is_sealed(root, context.journal, tree.release)
     assert len(trees.verify(context, {"release": tree.release})["differences"]) == 3
