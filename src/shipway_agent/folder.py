@@ -228,6 +228,19 @@ class Folder:
                     self.remove(name)
                 return
 
+    @contextmanager
+    def taken(self, other: Folder, name: Name) -> Iterator[Optional[Folder]]:
+        """The directory `name` of `other` as a workshop of this one. None where there is none, or somebody else has it."""
+        inside = self._take(other, name)
+        if inside is None:
+            yield None
+            return
+        with inside:
+            try:
+                yield inside
+            finally:
+                self.remove(inside.name)
+
     def sweep(self) -> int:
         """Remove what a killed session left half made or half removed here, and nobody holds; how many there were.
 
@@ -261,6 +274,30 @@ class Folder:
             return
         with self.at(b"/".join(os.fsencode(part) for part in parts[:-1])) as folder:
             yield folder.fd, parts[-1]
+
+    def _take(self, other: Folder, name: Name) -> Optional[Folder]:
+        try:
+            found = other.at(name)
+        except Missing:
+            return None
+        aside = _aside(NEW)
+        inside = Folder(self.full(aside), found.fd)
+        kept = False
+        try:
+            fcntl.flock(found.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with naming(found.path):
+                os.fchmod(found.fd, 0o700)  # to move a directory is to write into it where it lies
+                os.rename(name, aside, src_dir_fd=other.fd, dst_dir_fd=self.fd)
+                os.fsync(other.fd)  # before it gets another name: it must never be found under two
+            kept = _same(self.stat(aside), os.fstat(found.fd))
+            if not kept:
+                self.remove(aside)  # another was put in its place meanwhile
+        except (BlockingIOError, Missing):
+            pass
+        finally:
+            if not kept:
+                inside.close()
+        return inside if kept else None
 
     def _sweep(self, name: str) -> bool:
         try:

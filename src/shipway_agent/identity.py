@@ -19,8 +19,8 @@ AGE_NS = 3_000_000_000
 Identity = Tuple[int, int, int, int, int]
 """Of one file: device, inode, size, mode, nanoseconds of the last write."""
 
-SIZE = 2
-"""Where in an identity the size is."""
+SIZE, MODE, WRITTEN = 2, 3, 4
+"""Where in an identity these are."""
 
 
 def identity(info: os.stat_result) -> Identity:

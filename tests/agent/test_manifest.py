@@ -221,6 +221,7 @@ def test_what_is_written_is_read_or_refused_for_a_clash(some: list[Entry]) -> No
     else:
         assert list(read(data)) == sorted(some, key=lambda entry: entry.path)
         assert write(read(data)) == data
+        assert manifest.read_again(data) == read(data)
 
 
 @given(st.binary(max_size=200))

@@ -10,11 +10,11 @@ _KEPT: Dict[bytes, Tuple[Entry, ...]] = {}
 """The last one, under its own bytes."""
 
 
-def entries(data: bytes) -> Tuple[Entry, ...]:
-    """What `manifest.read` makes of it. Raises as that does."""
+def entries(data: bytes, *, again: bool = False) -> Tuple[Entry, ...]:
+    """What `manifest.read` makes of it; `again` for one that it has let through before. Raises as that does."""
     found = _KEPT.get(data)
     if found is None:
-        found = manifest.read(data)
+        found = manifest.read_again(data) if again else manifest.read(data)
         _KEPT.clear()
         _KEPT[data] = found
     return found

@@ -14,7 +14,7 @@ from shipway_agent.errors import naming
 from shipway_agent.journal import Journal
 from shipway_agent.journal.shortening import shorten
 from shipway_agent.previous import previous
-from shipway_agent.primitives import Context, files, generations, intake, parcels, seals, toolchains, trees
+from shipway_agent.primitives import Context, files, generations, intake, parcels, seals, spares, toolchains, trees
 from shipway_agent.pruning import WISH
 from shipway_agent.root import Root
 from shipway_agent.states import COMMITTED, DISCARDED, INTENT, TENTATIVE
@@ -61,6 +61,7 @@ def prune(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
             root.remove(f"{trees.FOLDER}/{release}")
             journal.set_meta(seals.SEAL + release, None, synced=False)
             removed.append(f"{trees.FOLDER}/{release}")
+    spares.forget(root, journal, releases)
     for release in root.names(trees.OUTPUTS):
         if root.stat(f"{trees.FOLDER}/{release}") is None:
             root.remove(f"{trees.OUTPUTS}/{release}")

@@ -7,24 +7,28 @@ Whoever writes to a file, or puts another in its place, breaks the seal of every
 
 from __future__ import annotations
 
+import os
+import stat
 import time
 
 from shipway_agent.blake import blake2b
-from shipway_agent.errors import AgentError, Missing
+from shipway_agent.errors import AgentError, Missing, naming
 from shipway_agent.folder import Folder
-from shipway_agent.identity import TICK_SECONDS, Identity, identity, is_young
+from shipway_agent.identity import MODE, TICK_SECONDS, WRITTEN, Identity, identity, is_young
 from shipway_agent.journal import Journal
 from shipway_agent.manifest import Entry
-from shipway_agent.primitives import blobs
+from shipway_agent.primitives import blobs, intake
 from shipway_agent.root import Root
-from shipway_agent.typed import Dict, Iterator, List, Mapping, NamedTuple, Optional
-from shipway_agent.walk import walk
+from shipway_agent.typed import Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 SEAL = "seal:"
 """What comes before a release's digest in the journal's meta: its seal when every byte of it had been read."""
 
 TOOL = "tool:"
 """The same of a toolchain's place: its manifest, a space, and its seal."""
+
+SPARE = "spare"
+"""The same of the spare tree: its release, a space, and its seal."""
 
 MOST_REMEMBERED = 20_000
 """Paths of a tree that a process keeps in mind, some 6 MB; a larger one is looked at again."""
@@ -40,13 +44,33 @@ class Look(NamedTuple):
     files: Mapping[bytes, Identity]
 
 
-def look(tree: Folder) -> Look:
-    """What the file system says of every path of an open tree. Waits a tick where something in it was written just now."""
+def look(tree: Folder, known: Optional[Mapping[bytes, Identity]] = None) -> Look:
+    """What the file system says of every path of an open tree. Waits a tick where something in it was written just now.
+
+    Of a file that is the very one that another tree was seen to have (`known`), it is not asked again.
+    """
     while True:
-        files = {path: identity(info) for path, _, _, info in walk(tree)}
-        if not is_young(max((file[4] for file in files.values()), default=0)):
+        files = dict(_paths(tree, known or {}))
+        if not is_young(max((file[WRITTEN] for file in files.values()), default=0)):
             return Look(seal(files), files)
         time.sleep(TICK_SECONDS)
+
+
+def _paths(tree: Folder, known: Mapping[bytes, Identity]) -> Iterator[Tuple[bytes, Identity]]:
+    queue = [b""]
+    while queue:
+        path = queue.pop()
+        above = path + b"/" if path else b""
+        with tree.at(path) as place, naming(place.path), os.scandir(place.fd) as entries:
+            device = os.fstat(place.fd).st_dev
+            for entry in entries:
+                inner = above + os.fsencode(entry.name)
+                found = known.get(inner)
+                if found is None or found[1] != entry.inode() or found[0] != device:
+                    found = identity(entry.stat(follow_symlinks=False))
+                if stat.S_ISDIR(found[MODE]):
+                    queue.append(inner)
+                yield inner, found
 
 
 def seal(files: Mapping[bytes, Identity]) -> str:
@@ -67,7 +91,7 @@ def is_sealed(root: Root, journal: Journal, release: str) -> bool:
 
     try:
         with root.at(trees.FOLDER) as folder:
-            return _unbroken(root, journal, folder, release) is not None
+            return unbroken(root, journal, folder, release) is not None
     except Missing:
         return False
 
@@ -78,6 +102,7 @@ def break_all(root: Root, journal: Journal) -> None:
     with journal.transaction():
         for (key,) in journal.rows("SELECT key FROM meta WHERE key GLOB ?", (f"{SEAL}*",)):
             journal.set_meta(key, None)
+        journal.set_meta(SPARE, None)
         for key, said in journal.rows("SELECT key, value FROM meta WHERE key GLOB ?", (f"{TOOL}*",)):
             journal.set_meta(key, f"{said.partition(' ')[0]} ")
 
@@ -86,20 +111,25 @@ def untouched(root: Root, journal: Journal, folder: Folder, lines: Mapping[bytes
     """Of the files of a new tree, those that a standing tree has whose seal is unbroken: path → which file it is there.
 
     A blob that is that very file was read when the other tree was sealed, and nobody has written to it since. `lines` are the new
-    manifest's: the same line in the other manifest is the same path with the same content. A tree that this process has found unbroken
-    is not looked at again: whoever links a file looks at that very file behind the link.
+    manifest's: the same line in the other manifest is the same path with the same content. What this process has compared itself is not
+    looked for, and a tree that it has found unbroken not looked at again: whoever links a file looks at that very file behind the link.
     """
     known: Dict[bytes, Identity] = {}
-    left = {line: entry.path for line, entry in lines.items() if entry.is_file}
+    compared = root.compared
+    left = {
+        line: entry.path
+        for line, entry in lines.items()
+        if entry.is_file and intake.name_of(entry.digest, entry.executable) not in compared
+    }
     for release in _standing(root, journal):
-        shared = [line for line in _lines(root, release) if line in left] if left else []
-        files = (root.unbroken.get(release) or _unbroken(root, journal, folder, release)) if shared else None
+        shared = [line for line in lines_of(root, release) if line in left] if left else []
+        files = (root.unbroken.get(release) or unbroken(root, journal, folder, release)) if shared else None
         if files is not None:
             known.update((path, files[path]) for path in map(left.pop, shared) if path in files)
     return known
 
 
-def _unbroken(root: Root, journal: Journal, folder: Folder, release: str) -> Optional[Mapping[bytes, Identity]]:
+def unbroken(root: Root, journal: Journal, folder: Folder, release: str) -> Optional[Mapping[bytes, Identity]]:
     """What each path of a standing tree is, None where it stands no more or not as it was when it was sealed."""
     root.unbroken.pop(release, None)
     kept = journal.meta(SEAL + release)
@@ -117,6 +147,14 @@ def _unbroken(root: Root, journal: Journal, folder: Folder, release: str) -> Opt
     return seen.files
 
 
+def lines_of(root: Root, release: str) -> List[bytes]:
+    """The lines of a release's manifest; none where it is gone or damaged: then its files are read like any others."""
+    try:
+        return blobs.read(root, release).split(b"\n")
+    except AgentError:
+        return []
+
+
 def _standing(root: Root, journal: Journal) -> Iterator[str]:
     """Releases of the generations here: of the one that serves, then of the newest."""
     from shipway_agent.primitives import generations
@@ -125,10 +163,3 @@ def _standing(root: Root, journal: Journal) -> Iterator[str]:
     current = journal.member().current
     order = sorted(documents, key=lambda number: (number == current, number), reverse=True)
     yield from list(dict.fromkeys(str(documents[number]["release"]) for number in order))[:MOST_TREES]
-
-
-def _lines(root: Root, release: str) -> List[bytes]:
-    try:
-        return blobs.read(root, release).split(b"\n")
-    except AgentError:
-        return []  # its manifest is gone or damaged: its files are read like any others

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import contextmanager
 
 from shipway_agent import manifest
 from shipway_agent.errors import AgentError, Missing, naming
 from shipway_agent.folder import Folder
 from shipway_agent.identity import Identity, identity
+from shipway_agent.journal import Journal
 from shipway_agent.manifest import Entry, digest_of, is_digest, refusal, shown
 from shipway_agent.primitives import Context, blobs, intake, manifests, seals
 from shipway_agent.primitives.seals import SEAL
 from shipway_agent.root import Root
 from shipway_agent.stamp import stamp
-from shipway_agent.typed import Any, Dict, List, Mapping, NamedTuple, Sequence, Set, Tuple
+from shipway_agent.typed import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Set, Tuple
 from shipway_agent.walk import walk
 
 FOLDER = "releases"
@@ -40,10 +42,8 @@ def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     that the next try brings them anew), `shadowed`, or a fault of the disk. Nothing then stands under the release's name that
     did not stand there before.
     """
-    from shipway_agent.primitives.filling import fill
-
     release, root, journal = digest_of(args["release"]), context.root, context.journal
-    entries = entries_of(root, release, digest_of(args["manifest"]))
+    entries = entries_of(root, release, digest_of(args["manifest"]), again=journal.meta(SEAL + release) is not None)
     refuse_shadows(root, entries)
     files = [entry for entry in entries if entry.is_file]
     answer = {"files": len(files), "bytes": sum(entry.size for entry in files)}
@@ -59,9 +59,7 @@ def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
                 journal.set_meta(SEAL + release, seal, synced=False)
             _make_targets(root, release, entries)
             return {**answer, "reused": True}
-        known = seals.untouched(root, journal, folder, dict(zip(_manifest(root, release).split(b"\n"), entries)))
-        with folder.workshop() as tree:
-            made = fill(root, tree, release, entries, known)
+        with _built(root, journal, folder, release, entries) as (tree, made):
             _stamp(folder, tree.name, entries, args.get("static"), made)
             seal = seals.seal(made)
             if standing:
@@ -154,11 +152,13 @@ def shared_of(root: Root) -> Set[bytes]:
     return {os.fsencode(path) for document in generations.documents(root).values() for path in document.get("shared", ())}
 
 
-def entries_of(root: Root, release: str, digest: str) -> Tuple[Entry, ...]:
-    """What the manifest says, which is a blob of this host. Raises AgentError `manifest`, `lacking`."""
+def entries_of(root: Root, release: str, digest: str, *, again: bool = False) -> Tuple[Entry, ...]:
+    """What the manifest says, which is a blob of this host; `again` of a release that was made here. Raises AgentError `manifest`,
+    `lacking`.
+    """
     if digest != release:
         raise AgentError("manifest", f"manifest {digest[:12]} does not describe release {release[:12]}", release=release)
-    return manifests.entries(_manifest(root, release))
+    return manifests.entries(_manifest(root, release), again=again)
 
 
 def _manifest(root: Root, release: str) -> bytes:
@@ -166,6 +166,28 @@ def _manifest(root: Root, release: str) -> bytes:
         return blobs.read(root, release)
     except Missing:
         raise AgentError("lacking", f"the manifest of release {release[:12]} is not on this host", blobs=[[release, False]]) from None
+
+
+@contextmanager
+def _built(
+    root: Root, journal: Journal, folder: Folder, release: str, entries: Sequence[Entry]
+) -> Iterator[Tuple[Folder, Dict[bytes, Identity]]]:
+    """In a workshop, a spare tree with what differs, or where none is of use one with every entry; what each path is."""
+    from shipway_agent.primitives import filling, spares  # whoever only looks at a host makes no tree
+
+    lines = dict(zip(_manifest(root, release).split(b"\n"), entries))
+    try:
+        with spares.taken(root, journal, folder, lines) as spare:
+            if spare is not None:
+                yield spare.tree, spares.change(root, spare, release, entries, seals.untouched(root, journal, folder, spare.new))
+                return
+        known = seals.untouched(root, journal, folder, lines)
+        with folder.workshop() as tree:
+            yield tree, filling.fill(root, tree, release, entries, known)
+    except AgentError as error:
+        if error.code == "flipped":
+            seals.break_all(root, journal)
+        raise
 
 
 def _look(folder: Folder, release: str) -> seals.Look:

@@ -32,9 +32,11 @@ def say(context: Context, do: str, number: int, **more: Any) -> None:
     assert context.journal.decide({"do": do, "deployment": f"d{number}", "fence": number, **more}, NOW)["ok"]
 
 
-def deploy(context: Context, number: int, *, ending: str = "commit", files: dict[bytes, bytes] | None = None, **more: Any) -> Tree:
-    """A whole deployment of a release of its own."""
-    tree = Tree({b"app.py": b"%d" % number, b"same": b"s", **(files or {})}, Entry(SHARED, b"media"), Entry(OUTPUT, b"built"))
+def deploy(
+    context: Context, number: int, *, ending: str = "commit", files: dict[bytes, bytes] | None = None, tree: Tree | None = None, **more: Any
+) -> Tree:
+    """A whole deployment, of a release of its own unless `tree` is one."""
+    tree = tree or Tree({b"app.py": b"%d" % number, b"same": b"s", **(files or {})}, Entry(SHARED, b"media"), Entry(OUTPUT, b"built"))
     document = {"release": tree.release}
     lease = {"owner": "x", "seconds": 30.0, "lead": "a", "members": ["a"], "confirm_seconds": 60.0, "document": document}
     say(context, "lease", number, **lease)
