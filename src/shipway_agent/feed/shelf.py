@@ -126,6 +126,12 @@ class Shelf:
                     return None
                 self._changed.wait()
 
+    def waits(self, place: int) -> bool:
+        """Whether `next` would wait."""
+        with self._changed:
+            digest = next(islice(self.wanted, place, None), None)
+            return not self._closed and (digest in self._lacking if digest is not None else not self._named)
+
     def named(self, place: int) -> Optional[str]:
         """What is wanted at this place, once it is named; None where nothing will be."""
         with self._changed:

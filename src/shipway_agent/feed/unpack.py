@@ -48,9 +48,14 @@ class Unpacker:
             if error.code in OF_OUR_DISK:
                 self.fault = error
 
-    def _in_order(self) -> Iterator[bytes]:
+    def _in_order(self) -> Iterator[Optional[bytes]]:
         place = 0
-        while (digest := self.shelf.next(place)) is not None:
+        while True:
+            if self.shelf.waits(place):
+                yield None
+            digest = self.shelf.next(place)
+            if digest is None:
+                break
             yield self.shelf.store.read(digest)
             place += 1
         if not self.shelf.whole:

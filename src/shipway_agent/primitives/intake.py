@@ -24,6 +24,9 @@ CHUNK = 1 << 20
 SMALL_BYTES = 64 << 10
 """A file of so many bytes is begun to be written when it is synced: to ask for each before costs more than the disk gains."""
 
+AHEAD = 64
+"""Files that are worth a pass of fsync of their own, while more is waited for."""
+
 MOST_COMPARED = 20_000
 """Blobs that a process remembers as compared, some 10 MB; what comes behind them is read back."""
 
@@ -85,14 +88,23 @@ class Intake:
         self.folder = folder
         self.names: Dict[str, Optional[Identity]] = {}
         self._workshop = workshop
+        self._synced: Set[str] = set()
 
     def begin(self, digest: str, executable: bool) -> Incoming:
         """A blob whose content comes now. What had come under that name before is no more."""
         name = name_of(digest, executable)
         if name in self.names:
             del self.names[name]
+            self._synced.discard(name)
             os.unlink(name, dir_fd=self._workshop.fd)
         return Incoming(self, digest, executable, os.open(name, WRITE, mode_of(executable), dir_fd=self._workshop.fd))
+
+    def sync_ahead(self) -> None:
+        """Bring to disk what is whole and is not there yet, where it is worth it: that much less is left for the end."""
+        waiting = self.names.keys() - self._synced
+        if len(waiting) >= AHEAD:
+            sync_all(partial(os.open, name, READ, dir_fd=self._workshop.fd) for name in sorted(waiting))
+            self._synced |= waiting
 
     def settle(self, most: int) -> Dict[str, Identity]:
         """Sync all, give all their names, sync the directories. What stands under a name already stays, for trees are linked to it.
@@ -101,7 +113,7 @@ class Intake:
         """
         here = self._here()
         names = sorted(name for name in self.names if name not in here or not self._stands(name))
-        sync_all(partial(os.open, name, READ, dir_fd=self._workshop.fd) for name in names)
+        sync_all(partial(os.open, name, READ, dir_fd=self._workshop.fd) for name in names if name not in self._synced)
         shelves = sorted({shelf_of(name) for name in names})
         for shelf in shelves:
             self.folder.at(shelf, create=True, sync=False).close()

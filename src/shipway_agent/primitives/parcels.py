@@ -36,8 +36,9 @@ def take(context: Context, args: Mapping[str, Any], body: Iterable[bytes]) -> Di
     return answer
 
 
-def unpack(root: Root, parcels: Iterable[bytes], *, count: int, size: int) -> Dict[str, Any]:
-    """Keep every blob in `parcels`, each verified: {"stored": how many, "lacking": [[digest, executable]…]}.
+def unpack(root: Root, parcels: Iterable[Optional[bytes]], *, count: int, size: int) -> Dict[str, Any]:
+    """Keep every blob in `parcels`, each verified: {"stored": how many, "lacking": [[digest, executable]…]}. None among them says that the
+    next has not come yet: what is whole is brought to disk meanwhile.
 
     A blob that is cut into pieces has them in parcels that follow each other. Lacking are those that were to be made from a blob which is
     not here or is damaged: they are to be sent whole. Raises AgentError: `parcel`, `flipped`, `disk-full`; then nothing of all is kept.
@@ -46,6 +47,9 @@ def unpack(root: Root, parcels: Iterable[bytes], *, count: int, size: int) -> Di
         unpacking = _Unpacking(root, arriving, size)
         try:
             for data in parcels:
+                if data is None:
+                    arriving.sync_ahead()
+                    continue
                 for piece in pieces(data):
                     unpacking.take(piece)
             unpacking.end()

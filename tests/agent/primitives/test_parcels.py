@@ -6,7 +6,7 @@ import os
 import random
 import subprocess
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
 from shipway_agent.manifest import digest
 from shipway_agent.parcel import MADE, ORDER, PIECE, RAW, RECORD, ZLIB, name_of
-from shipway_agent.primitives import Context, blobs, parcels
+from shipway_agent.primitives import Context, blobs, intake, parcels
 from shipway_agent.root import Root
 from tests.agent.primitives.conftest import blob_path, context_of, flip
 from tests.agent.primitives.test_blobs import code_of, die_at
@@ -262,3 +262,33 @@ def test_killed_in_the_middle_nothing_half_stands_under_its_name(context: Contex
     assert take(context, body(made, parcels.kept(root)), LARGE, *SMALL) == {"stored": 1 + len(SMALL), "lacking": []}
     assert stands(root, LARGE, *SMALL)
     parcels.forget(root)
+
+
+def test_while_the_next_is_waited_for_what_is_whole_is_brought_to_disk(
+    context: Context, root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = SMALL[:-1]  # the last may have more pieces in what comes next
+    monkeypatch.setattr(intake, "AHEAD", len(ended))
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def watched(fd: int) -> None:
+        fsync(fd)
+        name = os.path.basename(os.readlink(f"/proc/self/fd/{fd}"))
+        synced.extend([name] if len(name) == 64 else [])
+
+    monkeypatch.setattr(os, "fsync", watched)
+    first, last = make(contents(*SMALL)), make(contents(LARGE))
+
+    def come() -> Iterator[bytes | None]:
+        yield from first
+        assert not synced
+        yield None
+        assert sorted(synced) == sorted(map(digest, ended))
+        yield from last
+        yield None
+
+    count = len(SMALL) + 1
+    assert parcels.unpack(root, come(), count=count, size=sum(map(len, SMALL)) + len(LARGE)) == {"stored": count, "lacking": []}
+    assert sorted(synced) == sorted(map(digest, [*SMALL, LARGE])), "each once, and all"
+    assert stands(root, *SMALL, LARGE)
