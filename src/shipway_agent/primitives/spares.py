@@ -43,8 +43,8 @@ class Spare(NamedTuple):
 def lay(root: Root, journal: Journal) -> bool:
     """Have a spare tree of the release that serves, where there is none; whether one was made.
 
-    None of a release that somebody wrote to, nor of one of more than MOST_REMEMBERED files. What is killed on the way leaves what the
-    next one removes. Raises AgentError for a fault of the disk.
+    None of a release that somebody wrote to, of one of more than MOST_REMEMBERED files, or where a file cannot have two names. What is
+    killed on the way leaves what the next one removes. Raises AgentError for a fault of the disk.
     """
     document = generations.read(root, journal.member().current or 0)
     if document is None or _standing(root, journal) is not None:
@@ -56,6 +56,8 @@ def lay(root: Root, journal: Journal) -> bool:
         if known is None or len(known) > MOST_REMEMBERED:
             return False
         entries = trees.entries_of(root, release, release, again=True)
+        if not _linked(releases, release, entries):
+            return False
         with folder.workshop() as tree:
             seal = seals.seal(filling.fill(root, tree, release, entries, known))
             folder.rename(tree.name, release)
@@ -120,6 +122,13 @@ def _standing(root: Root, journal: Journal) -> Optional[str]:
     """The release of which there is a spare tree."""
     release = (journal.meta(SPARE) or "").partition(" ")[0]
     return release if release and root.stat(f"{FOLDER}/{release}") is not None else None
+
+
+def _linked(releases: Folder, release: str, entries: Iterable[Entry]) -> bool:
+    """Whether the files of a release are those of the store: else each would be copied."""
+    first = next((entry.path for entry in entries if entry.is_file), None)
+    info = releases.stat(os.fsencode(release) + b"/" + first) if first is not None else None
+    return info is not None and info.st_nlink > 1
 
 
 def _above(path: bytes) -> bytes:

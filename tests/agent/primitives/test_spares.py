@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import tempfile
@@ -154,6 +155,18 @@ def test_none_is_laid_of_a_very_large_release_nor_before_the_first(context: Cont
     assert not spares.lay(root, context.journal)
     serve(context, 1, tree_of(FILES))
     monkeypatch.setattr(spares, "MOST_REMEMBERED", 3)
+    assert not spares.lay(root, context.journal) and root.names("spare") == []
+
+
+def test_none_is_laid_where_a_file_cannot_have_two_names(context: Context, root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There a release is a copy of its blobs, and a spare tree would be another."""
+
+    def refuses(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", refuses)
+        serve(context, 1, tree_of(FILES))
     assert not spares.lay(root, context.journal) and root.names("spare") == []
 
 
