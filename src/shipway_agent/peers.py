@@ -18,6 +18,7 @@ from shipway_agent import json_text as json
 from shipway_agent.decide import EVERYBODY, UNNAMED, Attempt, Member, never_told
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
+from shipway_agent.mac import mac_of, same
 from shipway_agent.record import dataclass, field
 from shipway_agent.root import Root
 from shipway_agent.states import DECISIONS, DISCARDED
@@ -259,7 +260,7 @@ def answer(journal: Journal, line: bytes, now: float) -> Optional[bytes]:
     key = str(attempt.document.get("peer_key", "")) if attempt is not None else ""
     if attempt is None or not key or not (member in attempt.members or attempt.document.get(UNNAMED)):
         return None  # who is not known by name is one by its key
-    if not _same(_mac(key, ["question", do, deployment, member, nonce]).encode(), claimed.encode("utf-8", "replace")):
+    if not same(_mac(key, ["question", do, deployment, member, nonce]).encode(), claimed.encode("utf-8", "replace")):
         return None
     said = _said(journal, attempt, member, do, now)
     if said is None:
@@ -313,7 +314,7 @@ def _ask_at(address: str, key: str, deployment: str, member: str, timeout_second
         heard = Heard(True, decision if decision in DECISIONS else None, "", int(said["term"]), str(said["lead"]), said["whole"] is True)
     except (ValueError, KeyError, TypeError):
         return Heard(False, why=f"{address}: no answer of a lead" if line else f"{address}: it does not take the question")
-    if not _same(_mac(key, ["answer", do, deployment, member, nonce, *parts]).encode(), mac.encode("utf-8", "replace")):
+    if not same(_mac(key, ["answer", do, deployment, member, nonce, *parts]).encode(), mac.encode("utf-8", "replace")):
         return Heard(False, why=f"{address}: the answer is not from the lead of {deployment}")
     return heard
 
@@ -333,15 +334,4 @@ def _read_line(connection: socket.socket, until: float) -> bytes:
 
 
 def _mac(key: str, parts: Sequence[Optional[str]]) -> str:
-    text = json.dumps(list(parts), ensure_ascii=True, separators=(",", ":"))
-    import hashlib  # with OpenSSL; few sessions ask or answer
-    import hmac
-
-    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
-
-
-def _same(one: bytes, other: bytes) -> bool:
-    """Whether they are equal, in a time that tells nothing of where they differ."""
-    import hmac
-
-    return hmac.compare_digest(one, other)
+    return mac_of(key.encode(), json.dumps(list(parts), ensure_ascii=True, separators=(",", ":")).encode())
