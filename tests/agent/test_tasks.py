@@ -9,6 +9,7 @@ import resource
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -165,8 +166,9 @@ def test_a_generation_that_is_not_there_is_named(shop: Workshop) -> None:
 
 
 def test_the_marker_tells_until_when_the_task_may_run(shop: Workshop) -> None:
-    marker = tasks.run(shop.context("task:a/b"), task("echo $SHIPWAY_INSTANCE", timeout_seconds=20.0))["lines"][0]
+    marker = tasks.run(shop.context("task:a/b%"), task("echo $SHIPWAY_INSTANCE", timeout_seconds=20.0))["lines"][0]
     kind, root, deployment, key, pid, start, until = marker.split("/")
-    assert (kind, root, deployment, key, pid) == ("task", shop.root.digest, "d-1", "task%3Aa%2Fb", str(os.getpid()))
+    assert (kind, root, deployment, key, pid) == ("task", shop.root.digest, "d-1", "task:a%2Fb%25", str(os.getpid()))
+    assert unquote(key) == "task:a/b%"
     assert start == str(clock.process_start(os.getpid()))
     assert 0 < float(until) - clock.boot_now() <= 20
