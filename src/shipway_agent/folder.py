@@ -85,6 +85,15 @@ class Folder:
             _ours(found, self.full(name), stat.S_ISREG, "is not a regular file")
         return file
 
+    def open_folder(self, name: Name) -> int:
+        """As `at`, for one plain name in this very directory, and as bare as `open_file`: a descriptor, which the caller closes."""
+        fd = _open_folder(self, name)
+        found = os.fstat(fd)
+        if found.st_uid != os.geteuid():
+            os.close(fd)
+            _ours(found, self.full(name), stat.S_ISDIR, "is not a directory")
+        return fd
+
     def read(self, relative: Name, most_bytes: int = MOST_BYTES) -> bytes:
         """The content. A file of more than `most_bytes` is refused: code `too-long`."""
         with naming(self.full(relative)), os.fdopen(self.file(relative), "rb") as file:
@@ -348,12 +357,7 @@ def _enter(folder: Folder, name: Name, create_mode: Optional[int], sync: bool) -
                 made = True
             except FileExistsError:
                 pass
-    try:
-        fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder.fd)
-    except OSError as error:
-        if error.errno == errno.ENOTDIR and stat.S_ISLNK(os.stat(name, dir_fd=folder.fd, follow_symlinks=False).st_mode):
-            raise Foreign(path, "is a symbolic link") from None
-        raise from_os(error, path) from error
+    fd = _open_folder(folder, name)
     inner = Folder(path, fd)
     try:
         _ours(os.fstat(fd), path, stat.S_ISDIR, "is not a directory")
@@ -366,6 +370,15 @@ def _enter(folder: Folder, name: Name, create_mode: Optional[int], sync: bool) -
         inner.close()
         raise
     return inner
+
+
+def _open_folder(folder: Folder, name: Name) -> int:
+    try:
+        return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder.fd)
+    except OSError as error:
+        if error.errno == errno.ENOTDIR and stat.S_ISLNK(os.stat(name, dir_fd=folder.fd, follow_symlinks=False).st_mode):
+            raise Foreign(folder.full(name), "is a symbolic link") from None
+        raise from_os(error, folder.full(name)) from error
 
 
 def _parts(relative: Name) -> Sequence[Name]:

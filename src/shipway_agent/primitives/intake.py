@@ -56,10 +56,14 @@ def path_of(digest: str, executable: bool) -> str:
 
 def names_in(store: Folder) -> Iterator[str]:
     """The file names of all blobs, shelf by shelf. Raises Foreign for a shelf that is none of ours."""
-    for shelf in store.names():
-        if not shelf.startswith("."):
-            with store.at(shelf) as place, naming(place.path):
-                yield from os.listdir(place.fd)
+    with naming(store.path):
+        for shelf in store.names():
+            if not shelf.startswith("."):
+                fd = store.open_folder(shelf)
+                try:
+                    yield from os.listdir(fd)
+                finally:
+                    os.close(fd)
 
 
 @contextmanager
