@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 COMMAND_SECONDS = 5.0
 LOCK_SECONDS = 10.0
 
+PLAIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./-"
+"""Letters that a shell takes as they are."""
+
 DAEMONS = frozenset({"cron", "crond", "fcron", "dcron", "bcron"})
 """Names under which a daemon that reads crontabs runs."""
 
@@ -122,6 +125,8 @@ def _lock() -> Iterator[None]:
 
 def escaped(words: List[str]) -> str:
     """A command line as a crontab takes it: for /bin/sh, with each % protected, which would end the line."""
-    from shlex import quote
+    return " ".join(_quoted(word) for word in words).replace("%", "\\%")
 
-    return " ".join(quote(word) for word in words).replace("%", "\\%")
+
+def _quoted(word: str) -> str:
+    return word if word and not word.strip(PLAIN) else "'" + word.replace("'", "'\"'\"'") + "'"

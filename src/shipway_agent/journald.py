@@ -56,14 +56,14 @@ class Copy:
     def _read(self, folder: Folder) -> None:
         seen: Dict[int, int] = {}
         for name in folder.names():
-            match, found = logs.OF_PROCESS.fullmatch(name), folder.stat(name)
-            if match is None or found is None:
+            of, found = logs.whose(name), folder.stat(name)
+            if of is None or found is None:
                 continue
             # By inode: a log that is handed over to another generation goes on under another name.
             at = self._places.get(found.st_ino, logs.end_of_lines(folder, name)[0] if self._first else 0)
             if found.st_size != at and not self._first:
                 lines, at, left_out = logs.read_on(folder, name, at)
-                about = self._about(match["process"], int(match["instance"]), int(match["generation"]))
+                about = self._about(*of)
                 if left_out or len(lines) > MOST_LINES:
                     self._waiting.append(_entry("(lines are left out here: the file has them)", about))
                 self._waiting.extend(_entry(line, about) for line in lines[-MOST_LINES:])

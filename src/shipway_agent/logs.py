@@ -7,11 +7,10 @@ what is written between the two is lost, and nothing else.
 from __future__ import annotations
 
 import os
-import re
 
 from shipway_agent.folder import NEW, Folder
 from shipway_agent.text import MAX_LINE, last_lines
-from shipway_agent.typed import FrozenSet, List, Optional, Tuple
+from shipway_agent.typed import FrozenSet, List, NamedTuple, Optional, Tuple
 
 FOLDER = "logs"
 SUFFIX = ".log"
@@ -21,14 +20,31 @@ KEPT = 3
 
 TAIL_BYTES = 256 * 1024
 JOB = "job."
+DIGITS = "0123456789"
 
 
-OF_PROCESS = re.compile(r"(?P<process>.+)\.(?P<instance>[0-9]+)\.(?P<generation>[0-9]{6,})\.log")
+class OfProcess(NamedTuple):
+    """What the name of a log says whose it is."""
+
+    process: str
+    instance: int
+    generation: int
 
 
 def log_of(process: str, instance: int, generation: int) -> str:
     """The name of an instance's log. Each generation has its own: what a candidate says is not lost among the lines of what serves."""
     return f"{process}.{instance}.{generation:06}{SUFFIX}"
+
+
+def whose(name: str) -> Optional[OfProcess]:
+    """What the name of a process's log says; None for any other name."""
+    parts = name.rsplit(".", 3)
+    if len(parts) < 4 or f".{parts[3]}" != SUFFIX:
+        return None
+    process, instance, generation, _ = parts
+    if not process or not instance or len(generation) < 6 or (instance + generation).strip(DIGITS):
+        return None
+    return OfProcess(process, int(instance), int(generation))
 
 
 def log_of_job(job: str) -> str:
@@ -38,17 +54,17 @@ def log_of_job(job: str) -> str:
 
 def logs_of(logs: Folder, process: str) -> List[str]:
     """The logs of a process: of its newest generation, by instance; none where it never ran."""
-    found = [match for match in map(OF_PROCESS.fullmatch, logs.names()) if match and match["process"] == process]
-    newest = max((int(match["generation"]) for match in found), default=0)
-    return [match.string for match in sorted(found, key=lambda m: int(m["instance"])) if int(match["generation"]) == newest]
+    found = [of for name in logs.names() if (of := whose(name)) is not None and of.process == process]
+    newest = max((of.generation for of in found), default=0)
+    return [log_of(*of) for of in sorted(found, key=lambda of: of.instance) if of.generation == newest]
 
 
 def forget(logs: Folder, keep: FrozenSet[int]) -> List[str]:
     """Remove the logs of every generation but these, the older files too; the names of those removed."""
     gone = []
     for name in logs.names():
-        match = OF_PROCESS.fullmatch(name.rstrip("0123456789").rstrip(".") if not name.endswith(SUFFIX) else name)
-        if match and int(match["generation"]) not in keep:
+        of = whose(name if name.endswith(SUFFIX) else name.rstrip(DIGITS).rstrip("."))
+        if of is not None and of.generation not in keep:
             logs.unlink(name)
             gone.append(name)
     return gone

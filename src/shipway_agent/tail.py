@@ -53,18 +53,17 @@ def _meant(folder: Folder, asked: Sequence[str], generation: Optional[int]) -> L
     """The logs of these processes in this generation, by name and instance, and those that are of no generation."""
     found = []
     for name in folder.names():
-        match = logs.OF_PROCESS.fullmatch(name)
-        if match is not None and int(match["generation"]) == generation and (not asked or match["process"] in asked):
-            found.append((match["process"], int(match["instance"]), name))
-        elif match is None and name.endswith(logs.SUFFIX) and _whose(name) in asked:
+        of = logs.whose(name)
+        if of is not None and of.generation == generation and (not asked or of.process in asked):
+            found.append((of.process, of.instance, name))
+        elif of is None and name.endswith(logs.SUFFIX) and _whose(name) in asked:
             found.append((name, 0, name))
     return [name for _, _, name in sorted(found)]
 
 
 def _known(folder: Folder) -> List[str]:
     names = [name for name in folder.names() if name.endswith(logs.SUFFIX)]
-    matches = [(name, logs.OF_PROCESS.fullmatch(name)) for name in names]
-    return sorted({match["process"] if match else _whose(name) for name, match in matches})
+    return sorted({of.process if (of := logs.whose(name)) is not None else _whose(name) for name in names})
 
 
 def _whose(name: str) -> str:
@@ -88,7 +87,7 @@ def _on(folder: Folder, name: str, at: int, since: Mapping[str, Any]) -> Optiona
 
 
 def _of(name: str) -> Dict[str, Any]:
-    match = logs.OF_PROCESS.fullmatch(name)
-    if match is None:
+    of = logs.whose(name)
+    if of is None:
         return {"log": name, "process": _whose(name), "instance": None}
-    return {"log": name, "process": match["process"], "instance": int(match["instance"])}
+    return {"log": name, "process": of.process, "instance": of.instance}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 
 from shipway_agent.errors import AgentError
@@ -136,7 +135,9 @@ def name_for(app: str, environment: str, root: str, digest: str) -> str:
     mine = of_root(root)
     if mine:
         return mine[0]
-    name = re.sub(r"[^A-Za-z0-9_.-]", "-", f"shipway-{app}-{environment}")
+    name = "".join(
+        letter if letter.isascii() and (letter.isalnum() or letter in "_.-") else "-" for letter in f"shipway-{app}-{environment}"
+    )
     taken = _read(f"{account().home}/{FOLDER}/{name}.service") is not None
     return f"{name}-{digest[:8]}" if taken else name
 

@@ -7,7 +7,6 @@ for a domain that goes must answer until nobody can go back.
 from __future__ import annotations
 
 import os
-import re
 
 from shipway_agent import json_text as json
 from shipway_agent.blake import blake2b
@@ -29,9 +28,11 @@ HTTPS = 443
 EVERYBODY = ""
 """Stands for the domain of a route that takes every request."""
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*):([0-9]{1,5})")
-_UNFIT = re.compile(r"[\x00-\x1f\x7f{}*?\[\]\\\ud800-\udfff]")
+LETTERS, DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", "0123456789"
+OF_ID = f"{LETTERS}{DIGITS}._-"
+OF_HOST = f"{LETTERS}{DIGITS}.-"
+OF_IPV6 = "0123456789ABCDEFabcdef:."
+LONGEST_ID = 128
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,7 @@ class Site:
 def wanted(sent: Mapping[str, Any], listen: str, root: str, token: str) -> Site:
     """The site that the operator sent, filled in for this host. Raises AgentError: `site`, `listen`, `root`."""
     name = str(sent["id"])
-    if not _ID.fullmatch(name):
-        raise AgentError("site", f"{name!r} cannot be the name of a site")
+    _check_name(name)
     check_listen(listen)
     check_path(root)
     texts = {ROOT: root, PROBE: token}
@@ -119,8 +119,7 @@ def write(proxy: Root, site: Site) -> None:
 
 def forget(proxy: Root, name: str) -> bool:
     """Remove a site; False where it was not kept."""
-    if not _ID.fullmatch(name):
-        raise AgentError("site", f"{name!r} cannot be the name of a site")
+    _check_name(name)
     return proxy.stat(FOLDER) is not None and proxy.unlink(f"{FOLDER}/{name}{SUFFIX}")
 
 
@@ -132,19 +131,26 @@ def digest_of(routes: Any) -> str:
 
 def check_listen(listen: str) -> Tuple[str, int]:
     """Host ("" for every interface) and port of an address to listen at. Raises AgentError `listen`."""
-    found = _LISTEN.fullmatch(listen)
-    if not found or not 0 < int(found[2]) < 65536:
+    host, colon, port = listen.rpartition(":")
+    inside = host[1:-1] if host[:1] == "[" and host[-1:] == "]" else ""
+    is_host = not (inside.strip(OF_IPV6) if inside else host.strip(OF_HOST))
+    if not colon or not is_host or not port or len(port) > 5 or port.strip(DIGITS) or not 0 < int(port) < 65536:
         raise AgentError("listen", f"{listen!r} is no address to listen at; write 127.0.0.1:8080, [::1]:8080 or :8080 for every interface")
-    return found[1].strip("[]"), int(found[2])
+    return inside or host, int(port)
 
 
 def check_path(path: str) -> None:
     """Raises AgentError `root` for a path that Caddy would not take literally."""
-    found = _UNFIT.search(path)
-    if found:
-        shown, what = (text.encode("utf-8", "backslashreplace").decode() for text in (path, found[0]))
+    unfit = next((letter for letter in path if letter < " " or letter in "\x7f{}*?[]\\" or "\ud800" <= letter <= "\udfff"), None)
+    if unfit is not None:
+        shown, what = (text.encode("utf-8", "backslashreplace").decode() for text in (path, unfit))
         message = f"the path {shown!r} has {what!r} in it, which the proxy would not take literally; give the host another root"
         raise AgentError("root", message, path=shown)
+
+
+def _check_name(name: str) -> None:
+    if not 0 < len(name) <= LONGEST_ID or name.strip(OF_ID) or name[0] in "._-":
+        raise AgentError("site", f"{name!r} cannot be the name of a site")
 
 
 def _read(proxy: Root, name: str) -> Site:

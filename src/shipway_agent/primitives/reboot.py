@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
 import time
@@ -166,7 +165,8 @@ def _lines(path: str) -> Iterable[str]:
 
 
 def _names(line: str, root: str) -> bool:
-    return "supervise" in line and re.search(rf"{re.escape(root)}(?![\w./-])", line) is not None
+    """Whether a line starts the supervisor of this root, and not of one whose path goes on behind it."""
+    return "supervise" in line and any(not rest[:1].isalnum() and rest[:1] not in ("_", ".", "/", "-") for rest in line.split(root)[1:])
 
 
 def _answer(by: str, changed: bool, note: str) -> Dict[str, Any]:
