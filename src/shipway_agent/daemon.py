@@ -30,8 +30,8 @@ from shipway_agent.itself import CURRENT, LOCK_VARIABLE, own_file, own_hash, sta
 from shipway_agent.jobs import Jobs
 from shipway_agent.jobs import Turn as Due
 from shipway_agent.journal import AGENT, PEER_PORT, Journal
+from shipway_agent.lead import EVERYWHERE, Lead
 from shipway_agent.notifications.sender import Sender
-from shipway_agent.peers import Lead
 from shipway_agent.primitives import generations
 from shipway_agent.pruning import WISH, Pruning
 from shipway_agent.restoring import Restoring
@@ -281,7 +281,7 @@ class Daemon:
             self._lead_again = now() + FAULT_SECONDS
             port = int(self._journal.meta(PEER_PORT) or 0)
             try:
-                self._lead = Lead(self._root, LOOPBACK if self._is_local() else peers.EVERYWHERE, port, self._wake)
+                self._lead = Lead(self._root, LOOPBACK if self._is_local() else EVERYWHERE, port, self._wake)
             except AgentError as error:
                 say(error.message)
                 return

@@ -6,9 +6,9 @@ bounded: the head, the body and the time in which both must be here.
 
 from __future__ import annotations
 
-import socket
 import time
 
+from shipway_agent.sockets import socket
 from shipway_agent.typed import Dict, Mapping, NamedTuple, Optional, Tuple
 
 HEAD_BYTES = 64 << 10
@@ -33,7 +33,7 @@ class Response(NamedTuple):
 
 
 def exchange(
-    connection: socket.socket,
+    connection: socket,
     method: str,
     path: str,
     headers: Mapping[str, str],
@@ -66,7 +66,7 @@ def exchange(
 class _Incoming:
     """Bytes as they come."""
 
-    def __init__(self, connection: socket.socket, until: float) -> None:
+    def __init__(self, connection: socket, until: float) -> None:
         self._connection = connection
         self._until = until
         self._here = b""

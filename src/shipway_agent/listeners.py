@@ -8,9 +8,9 @@ instead of 0.2: to list a few listeners the kernel walks its whole table of conn
 from __future__ import annotations
 
 import os
-import socket
 import struct
 
+from shipway_agent import sockets
 from shipway_agent.address import path_of, port_of
 from shipway_agent.record import dataclass
 from shipway_agent.typed import Iterator, List, Optional, Tuple
@@ -94,14 +94,14 @@ def _unix_asked(path: str) -> List[Listener]:
 
 
 def _dump_unix_listeners() -> Iterator[Tuple[int, Optional[Tuple[int, int]], int]]:
-    ask = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, STATE_LISTEN, 0, SHOW_VFS | SHOW_QUEUE, ANY, ANY)
+    ask = struct.pack("=BBHIIIII", sockets.AF_UNIX, 0, 0, STATE_LISTEN, 0, SHOW_VFS | SHOW_QUEUE, ANY, ANY)
     return (_parse(message) for message in _dump(ask))
 
 
 def _tcp_asked(port: int) -> List[Listener]:
     found = []
-    for family, length in ((socket.AF_INET, 4), (socket.AF_INET6, 16)):
-        ask = struct.pack("=BBBxI48x", family, socket.IPPROTO_TCP, 0, STATE_LISTEN)
+    for family, length in ((sockets.AF_INET, 4), (sockets.AF_INET6, 16)):
+        ask = struct.pack("=BBBxI48x", family, sockets.IPPROTO_TCP, 0, STATE_LISTEN)
         for message in _dump(ask):
             bound = struct.unpack_from(">H", message, 4)[0]
             if bound == port and message[0] == family and _takes_loopback(message[8 : 8 + length]):
@@ -113,7 +113,7 @@ def _tcp_asked(port: int) -> List[Listener]:
 def _dump(ask: bytes) -> Iterator[bytes]:
     """What the kernel answers to one request for a list, without the headers. Raises OSError where it cannot be asked."""
     header = struct.pack("=IHHII", 16 + len(ask), BY_FAMILY, REQUEST_DUMP, 1, 0)
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, SOCK_DIAG) as kernel:
+    with sockets.socket(sockets.AF_NETLINK, sockets.SOCK_RAW | sockets.SOCK_CLOEXEC, SOCK_DIAG) as kernel:
         kernel.settimeout(2.0)
         kernel.send(header + ask)
         while True:

@@ -5,12 +5,13 @@ The same question serves health, key pages and the front door, so that a page is
 
 from __future__ import annotations
 
-import socket
 import time
 
+from shipway_agent import sockets
 from shipway_agent.address import path_of, port_of
 from shipway_agent.http_exchange import Closed, NotHttp, exchange
 from shipway_agent.record import dataclass, field
+from shipway_agent.sockets import socket
 from shipway_agent.text import clean
 from shipway_agent.typed import Any, Mapping, Optional
 
@@ -60,7 +61,7 @@ def ask(
         finally:
             connection.close()
         return Answer(found.status, found.body, found.headers, time.monotonic() - began)
-    except (TimeoutError, socket.timeout):  # two classes until Python 3.10
+    except (TimeoutError, sockets.timeout):  # two classes until Python 3.10
         return Answer(None, seconds=time.monotonic() - began, why=f"no answer within {timeout_seconds:g} s")
     except (OSError, NotHttp, ValueError) as error:
         return Answer(None, seconds=time.monotonic() - began, why=_reason(error, address))
@@ -96,13 +97,13 @@ def accepts(address: str, timeout_seconds: float = 2.0) -> bool:
     return True
 
 
-def connect(address: str, timeout_seconds: float) -> socket.socket:
+def connect(address: str, timeout_seconds: float) -> socket:
     """A connection to a port of an address, or to a UNIX socket. Raises OSError."""
     path = path_of(address)
     if path is None:
         host = address.rpartition(":")[0].strip("[]")
-        return socket.create_connection((host, port_of(address) or 0), timeout_seconds)
-    connection = socket.socket(socket.AF_UNIX)
+        return sockets.connected(host, port_of(address) or 0, timeout_seconds)
+    connection = sockets.socket(sockets.AF_UNIX)
     try:
         connection.settimeout(timeout_seconds)
         connection.connect(path)
@@ -112,7 +113,7 @@ def connect(address: str, timeout_seconds: float) -> socket.socket:
     return connection
 
 
-def secured(connection: socket.socket, name: str) -> socket.socket:
+def secured(connection: socket, name: str) -> socket:
     """TLS over a connection, asking for the certificate of `name` and taking any. Raises OSError; the connection is closed then."""
     import ssl  # only where a site has certificates: it costs as much as the rest of the agent
 

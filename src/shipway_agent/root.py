@@ -14,9 +14,8 @@ from shipway_agent.folder import Folder
 from shipway_agent.typed import TYPE_CHECKING, Dict, Iterator, Mapping
 
 if TYPE_CHECKING:
-    import socket
-
     from shipway_agent.identity import Identity
+    from shipway_agent.sockets import socket
 
 LONGEST_ROOT = 480
 """Bytes of a root's path: SQLite refuses names over 512 bytes."""
@@ -166,13 +165,13 @@ class Root(Folder):
                 with place.at(_own_name()) as own:
                     own.remove(self.digest)
 
-    def bind(self, name: str) -> socket.socket:
+    def bind(self, name: str) -> socket:
         """A datagram socket at `run/<name>`, not blocking. Whoever calls holds the supervisor's lock: an old socket there is replaced."""
-        import socket  # 3 ms, and few sessions dial or listen
+        from shipway_agent import sockets
 
         with self.at("run", create=True, mode=0o700) as run:
             run.unlink(name)
-            bound = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+            bound = sockets.socket(sockets.AF_UNIX, sockets.SOCK_DGRAM | sockets.SOCK_CLOEXEC | sockets.SOCK_NONBLOCK)
             try:
                 with naming(run.full(name)):
                     bound.bind(f"/proc/self/fd/{run.fd}/{name}")
@@ -183,10 +182,10 @@ class Root(Folder):
 
     def send(self, name: str, data: bytes) -> bool:
         """Send a datagram to `run/<name>`. Never waits: False where nobody listens or the listener's queue is full."""
-        import socket
+        from shipway_agent import sockets  # not by a login that only looks
 
-        kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
-        with self.at("run", create=True, mode=0o700) as run, socket.socket(socket.AF_UNIX, kind) as sender:
+        kind = sockets.SOCK_DGRAM | sockets.SOCK_CLOEXEC | sockets.SOCK_NONBLOCK
+        with self.at("run", create=True, mode=0o700) as run, sockets.socket(sockets.AF_UNIX, kind) as sender:
             try:
                 sender.sendto(data, f"/proc/self/fd/{run.fd}/{name}")
             except (FileNotFoundError, ConnectionRefusedError, BlockingIOError):

@@ -7,8 +7,8 @@ exec the child holds the daemon's lock, so that no other daemon can look for the
 from __future__ import annotations
 
 import os
-import socket
 
+from shipway_agent import sockets
 from shipway_agent.address import LOOPBACK, of_port, of_socket
 from shipway_agent.errors import AgentError
 from shipway_agent.group import MARKER
@@ -98,9 +98,9 @@ def choose_port(held: AbstractSet[int]) -> int:
 
 def is_free(port: int) -> bool:
     """Whether a process could listen on this port of 127.0.0.1 now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as probe:
+    with sockets.socket(sockets.AF_INET, sockets.SOCK_STREAM | sockets.SOCK_CLOEXEC) as probe:
         # as servers do: connections of an earlier listener that linger in TIME_WAIT do not count
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
             probe.listen(1)

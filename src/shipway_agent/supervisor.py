@@ -9,7 +9,7 @@ import os
 import time
 
 from shipway_agent import json_text as json
-from shipway_agent import logs
+from shipway_agent import logs, sockets
 from shipway_agent.apply import SOCKET, poke
 from shipway_agent.errors import AgentError
 from shipway_agent.itself import argv_of, own_file, own_hash
@@ -66,9 +66,7 @@ def ensure(root: Root, agent_path: Optional[str] = None, proxy_path: Optional[st
 
 def ask(root: Root, message: Mapping[str, Any], timeout_seconds: float = ANSWER_SECONDS) -> Optional[Dict[str, Any]]:
     """Send the daemon a message and wait for its answer, which comes after a whole turn; None where no daemon runs or answers."""
-    import socket  # 3 ms; few sessions have something to ask
-
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asker:
+    with sockets.socket(sockets.AF_UNIX, sockets.SOCK_DGRAM | sockets.SOCK_CLOEXEC) as asker:
         asker.bind("")  # the kernel gives it a name of its own, to which the daemon answers
         asker.settimeout(timeout_seconds)
         with root.at("run", create=True, mode=0o700) as run:

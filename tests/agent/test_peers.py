@@ -17,7 +17,7 @@ from shipway_agent import clock, peers
 from shipway_agent.decide import UNNAMED, Attempt, Member
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
-from shipway_agent.peers import Lead
+from shipway_agent.lead import EVERYWHERE, Lead
 from shipway_agent.root import Root
 
 KEY = "5" * 64
@@ -164,7 +164,7 @@ def test_the_second_address_is_tried_when_the_first_is_silent(leading: Leading) 
 
 def test_hosts_of_other_machines_reach_the_lead_by_ipv4_and_ipv6(leading: Leading) -> None:
     leading.lease(60)
-    everywhere = Lead(leading.root, peers.EVERYWHERE, 0, leading.changed.set)
+    everywhere = Lead(leading.root, EVERYWHERE, 0, leading.changed.set)
     try:
         for host in ["127.0.0.1", *(["[::1]"] if socket.has_dualstack_ipv6() else [])]:
             assert ask(leading, peers=[f"{host}:{everywhere.port}"]).reached

@@ -12,7 +12,7 @@ from shipway_agent import clock, restoring
 from shipway_agent.decide import Attempt
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
-from shipway_agent.peers import Lead
+from shipway_agent.lead import Lead
 from shipway_agent.root import Root
 from shipway_agent.states import RESTORING, REVERTED
 

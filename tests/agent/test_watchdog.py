@@ -14,6 +14,7 @@ from shipway_agent import clock, peers
 from shipway_agent.apply import pointed
 from shipway_agent.decide import UNNAMED, Attempt, Member
 from shipway_agent.journal import CANNOT_ASK, PEER_PORT, Journal
+from shipway_agent.lead import Lead
 from shipway_agent.peers import Heard
 from shipway_agent.primitives import peers as primitive
 from shipway_agent.root import Root
@@ -187,7 +188,7 @@ def test_a_forged_answer_does_not_move_a_member(pair: tuple[Lodge, Lodge]) -> No
         forger.lease(2, members=MEMBERS, peer_key="6" * 64)
         for do in ("vote", "start", "ready", "arm", "switched", "commit"):
             forger.decide(do, 2)
-        lead = peers.Lead(forger.root, "127.0.0.1", 0, lambda: None)
+        lead = Lead(forger.root, "127.0.0.1", 0, lambda: None)
         try:
             b.lease(2, confirm_seconds=0.5, members=MEMBERS, peer_key=KEY)
             b.decide("vote", 2, peers=[f"127.0.0.1:{lead.port}"])

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 
-from shipway_agent import ownership
+from shipway_agent import ownership, sockets
 from shipway_agent.caddy.sites import check_listen
 from shipway_agent.errors import AgentError
 from shipway_agent.listeners import listeners
@@ -22,10 +21,10 @@ def check_bindable(listen: str) -> None:
     """
     host, port = check_listen(listen)
     if not host:
-        _bind(socket.AF_INET, EVERYWHERE[1], listen, port)
-        _bind(socket.AF_INET6, EVERYWHERE[2], listen, port, may_lack=True)
+        _bind(sockets.AF_INET, EVERYWHERE[1], listen, port)
+        _bind(sockets.AF_INET6, EVERYWHERE[2], listen, port, may_lack=True)
     else:
-        _bind(socket.AF_INET6 if ":" in host else socket.AF_INET, host, listen, port)
+        _bind(sockets.AF_INET6 if ":" in host else sockets.AF_INET, host, listen, port)
 
 
 def reachable(listen: str) -> str:
@@ -39,13 +38,13 @@ def reachable(listen: str) -> str:
 def _bind(family: int, host: str, listen: str, port: int, may_lack: bool = False) -> None:
     """`may_lack`: this host may be without that family."""
     try:
-        with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as probe:
-            if family == socket.AF_INET6:
-                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        with sockets.socket(family, sockets.SOCK_STREAM | sockets.SOCK_CLOEXEC) as probe:
+            if family == sockets.AF_INET6:
+                probe.setsockopt(sockets.IPPROTO_IPV6, sockets.IPV6_V6ONLY, 1)
             # as servers do: connections of an earlier listener that linger do not count
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
             probe.bind((host, port))
-    except socket.gaierror as error:
+    except sockets.gaierror as error:
         raise AgentError("listen", f"{listen} is no address of this host: {error.strerror}", listen=listen) from None
     except OSError as error:
         if not (may_lack and error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)):
