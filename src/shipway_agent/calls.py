@@ -39,11 +39,11 @@ def _hello(call: Call) -> Dict[str, Any]:
     return facts.hello(call.place)
 
 
-def _look(call: Call) -> Dict[str, Any]:
+def _look(call: Call, *, leased: bool = False) -> Dict[str, Any]:
     from shipway_agent.primitives import facts
 
-    verify = call.args.get("verify")
-    return facts.look(call.place, call.journal, verify=bool(verify), sealed=verify == SEALED, brief=bool(call.args.get("brief")))
+    verify, brief = call.args.get("verify"), bool(call.args.get("brief"))
+    return facts.look(call.place, call.journal, verify=bool(verify), sealed=verify == SEALED, brief=brief, leased=leased)
 
 
 def _decide(call: Call) -> Dict[str, Any]:
@@ -52,12 +52,11 @@ def _decide(call: Call) -> Dict[str, Any]:
 
     if call.args.get("do") not in RULES:
         raise AgentError("message", f"no message {call.args.get('do')!r} is known here")
-    if call.args["do"] in DRIVEN:
+    if call.args["do"] in DRIVEN and not call.root.supervised():
         # After a reboot nobody may be there: to end the lease if its driver does not, to answer as the lead, to start what is decided.
         from shipway_agent import supervisor
 
-        if not call.root.supervised():
-            supervisor.ensure(call.root, None, call.place.proxy)
+        supervisor.ensure(call.root, None, call.place.proxy)
     reply = decide(call.root, call.named(), {name: value for name, value in call.args.items() if name != "look"})
     if call.args["do"] in ("commit", "tell") and reply["ok"]:
         from shipway_agent import visitor
@@ -72,7 +71,7 @@ def _decide(call: Call) -> Dict[str, Any]:
 
         supervisor.ensure(call.root, None, call.place.proxy)  # of this very agent, and it has listened for questions
         if call.args.get("look"):
-            return {**reply, "facts": _look(call)}
+            return {**reply, "facts": _look(call, leased=True)}
     return reply
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from shipway_agent import crontab, daemon, units
+from shipway_agent.call import Place
 from shipway_agent.itself import CURRENT
-from shipway_agent.primitives import reboot
+from shipway_agent.journal import Journal
+from shipway_agent.primitives import facts, reboot
 from tests.agent.lodge import Lodge, lodge, process, wait
 from tests.agent.test_crontab import table
 
@@ -58,6 +60,29 @@ def test_the_step_writes_the_lines_once_and_a_removal_takes_them_away(table: Pat
         assert "no cron runs" in reboot.ensure(one.context(1), args)["note"]
         assert reboot.forget(one.root) == []
         assert table.read_text() == "MAILTO=ann\n"
+
+
+def test_who_leases_a_host_is_told_what_its_last_deployment_left_and_everybody_else_what_is_there(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lodge(tmp_path / "root") as one:
+        monkeypatch.setattr(reboot, "own_file", lambda: str(one.agent))
+        place = Place(one.root, one.root.full("proxy"), "a", "hash")
+
+        def told(hearsay: Journal | None) -> tuple[bool, str]:
+            reboot.table.cache_clear()
+            hello = facts.hello(place, hearsay=hearsay)
+            return hello["after_reboot"], hello["reboot_means"]
+
+        assert told(one.journal) == (False, "cron"), "nothing was left yet, so it is asked"
+        reboot.ensure(one.context(1), {"app": "shop", "environment": "live"})
+        table.unlink()
+        assert told(one.journal) == (True, "cron")
+        assert told(None) == (False, "cron")
+        assert reboot.ensure(one.context(1), {"app": "shop", "environment": "live"})["changed"], "which mends what is not there any more"
+        (table.parent / "refuses").write_text("You (ann) are not allowed to use this program (crontab)\n")
+        assert reboot.ensure(one.context(1), {"app": "shop", "environment": "live"})["by"] == ""
+        assert told(one.journal) == (False, ""), "what was left is not believed once it could not be left again"
 
 
 def test_where_neither_systemd_nor_cron_is_the_step_says_so_and_does_not_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,9 +27,9 @@ ENDING = ("draining", "stopping")
 """States of a process that was told to end."""
 
 
-def hello(place: Place, *, brief: bool = False) -> Dict[str, Any]:
+def hello(place: Place, *, brief: bool = False, hearsay: Optional[Journal] = None) -> Dict[str, Any]:
     """Who answers. `why_not` says why this machine cannot take a release, None when it can. A `brief` one leaves out what starts the
-    supervisor after a reboot: crontab(1) is a program to run.
+    supervisor after a reboot: crontab(1) is a program to run. With `hearsay` it is not run where that journal has what it said last.
     """
     ours = account()
     return {
@@ -46,14 +46,17 @@ def hello(place: Place, *, brief: bool = False) -> Dict[str, Any]:
         "boot_now": clock.boot_now(),
         "clock": clock.wall_now(),
         "why_not": _why_not(),
-        **({} if brief else _after_reboot(place)),
+        **({} if brief else _after_reboot(place, hearsay)),
     }
 
 
-def look(place: Place, journal: Journal, *, verify: bool, sealed: bool = False, brief: bool = False) -> Dict[str, Any]:
+def look(
+    place: Place, journal: Journal, *, verify: bool, sealed: bool = False, brief: bool = False, leased: bool = False
+) -> Dict[str, Any]:
     """The FACTS of docs/contracts.md. With `verify`, also how the live release differs from its manifest, and the bytes of the root.
 
-    With `sealed` as well, a tree whose seal is unbroken is not read again, and the root is not measured. `brief` as in `hello`.
+    With `sealed` as well, a tree whose seal is unbroken is not read again, and the root is not measured. `brief` as in `hello`, which
+    goes by hearsay for a `leased` host: its deployment asks crontab(1) itself, in `reboot.ensure`.
     What few hosts have is loaded only for those: of a login, loading is most.
     """
     root, member = place.root, journal.member()
@@ -64,7 +67,7 @@ def look(place: Place, journal: Journal, *, verify: bool, sealed: bool = False, 
     unsound = _unsound(journal, NEWEST_EVENTS if sealed else None) if verify else None
     rows = journal.processes()
     return {
-        "hello": hello(place, brief=brief),
+        "hello": hello(place, brief=brief, hearsay=journal if leased else None),
         "disk": {"free_bytes": free_bytes, "free_inodes": free_inodes if free_inodes >= 0 else None},
         "member": decide.to_json(member),
         "link": pointed(root),
@@ -115,15 +118,15 @@ def bytes_below(folder: Folder) -> int:
     return total
 
 
-def _after_reboot(place: Place) -> Dict[str, Any]:
+def _after_reboot(place: Place, hearsay: Optional[Journal]) -> Dict[str, Any]:
     from shipway_agent.primitives import reboot
 
+    line = reboot.lines(place.root, place.proxy)[0]
+    if hearsay is not None and reboot.was_provided(place.root, place.proxy, hearsay):
+        return {"after_reboot": True, "reboot_means": reboot.CRON, "reboot_line": line}
     ours = account()
-    return {
-        "after_reboot": reboot.starts_after_reboot(place.root.path, ours.name, ours.home),
-        "reboot_means": reboot.means(),
-        "reboot_line": reboot.lines(place.root, place.proxy)[0],
-    }
+    there = reboot.starts_after_reboot(place.root.path, ours.name, ours.home)
+    return {"after_reboot": there, "reboot_means": reboot.means(), "reboot_line": line}
 
 
 def _proxy(place: Place) -> Dict[str, Any]:

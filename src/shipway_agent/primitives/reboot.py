@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 from functools import cache
 
 from shipway_agent import crontab, supervisor, units
+from shipway_agent.blake import blake2b
 from shipway_agent.errors import AgentError
 from shipway_agent.itself import CURRENT, own_file
+from shipway_agent.journal import Journal
 from shipway_agent.primitives import Context
 from shipway_agent.root import Root
 from shipway_agent.surroundings import account
 from shipway_agent.typed import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 UNIT, CRON = "systemd", "cron"
+
+PROVIDED = "after_reboot"
+"""Row of meta: the digest of the lines that the last `ensure` left in the crontab; none where it left none."""
 
 ASK_SECONDS = 1.0
 HAND_OVER_SECONDS = 10.0
@@ -34,15 +38,19 @@ def ensure(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
         return _answer("", False, "this agent runs from sources: nothing starts it after a reboot")
     if units.is_init():
         try:
-            return _answer(UNIT, _by_unit(context, str(args["app"]), str(args["environment"])), "")
+            changed = _by_unit(context, str(args["app"]), str(args["environment"]))
+            _note(context.journal, None)
+            return _answer(UNIT, changed, "")
         except AgentError as error:
             tried.append(error.message)
     try:
         changed = crontab.put(_marker(root.path), lines(root, context.proxy))
     except AgentError as error:
+        _note(context.journal, None)
         tried.append(error.message)
         return _answer("", False, f"nothing starts this application after a reboot: {'; '.join(tried)}")
     table.cache_clear()
+    _note(context.journal, _digest(root, context.proxy))
     note = "" if crontab.is_read() else "the lines that start this application after a reboot are in the crontab, but no cron runs here"
     return _answer(CRON, changed, note)
 
@@ -80,8 +88,15 @@ def means() -> str:
 
 
 def starts_after_reboot(root: str, user: str, home: str) -> bool:
-    """An @reboot line in the user's crontab, or an enabled user unit with lingering, that names this root and `supervise`."""
-    return any(_names(line, root) for line in _reboot_lines()) or (units.lingers(user) and _unit_names(root, home))
+    """An enabled user unit with lingering, or an @reboot line in the user's crontab, that names this root and `supervise`."""
+    return (units.lingers(user) and _unit_names(root, home)) or any(_names(line, root) for line in _reboot_lines())
+
+
+def was_provided(root: Root, proxy: str, journal: Journal) -> bool:
+    """Whether the last `ensure` left the lines of this root in the crontab. For whoever asks between two deployments this is hearsay:
+    somebody may have taken them away since, which the next `ensure` mends.
+    """
+    return journal.meta(PROVIDED) == _digest(root, proxy)
 
 
 @cache
@@ -114,8 +129,10 @@ def _hand_over(root: Root, name: str) -> None:
     found = supervisor.ask(root, {"hello": True}, ASK_SECONDS)
     if found is None or units.holds(name, int(found["pid"])):
         return
+    from signal import SIGTERM  # 1 ms, and most supervisors are their unit's already
+
     try:
-        os.kill(int(found["pid"]), signal.SIGTERM)
+        os.kill(int(found["pid"]), SIGTERM)
     except ProcessLookupError:
         pass  # it has just ended
     until = time.monotonic() + HAND_OVER_SECONDS
@@ -139,6 +156,15 @@ def _command(root: Root, proxy: str) -> List[str]:
 def _marker(root: str) -> str:
     """Stands behind each line of ours, as a comment for the shell."""
     return "# shipway " + root.replace("%", "\\%")
+
+
+def _note(journal: Journal, provided: Optional[str]) -> None:
+    if journal.meta(PROVIDED) != provided:
+        journal.set_meta(PROVIDED, provided, synced=False)
+
+
+def _digest(root: Root, proxy: str) -> str:
+    return blake2b("\n".join(lines(root, proxy)).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
 def _own_lines(root: str) -> List[bytes]:
