@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from shipway_agent.blake import blake2b
 from shipway_agent.errors import AgentError, Foreign, naming
 from shipway_agent.folder import Folder
-from shipway_agent.typed import TYPE_CHECKING, Dict, Iterator, Mapping
+from shipway_agent.typed import TYPE_CHECKING, Any, Dict, Iterator, Mapping, Tuple
 
 if TYPE_CHECKING:
     from shipway_agent.identity import Identity
@@ -38,7 +38,7 @@ class Root(Folder):
     """An application's directory on a host, open. `path` has no symbolic link in it; `digest` are 16 hex digits that name it.
 
     What this very process knows of files, each as it was then (identity.py): `compared` are blobs by file name, every byte of which it
-    compared with the digest; `unbroken` the paths of releases whose seal it found unbroken.
+    compared with the digest; `unbroken` the paths of releases whose seal it found unbroken; `documents` those of generations.
     """
 
     def __init__(self, path: str, *, create: bool = False) -> None:
@@ -62,6 +62,7 @@ class Root(Folder):
         self.digest = blake2b(os.fsencode(path), digest_size=32).hexdigest()[:16]
         self.compared: Dict[str, Identity] = {}
         self.unbroken: Dict[str, Mapping[bytes, Identity]] = {}
+        self.documents: Dict[int, Tuple[Identity, Dict[str, Any]]] = {}
 
     def __enter__(self) -> Root:
         return self

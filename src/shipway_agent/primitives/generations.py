@@ -7,6 +7,7 @@ import os
 from shipway_agent import json_text as json
 from shipway_agent.errors import AgentError, Missing, naming
 from shipway_agent.folder import NEW, Folder, plain, write_file
+from shipway_agent.identity import identity
 from shipway_agent.manifest import digest_of
 from shipway_agent.primitives import Context
 from shipway_agent.root import Root
@@ -24,6 +25,9 @@ SCHEMA = "schema.json"
 
 PAGE = "maintenance.html"
 """The page that visitors get under maintenance: in a release where its author put one, in a generation where the command brought one."""
+
+MOST_KNOWN = 64
+"""Documents that a process keeps in mind: more than a host has generations, unless it is to keep very many."""
 
 SLOTS = 12
 """Addresses that the proxy knows of each listening process, however many instances run."""
@@ -93,8 +97,23 @@ def numbers(root: Root) -> List[int]:
 
 
 def read(root: Root, number: int) -> Optional[Dict[str, Any]]:
-    """The document of a generation, None where it is not on disk."""
-    return _load(root, f"{place(number)}/{DOCUMENT}")
+    """The document of a generation, None where it is not on disk. It is never edited, so a process that has read it looks only whether
+    it is the same file; whoever gets it changes nothing in it.
+    """
+    relative = f"{place(number)}/{DOCUMENT}"
+    try:
+        file = identity(os.stat(relative, dir_fd=root.fd, follow_symlinks=False))
+    except OSError:
+        return _load(root, relative)  # which says what stands in the way
+    known = root.documents.get(number)
+    if known is not None and known[0] == file:
+        return known[1]
+    document = _load(root, relative)
+    if document is not None:
+        if len(root.documents) >= MOST_KNOWN:
+            root.documents.clear()
+        root.documents[number] = file, document
+    return document
 
 
 def documents(root: Root, wanted: Optional[Iterable[int]] = None) -> Dict[int, Dict[str, Any]]:

@@ -111,6 +111,17 @@ def test_a_document_that_was_damaged_is_named(context: Context, root: Root, rele
     assert caught.value.code == "damaged"
 
 
+def test_a_document_that_was_read_is_read_again_only_when_it_is_another_file(context: Context, root: Root, release: str) -> None:
+    make(context, 1, release)
+    first = generations.read(root, 1)
+    assert first is not None
+    assert generations.read(root, 1) is first
+    root.write("generations/000001/generation.json", b'{"number": 1, "release": "another"}')
+    assert generations.read(root, 1) == {"number": 1, "release": "another"}
+    root.remove("generations/000001")
+    assert generations.read(root, 1) is None
+
+
 def test_each_slot_names_an_instance_in_turn(context: Context, root: Root, release: str) -> None:
     make(context, 1, release)
     generations.write_slots(root, 1, {"web": ["127.0.0.1:1", "unix//run/s/2"], "api": ["127.0.0.1:3"]})
