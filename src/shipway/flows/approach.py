@@ -25,7 +25,10 @@ class Approach:
     """The hosts of one flow. The end of the block closes every channel, whether anybody has asked for the facts or not."""
 
     def __init__(self, tell: Callable[..., None], *, may_leave_out: bool = False, sealed: bool = False) -> None:
-        """`tell` hears of each login. With `may_leave_out` an error names --without as a way out. `sealed` facts tell drift as well."""
+        """`tell` hears of each login. With `may_leave_out` an error names --without as a way out. `sealed` facts tell drift as well.
+
+        How a host comes back after a reboot they leave out: that is read under the leases, and costs a host a program to run.
+        """
         self._tell = tell
         self.sealed = sealed
         self._may_leave_out = may_leave_out
@@ -47,7 +50,7 @@ class Approach:
         """The fleet, whose logins begin now if they have not yet. To be called in a running loop."""
         if self._fleet is None:
             self._fleet = reach(intent, self._tell, self._leave)
-            self._arriving = asyncio.ensure_future(_arrive(self._fleet, self._tell, self.sealed))
+            self._arriving = asyncio.ensure_future(_arrive(self._fleet, self._tell, sealed=self.sealed, brief=True))
         return self._fleet
 
     async def facts(self) -> dict[str, Facts]:
@@ -69,7 +72,7 @@ async def connect_and_read(
     return await _all_or_none(fleet, opened, looked, lost, may_leave_out=may_leave_out)
 
 
-async def _arrive(fleet: Fleet, tell: Callable[..., None], sealed: bool = False) -> Arrived:
+async def _arrive(fleet: Fleet, tell: Callable[..., None], *, sealed: bool = False, brief: bool = False) -> Arrived:
     """Log in everywhere, and look at each host as soon as it is reached: nobody waits for the slowest login."""
     unopened: dict[str, HostError] = {}
 
@@ -79,7 +82,7 @@ async def _arrive(fleet: Fleet, tell: Callable[..., None], sealed: bool = False)
         except HostError as error:
             unopened[name] = error
             raise
-        return await ask.look_at(fleet, name, verify="sealed" if sealed else False, brief=sealed)
+        return await ask.look_at(fleet, name, verify="sealed" if sealed else False, brief=brief)
 
     looked = await fleet.each(one)
     errors = {name: error for name, error in looked.errors.items() if name not in unopened}
