@@ -13,7 +13,7 @@ from shipway_agent.journal import Journal
 from shipway_agent.peers import LINE_BYTES, PATIENCE_SECONDS, answer
 from shipway_agent.record import dataclass, field
 from shipway_agent.root import Root
-from shipway_agent.typed import Callable, Dict
+from shipway_agent.typed import Callable, Dict, Optional
 
 EVERYWHERE = ""
 """The host to listen on for hosts of other machines."""
@@ -23,11 +23,15 @@ BACKLOG = 64
 
 
 class Lead:
-    """The listener of a host, in a thread with a journal of its own. `on_change` is called after each question that was answered."""
+    """The listener of a host, in a thread with a journal of its own. `on_change` is called after each question that was answered.
+
+    The journal is opened for the first question: in most deployments most hosts are asked none.
+    """
 
     def __init__(self, root: Root, host: str, port: int, on_change: Callable[[], None]) -> None:
         """`host` is 127.0.0.1 or EVERYWHERE; port 0 lets the kernel choose. Raises AgentError `port` where the port is taken."""
         self._root = root
+        self._journal: Optional[Journal] = None
         self._on_change = on_change
         try:
             self._listener = _listener(host, port)
@@ -41,7 +45,7 @@ class Lead:
 
     @property
     def listens(self) -> bool:
-        """Whether it still does; False when its journal could not be opened."""
+        """Whether it still does; False behind a fault of ours."""
         return self._thread.is_alive()
 
     def close(self) -> None:
@@ -49,9 +53,11 @@ class Lead:
         self._stop_writer.close()
         self._thread.join()
         self._stop_reader.close()
+        if self._journal is not None:
+            self._journal.close()
 
     def _run(self) -> None:
-        with selectors.DefaultSelector() as selector, self._listener, Journal(self._root) as journal:
+        with selectors.DefaultSelector() as selector, self._listener:
             selector.register(self._listener, selectors.EVENT_READ)
             selector.register(self._stop_reader, selectors.EVENT_READ)
             callers: Dict[socket.socket, _Caller] = {}
@@ -62,7 +68,7 @@ class Lead:
                 for one in ready:
                     if one is self._listener:
                         self._welcome(selector, callers)
-                    elif isinstance(one, socket.socket) and one in callers and self._hear(journal, callers[one]):
+                    elif isinstance(one, socket.socket) and one in callers and self._hear(callers[one]):
                         _part(selector, callers, one)
                 for one in [one for one, caller in callers.items() if time.monotonic() > caller.until]:
                     _part(selector, callers, one)
@@ -80,7 +86,7 @@ class Lead:
         callers[connection] = _Caller(connection, time.monotonic() + PATIENCE_SECONDS)
         selector.register(connection, selectors.EVENT_READ)
 
-    def _hear(self, journal: Journal, caller: _Caller) -> bool:
+    def _hear(self, caller: _Caller) -> bool:
         """Read what came, answer a whole question; True when there is no more to say."""
         try:
             part = caller.connection.recv(LINE_BYTES)
@@ -92,9 +98,10 @@ class Lead:
         if b"\n" not in caller.said:
             return not part or len(caller.said) > LINE_BYTES
         try:
-            reply = answer(journal, caller.said.partition(b"\n")[0], clock.boot_now())
+            self._journal = self._journal or Journal(self._root)
+            reply = answer(self._journal, caller.said.partition(b"\n")[0], clock.boot_now())
         except AgentError:
-            reply = None  # the journal cannot be written now; silence makes the member ask again
+            reply = None  # the journal cannot be read or written now; silence makes the member ask again
         if reply is not None:
             try:
                 caller.connection.send(reply)
