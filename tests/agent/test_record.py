@@ -109,6 +109,7 @@ COSTLY = {
     "datetime": "2 ms, and no table of ours holds dates",
     "base64": "regular expressions",
     "dataclasses": "inspect, ast and dis",
+    "importlib": "warnings",
     "hashlib": "OpenSSL",
     "hmac": "OpenSSL",
     "http.client": "email and ssl",
