@@ -53,6 +53,11 @@ def test_lines_of_others_stay_byte_for_byte_and_in_their_order(before: list[byte
     assert crontab.merged(grown, MARKER, ()) == table + b"".join(line + b"\n" for line in after)
 
 
+@given(st.lists(st.text(max_size=20), max_size=4))
+def test_a_command_is_quoted_as_a_shell_takes_it_and_no_percent_sign_ends_its_line(words: list[str]) -> None:
+    assert crontab.escaped(words) == " ".join(map(shlex.quote, words)).replace("%", "\\%")
+
+
 def test_another_application_with_a_longer_path_keeps_its_lines() -> None:
     other = crontab.merged(b"", MARKER + "-live", OURS)
     assert crontab.merged(other, MARKER, ()) == other

@@ -110,3 +110,19 @@ def test_a_program_that_never_ends_its_line_is_heard_too(folder: Folder) -> None
     (line,) = logs.last(folder, "web.1.log", 20)
     assert line.startswith("xxx")
     assert len(line) <= MAX_LINE
+
+
+def test_the_name_of_a_log_says_whose_it_is_whatever_the_process_is_called() -> None:
+    for process in ("web", "web.1", "a.000001.log", "worker-é"):
+        assert logs.whose(logs.log_of(process, 12, 345)) == (process, 12, 345)
+    for name in ("supervisor.log", "tasks.log", "web.log", "web.1.log", "web.1.12345.log", "web..000001.log", ".1.000001.log"):
+        assert logs.whose(name) is None, name
+    for name in (
+        "web.1.000001.log.1",
+        "web.x.000001.log",
+        "web.1.00000x.log",
+        "web.1.000001",
+        "web.\u0661.000001.log",
+        logs.log_of_job("nightly"),
+    ):
+        assert logs.whose(name) is None, name
