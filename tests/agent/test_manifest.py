@@ -242,6 +242,33 @@ def test_a_manifest_is_what_its_changes_make_of_another(before: dict[bytes, int]
     assert manifest.changed(write(old), json.loads(json.dumps(put)), removed) == write(new)
     same = {path for path, size in before.items() if after.get(path) == size}
     assert len(put) == len(after) - len(same), "what stays as it is is not told"
+    assert manifest.read_changed(write(new), put) == read(write(new))
+
+
+@given(st.lists(entries, max_size=8), st.lists(entries, max_size=4))
+def test_whatever_is_put_into_a_good_manifest_is_read_or_refused_like_any_other(some: list[Entry], more: list[Entry]) -> None:
+    """Also a path above or below another, which nobody may be led through."""
+    base = [entry for entry in {entry.path: entry for entry in some}.values()]
+    base = [entry for entry in base if not any(other.path.startswith(entry.path + b"/") for other in base)]
+    put = json.loads(b"[" + b",".join(write(more).split(b"\n")[:-1]) + b"]")
+    data = manifest.changed(write(base), put, [])
+    try:
+        wanted = read(data)
+    except AgentError as refused:
+        with pytest.raises(AgentError) as caught:
+            manifest.read_changed(data, put)
+        assert caught.value.code == refused.code and caught.value.lines == refused.lines
+    else:
+        assert manifest.read_changed(data, put) == wanted
+
+
+@pytest.mark.parametrize(
+    "row", [["file", "../x", SIZED, 3, ""], ["file", "b", "no digest", 3, ""], ["file", "b", SIZED, True, ""], ["pipe", "b", "", 0, ""]]
+)
+def test_a_row_that_makes_no_sense_is_refused_in_a_good_manifest_too(row: list[object]) -> None:
+    data = manifest.changed(line(), [row], [])
+    with pytest.raises(AgentError):
+        manifest.read_changed(data, [row])
 
 
 @pytest.mark.parametrize("put", [None, [None], [[]], [["file", 3]], [{}], [["file", ["a"]]], [["file", "\u20ac", "", 0, ""]]])

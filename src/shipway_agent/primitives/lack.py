@@ -11,6 +11,7 @@ from shipway_agent.errors import AgentError, Missing
 from shipway_agent.manifest import digest_of
 from shipway_agent.primitives import Context, blobs, intake, manifests, parcels
 from shipway_agent.primitives.intake import FOLDER, name_of, shelf_of
+from shipway_agent.primitives.seals import SEAL
 from shipway_agent.root import Root
 from shipway_agent.typed import AbstractSet, Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
@@ -29,7 +30,7 @@ def lack(context: Context, args: Mapping[str, Any], body: Iterable[bytes] = ()) 
     root = context.root
     brought = {"brought": parcels.take(context, args["bring"], body)} if "bring" in args else {}
     whole = Parts(_unpacked(() if brought else body))
-    known = [_known(root, one, whole) for one in args.get("manifests", ())]
+    known = [_known(context, one, whole) for one in args.get("manifests", ())]
     with root.at(FOLDER, create=True) as folder:
         here = set(intake.names_in(folder))
         lacking = [[digest, executable] for digest, executable in _asked(args) if _lacks(root, here, digest, executable)]
@@ -42,8 +43,9 @@ def _asked(args: Mapping[str, Any]) -> List[Tuple[str, bool]]:
     return [(digest_of(digest), bool(executable)) for digest, executable in args.get("blobs", ())]
 
 
-def _known(root: Root, one: Mapping[str, Any], whole: Parts) -> Optional[bytes]:
+def _known(context: Context, one: Mapping[str, Any], whole: Parts) -> Optional[bytes]:
     """A manifest that is or can be here, None for any other."""
+    root = context.root
     digest = digest_of(one["digest"])
     if "size" in one:
         data = b"".join(whole.take(int(one["size"])))
@@ -55,6 +57,8 @@ def _known(root: Root, one: Mapping[str, Any], whole: Parts) -> Optional[bytes]:
         data = manifest.changed(base, one["put"], one["removed"])
         if manifest.digest(data) != digest:
             return None
+        if context.journal.meta(SEAL + digest_of(one["base"])) is not None:  # of a release that was made here
+            manifests.know_changed(data, one["put"])
     blobs.keep(root, [(digest, False, len(data))], [data])
     return data
 

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from shipway_agent import manifest
 from shipway_agent.manifest import Entry
-from shipway_agent.typed import Dict, Tuple
+from shipway_agent.typed import Any, Dict, Sequence, Tuple
 
 _KEPT: Dict[bytes, Tuple[Entry, ...]] = {}
 """The last one, under its own bytes."""
+
+
+def know_changed(data: bytes, put: Sequence[Any]) -> None:
+    """Read one that was made of another, which `manifest.read` has let through, by putting these rows. Raises as that does."""
+    _KEPT.clear()
+    _KEPT[data] = manifest.read_changed(data, put)
 
 
 def entries(data: bytes, *, again: bool = False) -> Tuple[Entry, ...]:
