@@ -248,7 +248,7 @@ def test_a_manifest_is_what_its_changes_make_of_another(before: dict[bytes, int]
 @given(st.lists(entries, max_size=8), st.lists(entries, max_size=4))
 def test_whatever_is_put_into_a_good_manifest_is_read_or_refused_like_any_other(some: list[Entry], more: list[Entry]) -> None:
     """Also a path above or below another, which nobody may be led through."""
-    base = [entry for entry in {entry.path: entry for entry in some}.values()]
+    base = list({entry.path: entry for entry in some}.values())
     base = [entry for entry in base if not any(other.path.startswith(entry.path + b"/") for other in base)]
     put = json.loads(b"[" + b",".join(write(more).split(b"\n")[:-1]) + b"]")
     data = manifest.changed(write(base), put, [])
