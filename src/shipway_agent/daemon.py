@@ -1,8 +1,7 @@
 """A root in; its processes kept as the record wants them, and its decisions made in time, until somebody ends it. One daemon a root.
 
-`supervise` is the daemon, `ensure` starts or upgrades it, `ask` and `poke` speak with it. It waits for a poke, the death of a process or
-a quarter of a second (a second while nothing is on its way), and then takes a turn: decide, link, processes, the listener for other
-hosts, logs.
+`supervise` is the daemon, `ensure` starts or upgrades it, `ask` and `poke` speak with it. It waits for a poke, the death of a process, a
+deadline or a second, and then takes a turn: decide, link, processes, the listener for other hosts, logs.
 No step of a turn waits for a network or a process.
 """
 
@@ -45,11 +44,13 @@ from shipway_agent.wants import Document, Keep, Wants, candidates_of, generation
 from shipway_agent.watchdog import Watchdog
 
 TURN_SECONDS = 0.25
+"""Between two turns while a deadline has passed and who was asked about it has not answered, or where the kernel reports no deaths."""
+
 HURRY_SECONDS = 0.1
 """Between two turns while a log outgrows its bound."""
 
 CALM_SECONDS = 1.0
-"""The wait while nothing is on its way and the kernel reports every death: a turn costs up to 1 ms on a machine with cold caches."""
+"""Between two turns at most, where the kernel reports every death: a turn costs up to 1 ms on a machine with cold caches."""
 
 FAULT_SECONDS = 1.0
 PROXY_SECONDS = 2.0
@@ -214,8 +215,7 @@ class Daemon:
         until = self._watchdog.next_turn(member, clock.boot_now())
         if busy is not None or self._flooded or self._door is None:
             return HURRY_SECONDS if busy is None else busy
-        # 0 is a deadline that has passed: who waits for an answer then is woken by it
-        return CALM_SECONDS if until is None else max(0.01, min(TURN_SECONDS, until or TURN_SECONDS))
+        return calm_seconds(until)
 
     def _member(self, changed: bool = False) -> Member:
         """The record, read again only when somebody has written: most turns find everything as it was."""
@@ -393,6 +393,16 @@ class Daemon:
             with self._root.at("run", create=True, mode=0o700) as run:
                 run.unlink(SOCKET)
         self._lock.release()
+
+
+def calm_seconds(until: Optional[float]) -> float:
+    """How long to wait while nothing is on its way: a second, or less where a deadline is so near. `until` as `Watchdog.next_turn` says it.
+
+    Who writes a nearer one into the record pokes. One that has passed is waited for by who asks about it, whom the answer wakes.
+    """
+    if until is None:
+        return CALM_SECONDS
+    return max(0.01, min(CALM_SECONDS, until)) if until else TURN_SECONDS
 
 
 def say(words: str) -> None:

@@ -407,6 +407,11 @@ def test_sigterm_ends_the_daemon_alone(home: Lodge) -> None:
 # ------------------------------------------------------------------- itself
 
 
+@pytest.mark.parametrize(("until", "seconds"), [(None, 1.0), (30.0, 1.0), (0.4, 0.4), (0.001, 0.01), (0.0, 0.25)])
+def test_it_wakes_once_a_second_and_at_a_deadline_and_soon_again_behind_one(until: float | None, seconds: float) -> None:
+    assert daemon.calm_seconds(until) == seconds
+
+
 @pytest.mark.slow
 def test_there_is_one_daemon_however_many_ask_for_it(tmp_path: Path) -> None:
     with lodge(tmp_path / "r") as home:
