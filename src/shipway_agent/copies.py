@@ -118,12 +118,13 @@ class Copies:
         waits = [reconcile.look_seconds(row, rules[key], self._memories[key], turn.now) for key, row in self._rows.items() if key in rules]
         return min((wait for wait in waits if wait is not None), default=None)
 
-    def try_again(self, generation: int) -> None:
-        """Copies of a generation that were given up start once more."""
-        for key, row in list(self._rows.items()):
-            if row.generation == generation and row.state == "crashed":
-                self._memories[key] = Memory()
-                self._put(replace(row, state="starting", since=clock.wall_now()))
+    def try_again(self, generation: int) -> bool:
+        """Copies of a generation that were given up start once more; whether there are any."""
+        crashed = [(key, row) for key, row in self._rows.items() if row.generation == generation and row.state == "crashed"]
+        for key, row in crashed:
+            self._memories[key] = Memory()
+            self._put(replace(row, state="starting", since=clock.wall_now()))
+        return bool(crashed)
 
     def end_all(self) -> None:
         """SIGKILL everything at once: for a root that is no more."""

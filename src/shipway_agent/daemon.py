@@ -114,6 +114,7 @@ class Daemon:
         self._known: Optional[Member] = None
         self._awaited = False
         self._version = -1
+        self._seen: Optional[Tuple[Member, Optional[str], Optional[str], bool, Optional[int]]] = None
         self._documents: Dict[int, Document] = {}
         self._lead: Optional[Lead] = None
         self._lead_again = 0.0
@@ -154,10 +155,26 @@ class Daemon:
                 self._jobs.end_all()
                 break
             reported = deaths.watch(self._copies.living | self._jobs.living)
-            poll.poll(max(1.0, min(wait_seconds, CALM_SECONDS if reported else TURN_SECONDS) * 1000))
+            questions = self._wait(poll, now() + min(wait_seconds, CALM_SECONDS if reported else TURN_SECONDS))
+        self.close()
+
+    def _wait(self, poll: select.poll, until: float) -> List[Tuple[Any, Mapping[str, Any]]]:
+        """Return when a turn has something to do, with the questions it answers. A poke behind which nothing is new is none."""
+        while True:
+            ready = poll.poll(max(1.0, (until - now()) * 1000))
             _empty(self._waker)
             questions = self._hear()
-        self._close()
+            happened = any(fd != self._socket.fileno() for fd, _ in ready)
+            if happened or now() >= until or self.is_something_new():
+                return questions
+            self._answer(questions)
+
+    def is_something_new(self) -> bool:
+        """Whether a turn would find another record, wish or link than the last one, or that one left something undone."""
+        try:
+            return self._seen is None or self._seen != (self._member(), self._wish, self._copies_wish, self._awaited, pointed(self._root))
+        except AgentError:
+            return True  # a turn says what it is
 
     def _point_at_itself(self) -> None:
         """What starts a supervisor after a reboot starts the agent that supervised last."""
@@ -183,13 +200,15 @@ class Daemon:
     def _turn_or_say(self) -> float:
         """A turn; the seconds to wait for the next. A fault (a full disk, a damaged file) is told, and the next turn tries again."""
         try:
-            return self._turn()
+            return self.turn()
         except Exception as error:
             refusal = unforeseen(error)
             say(" | ".join([refusal.message, *refusal.lines]))
             return FAULT_SECONDS
 
-    def _turn(self) -> float:
+    def turn(self) -> float:
+        """Do all that can be done now without waiting. The seconds until the next turn, if nothing happens before."""
+        self._seen = None
         member = self._member()
         if self._watchdog.turn(member, clock.boot_now(), self._serves):
             member = self._member(changed=True)
@@ -212,6 +231,9 @@ class Daemon:
         if self._journald is not None:
             self._journald.turn(now())
         self._rotate()
+        as_wanted = isinstance(wanted.link, Keep) or wanted.link == link
+        if as_wanted and self._door is not None and generations_of(member) <= self._documents.keys():
+            self._seen = (member, self._wish, self._copies_wish, self._awaited, link)
         until = self._watchdog.next_turn(member, clock.boot_now())
         if busy is not None or self._flooded or self._door is None:
             return HURRY_SECONDS if busy is None else busy
@@ -345,12 +367,14 @@ class Daemon:
                 questions.append((sender, message))
 
     def _take(self, message: Mapping[str, Any]) -> None:
-        if "generation" in message:
-            self._copies.try_again(int(message["generation"]))
+        if "generation" in message and self._copies.try_again(int(message["generation"])):
+            self._seen = None
         if message.get("restore"):
             self._restoring.at_once()
+            self._seen = None
         if message.get("end"):
             self._ending = True
+            self._seen = None
         if "upgrade" in message:
             self._upgrade(str(message["upgrade"]), str(message.get("hash", "")))
 
@@ -384,7 +408,8 @@ class Daemon:
     def _stop(self, *_: object) -> None:
         self._stopping = True
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Let go of the root; whoever asks from now on gets no answer."""
         say("ends; no process is left" if self._ending else "ends; its processes go on")
         if self._lead is not None:
             self._lead.close()

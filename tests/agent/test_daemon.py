@@ -18,8 +18,9 @@ import pytest
 from shipway_agent import clock, daemon, group, logs, probes, supervisor
 from shipway_agent.apply import poke
 from shipway_agent.errors import AgentError
-from shipway_agent.journal import AGENT, ProcessRow
+from shipway_agent.journal import AGENT, Journal, ProcessRow
 from shipway_agent.primitives import generations
+from shipway_agent.pruning import WISH
 from shipway_agent.root import Root
 from tests.agent.lodge import Lodge, lodge, process, wait
 from tests.agent.test_session import python_of
@@ -473,6 +474,36 @@ def _removed(path: str) -> bool:
     """By a person who tries again while processes still write there."""
     shutil.rmtree(path, ignore_errors=True)
     return not os.path.exists(path)
+
+
+def test_a_turn_is_worth_while_for_a_changed_record_a_wish_and_a_link_and_for_no_other_poke(tmp_path: Path) -> None:
+    with lodge(tmp_path / "r") as home, Journal(home.root) as journal:
+        home.generation(1)
+        ours = daemon.Daemon(home.root, journal, home.root.full("proxy"), home.root.supervisor_lock(0.0))
+        assert ours.is_something_new()
+
+        def is_once() -> bool:
+            found = ours.is_something_new()
+            ours.turn()
+            return found and not ours.is_something_new()
+
+        ours.turn()
+        home.journal.event("note", "d-1", {})
+        assert not ours.is_something_new(), "a driver's steps are no business of a supervisor"
+        for message in ("lease", "vote", "start", "ready", "arm"):
+            home.lease(1) if message == "lease" else home.decide(message, 1)
+            assert is_once(), message
+        home.root.link("current", generations.place(1))
+        assert is_once()
+        home.journal.set_meta(WISH, "5")
+        assert is_once()
+        home.root.link("current", generations.place(2))  # what is to be linked is the first, and somebody is at it
+        home.journal.decide({"do": "switched", "deployment": "d-1", "fence": 1}, clock.boot_now())
+        with home.root.host_lock():
+            ours.turn()
+            assert ours.is_something_new(), "what could not be done is tried again"
+        assert is_once()
+        ours.close()
 
 
 def test_noise_on_its_socket_does_not_hurt_it(home: Lodge) -> None:
