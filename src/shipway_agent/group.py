@@ -16,7 +16,6 @@ from shipway_agent.typed import Dict, FrozenSet, Iterable, List, Mapping, Option
 MARKER = "SHIPWAY_INSTANCE"
 """Name of the environment variable that every process of an app carries: "<root key>/<generation>/<process>/<instance>/<token>"."""
 
-
 CALM_LOOKS = 5
 """A look at /proc may miss a process that forks and ends while it is read; on a busy machine two in a row
 did, in one of several runs of all tests."""
@@ -45,12 +44,10 @@ class Instance:
 
 def known(pid: int) -> Optional[Known]:
     """What the kernel tells us of `pid`, None where there is no such process."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            text = file.read()
-    except OSError:  # gone, or hidden from us (hidepid)
+    text = _read(f"/proc/{pid}/stat")
+    if not text:  # gone, or hidden from us (hidepid)
         return None
-    fields = text[text.rindex(b")") + 2 :].split()
+    fields = text[text.rindex(b")") + 2 :].split(None, 20)
     # A leader whose first thread has ended shows as a zombie while its other threads go on.
     dead = fields[0] in (b"Z", b"X") and int(fields[17]) <= 1
     return Known(pid, int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19]), dead)
@@ -81,14 +78,8 @@ def marks() -> Dict[int, str]:
 
 def marker_of(pid: int) -> Optional[str]:
     """The marker in the environment that `pid` was started with; None where it has none or belongs to another user."""
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            environment = file.read()
-    except OSError:  # gone, or another user's
-        return None
-    name = f"{MARKER}=".encode()
-    value = next((part[len(name) :] for part in environment.split(b"\0") if part.startswith(name)), None)
-    return None if value is None else value.decode("utf-8", "replace")
+    _, marked, value = (b"\0" + _read(f"/proc/{pid}/environ")).partition(f"\0{MARKER}=".encode())
+    return value.partition(b"\0")[0].decode("utf-8", "replace") if marked else None
 
 
 def members(instance: Instance) -> Tuple[Known, ...]:
@@ -141,6 +132,15 @@ def kill_whole(instance: Instance, within_seconds: float) -> Tuple[Known, ...]:
 def pids(processes: Iterable[Known]) -> FrozenSet[int]:
     """Their pids."""
     return frozenset(process.pid for process in processes)
+
+
+def _read(path: str) -> bytes:
+    """A file of /proc, empty where it is gone or another user's."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 def _look(wanted: Mapping[str, Instance]) -> Dict[str, Tuple[Known, ...]]:
