@@ -14,7 +14,11 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ctypes import CDLL
 
 LOOK_SECONDS = 0.004
 """A tenth of the 40 ms for which Linux delays an acknowledgement (TCP_DELACK_MIN, include/net/tcp.h)."""
@@ -56,8 +60,7 @@ def hasten(pid: int) -> Iterator[float]:
     _logging_in.add(pid)
     try:
         while True:
-            for connection in () if lent else _connections(pid):
-                lent.append(connection)
+            lent = lent or _connections(pid)
             for connection in lent:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)  # holds until something is sent: said again and again
@@ -70,20 +73,22 @@ def hasten(pid: int) -> Iterator[float]:
             connection.close()  # ours alone: the child's own stays open
 
 
-def _connections(pid: int) -> Iterator[socket.socket]:
+def _connections(pid: int) -> list[socket.socket]:
     """Copies of what is connected over TCP. Raises OSError where the child is gone or nothing is lent."""
-    yield from _connections_of(pid)
-    for child in _children(pid):
+    found = _connections_of(pid)
+    for child in () if found else _children(pid):
         with suppress(ProcessLookupError, FileNotFoundError):  # a client asks other programs things while it reads its configuration
-            yield from _connections_of(child)
+            found += _connections_of(child)
+    return found
 
 
-def _connections_of(pid: int) -> Iterator[socket.socket]:
+def _connections_of(pid: int) -> list[socket.socket]:
+    numbers = _sockets(pid)
+    if not numbers:
+        return []
     handle = os.pidfd_open(pid)
     try:
-        for number in _sockets(pid):
-            if (connection := _connected(handle, number)) is not None:
-                yield connection
+        return [connection for number in numbers if (connection := _connected(handle, number)) is not None]
     finally:
         os.close(handle)
 
@@ -91,32 +96,27 @@ def _connections_of(pid: int) -> Iterator[socket.socket]:
 def _children(pid: int) -> list[int]:
     """A client with a jump host or a command to connect through has no connection of its own."""
     try:
-        return [int(name) for name in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as names:
+            return [int(name) for name in names.read().split()]
     except FileNotFoundError:
         return []  # some kernels are made without this list
 
 
 def _sockets(pid: int) -> list[int]:
     """Behind the first three, which lead to us. What the others lead to is read and not followed: it may lie where nobody answers."""
-    found = []
-    for file in Path(f"/proc/{pid}/fd").iterdir():
+    folder, found = f"/proc/{pid}/fd", []
+    for name in os.listdir(folder):
         with suppress(FileNotFoundError):
-            if int(file.name) > 2 and str(file.readlink()).startswith("socket:"):
-                found.append(int(file.name))
+            if int(name) > 2 and os.readlink(f"{folder}/{name}").startswith("socket:"):
+                found.append(int(name))
     return found
 
 
 def _connected(handle: int, number: int) -> socket.socket | None:
     """A copy of the file `number` of that process, if it is a TCP connection by now. Raises OSError where nothing is lent."""
-    import ctypes  # while ssh is on its way
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    copy: int = libc.syscall(_PIDFD_GETFD, handle, number, 0)
-    if copy < 0:
-        error = ctypes.get_errno()
-        if error in _GONE:
-            return None
-        raise OSError(error, os.strerror(error))
+    copy = _lent(handle, number)
+    if copy is None:
+        return None
     os.set_inheritable(copy, False)
     found = socket.socket(fileno=copy)
     with suppress(OSError):
@@ -124,3 +124,22 @@ def _connected(handle: int, number: int) -> socket.socket | None:
             return found
     found.close()
     return None
+
+
+def _lent(handle: int, number: int) -> int | None:
+    import ctypes  # while ssh is on its way
+
+    copy: int = _libc().syscall(_PIDFD_GETFD, handle, number, 0)
+    if copy >= 0:
+        return copy
+    error = ctypes.get_errno()
+    if error in _GONE:
+        return None
+    raise OSError(error, os.strerror(error))
+
+
+@lru_cache(maxsize=1)
+def _libc() -> CDLL:
+    import ctypes
+
+    return ctypes.CDLL(None, use_errno=True)
