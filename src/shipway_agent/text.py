@@ -24,6 +24,7 @@ _SEQUENCE = (
 # Controls, the marks that reorder text, and line separators other than the newline.
 _CONTROL = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
 _LONE = "[\ud800-\udfff]"
+_ESCAPES = (b"\\u", b"\\b", b"\\f", b"\\r")  # how JSON writes all that may have to go, but for DEL
 
 
 def clean(text: str) -> str:
@@ -63,6 +64,11 @@ def clean_json(value: Any) -> Any:
     if isinstance(value, dict):
         return {clean(key): clean_json(item) for key, item in value.items()}
     return value
+
+
+def is_plain(json: bytes) -> bool:
+    """Whether nothing in any text of this JSON can be cleaned away: found in the JSON itself, a tenth of what each text would take."""
+    return json.isascii() and b"\x7f" not in json and (b"\\" not in json or not any(escape in json for escape in _ESCAPES))
 
 
 @lru_cache(maxsize=1)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipway_agent.text import MAX_LINE, clean, clean_json, last_lines, line_of
+from shipway_agent.text import MAX_LINE, clean, clean_json, is_plain, last_lines, line_of
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
@@ -68,6 +70,24 @@ def test_last_lines_are_those_that_say_something() -> None:
 
 def test_json_is_cleaned_in_names_and_values_and_keeps_its_other_values() -> None:
     assert clean_json({"a\x1b[0m": ["\x07b", 1, None, True, 2.5, {"c": "\x00"}]}) == {"a": ["b", 1, None, True, 2.5, {"c": ""}]}
+
+
+@given(ANY_TEXT, st.booleans())
+def test_json_that_is_called_plain_has_nothing_to_clean(text: str, ascii: bool) -> None:
+    value = {text: [text, 1]}
+    written = json.dumps(value, ensure_ascii=ascii).encode("utf-8", "surrogatepass")
+    assert clean_json(value) == value or not is_plain(written)
+
+
+@pytest.mark.parametrize("text", ["a plain word", 'a "quoted" one', "two\nlines\tand a tab", "/a/path\\of another system"])
+def test_json_of_ordinary_text_is_plain(text: str) -> None:
+    assert is_plain(json.dumps({"text": text}).encode())
+
+
+@pytest.mark.parametrize("text", ["\x1b[0m", "\r", "\b", "\f", "\x00", "\x7f", "\x9b", "\u202e", "\udc80"])
+@pytest.mark.parametrize("ascii", [True, False])
+def test_json_of_what_steers_a_terminal_is_not_plain(text: str, ascii: bool) -> None:
+    assert not is_plain(json.dumps({text: 1}, ensure_ascii=ascii).encode("utf-8", "surrogatepass"))
 
 
 def test_rubbish_costs_no_more_than_its_length() -> None:

@@ -27,7 +27,7 @@ from shipway_agent.protocol import (
     pack_json,
 )
 from shipway_agent.record import dataclass
-from shipway_agent.text import clean_json
+from shipway_agent.text import clean_json, is_plain
 
 PART_BYTES = 128 * 1024
 """Largest part of a body in one frame: what is behind it (a renewal) waits no longer than this takes."""
@@ -154,7 +154,7 @@ class FramedChannel:
             raise ProtocolError(f"an agent never sends frames of kind {kind}")
         if not 0 < number <= self._numbers:
             raise ProtocolError(f"an answer to request {number}, which was never sent")
-        value = clean_json(load(payload))
+        value = load(payload) if is_plain(payload) else clean_json(load(payload))
         pending = self._pending.get(number)
         if pending is None or pending.answer.done():
             return  # it comes too late: whoever asked has been told so
