@@ -26,6 +26,13 @@ def reach(intent: Intent, tell: Callable[..., None], leave: asyncio.Event | None
     return Fleet(environment.hosts, app=intent.app, environment=environment.name, transport_for=opened_by, tell=tell)
 
 
+_typed: dict[str, tuple[Facts, HostFacts]] = {}
+"""What each host said last: a flow asks for the types of the same facts three times, before it has leases and under them."""
+
+
 def typed(facts: Mapping[str, Facts]) -> dict[str, HostFacts]:
     """Facts with types. Raises HostError for an agent that answers nonsense."""
-    return {name: read_facts(name, fact) for name, fact in facts.items()}
+    for name, fact in facts.items():
+        if name not in _typed or _typed[name][0] != fact:
+            _typed[name] = fact, read_facts(name, fact)
+    return {name: _typed[name][1] for name in facts}
