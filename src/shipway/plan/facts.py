@@ -352,7 +352,7 @@ class _Reading:
         raise self._wrong("a whole number")
 
     def as_object(self) -> Mapping[str, Any]:
-        if isinstance(self.value, Mapping):
+        if isinstance(self.value, (dict, Mapping)):  # to be a Mapping is a long question, and nearly all are a dict
             return self.value
         raise self._wrong("an object")
 
