@@ -246,7 +246,7 @@ class Daemon:
             self._version, self._known = version, self._journal.member()
             self._wish = self._journal.meta(WISH)
             self._copies_wish = self._journal.meta(COPIES)
-            self._awaited = bool(peers.awaited(self._known, lambda deployment: peers.acknowledgements(self._journal, deployment)))
+            self._awaited = bool(self._watchdog.awaited(self._known))
         return self._known
 
     def _wanted(self, member: Member) -> Wants:

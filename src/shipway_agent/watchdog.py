@@ -249,15 +249,19 @@ class Watchdog:
         asks = any(attempt.lead != member.name for attempt in never_told(member))
         return asks or self._newest_decided(member) is not None
 
+    def awaited(self, member: Member) -> Tuple[Attempt, ...]:
+        """The deployments for which this host must listen (peers.awaited), looked at anew: somebody may have acknowledged meanwhile."""
+        waiting = peers.awaited(member, lambda deployment: peers.acknowledgements(self._journal, deployment))
+        newest = max((a.fence for a in member.attempts if a.stage in DECISIONS), default=0)
+        found = next((a for a in waiting if a.stage in DECISIONS and a.fence == newest and peers.where(a, a.members)), None)
+        self._newest = (member, found)
+        return waiting
+
     def _newest_decided(self, member: Member) -> Optional[Attempt]:
         """The newest decision, where not every member is known to serve it and others can be asked; found anew when the record changed."""
-        seen, found = self._newest
-        if seen is not member:
-            waiting = peers.awaited(member, lambda deployment: peers.acknowledgements(self._journal, deployment))
-            newest = max((a.fence for a in member.attempts if a.stage in DECISIONS), default=0)
-            found = next((a for a in waiting if a.stage in DECISIONS and a.fence == newest and peers.where(a, a.members)), None)
-            self._newest = (member, found)
-        return found
+        if self._newest[0] is not member:
+            self.awaited(member)
+        return self._newest[1]
 
     def _unheard_of(self, member: Member, attempt: Attempt) -> Tuple[str, ...]:
         """The other members that are not known to serve a decision: who does has no other on record."""

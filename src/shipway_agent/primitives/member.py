@@ -20,7 +20,7 @@ SERVE_SECONDS = 75.0
 """How long a host that had gone back may take to serve again; less than a driver waits for its acknowledgement."""
 
 NOTHING_FOLLOWS = frozenset({"vote", "ready"})
-"""Messages behind which a supervisor has nothing to do: it reads them with the next one."""
+"""Messages behind which a supervisor has nothing to do: it reads them with the next one, or within a second."""
 
 
 def decide(root: Root, journal: Journal, message: Mapping[str, Any]) -> Dict[str, Any]:
@@ -44,7 +44,8 @@ def decide(root: Root, journal: Journal, message: Mapping[str, Any]) -> Dict[str
         _prune_first(root, journal)
     if message["do"] == "lease" and reply.get("code") == "held":
         return {**reply, "progress": progress(journal, str(reply["deployment"]), clock.boot_now(), clock.wall_now())}
-    if message["do"] not in NOTHING_FOLLOWS:
+    settled = before is not None and before.stage in DECISIONS
+    if message["do"] not in NOTHING_FOLLOWS and not (message["do"] == "finish" and settled):
         poke(root, {"restore": True} if reply.get("restoring") else None)
     decided = reply.get("decision") if reply["ok"] else None
     gone_back = decided == COMMITTED and (applied.held or (before is not None and before.stage == BACK))
