@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shipway_agent.apply import Applied, apply, point, pointed, poke
+from shipway_agent.apply import SOCKET, Applied, apply, point, pointed, poke
 from shipway_agent.errors import AgentError, Foreign
 from shipway_agent.journal import Journal, ProcessRow
 from shipway_agent.primitives import generations
@@ -175,3 +175,26 @@ def test_a_host_that_does_not_get_there_is_behind_and_says_so_again(root: Root, 
             decide(root, journal, {"do": "tell", "deployment": "d2", "fence": 2, "decision": COMMITTED})
         assert caught.value.code == "behind"
     assert pointed(root) == 1, "what serves goes on serving"
+
+
+def test_the_daemon_hears_of_each_message_that_it_has_something_to_do_behind_and_of_no_other(root: Root, journal: Journal) -> None:
+    go(journal, 1)
+    committed(journal, 1)
+    lease = {"owner": "x", "seconds": 30.0, "lead": "a", "members": ["a", "b"], "confirm_seconds": 60.0}
+    with root.bind(SOCKET) as daemon:
+
+        def is_heard(do: str, number: int, **more: Any) -> bool:
+            assert decide(root, journal, {"do": do, "deployment": f"d{number}", "fence": number, **more})["ok"], do
+            try:
+                return daemon.recv(100) == b"{}"
+            except BlockingIOError:
+                return False
+
+        told = {
+            do: is_heard(do, 2, **{"seconds": 30.0, **(lease if do == "lease" else {})})
+            for do in ("lease", "vote", "start", "ready", "renew")
+        }
+        assert told == {"lease": True, "vote": False, "start": True, "ready": False, "renew": False}
+        assert is_heard("finish", 2), "what was not decided ends here"
+        assert is_heard("lease", 3, **lease) and is_heard("tell", 3, decision=REVERTED)
+        assert not is_heard("finish", 3), "only its lease ends"
