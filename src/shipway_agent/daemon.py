@@ -15,7 +15,7 @@ import sys
 import time
 from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 
-from shipway_agent import clock, drain, journald, logs, peers
+from shipway_agent import clock, drain, journald, logs
 from shipway_agent.address import LOOPBACK
 from shipway_agent.apply import SOCKET, align, apply_locked, pointed, poke
 from shipway_agent.caddy.admin import address_of
