@@ -147,7 +147,8 @@ class Copies:
                 seen[_key(row)] = Seen(alive=False, left=len(family), leader=self._leader(row, family, code), exit=code)
             else:
                 needed = drain.needed(row.address, counts) if row.state == "draining" and row.address else 0
-                seen[_key(row)] = Seen(alive=True, healthy=self._pulse.healthy(row.token), needed=needed)
+                executed = row.state != "starting" or row.address is not None or spawn.has_become(row.pid or 0)
+                seen[_key(row)] = Seen(alive=True, executed=executed, healthy=self._pulse.healthy(row.token), needed=needed)
         return seen
 
     def _look_for_families(self, dead: Sequence[ProcessRow]) -> Dict[str, Tuple[Known, ...]]:
@@ -280,13 +281,14 @@ class Copies:
             self._put(row)
             self._write_slots(generation, name, process)
             launch = self._launch(row, document, process)
-            try:
-                pid = spawn.start(launch)
-            finally:
-                os.close(launch.log_fd)
         except AgentError as error:
             self._failed(key, row, error, turn)
             return
+        try:
+            with naming(launch.argv[0]):
+                pid = spawn.start(launch)
+        finally:
+            os.close(launch.log_fd)
         began = group.known(pid)
         if began is not None:  # a child stays known, if only as a zombie, until we reap it
             # In memory first: should the journal refuse the pid, this copy runs all the same and must not be started again.

@@ -129,8 +129,8 @@ class Daemon:
     def run(self) -> None:
         """Take turns until the end: all processes gone after {"end": true}, or at once, and leaving them, at SIGTERM."""
         signal.signal(signal.SIGTERM, self._stop)
-        for number in (signal.SIGHUP, signal.SIGCHLD):  # a handler, unlike *ignored*, is not inherited
-            signal.signal(number, lambda *_: None)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wakes, warn_on_full_buffer=False)
         say(f"supervises {self._root.path} as process {os.getpid()}, agent {own_hash()[:16]}")
         self._journal.set_meta(AGENT, own_hash())

@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, 
 
 from shipway_agent import clock, group, keeper, logs, runs, schedule, spawn, timetable
 from shipway_agent.decide import Attempt
-from shipway_agent.errors import AgentError
+from shipway_agent.errors import AgentError, naming
 from shipway_agent.group import Instance
 from shipway_agent.itself import argv_of, own_file
 from shipway_agent.journal import Journal
@@ -255,7 +255,8 @@ class Jobs:
         try:
             argv = keeper.argv_under_keeper(self._argv(job), result)
             os.set_inheritable(result, True)
-            pid = spawn.start(spawn.Launch(argv, directory, environment, log_fd))
+            with naming(argv[0]):
+                pid = spawn.start(spawn.Launch(argv, directory, environment, log_fd))
         finally:
             os.close(result)
         leader = group.known(pid)

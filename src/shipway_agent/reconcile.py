@@ -72,10 +72,12 @@ class Rule:
 class Seen:
     """What this turn saw. `left` counts other processes of the copy, and is only looked for once its first process is gone.
 
-    `leader` is the pid of one of those that left group and session on purpose. `needed` are requests that an end would lose.
+    `executed` is False as long as it is the daemon's own child and has not become the program. `leader` is the pid of one of those that
+    left group and session on purpose. `needed` are requests that an end would lose.
     """
 
     alive: bool = False
+    executed: bool = True
     left: int = 0
     leader: Optional[int] = None
     healthy: Optional[bool] = None
@@ -209,7 +211,7 @@ def _stopping(rule: Rule, memory: Memory, now: float) -> Next:
 def _serving(row: ProcessRow, rule: Rule, seen: Seen, memory: Memory, now: float) -> Next:
     if row.state == "draining":
         return RETURN, replace(memory, calm=0, told=None)
-    steady = now - memory.began >= rule.steady_seconds
+    steady = seen.executed and now - memory.began >= rule.steady_seconds
     if row.state in ("starting", "crashed") and (seen.healthy if rule.listens else steady):
         return UP, memory
     return NOTHING, memory

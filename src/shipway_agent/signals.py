@@ -1,4 +1,4 @@
-"""Signals that whoever started us ignores (nohup, a shell's `&`) or blocks in; heard by us, and default in what we start, out."""
+"""Signals that whoever started us ignores (nohup, a shell's `&`) in; heard by us without effect, and default in what we start, out."""
 
 from __future__ import annotations
 
@@ -16,17 +16,23 @@ SET_BACK_BY_SUBPROCESS = frozenset({signal.SIGPIPE, signal.SIGXFSZ})
 
 
 def hear_what_is_ignored() -> None:
-    """Block none, and replace *ignored* by a handler that does nothing: it does not outlive an exec, while the two are inherited.
+    """Replace *ignored* by a handler that does nothing: it does not outlive an exec, while *ignored* is inherited by what we start.
 
     An application that is told to end by SIGQUIT or SIGINT would otherwise stay, for a reason on another machine.
     """
     for number in signal.valid_signals() - SET_BACK_BY_SUBPROCESS:
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
 def hear_hang_up() -> None:
     """A lost link ends a session by the end of its stdin, never in the middle of a step. A handler, unlike *ignored*, is not inherited."""
     signal.signal(signal.SIGHUP, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def set_all_back() -> None:
+    """In a child before its exec: every signal as at the beginning, none blocked."""
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])

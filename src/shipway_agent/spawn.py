@@ -1,8 +1,7 @@
 """A process of a generation document in, one running copy of it out: in a session of its own, with a clean environment and a marker.
 
 The caller has the row with its token in the journal before it calls: whoever finds the marker afterwards finds the row. Between fork and
-exec the child holds the daemon's lock, so that no other daemon can look for the marker before the child carries it. No signal is ignored
-in it, for the daemon ignores none (signals.py).
+exec the child holds the daemon's lock, so that no other daemon can look for the marker before the child carries it.
 """
 
 from __future__ import annotations
@@ -14,8 +13,9 @@ from shipway_agent.address import LOOPBACK, of_port, of_socket
 from shipway_agent.errors import AgentError
 from shipway_agent.group import MARKER
 from shipway_agent.record import dataclass
-from shipway_agent.surroundings import defaults, identity
-from shipway_agent.typed import AbstractSet, Any, Mapping, Optional, Sequence, Tuple, Union
+from shipway_agent.signals import set_all_back
+from shipway_agent.surroundings import PATH, defaults, identity
+from shipway_agent.typed import AbstractSet, Any, List, Mapping, NoReturn, Optional, Sequence, Tuple, Union
 
 LOWEST_PORT = 20000
 LONGEST_SOCKET = 107
@@ -64,29 +64,24 @@ def environment_of(
 
 
 def start(launch: Launch) -> int:
-    """Start it, and return once it is the program; its pid, which names its group and session too. Whoever calls it reaps it.
-
-    Raises AgentError `start` for what cannot be executed, with the kernel's words.
-    """
-    from subprocess import DEVNULL, Popen  # a session starts no copy
-
+    """Start it; its pid, which names its group and session too. What cannot be executed ends at once with 127 and says so in its log."""
+    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        # In C from fork to exec, and where it can in our own memory: a fork that runs Python copies our pages for some milliseconds.
-        started = Popen(
-            launch.argv,
-            cwd=launch.directory,
-            env=launch.environment,
-            stdin=DEVNULL,
-            stdout=launch.log_fd,
-            stderr=launch.log_fd,
-            close_fds=False,
-            start_new_session=True,
-            umask=0o022,
-        )
-    except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
-        raise AgentError("start", f"{launch.argv[0]}: {getattr(error, 'strerror', error)}") from error
-    started.returncode = 0  # else the next Popen would ask the kernel for its exit code, which it tells once
-    return started.pid
+        pid = os.fork()
+        if pid == 0:
+            _become(launch, null)
+    finally:
+        os.close(null)
+    return pid
+
+
+def has_become(pid: int) -> bool:
+    """Whether a child that `start` made is the program by now, and not this process's own image any more."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as theirs, open("/proc/self/cmdline", "rb") as ours:
+            return theirs.read() != ours.read()
+    except OSError:  # gone, or hidden: whether it lives is asked elsewhere
+        return True
 
 
 def choose_port(held: AbstractSet[int]) -> int:
@@ -138,3 +133,36 @@ def _first_outgoing_port() -> int:
     except (OSError, ValueError):
         first = 32768
     return first if first > LOWEST_PORT + 1000 else 65536
+
+
+def _become(launch: Launch, null: int) -> NoReturn:
+    """In the child. Nothing here may return or raise into the daemon's code; descriptors close at exec, the daemon's lock among them."""
+    try:
+        os.setsid()
+        os.umask(0o022)
+        set_all_back()
+        os.dup2(null, 0)
+        os.dup2(launch.log_fd, 1)
+        os.dup2(launch.log_fd, 2)
+        os.chdir(launch.directory)
+        _exec(launch)
+    except BaseException as error:
+        os.write(2, f"shipway: cannot start {launch.argv[0]}: {error}\n".encode("utf-8", "backslashreplace"))
+    os._exit(127)
+
+
+def _exec(launch: Launch) -> None:
+    name = launch.argv[0]
+    tries: List[str] = (
+        [name] if "/" in name else [f"{folder}/{name}" for folder in launch.environment.get("PATH", PATH).split(":") if folder]
+    )
+    fault: Optional[OSError] = None
+    for file in tries:
+        try:
+            os.execve(file, launch.argv, launch.environment)  # noqa: S606  # no shell is the point
+        except (FileNotFoundError, NotADirectoryError) as error:
+            fault = fault or error
+        except OSError as error:
+            fault = error
+            break
+    raise fault or FileNotFoundError(f"{name} is in no directory of PATH")

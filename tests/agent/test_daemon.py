@@ -85,9 +85,6 @@ def test_a_process_has_a_clean_environment_a_session_of_its_own_and_its_marker(h
     assert os.readlink(f"/proc/{row.pid}/fd/0") == os.devnull
     held = {os.readlink(f"/proc/{row.pid}/fd/{name}") for name in os.listdir(f"/proc/{row.pid}/fd")}
     assert not any("journal" in name or "lock" in name for name in held)
-    status = dict(line.split(":\t", 1) for line in Path(f"/proc/{row.pid}/status").read_text().splitlines())
-    ignored = {number for number in signal.valid_signals() if int(status["SigIgn"], 16) >> number - 1 & 1}
-    assert ignored == {signal.SIGPIPE, signal.SIGXFSZ}, "those that Python, of which the small site is made, ignores by itself"
 
 
 def test_a_text_is_a_shells_and_a_list_has_its_port_filled_in(home: Lodge) -> None:
@@ -110,7 +107,7 @@ def test_what_cannot_be_executed_says_so_in_its_log_and_is_given_up(home: Lodge)
     home.serve(1)
     row = home.wait_row(1, "worker", state="crashed")
     assert row.exit == 127
-    assert "shipway: worker.1 of generation 1 cannot be started: no-such-program: No such file or directory" in home.log("worker.1")
+    assert "shipway: cannot start no-such-program" in home.log("worker.1")
 
 
 # --------------------------------------------------------------- restarting

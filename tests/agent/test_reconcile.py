@@ -88,6 +88,7 @@ def test_a_worker_is_up_when_it_has_run_for_as_long_as_its_document_says() -> No
     assert told("starting", Seen(alive=True), wanted=True, rule=soon, now=0.09) == NOTHING
     assert told("starting", Seen(alive=True), wanted=True, rule=soon, now=0.1) == UP
     assert told("starting", Seen(alive=True), wanted=True, rule=at_once) == UP
+    assert told("starting", Seen(alive=True, executed=False), wanted=True, rule=at_once) == NOTHING, "it may yet fail to become the program"
     assert told("starting", Seen(alive=False, exit=127), wanted=True, rule=at_once) == REST
 
 
