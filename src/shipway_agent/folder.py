@@ -9,7 +9,7 @@ import stat
 from contextlib import contextmanager
 
 from shipway_agent.errors import AgentError, Foreign, Missing, from_os, naming
-from shipway_agent.typed import Iterator, List, Optional, Sequence, Tuple, Union
+from shipway_agent.typed import Callable, Iterator, List, Optional, Sequence, Tuple, Union
 
 Name = Union[str, bytes]
 NEW = ".new-"
@@ -238,9 +238,11 @@ class Folder:
                 return
 
     @contextmanager
-    def taken(self, other: Folder, name: Name) -> Iterator[Optional[Folder]]:
-        """The directory `name` of `other` as a workshop of this one. None where there is none, or somebody else has it."""
-        inside = self._take(other, name)
+    def taken(self, name: Name, wanted: Callable[[Folder], bool]) -> Iterator[Optional[Folder]]:
+        """The directory `name` as a workshop, if it is `wanted`. None where there is none or another has it, it is not wanted, or it cannot
+        be looked at: then it stays where it is.
+        """
+        inside = self._take(name, wanted)
         if inside is None:
             yield None
             return
@@ -284,24 +286,23 @@ class Folder:
         with self.at(b"/".join(os.fsencode(part) for part in parts[:-1])) as folder:
             yield folder.fd, parts[-1]
 
-    def _take(self, other: Folder, name: Name) -> Optional[Folder]:
+    def _take(self, name: Name, wanted: Callable[[Folder], bool]) -> Optional[Folder]:
         try:
-            found = other.at(name)
-        except Missing:
+            found = self.at(name)
+        except AgentError:
             return None
         aside = _aside(NEW)
         inside = Folder(self.full(aside), found.fd)
         kept = False
         try:
             fcntl.flock(found.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            with naming(found.path):
-                os.fchmod(found.fd, 0o700)  # to move a directory is to write into it where it lies
-                os.rename(name, aside, src_dir_fd=other.fd, dst_dir_fd=self.fd)
-                os.fsync(other.fd)  # before it gets another name: it must never be found under two
-            kept = _same(self.stat(aside), os.fstat(found.fd))
-            if not kept:
-                self.remove(aside)  # another was put in its place meanwhile
-        except (BlockingIOError, Missing):
+            if wanted(found):
+                with naming(found.path):
+                    os.rename(name, aside, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+                kept = _same(self.stat(aside), os.fstat(found.fd))
+                if not kept:
+                    self.remove(aside)  # another was put in its place meanwhile
+        except (BlockingIOError, AgentError):
             pass
         finally:
             if not kept:

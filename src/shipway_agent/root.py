@@ -39,6 +39,7 @@ class Root(Folder):
 
     What this very process knows of files, each as it was then (identity.py): `compared` are blobs by file name, every byte of which it
     compared with the digest; `unbroken` the paths of releases whose seal it found unbroken; `documents` those of generations.
+    `replaced`: it has put a blob in the place of a damaged one, and any tree may have the damaged file.
     """
 
     def __init__(self, path: str, *, create: bool = False) -> None:
@@ -62,6 +63,7 @@ class Root(Folder):
         self.digest = blake2b(os.fsencode(path), digest_size=32).hexdigest()[:16]
         self.compared: Dict[str, Identity] = {}
         self.unbroken: Dict[str, Mapping[bytes, Identity]] = {}
+        self.replaced = False
         self.documents: Dict[int, Tuple[Identity, Dict[str, Any]]] = {}
 
     def __enter__(self) -> Root:

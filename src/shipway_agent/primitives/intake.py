@@ -83,15 +83,19 @@ def intake(root: Root, count: int, size: int) -> Iterator[Intake]:
             arriving = Intake(folder, workshop)
             yield arriving
             root.compared.update(arriving.settle(MOST_COMPARED - len(root.compared)))
+            root.replaced = root.replaced or arriving.replaced
 
 
 class Intake:
-    """Blobs on their way in. `names` are the file names of those that are whole, and which file each is, as far as that is remembered."""
+    """Blobs on their way in. `names` are the file names of those that are whole, and which file each is, as far as that is remembered.
+    `replaced` tells, once all is settled, whether one took the place of a damaged one.
+    """
 
     def __init__(self, folder: Folder, workshop: Folder) -> None:
         self.folder = folder
         self.names: Dict[str, Optional[Identity]] = {}
         self._workshop = workshop
+        self.replaced = False
         self._synced: Set[str] = set()
 
     def begin(self, digest: str, executable: bool) -> Incoming:
@@ -117,6 +121,7 @@ class Intake:
         """
         here = self._here()
         names = sorted(name for name in self.names if name not in here or not self._stands(name))
+        self.replaced = not here.isdisjoint(names)
         sync_all(partial(os.open, name, READ, dir_fd=self._workshop.fd) for name in names if name not in self._synced)
         shelves = sorted({shelf_of(name) for name in names})
         for shelf in shelves:

@@ -16,7 +16,7 @@ from shipway_agent.primitives import Context, proxy, reboot
 from shipway_agent.root import Root
 from shipway_agent.typed import Any, Dict, List, Mapping
 
-EVERYTHING = ("releases", "generations", "toolchains", "outputs", "assets", "spare", "blobs", "parcels", "logs", kept.FILE)
+EVERYTHING = ("releases", "generations", "toolchains", "outputs", "assets", "blobs", "parcels", "logs", kept.FILE)
 DATA = ("shared", points.FOLDER, MIGRATIONS)
 """What outlives the application, unless it is to go too: its files, and the restore points."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import time
+from contextlib import contextmanager
 
 from shipway_agent.blake import blake2b
 from shipway_agent.errors import AgentError, Missing, naming
@@ -27,8 +28,8 @@ SEAL = "seal:"
 TOOL = "tool:"
 """The same of a toolchain's place: its manifest, a space, and its seal."""
 
-SPARE = "spare"
-"""The same of the spare tree: its release, a space, and its seal."""
+SPARE = f"{SEAL}spare"
+"""The same of the spare tree: its release, a space, and its seal. It goes with all seals, also where an older agent breaks them."""
 
 MOST_REMEMBERED = 20_000
 """Paths of a tree that a process keeps in mind, some 6 MB; a larger one is looked at again."""
@@ -44,33 +45,26 @@ class Look(NamedTuple):
     files: Mapping[bytes, Identity]
 
 
-def look(tree: Folder, known: Optional[Mapping[bytes, Identity]] = None) -> Look:
-    """What the file system says of every path of an open tree. Waits a tick where something in it was written just now.
-
-    Of a file that is the very one that another tree was seen to have (`known`), it is not asked again.
-    """
+def look(tree: Folder) -> Look:
+    """What the file system says of every path of an open tree. Waits a tick where something in it was written just now."""
     while True:
-        files = dict(_paths(tree, known or {}))
+        files = dict(_paths(tree))
         if not is_young(max((file[WRITTEN] for file in files.values()), default=0)):
             return Look(seal(files), files)
         time.sleep(TICK_SECONDS)
 
 
-def _paths(tree: Folder, known: Mapping[bytes, Identity]) -> Iterator[Tuple[bytes, Identity]]:
+def _paths(tree: Folder) -> Iterator[Tuple[bytes, Identity]]:
     queue = [b""]
     while queue:
         path = queue.pop()
         above = path + b"/" if path else b""
         with tree.at(path) as place, naming(place.path), os.scandir(place.fd) as entries:
-            device = os.fstat(place.fd).st_dev
             for entry in entries:
-                inner = above + os.fsencode(entry.name)
-                found = known.get(inner)
-                if found is None or found[1] != entry.inode() or found[0] != device:
-                    found = identity(entry.stat(follow_symlinks=False))
+                found = identity(entry.stat(follow_symlinks=False))
                 if stat.S_ISDIR(found[MODE]):
-                    queue.append(inner)
-                yield inner, found
+                    queue.append(above + os.fsencode(entry.name))
+                yield above + os.fsencode(entry.name), found
 
 
 def seal(files: Mapping[bytes, Identity]) -> str:
@@ -98,13 +92,23 @@ def is_sealed(root: Root, journal: Journal, release: str) -> bool:
 
 def break_all(root: Root, journal: Journal) -> None:
     """No tree counts as read any more: a file was found to be other than its time says, and any of them may have that very file."""
-    root.compared, root.unbroken = {}, {}
+    root.compared, root.unbroken, root.replaced = {}, {}, False
     with journal.transaction():
         for (key,) in journal.rows("SELECT key FROM meta WHERE key GLOB ?", (f"{SEAL}*",)):
             journal.set_meta(key, None)
-        journal.set_meta(SPARE, None)
         for key, said in journal.rows("SELECT key, value FROM meta WHERE key GLOB ?", (f"{TOOL}*",)):
             journal.set_meta(key, f"{said.partition(' ')[0]} ")
+
+
+@contextmanager
+def breaking(root: Root, journal: Journal) -> Iterator[None]:
+    """For work on blobs: where one turns out to be damaged no tree counts as read any more, for each may have that very file."""
+    try:
+        yield
+    except AgentError as error:
+        if error.code == "flipped":
+            break_all(root, journal)
+        raise
 
 
 def untouched(root: Root, journal: Journal, folder: Folder, lines: Mapping[bytes, Entry]) -> Dict[bytes, Identity]:

@@ -11,17 +11,23 @@ import stat
 from contextlib import contextmanager
 
 from shipway_agent import json_text as json
+from shipway_agent import manifest
 from shipway_agent.errors import naming
 from shipway_agent.folder import Folder
 from shipway_agent.identity import MODE, Identity
 from shipway_agent.journal import Journal
 from shipway_agent.manifest import Entry
-from shipway_agent.primitives import filling, generations, seals, trees
-from shipway_agent.primitives.seals import MOST_REMEMBERED, SPARE
+from shipway_agent.primitives import blobs, filling, generations, intake, seals, trees
+from shipway_agent.primitives.seals import SEAL, SPARE
 from shipway_agent.root import Root
 from shipway_agent.typed import Collection, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Set
+from shipway_agent.walk import walk
 
-FOLDER = "spare"
+PREFIX = "spare-"
+"""What comes before its release's digest in the name of a spare tree, beside the releases."""
+
+MOST_MANIFEST_BYTES = 4 << 20
+"""No spare tree of a release whose manifest is larger: some 30,000 files, half a second of a thread."""
 
 WORTH = 2
 """A spare tree is taken where at least one in so many entries of the new one is there already."""
@@ -43,59 +49,70 @@ class Spare(NamedTuple):
 def lay(root: Root, journal: Journal) -> bool:
     """Have a spare tree of the release that serves, where there is none; whether one was made.
 
-    None of a release that somebody wrote to, of one of more than MOST_REMEMBERED files, or where a file cannot have two names. What is
-    killed on the way leaves what the next one removes. Raises AgentError for a fault of the disk.
+    None of a release that somebody wrote to, of a very large one, or where files are copies of blobs. What is killed on the way leaves
+    what the next one removes. Raises AgentError for a fault of the disk, or `flipped` for a damaged blob.
     """
     document = generations.read(root, journal.member().current or 0)
     if document is None or _standing(root, journal) is not None:
         return False
     release = str(document["release"])
-    with root.prune_lock(), root.at(FOLDER, create=True, mode=0o700) as folder, root.at(trees.FOLDER) as releases:
+    seal = journal.meta(SEAL + release)
+    with root.prune_lock(), root.at(trees.FOLDER) as folder, seals.breaking(root, journal):
         forget(root, journal)
-        known = seals.unbroken(root, journal, releases, release)
-        if known is None or len(known) > MOST_REMEMBERED:
+        if seal is None or not _suits(root, folder, release):
             return False
-        entries = trees.entries_of(root, release, release, again=True)
-        if not _linked(releases, release, entries):
+        known = seals.unbroken(root, journal, folder, release)
+        root.unbroken.pop(release, None)  # a supervisor lives for long
+        if known is None:
             return False
+        entries = manifest.read_again(blobs.read(root, release))
         with folder.workshop() as tree:
-            seal = seals.seal(filling.fill(root, tree, release, entries, known))
-            folder.rename(tree.name, release)
-        journal.set_meta(SPARE, f"{release} {seal}", synced=False)
+            own = seals.seal(filling.fill(root, tree, release, entries, known))
+            folder.rename(tree.name, PREFIX + release)
+        with journal.transaction():
+            if journal.meta(SEAL + release) == seal:  # nobody has found a damaged file meanwhile
+                journal.set_meta(SPARE, f"{release} {own}")
     return True
 
 
 def forget(root: Root, journal: Journal, releases: Collection[str] = ()) -> None:
-    """Remove what lies here, but for the spare tree of one of these releases."""
+    """Remove every spare tree but that of one of these releases."""
     kept = _standing(root, journal)
-    names = [name for name in root.names(FOLDER) if name != kept or name not in releases]
-    if kept is not None and kept in names:
+    if kept is not None and kept not in releases:
         journal.set_meta(SPARE, None, synced=False)
-    for name in names:
-        root.remove(f"{FOLDER}/{name}")
+    for name in root.names(trees.FOLDER):
+        if name.startswith(PREFIX) and not (name == f"{PREFIX}{kept}" and kept in releases):
+            root.remove(f"{trees.FOLDER}/{name}")
 
 
 @contextmanager
 def taken(root: Root, journal: Journal, folder: Folder, lines: Mapping[bytes, Entry]) -> Iterator[Optional[Spare]]:
     """The spare tree as a workshop of `folder`, for a release whose manifest has these lines. None where none is of use.
 
-    It is gone from where it lay, whatever becomes of it.
+    Nobody takes it again, whatever becomes of it.
     """
     release = _standing(root, journal)
     before = [line for line in seals.lines_of(root, release) if line] if release is not None else []
     kept = {line for line in before if line in lines and not line.startswith(OUTPUT)}
-    if release is None or len(kept) * WORTH < len(lines):
+    _, _, own = (journal.meta(SPARE) or "").partition(" ")
+    if release is not None:
+        journal.set_meta(SPARE, None, synced=False)
+    if release is None or not kept or len(kept) * WORTH < max(len(lines), len(before)):
         yield None
         return
-    seal = (journal.meta(SPARE) or "").partition(" ")[2]
-    journal.set_meta(SPARE, None, synced=False)
-    with root.at(FOLDER) as place, folder.taken(place, release) as tree:
-        found = None if tree is None else seals.look(tree, root.unbroken.get(release))
-        if tree is None or found is None or found.seal != seal:
+    files: Dict[bytes, Identity] = {}
+
+    def is_whole(tree: Folder) -> bool:
+        found = seals.look(tree)
+        files.update(found.files)
+        return found.seal == own
+
+    with folder.taken(PREFIX + release, is_whole) as tree:
+        if tree is None:
             yield None
             return
         old = [json.loads(line)[1].encode("latin-1") for line in before if line not in kept]
-        yield Spare(tree, found.files, old, {line: entry for line, entry in lines.items() if line not in kept})
+        yield Spare(tree, files, old, {line: entry for line, entry in lines.items() if line not in kept})
 
 
 def change(root: Root, spare: Spare, release: str, entries: Iterable[Entry], known: Mapping[bytes, Identity]) -> Dict[bytes, Identity]:
@@ -106,7 +123,7 @@ def change(root: Root, spare: Spare, release: str, entries: Iterable[Entry], kno
     before = {path for path, file in spare.files.items() if stat.S_ISDIR(file[MODE])}
     after = filling.directories(entries)
     touched = {b"", *(after - before), *map(_above, [*spare.old, *(before ^ after), *(entry.path for entry in spare.new.values())])}
-    for path in sorted(touched & before):
+    for path in [b"", *sorted(touched & before)]:
         with spare.tree.at(path) as place, naming(place.path):
             os.fchmod(place.fd, 0o700)
     _remove(spare.tree, spare.old, before - after)
@@ -121,14 +138,17 @@ def change(root: Root, spare: Spare, release: str, entries: Iterable[Entry], kno
 def _standing(root: Root, journal: Journal) -> Optional[str]:
     """The release of which there is a spare tree."""
     release = (journal.meta(SPARE) or "").partition(" ")[0]
-    return release if release and root.stat(f"{FOLDER}/{release}") is not None else None
+    return release if release and root.stat(f"{trees.FOLDER}/{PREFIX}{release}") is not None else None
 
 
-def _linked(releases: Folder, release: str, entries: Iterable[Entry]) -> bool:
-    """Whether the files of a release are those of the store: else each would be copied."""
-    first = next((entry.path for entry in entries if entry.is_file), None)
-    info = releases.stat(os.fsencode(release) + b"/" + first) if first is not None else None
-    return info is not None and info.st_nlink > 1
+def _suits(root: Root, folder: Folder, release: str) -> bool:
+    """Whether a release is small enough, and its files are those of the store: elsewhere each would be copied."""
+    size = root.stat(f"{intake.FOLDER}/{intake.path_of(release, False)}")
+    if size is None or size.st_size > MOST_MANIFEST_BYTES:
+        return False
+    with folder.at(release) as tree:
+        first = next((info for _, _, _, info in walk(tree) if stat.S_ISREG(info.st_mode)), None)
+    return first is not None and first.st_nlink > 1
 
 
 def _above(path: bytes) -> bytes:

@@ -39,7 +39,7 @@ def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
         if standing and (journal.meta(TOOL + place) == f"{digest} {seal}" or not trees.differences(folder, place, entries)):
             journal.set_meta(TOOL + place, f"{digest} {seal}")
             return {**answer, "reused": True}
-        with folder.workshop() as tree:
+        with seals.breaking(root, journal), folder.workshop() as tree:
             seal = seals.seal(filling.fill(root, tree, digest, entries, {}))
             if standing:
                 folder.exchange(tree.name, place)

@@ -43,6 +43,8 @@ def make(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     did not stand there before.
     """
     release, root, journal = digest_of(args["release"]), context.root, context.journal
+    if root.replaced:
+        seals.break_all(root, journal)
     entries = entries_of(root, release, digest_of(args["manifest"]), again=journal.meta(SEAL + release) is not None)
     refuse_shadows(root, entries)
     files = [entry for entry in entries if entry.is_file]
@@ -176,7 +178,7 @@ def _built(
     from shipway_agent.primitives import filling, spares  # whoever only looks at a host makes no tree
 
     lines = dict(zip(_manifest(root, release).split(b"\n"), entries))
-    try:
+    with seals.breaking(root, journal):
         with spares.taken(root, journal, folder, lines) as spare:
             if spare is not None:
                 yield spare.tree, spares.change(root, spare, release, entries, seals.untouched(root, journal, folder, spare.new))
@@ -184,10 +186,6 @@ def _built(
         known = seals.untouched(root, journal, folder, lines)
         with folder.workshop() as tree:
             yield tree, filling.fill(root, tree, release, entries, known)
-    except AgentError as error:
-        if error.code == "flipped":
-            seals.break_all(root, journal)
-        raise
 
 
 def _look(folder: Folder, release: str) -> seals.Look:

@@ -7,16 +7,16 @@ import os
 import random
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from shipway_agent.errors import AgentError
-from shipway_agent.identity import Identity, identity
 from shipway_agent.journal import Journal
 from shipway_agent.manifest import EXECUTABLE, LINK, OUTPUT, SHARED, Entry, digest
-from shipway_agent.primitives import Context, seals, spares, trees
+from shipway_agent.primitives import Context, filling, seals, spares, trees
 from shipway_agent.primitives.prune import prune
 from shipway_agent.primitives.seals import SPARE
 from shipway_agent.pruning import later
@@ -31,18 +31,6 @@ OTHERS = (Entry(LINK, b"now", target=b"lib/deep"), Entry(SHARED, b"media"), Entr
 NEXT = {**FILES, b"app.py": b"print(2)\n", b"lib/new/one": b"1"}
 
 
-def looks_of(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The inodes that are looked at in trees from now on."""
-    found: list[int] = []
-
-    def watched(info: os.stat_result) -> Identity:
-        found.append(info.st_ino)
-        return identity(info)
-
-    monkeypatch.setattr("shipway_agent.primitives.seals.identity", watched)
-    return found
-
-
 def tree_of(files: dict[bytes, bytes]) -> Tree:
     return Tree(files, *OTHERS, executable=(b"bin/run",))
 
@@ -52,7 +40,12 @@ def place(root: Root, tree: Tree, path: str = "") -> Path:
 
 
 def spare(root: Root, tree: Tree) -> Path:
-    return Path(root.path, "spare", tree.release)
+    return Path(root.path, "releases", f"spare-{tree.release}")
+
+
+def laid(root: Root) -> list[str]:
+    """The releases of which there is a spare tree."""
+    return [name.removeprefix("spare-") for name in root.names("releases") if name.startswith("spare-")]
 
 
 @pytest.fixture
@@ -69,9 +62,8 @@ def serve(context: Context, number: int, tree: Tree) -> Tree:
 
 
 def make(context: Context, tree: Tree) -> None:
-    """Make a release of what lacks and is brought, in a session of its own, and prove it."""
+    """Make a release of what lacks and is brought, and prove it."""
     bring(context, tree)
-    context.root.unbroken.clear()
     assert trees.make(context, tree.args)["reused"] is False
     assert trees.verify(context, {"release": tree.release}) == {"exact": True, "differences": []}
     assert seals.is_sealed(context.root, context.journal, tree.release)
@@ -84,23 +76,22 @@ def test_the_next_release_is_the_spare_tree_and_what_differs(
     tree = tree_of(NEXT)
     bring(context, tree)
     forget(context)
-    reads, looks = Reads(monkeypatch), looks_of(monkeypatch)
+    reads = Reads(monkeypatch)
     assert trees.make(context, tree.args) == {"files": 5, "bytes": 29, "reused": False}
     assert reads.since() == sorted([digest(b"print(2)\n"), digest(b"1")])
-    assert os.stat(place(root, tree, "copy.py")).st_ino not in looks, "the tree that serves was seen to have this very file"
     assert os.stat(place(root, tree, "lib/deep/er")).st_ino == kept
     assert trees.verify(context, {"release": tree.release})["exact"] and seals.is_sealed(root, context.journal, tree.release)
     assert os.readlink(place(root, tree, "web/built")).endswith(f"outputs/{tree.release}/web/built"), "an output is its release's own"
-    assert root.names("spare") == [] and trees.verify(context, {"release": live.release})["exact"]
+    assert laid(root) == [] and trees.verify(context, {"release": live.release})["exact"]
 
 
 def test_behind_a_deployment_there_is_one_of_what_serves_then(context: Context, root: Root, live: Tree) -> None:
     tree = serve(context, 2, tree_of(NEXT))
-    assert root.names("spare") == []
-    assert spares.lay(root, context.journal) and root.names("spare") == [tree.release]
+    assert laid(root) == []
+    assert spares.lay(root, context.journal) and laid(root) == [tree.release]
     assert not spares.lay(root, context.journal), "one is enough"
     make(context, tree_of({**NEXT, b"app.py": b"print(3)\n"}))
-    assert root.names("spare") == []
+    assert laid(root) == []
 
 
 def test_a_supervisor_lays_it_once_nobody_drives_the_host(tmp_path: Path) -> None:
@@ -117,8 +108,16 @@ def test_a_supervisor_lays_it_once_nobody_drives_the_host(tmp_path: Path) -> Non
 
 
 def test_a_release_that_has_little_of_it_leaves_it_where_it_is(context: Context, root: Root, live: Tree) -> None:
-    make(context, Tree({b"app.py": FILES[b"app.py"], b"one": b"1", b"two": b"2"}))
-    assert root.names("spare") == [live.release]
+    other = serve(context, 2, Tree({b"app.py": FILES[b"app.py"], b"one": b"1", b"two": b"2"}))
+    assert laid(root) == [live.release] and trees.verify(context, {"release": other.release})["exact"]
+    assert spares.lay(root, context.journal) and laid(root) == [other.release], "and the next one is laid in its place"
+
+
+def test_a_release_that_shrinks_is_linked(context: Context, root: Root, live: Tree) -> None:
+    """To take away what is there takes longer than to link the little that is wanted."""
+    kept = os.stat(spare(root, live)).st_ino
+    make(context, Tree({b"app.py": FILES[b"app.py"]}))
+    assert os.stat(spare(root, live)).st_ino == kept
 
 
 @pytest.mark.parametrize(("path", "how", "what"), [*BY_HAND, ("lib/deep/er/x", "remove", "missing"), ("lib/more", "add", "extra")])
@@ -126,11 +125,12 @@ def test_one_that_somebody_wrote_to_is_not_used(context: Context, root: Root, li
     change(spare(root, live), path, how)
     if how == "write":  # into a file that every release has: it is read, and brought anew
         bring(context, tree_of(NEXT))
-        root.unbroken.clear()
         with pytest.raises(AgentError, match="damaged"):
             trees.make(context, tree_of(NEXT).args)
     make(context, tree_of(NEXT))
-    assert root.names("spare") == [] and root.names("releases") == sorted([live.release, tree_of(NEXT).release])
+    assert context.journal.meta(SPARE) is None, "it stays until the next pruning"
+    prune(context, {"keep": 2})
+    assert laid(root) == [] and trees.complete(root) == [live.release]
 
 
 def test_what_only_reading_finds_is_not_carried_on(context: Context, root: Root, live: Tree) -> None:
@@ -141,21 +141,21 @@ def test_what_only_reading_finds_is_not_carried_on(context: Context, root: Root,
     forget(context)
     with pytest.raises(AgentError, match="damaged"):
         trees.make(context, other.args)
-    assert root.names("spare") == [live.release]
+    assert laid(root) == [live.release]
     make(context, other)
     make(context, tree_of({**FILES, b"new.py": b"new"}))
 
 
 def test_none_is_laid_of_a_release_that_somebody_wrote_to(context: Context, root: Root) -> None:
     change(place(root, serve(context, 1, tree_of(FILES))), "bin/debug", "add")
-    assert not spares.lay(root, context.journal) and root.names("spare") == []
+    assert not spares.lay(root, context.journal) and laid(root) == []
 
 
 def test_none_is_laid_of_a_very_large_release_nor_before_the_first(context: Context, root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not spares.lay(root, context.journal)
     serve(context, 1, tree_of(FILES))
-    monkeypatch.setattr(spares, "MOST_REMEMBERED", 3)
-    assert not spares.lay(root, context.journal) and root.names("spare") == []
+    monkeypatch.setattr(spares, "MOST_MANIFEST_BYTES", 300)
+    assert not spares.lay(root, context.journal) and laid(root) == []
 
 
 def test_none_is_laid_where_a_file_cannot_have_two_names(context: Context, root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,16 +167,16 @@ def test_none_is_laid_where_a_file_cannot_have_two_names(context: Context, root:
     with monkeypatch.context() as patch:
         patch.setattr(os, "link", refuses)
         serve(context, 1, tree_of(FILES))
-    assert not spares.lay(root, context.journal) and root.names("spare") == []
+    assert not spares.lay(root, context.journal) and laid(root) == []
 
 
 def test_it_goes_with_its_release_and_keeps_no_blob(context: Context, root: Root, live: Tree) -> None:
     prune(context, {"keep": 2})
-    assert root.names("spare") == [live.release], "its release is still here"
+    assert laid(root) == [live.release], "its release is still here"
     for number in (2, 3, 4):
         serve(context, number, Tree({b"other.py": b"%d" % number}))
     prune(context, {"keep": 2})
-    assert root.names("spare") == [] and not os.path.exists(blob_path(root, digest(FILES[b"bin/run"]), executable=True))
+    assert laid(root) == [] and not os.path.exists(blob_path(root, digest(FILES[b"bin/run"]), executable=True))
 
 
 def test_killed_while_it_is_laid_the_next_one_is_whole(root: Root) -> None:
@@ -188,7 +188,7 @@ def test_killed_while_it_is_laid_the_next_one_is_whole(root: Root) -> None:
         died += killed(root, call, nth, lambda context: spares.lay(context.root, context.journal))
     assert died == 5
     with Journal(root) as journal:
-        assert spares.lay(root, journal) and root.names("spare") == [live.release]
+        assert spares.lay(root, journal) and laid(root) == [live.release]
         make(context_of(root, journal), tree_of(NEXT))
 
 
@@ -208,7 +208,7 @@ def test_killed_while_it_is_used_there_is_no_release_under_its_name(root: Root, 
     assert trees.complete(root) == [live.release]
     with Journal(root) as journal:
         make(context_of(root, journal), tree)
-    assert root.names("releases") == sorted([tree.release, live.release]), "the rest of the killed one is swept"
+    assert not any(name.startswith(".") for name in root.names("releases")), "the rest of the killed one is swept"
 
 
 def killed(root: Root, call: str, nth: int, work: object) -> bool:
@@ -226,12 +226,43 @@ def killed(root: Root, call: str, nth: int, work: object) -> bool:
 
 def test_two_at_once_make_two_exact_releases(context: Context, root: Root, live: Tree) -> None:
     """Of two sessions one gets it; who does not links."""
-    with root.at("spare") as folder, root.at("releases") as releases, releases.taken(folder, live.release) as first:
-        assert first is not None and root.names("spare") == []
+    with root.at("releases") as releases, releases.taken(f"spare-{live.release}", lambda tree: True) as first:
+        assert first is not None and laid(root) == []
         make(context, tree_of(NEXT))
-        first_alive = Path(root.path, "releases", first.name, "app.py")
-        assert first_alive.read_bytes() == FILES[b"app.py"], "nobody swept it"
+        assert Path(root.path, "releases", first.name, "app.py").read_bytes() == FILES[b"app.py"], "nobody swept it"
     assert root.names("releases") == sorted([live.release, tree_of(NEXT).release])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a directory to another user")
+def test_one_that_cannot_be_looked_at_stays_and_the_release_is_linked(context: Context, root: Root, live: Tree) -> None:
+    """Whatever lies in it that is not ours must not stand in the way of a deployment."""
+    os.chmod(spare(root, live), 0o755)
+    (spare(root, live) / "theirs").mkdir()
+    os.chown(spare(root, live) / "theirs", 12345, 12345)
+    make(context, tree_of(NEXT))
+    assert laid(root) == [live.release]
+
+
+def test_who_finds_a_damaged_file_while_one_is_laid_is_heard(context: Context, root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve(context, 1, tree_of(FILES))
+    fill = filling.fill
+
+    def filled_and_broken(*args: Any) -> Any:
+        made = fill(*args)
+        seals.break_all(root, context.journal)
+        return made
+
+    with monkeypatch.context() as patch:
+        patch.setattr(filling, "fill", filled_and_broken)
+        spares.lay(root, context.journal)
+    assert context.journal.meta(SPARE) is None
+
+
+def test_a_damaged_blob_that_is_replaced_is_not_carried_on(context: Context, root: Root, live: Tree) -> None:
+    """What arrives in its place is one file more: the damaged one is still in every tree."""
+    overwrite(blob_path(root, digest(FILES[b"app.py"])), b"print(7)\n")
+    live.ship(context)
+    make(context, tree_of({**FILES, b"new.py": b"new"}))
 
 
 parts = st.sampled_from([b"a", b"b", b"c", b"\xff"])
