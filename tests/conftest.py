@@ -12,7 +12,10 @@ from tests.hosts import why_not
 settings.register_profile("steady", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")  # how busy a machine is proves nothing
 
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup what tests start would ignore it too, as shipway should there
+# Under nohup, or behind a shell's `&`, what tests start would ignore these too, as shipway should there.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FIRST = ("stories", "simulation")
 """Folders whose files take longest: at the end of two runs side by side, a long file would be waited for by an idle core."""
