@@ -30,10 +30,11 @@ def test_a_reboot_is_provided_for_by_a_line_in_the_crontab_or_a_unit_that_names_
 ) -> None:
     root, linger, home = "/srv/shipway/shop", tmp_path / "linger", tmp_path / "home"
     monkeypatch.setattr(units, "LINGER", str(linger))
-    table.write_text(f"# a comment\n@reboot python3 x.pyz supervise --root {root}\n")
+    table.write_text(f"# a comment\n@reboot python3 x.pyz supervise --root {root}\n@reboot python3 x.pyz supervise --root /srv/srvx\n")
     assert reboot.starts_after_reboot(root, "ann", str(home))
     assert not reboot.starts_after_reboot("/srv/shipway/other", "ann", str(home))
     assert not reboot.starts_after_reboot("/srv/shipway/sho", "ann", str(home))
+    assert not reboot.starts_after_reboot("/srv", "ann", str(home)), "also where its name is there twice"
     table.unlink()
     reboot.table.cache_clear()
     wanted = home / ".config/systemd/user/default.target.wants"

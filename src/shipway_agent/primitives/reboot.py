@@ -192,7 +192,13 @@ def _lines(path: str) -> Iterable[str]:
 
 def _names(line: str, root: str) -> bool:
     """Whether a line starts the supervisor of this root, and not of one whose path goes on behind it."""
-    return "supervise" in line and any(not rest[:1].isalnum() and rest[:1] not in ("_", ".", "/", "-") for rest in line.split(root)[1:])
+    at = line.find(root)
+    while at >= 0:
+        behind = line[at + len(root) : at + len(root) + 1]
+        if not behind.isalnum() and behind not in ("_", ".", "/", "-"):
+            return "supervise" in line
+        at = line.find(root, at + 1)
+    return False
 
 
 def _answer(by: str, changed: bool, note: str) -> Dict[str, Any]:
