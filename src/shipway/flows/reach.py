@@ -32,7 +32,12 @@ _typed: dict[str, tuple[Facts, HostFacts]] = {}
 
 def typed(facts: Mapping[str, Facts]) -> dict[str, HostFacts]:
     """Facts with types. Raises HostError for an agent that answers nonsense."""
-    for name, fact in facts.items():
-        if name not in _typed or _typed[name][0] != fact:
-            _typed[name] = fact, read_facts(name, fact)
-    return {name: _typed[name][1] for name in facts}
+    return {name: _typed_of(name, fact) for name, fact in facts.items()}
+
+
+def _typed_of(name: str, fact: Facts) -> HostFacts:
+    said, found = _typed.get(name, (None, None))
+    if found is None or said != fact:
+        found = read_facts(name, fact)
+        _typed[name] = fact, found
+    return found
