@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,11 +63,12 @@ def recorded(top: Path, place: Path, argv: list[str], cwd: Path, pids: list[int]
 
 @pytest.fixture(scope="module")
 def deployment(place: Path) -> Platter:
-    """v2 after v1, up to the power failure; root and proxy of the one host are in `hosts/a`."""
+    """v2 after v1, of whose spare tree it is made, up to the power failure; root and proxy of the one host are in `hosts/a`."""
     top = place / "hosts"
     top.mkdir()
     shop = Shop(top, more="watch_seconds = 0.1")
     shop.project.deploy("v1")
+    spare_of(top / BELOW)
     daemons = [pid for pid in processes_of(top) if b"supervise" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     argv = [str(SHIPWAY), "deploy", "local", "--ref", "v2"]
     with recorded(top / BELOW, place, argv, shop.project.directory, daemons) as recording:
@@ -74,6 +76,14 @@ def deployment(place: Path) -> Platter:
         platter = recording.end()
         assert recording.untold(platter) == []
     return platter
+
+
+def spare_of(root: Path) -> None:
+    """Wait for the spare tree of what serves, of which the next release is made: what is moved and changed must be on disk too."""
+    deadline = time.monotonic() + 60
+    while not list(root.glob("releases/spare-*")):
+        assert time.monotonic() < deadline, "no spare tree was laid"
+        time.sleep(0.1)
 
 
 def faults(deployment: Platter, loss: Loss, place: Path) -> list[str]:
