@@ -258,6 +258,16 @@ def test_who_finds_a_damaged_file_while_one_is_laid_is_heard(context: Context, r
     assert context.journal.meta(SPARE) is None
 
 
+def test_a_damaged_blob_that_is_found_while_one_is_laid_breaks_all_seals(context: Context, root: Root) -> None:
+    tree = serve(context, 1, tree_of(FILES))
+    blob = blob_path(root, digest(FILES[b"app.py"]))
+    os.unlink(blob)
+    Path(blob).write_bytes(b"print(7)\n")
+    with pytest.raises(AgentError, match="damaged"):
+        spares.lay(root, context.journal)
+    assert laid(root) == [] and not seals.is_sealed(root, context.journal, tree.release)
+
+
 def test_a_damaged_blob_that_is_replaced_is_not_carried_on(context: Context, root: Root, live: Tree) -> None:
     """What arrives in its place is one file more: the damaged one is still in every tree."""
     overwrite(blob_path(root, digest(FILES[b"app.py"])), b"print(7)\n")

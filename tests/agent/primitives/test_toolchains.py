@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from shipway_agent.errors import AgentError
-from shipway_agent.manifest import LINK, OUTPUT, Entry
-from shipway_agent.primitives import Context, toolchains
+from shipway_agent.manifest import LINK, OUTPUT, Entry, digest
+from shipway_agent.primitives import Context, seals, toolchains
 from shipway_agent.primitives.prune import prune
 from shipway_agent.root import Root
 from shipway_agent.surroundings import with_tools
-from tests.agent.primitives.conftest import Tree
+from tests.agent.primitives.conftest import Tree, blob_path
 from tests.agent.primitives.test_prune import deploy
 
 
@@ -46,6 +46,19 @@ def test_one_that_somebody_wrote_to_is_made_anew(context: Context, root: Root) -
     (place / "extra").write_text("x")
     assert not toolchains.make(context, args)["reused"]
     assert not (place / "extra").exists()
+
+
+def test_a_damaged_blob_that_is_found_breaks_the_seals_of_releases_too(context: Context, root: Root) -> None:
+    """Any tree may have that very file."""
+    release = deploy(context, 1)
+    tree, args = tool(context)
+    blob = blob_path(root, digest(tree.files[b"lib/npm.js"]))
+    os.unlink(blob)
+    Path(blob).write_bytes(b"NPM")
+    context.root.compared.clear()
+    with pytest.raises(AgentError, match="damaged"):
+        toolchains.make(context, args)
+    assert not seals.is_sealed(root, context.journal, release.release)
 
 
 @pytest.mark.parametrize("place", ["node-22.11.0-" + "0" * 16, "../evil-1-" + "0" * 16, "node", "node-22/../x-" + "0" * 16])
