@@ -30,7 +30,7 @@ MOST_MANIFEST_BYTES = 4 << 20
 """No spare tree of a release whose manifest is larger: some 30,000 files, half a second of a thread."""
 
 WORTH = 2
-"""A spare tree is taken where at least one in so many entries of the new one is there already."""
+"""A spare tree is taken where at least one in so many entries of the larger of both, the new tree and it, is the same."""
 
 OUTPUT = b'["output",'
 """How the line of an entry begins whose link names its release."""
