@@ -299,6 +299,7 @@ class Folder:
             if wanted(found):
                 with naming(found.path):
                     os.rename(name, aside, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+                    os.fsync(self.fd)  # before it gets another name: a loss of power must not leave it under two
                 kept = _same(self.stat(aside), os.fstat(found.fd))
                 if not kept:
                     self.remove(aside)  # another was put in its place meanwhile

@@ -85,6 +85,30 @@ def test_the_next_release_is_the_spare_tree_and_what_differs(
     assert laid(root) == [] and trees.verify(context, {"release": live.release})["exact"]
 
 
+def test_that_it_left_its_name_is_on_disk_before_it_gets_another(
+    context: Context, root: Root, live: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk may keep the second of two renames and lose the first: then one directory would stand under two names."""
+    tree, done = tree_of(NEXT), []
+    releases = os.stat(f"{root.path}/releases").st_ino
+    rename, fsync = os.rename, os.fsync
+
+    def watched_rename(source: Any, target: Any, **more: Any) -> None:
+        rename(source, target, **more)
+        done.extend(name for name in ("spare", tree.release) if name in (str(source).partition("-")[0], str(target)))
+
+    def watched_fsync(fd: int) -> None:
+        fsync(fd)
+        done.extend(["synced"] if os.fstat(fd).st_ino == releases else [])
+
+    bring(context, tree)
+    monkeypatch.setattr(os, "rename", watched_rename)
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    trees.make(context, tree.args)
+    moves = done[done.index("spare") :]
+    assert moves[: moves.index(tree.release)] == ["spare", "synced"]
+
+
 def test_behind_a_deployment_there_is_one_of_what_serves_then(context: Context, root: Root, live: Tree) -> None:
     tree = serve(context, 2, tree_of(NEXT))
     assert laid(root) == []

@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("strace") is None, reason="not installed: strace"),
 ]
 
-DRAWN = 12
+DRAWN = 60
 BELOW = Path("a")
 
 
