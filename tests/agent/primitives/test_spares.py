@@ -89,7 +89,8 @@ def test_that_it_left_its_name_is_on_disk_before_it_gets_another(
     context: Context, root: Root, live: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk may keep the second of two renames and lose the first: then one directory would stand under two names."""
-    tree, done = tree_of(NEXT), []
+    done: list[str] = []
+    tree = tree_of(NEXT)
     releases = os.stat(f"{root.path}/releases").st_ino
     rename, fsync = os.rename, os.fsync
 
