@@ -8,6 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.hosts import disk
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -20,6 +22,7 @@ def about() -> dict[str, str]:
         "machine": f"{platform.system()} {platform.release()}, {os.cpu_count()} × {model}, {memory:.0f} GB",
         "python": platform.python_version(),
         "ssh": _said("ssh", "-V"),
+        "disk": "one of the hosts' own" if disk.why_not() is None else f"this machine's ({disk.why_not()})",
         "commit": _said("git", "-C", str(ROOT), "describe", "--always", "--dirty"),
         "began": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
     }

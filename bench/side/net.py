@@ -13,11 +13,18 @@ from types import TracebackType
 
 from bench.side import cache
 from bench.side.groups import PREFIX, Group, sweep
-from tests.hosts import Hosts
+from tests.hosts import Hosts, disk
+from tests.hosts.disk import Disk
 from tests.hosts.machine import UID, USER
 
 OPERATOR_NUMBER = 250
 """The last byte of the operator's address; hosts have 2 to 201."""
+
+DISK = Disk("40g", 4_000_000)
+"""Of all hosts together, new for each net: an ext4 that has just lost some ten thousand files looks for up to six minutes at each of
+
+their inodes before it makes a new file (`recently_deleted` in fs/ext4/ialloc.c), and whoever came next would pay for whoever went.
+"""
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,7 @@ class Net:
         self.served = Group("hosts")
         self.first = Group("hosts/first")
         self.origin = Group("origin")
-        self.hosts = Hosts(count + (1 if origin else 0))
+        self.hosts = Hosts(count + (1 if origin else 0), all_on=DISK if disk.why_not() is None else None)
         self._repository = origin
         self._delay: subprocess.Popen[str] | None = None
 

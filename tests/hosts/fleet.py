@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 
-from tests.hosts import keys, network
+from tests.hosts import disk, keys, network
 from tests.hosts.bare import Mirror, bare
 from tests.hosts.disk import Disk
 from tests.hosts.ground import Plot, claim, clear, release
@@ -20,21 +20,30 @@ FRONT_PORT = 8080
 
 class Hosts:
     """`n` hosts named a, b, c …, each at an address of 10.77.0.0/16 with the user `deploy`. `home_size` bounds /home ("8m": it fills up);
-    with `home_disk` it is a file system of its own, which outlives a boot. With `systemd` each is booted by one, where this machine
-    allows it (systemd.why_not). `bare` ones are as their owner rents them: only root can log in, and there is no python3 (bare.why_not).
+    with `home_disk` it is a file system of its own, which outlives a boot. With `all_on`, all of them lie on one new file system. With
+    `systemd` each is booted by one, where this machine allows it (systemd.why_not). `bare` ones are as their owner rents them: only root
+    can log in, and there is no python3 (bare.why_not).
 
     They see Debian's python3 and what is under /opt and /usr, and neither /work nor /root nor each other's files. A boot has its own
     boot id and a clock that starts near zero.
     """
 
     def __init__(
-        self, n: int, *, home_size: str | None = None, home_disk: Disk | None = None, systemd: bool = False, bare: bool = False
+        self,
+        n: int,
+        *,
+        home_size: str | None = None,
+        home_disk: Disk | None = None,
+        all_on: Disk | None = None,
+        systemd: bool = False,
+        bare: bool = False,
     ) -> None:
         if not 0 < n <= 200:
             raise ValueError("a plot holds 1 to 200 hosts")
         self._count = n
         self._home_size = home_size
         self._home_disk = home_disk
+        self._all_on = all_on
         self._systemd = systemd
         self._bare = bare
         self._mirror: Mirror | None = None
@@ -60,9 +69,10 @@ class Hosts:
             keys.write_config(self.directory, USER, addresses)
             authorized = (self.directory / "id.pub").read_text()
             ground = self._open_mirror(plot) if self._bare else None
+            place = self._lay_disk(plot)
             for index, name in enumerate(names):
                 machine = Machine(
-                    plot, index, name, home_size=self._home_size, home_disk=self._home_disk, systemd=self._systemd, bare=ground
+                    plot, index, name, place, home_size=self._home_size, home_disk=self._home_disk, systemd=self._systemd, bare=ground
                 )
                 self._machines[name] = machine
                 machine.lay_out(authorized, self.directory / f"{name}.key", addresses)
@@ -85,6 +95,12 @@ class Hosts:
         self._plot = None
         self._mirror = None
         self._machines = {}
+
+    def _lay_disk(self, plot: Plot) -> Path:
+        if self._all_on is None:
+            return plot.directory
+        disk.mount(plot.directory / "disk.img", plot.directory / "disk", self._all_on)
+        return plot.directory / "disk"
 
     def _open_mirror(self, plot: Plot) -> Bare:
         made = bare()

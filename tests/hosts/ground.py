@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.hosts import disk
+
 BASE = Path("/tmp/shipway-hosts")
 NETWORK = "10.77"
 TOOLS = ("ip", "nft", "nsenter", "unshare", "setpriv", "/usr/sbin/sshd", "ssh-keygen")
@@ -92,6 +94,8 @@ def clear(plot: Plot) -> None:
     _quietly("ip", "link", "del", plot.bridge)
     _quietly("ip", "route", "del", "unreachable", plot.subnet, "metric", "4000000")
     for entry in plot.directory.iterdir():
+        if entry.is_mount():
+            disk.unmount(entry)
         if entry.name != "lock":
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 

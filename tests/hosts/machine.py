@@ -33,13 +33,17 @@ class Bare:
 
 
 class Machine:
-    """`directory` outlives a reboot: `changes` is the overlay's upper half, `home` becomes /home. /run and /tmp are new at each boot."""
+    """`directory`, below `place`, outlives a reboot: `changes` is the overlay's upper half, `home` becomes /home.
+
+    /run and /tmp are new at each boot.
+    """
 
     def __init__(
         self,
         plot: Plot,
         index: int,
         name: str,
+        place: Path,
         *,
         home_size: str | None,
         home_disk: Disk | None = None,
@@ -48,7 +52,7 @@ class Machine:
     ) -> None:
         self.name = name
         self.address = plot.address(index)
-        self.directory = plot.directory / name
+        self.directory = place / name
         self.log = self.directory / "log"
         self._namespace = plot.namespace(index)
         self._home_size = home_size

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts import Hosts
+from tests.hosts import Hosts, disk
+from tests.hosts.disk import Disk
 
 pytestmark = pytest.mark.hosts
 
@@ -85,6 +86,22 @@ def test_a_small_home_fills_up() -> None:
         assert b"No space left" in full.stderr
 
 
+@pytest.mark.skipif(disk.why_not() is not None, reason=disk.why_not() or "")
+def test_all_hosts_can_lie_on_one_new_disk_that_goes_with_them_and_with_a_killed_session() -> None:
+    with Hosts(2, all_on=Disk("64m", 5000)) as hosts:
+        directory = hosts.directory
+        rooms = {room for host in hosts.names for room in ssh(hosts, host, "stat -f -c %c /home /etc").split()}
+        assert [4900 < int(room) <= 5000 for room in rooms] == [True], "one, of so many files, for both and for all that they write"
+        assert len({hosts.home(host).stat().st_dev for host in hosts.names} | {directory.stat().st_dev}) == 2
+        hosts.run("b", ["sh", "-c", "echo here > note"])
+        assert (hosts.home("b") / "deploy/note").read_text() == "here\n"
+    assert str(directory) not in Path("/proc/mounts").read_text()
+    assert os.listdir(directory) == ["lock"]
+    assert _killed("hosts = Hosts(1, all_on=Disk('64m', 5000))").returncode == -signal.SIGKILL
+    with Hosts(1):
+        assert "/disk.img" not in subprocess.run(["losetup", "--list"], capture_output=True, text=True, check=True).stdout
+
+
 @pytest.mark.alone
 def test_three_hosts_are_up_within_a_second_and_a_half_and_leave_nothing() -> None:
     seconds = []
@@ -109,7 +126,8 @@ def test_three_hosts_are_up_within_a_second_and_a_half_and_leave_nothing() -> No
 DIES = """
 import os, signal
 from tests.hosts import Hosts
-hosts = Hosts(1)
+from tests.hosts.disk import Disk
+{made}
 hosts.up()
 print(*hosts.pids("a"), flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
@@ -117,13 +135,17 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_what_a_killed_session_left_is_cleared_by_the_next() -> None:
-    root = Path(__file__).parents[2]
-    dead = subprocess.run([sys.executable, "-c", DIES], capture_output=True, text=True, cwd=root, check=False)
+    dead = _killed("hosts = Hosts(1)")
     left = dead.stdout.split()
     assert dead.returncode == -signal.SIGKILL
     assert left
     with Hosts(1):
         assert not [pid for pid in left if Path(f"/proc/{pid}/root/home/deploy").exists()]
+
+
+def _killed(made: str) -> subprocess.CompletedProcess[str]:
+    root = Path(__file__).parents[2]
+    return subprocess.run([sys.executable, "-c", DIES.format(made=made)], capture_output=True, text=True, cwd=root, check=False)
 
 
 def test_a_closed_port_takes_no_new_connection_and_keeps_the_open_ones(three: Hosts) -> None:
