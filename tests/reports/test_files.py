@@ -24,6 +24,13 @@ def test_a_report_is_written_whole_with_its_page_and_under_the_name_of_its_deplo
     assert stat.S_ISREG(path.stat().st_mode)
 
 
+def test_where_nothing_was_to_do_there_is_no_page(tmp_path: Path) -> None:
+    ended = {"verdict": "unchanged", "exit_code": 0, "message": "nothing to do", "hint": "", "seconds": 0.2}
+    path = write_report(tmp_path, fold([*live()[:1], Event("ended", 1.0, "try-1", "", ended)]))
+    assert json.loads(path.read_text())["verdict"] == "unchanged"
+    assert [found.name for found in path.parent.iterdir()] == [path.name]
+
+
 def test_so_far_there_is_one_page_and_none_is_drawn_while_users_could_notice(tmp_path: Path) -> None:
     events = live()
     page = page_path(tmp_path, "7-abc123")

@@ -14,12 +14,16 @@ from shipway.reports.json import ACTIVATION, report_of
 
 
 def write_report(project: Path, state: State) -> Path:
-    """Write `<project>/.shipway/reports/<deployment>.json` and `.html`, each whole or not at all; answers the first. Raises OSError."""
+    """Write `<project>/.shipway/reports/<deployment>.json` and `.html`, each whole or not at all; answers the first. Raises OSError.
+
+    A command that found nothing to do has no page: nothing is drawn on it, and `show --html` makes it for whoever asks.
+    """
     made = report_of(state)
     path = page_path(project, made["deployment"]).with_suffix(".json")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, json.dumps(made, indent=1, sort_keys=False) + "\n")
-    write_page(path.with_suffix(".html"), made)
+    if made["verdict"] != "unchanged":
+        write_page(path.with_suffix(".html"), made)
     return path
 
 
