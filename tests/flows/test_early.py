@@ -26,7 +26,8 @@ def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The addresses that were logged in to."""
     found: list[str] = []
 
-    def begin(hosts: Iterable[Host], timeout_seconds: float) -> None:
+    def begin(hosts: Iterable[Host], app: str, environment: str, timeout_seconds: float) -> None:
+        assert (app, environment) == ("shop", "live")
         found.extend(host.address for host in hosts)
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -7,11 +7,11 @@ import zlib
 import pytest
 
 from shipway.transports import bootstrap, passing
+from shipway.transports.greeting import packed
 
 
 def be_patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """For one test. Raises AssertionError where arrive.py has no such times."""
-    packed = bootstrap._packed
 
     def patient(name: str, without: str = "") -> bytes:
         if name != "arrive.py":
@@ -23,5 +23,5 @@ def be_patient(monkeypatch: pytest.MonkeyPatch) -> None:
         again = zlib.compress(program)
         return b"%d\n%s" % (len(again), again)
 
-    monkeypatch.setattr(bootstrap, "_packed", patient)
+    monkeypatch.setattr(bootstrap, "packed", patient)
     monkeypatch.setattr(passing, "WAIT_SECONDS", 120.0)

@@ -26,7 +26,7 @@ def early(words: Words) -> None:
             return
         if intent.shipment.build.run or intent.environment.requires.checks:
             return  # hosts wait for what may last, not what may last for hosts
-        logins.begin(intent.environment.hosts, patient(LOGIN_SECONDS))
+        logins.begin(intent.environment.hosts, intent.app, intent.environment.name, patient(LOGIN_SECONDS))
 
 
 def end() -> None:

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-import zlib
-from functools import cache
-from importlib.resources import files
 
 from shipway.model.errors import Unreachable
 from shipway.model.intent import Host
 from shipway.model.whereabouts import found_at
-from shipway.transports.code_only import code_only
+from shipway.transports.greeting import greeting, packed, words_of
 from shipway.transports.known import agent_hash
 from shipway.transports.link import Link
 from shipway.transports.passing import EACH, Passing, Source
@@ -42,17 +39,20 @@ async def arrive(
     passing: Passing | None = None,
     leave: asyncio.Event | None = None,
     bound: asyncio.Timeout | None = None,
+    greeted: bool = False,
 ) -> None:
-    """Bring and start the agent; with `passing`, another host of the fleet may bring it.
+    """Bring and start the agent; with `passing`, another host of the fleet may bring it. `greeted` when its greeting is under way already.
 
     With `leave`, a host that lacks it is left as it is until that is set, and the `bound` of the login stands still meanwhile.
 
     Raises NoAgent, OSError, or Unreachable where the host itself says no (codes root, no-python, cut).
     """
-    if await _enter(link, host, root, proxy, "serve") != b"HAVE":
+    if not greeted:
+        link.post(greeting(host, root, proxy))
+    if await _entered(link, host) != b"HAVE":
         if leave is not None:
             await _unhurried(leave, bound)
-        link.post(_packed("arrive.py") + _words_of(root, proxy, host) + b"\n")
+        link.post(packed("arrive.py") + words_of(root, proxy, host) + b"\n")
         await _skip_noise(link)
         word = await _line(link)
         if word.startswith(b"LACK "):
@@ -66,7 +66,8 @@ async def arrive(
 
 async def is_there(link: Link, host: Host, *, root: str, proxy: str) -> bool:
     """Whether a login over this link finds the agent and could start it; nothing is started. Raises NoAgent, OSError, Unreachable."""
-    return await _enter(link, host, root, proxy, "look") == b"HAVE"
+    link.post(greeting(host, root, proxy, "look"))
+    return await _entered(link, host) == b"HAVE"
 
 
 async def _unhurried(leave: asyncio.Event, bound: asyncio.Timeout | None) -> None:
@@ -121,17 +122,8 @@ def _packing(host: Host, lack: bytes) -> str:
     return words[1]
 
 
-def _words_of(root: str, proxy: str, host: Host) -> bytes:
-    """What both programs are told. Raises Unreachable."""
-    words = "\0".join((agent_hash(), root, proxy, host.name))
-    if words.count("\0") != 3 or "\n" in words:
-        raise Unreachable(host.name, "root", f"{root!r} is no path that can be used")
-    return words.encode("utf-8", "surrogateescape")
-
-
-async def _enter(link: Link, host: Host, root: str, proxy: str, do: str) -> bytes:
-    words = _words_of(root, proxy, host)
-    link.post(_packed("enter.py", "become" if do == "look" else "") + words + b"\0" + do.encode() + b"\n")
+async def _entered(link: Link, host: Host) -> bytes:
+    """What enter.py found. Raises NoAgent, OSError, Unreachable."""
     await _skip_noise(link)
     word = await _line(link)
     if word not in (b"HAVE", b"LACK"):
@@ -167,15 +159,3 @@ def _no(host: Host, line: bytes) -> Unreachable:
 
 def _shown(noise: bytes) -> str:
     return " ".join(clean(noise[-600:].decode("utf-8", "replace")).split())
-
-
-@cache
-def _packed(name: str, without: str = "") -> bytes:
-    """A program of the agent as STAGE reads it: without lines that say nothing, for no traceback of it is shown to anybody, and without
-    the function of that name, which it will not come to.
-    """
-    text = code_only(files("shipway_agent").joinpath(name).read_text(encoding="utf-8"))
-    if without:
-        text = re.sub(rf"^def {without}\(.*?^(?=\S)", "", text, flags=re.MULTILINE | re.DOTALL)
-    program = zlib.compress(re.sub(r"\n+", "\n", re.sub('^ *""$', "", text, flags=re.MULTILINE)).encode(), 9)
-    return b"%d\n%s" % (len(program), program)

@@ -1,7 +1,8 @@
 """Hosts in, ssh clients out that log in to them already while Python still reads this program; who opens a channel takes over its host's.
 
 A login waits for a dozen round trips, and a start is a tenth of a second of one core: one behind the other they are what a short command
-takes. Nothing is said over such a login before it is taken over. Only `open` takes one: the login that proves a host is always a new one.
+takes. What is said over such a login before it is taken over is what starts the agent that lies there, and makes nothing; the agent waits
+to be asked. Only `open` takes one: the login that proves a host is always a new one.
 """
 
 from __future__ import annotations
@@ -10,30 +11,33 @@ import os
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 
 from shipway.model.errors import Unreachable
 from shipway.model.intent import Host
 from shipway.transports.bounds import LOGINS_AT_ONCE
 from shipway.transports.child import Child
 from shipway.transports.child import begin as begin_child
+from shipway.transports.greeting import DEFAULT_PROXY, greeting, root_of
 from shipway.transports.ssh_command import WARM_VARIABLE, ssh_command, ssh_environment
 from shipway.transports.stage import REMOTE_COMMAND
 from shipway.transports.undelayed import hasten
-from shipway_agent.record import dataclass
+from shipway_agent.record import dataclass, replace
 
 
 @dataclass(frozen=True)
 class Login:
-    """A client under way. `command` is its argv without what the host is to run."""
+    """A client under way. `command` is its argv without what the host is to run; `said` is what the host is sent over it."""
 
     command: list[str]
     child: Child
+    said: bytes = b""
 
 
 _begun: dict[Host, Login] = {}
 
 
-def begin(hosts: Iterable[Host], timeout_seconds: float) -> None:
+def begin(hosts: Iterable[Host], app: str, environment: str, timeout_seconds: float) -> None:
     """Start to log in to those that are reached over ssh. Whatever is wrong is said where the host is opened."""
     if os.environ.get(WARM_VARIABLE):
         return
@@ -45,11 +49,20 @@ def begin(hosts: Iterable[Host], timeout_seconds: float) -> None:
         except (Unreachable, OSError):
             break
     threading.Thread(target=_hasten, args=(dict(_begun),), name="early logins", daemon=True).start()
+    for host, login in list(_begun.items()):
+        with suppress(Unreachable, OSError):  # of a client that has ended already, `open` finds out why
+            said = greeting(host, root_of(host, app, environment), DEFAULT_PROXY)
+            _begun[host] = replace(login, said=said)
+            login.child.stream.sendall(said)
 
 
-def take(host: Host) -> Login | None:
-    """The login to a host that is under way, once; from here on it is the caller's to end."""
-    return _begun.pop(host, None)
+def take(host: Host, greeting: bytes) -> Login | None:
+    """The login to a host that is under way and has, at most, said this, once; from here on it is the caller's to end."""
+    login = _begun.pop(host, None)
+    if login is not None and login.said not in (b"", greeting):
+        login.child.end()
+        return None
+    return login
 
 
 def end() -> None:

@@ -19,6 +19,7 @@ from shipway.transports.bootstrap import NoAgent, arrive, is_there
 from shipway.transports.channel import FramedChannel
 from shipway.transports.complaints import Complaint, explain, offered_key
 from shipway.transports.early import Login, take
+from shipway.transports.greeting import DEFAULT_PROXY, greeting, root_of
 from shipway.transports.link import Link, adopt, start
 from shipway.transports.passing import Passing
 from shipway.transports.ssh_command import CONFIG_VARIABLE, WARM_VARIABLE, ssh_command, ssh_destination, ssh_environment
@@ -32,8 +33,6 @@ T = TypeVar("T")
 
 WARM_ANSWER_SECONDS = 5.0
 """Within this time a session begins on a connection that is open, or a new login is made: the program that keeps it may hang."""
-
-DEFAULT_PROXY = "~/.shipway/proxy"
 
 
 class SshTransport:
@@ -50,8 +49,8 @@ class SshTransport:
         Raises Unreachable: address, no-ssh, ssh-config, host-key-unknown, host-key-changed, host-key-revoked, login,
         unreachable, no-python, noise, root.
         """
-        root = host.root or f"~/.shipway/apps/{app}-{environment}"
-        begun = take(host)
+        root = root_of(host, app, environment)
+        begun = take(host, greeting(host, root, DEFAULT_PROXY))
         warm = await asyncio.to_thread(_warm, host) if os.environ.get(WARM_VARIABLE) else None
 
         async def opened(seconds: float, options: Mapping[str, str]) -> FramedChannel:
@@ -83,7 +82,7 @@ class SshTransport:
         """A new login that finds its agent and starts nothing; where it finds none, one that brings and starts it. Raises as `open` does,
         and LinkLost.
         """
-        root = host.root or f"~/.shipway/apps/{app}-{environment}"
+        root = root_of(host, app, environment)
         link, there = await _logged_in(
             host, REMOTE_COMMAND, timeout_seconds, lambda link, bound: is_there(link, host, root=root, proxy=DEFAULT_PROXY)
         )
@@ -109,11 +108,12 @@ async def open_agent(
 
     that is under way. Raises Unreachable.
     """
+    greeted = begun is not None and bool(begun.said)
     link, _ = await _logged_in(
         host,
         remote_command,
         timeout_seconds,
-        lambda link, bound: arrive(link, host, root=root, proxy=proxy, passing=passing, leave=leave, bound=bound),
+        lambda link, bound: arrive(link, host, root=root, proxy=proxy, passing=passing, leave=leave, bound=bound, greeted=greeted),
         options,
         begun,
     )
@@ -131,6 +131,7 @@ async def _logged_in(
     """A link over a new login, or over the one that is `begun`, and what `greet` learnt over it. Raises Unreachable."""
     command = begun.command if begun is not None else ssh_command(host, timeout_seconds, options)
     link = await adopt(begun.child, kill=True) if begun is not None else await start_ssh([*command, remote_command], host)
+    link.bytes_sent += len(begun.said) if begun is not None else 0
     bound = asyncio.timeout(timeout_seconds)
     try:
         async with bound, undelayed(link.pid):
