@@ -64,11 +64,12 @@ class AnyEntry(Protocol):
 
 def write(entries: Iterable[AnyEntry]) -> bytes:
     """The manifest of a tree: one line an entry, sorted by the bytes of the path. The order of `entries` does not matter."""
-    rows = sorted((os.fsencode(e.path), e.kind, e.digest, e.size, os.fsencode(e.target)) for e in entries)
-    return b"".join(
-        json.dumps([kind, path.decode("latin-1"), digest, size, target.decode("latin-1")], separators=(",", ":")).encode("ascii") + b"\n"
-        for path, kind, digest, size, target in rows
-    )
+    rows = sorted([(os.fsencode(e.path), e.kind, e.digest, e.size, os.fsencode(e.target) if e.target else b"") for e in entries])
+    texts = [[kind, path.decode("latin-1"), digest, size, target.decode("latin-1")] for path, kind, digest, size, target in rows]
+    lines = json.compact(texts)[1:-1].replace("],[", "]\n[")
+    if lines.count("\n") >= len(texts):  # a path that looks like the end of a row
+        lines = "\n".join(map(json.compact, texts))
+    return (lines + "\n").encode("ascii") if texts else b""
 
 
 def read(data: bytes) -> Tuple[Entry, ...]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shipway.model.errors import Refused
 from shipway.model.release import Entry
-from shipway.release.tree import Tree, read_tree
+from shipway.release.tree import Faults, Tree, check_names, read_tree, shown
 from shipway_agent import manifest
 from tests.release.repositories import Checkout
 
@@ -155,6 +155,24 @@ def test_a_path_below_a_link_is_refused(checkout: Checkout) -> None:
     inner = checkout.git("rev-parse", checkout.tree_of(("100644", "blob", checkout.blob(b"x"), b"passwd")) + "^{tree}")
     commit = checkout.tree_of(("120000", "blob", checkout.blob(b"/etc"), b"a"), ("40000", "tree", inner, b"a"))
     assert refusal(checkout, commit).details == ("a/passwd: lies below a, which is a file",)
+
+
+PARTS = st.sampled_from(["a", "b", "", ".", "..", ".git", ".GIT", ".gitignore", "..a", "a.", ".git\n", "...", "ü" * 128])
+
+
+@given(st.lists(st.lists(PARTS, min_size=1, max_size=4).map("/".join), max_size=6))
+def test_a_name_is_refused_for_any_part_of_it_and_for_a_file_above_it(paths: list[str]) -> None:
+    faults = Faults()
+    check_names(paths, faults)
+    expected = set()
+    for number, path in enumerate(paths):
+        parts = path.split("/")
+        above = {"/".join(parts[:depth]) for depth in range(1, len(parts))} - {""}
+        lies_below = bool(above & set(paths))
+        odd = any(part.lower() == ".git" or part in ("", ".", "..") or len(part.encode()) > 255 for part in parts)
+        if odd or lies_below or path in paths[:number]:
+            expected.add(shown(path))
+    assert {line.partition(": ")[0] for _, line in faults.found} == expected
 
 
 def test_everything_that_cannot_be_shipped_is_named_at_once(checkout: Checkout) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
@@ -25,6 +26,9 @@ HINTS = {
 TOLD = 50
 HELD_BYTES = 32 << 20
 """Contents that were read to be named stay at hand up to this much: what is new travels next, and would be read and named once more."""
+
+_ODD = re.compile(r"/(?:\.\.?|\.git)?/", re.IGNORECASE)
+"""In every path, with slashes around it, that has a part which none may have; most have none, and are not taken apart."""
 
 STAYS = ".shipway-secrets"
 """Encrypted secrets are of no use on a host, and setting one makes no other release."""
@@ -124,22 +128,33 @@ def check_names(paths: Collection[str], faults: Faults) -> None:
     """No path may lead elsewhere, be there twice or lie below a file: git's own checks are not what keeps a host safe."""
     seen: set[str] = set()
     for path in paths:
-        parts = path.split("/")
-        if any(part.lower() == ".git" for part in parts):
-            faults.add("name", path, "is named .git, and git would take it for a repository")
-        elif any(part in ("", ".", "..") for part in parts):
-            faults.add("name", path, "is not a plain path below the tree")
-        elif len(path) > 63 and (len(os.fsencode(path)) > manifest.MOST_PATH_BYTES or any(len(os.fsencode(p)) > 255 for p in parts)):
-            faults.add("name", path, "is longer than a host can have it")
-        elif path in seen:
-            faults.add("name", path, "is there twice")
+        why = _fault_of(path) if len(path) > 63 or _ODD.search(f"/{path}/") else ""
+        if why or path in seen:
+            faults.add("name", path, why or "is there twice")
         seen.add(path)
+    clear = {""}
     for path in seen:
-        above = path.rpartition("/")[0]
-        while above:
+        above, passed, good = path.rpartition("/")[0], [], True
+        while above not in clear:
             if above in seen:
                 faults.add("name", path, f"lies below {shown(above)}, which is a file")
+                good = False
+            passed.append(above)
             above = above.rpartition("/")[0]
+        if good:
+            clear.update(passed)
+
+
+def _fault_of(path: str) -> str:
+    """Why no host can have this name; "" where it can."""
+    parts = path.split("/")
+    if any(part.lower() == ".git" for part in parts):
+        return "is named .git, and git would take it for a repository"
+    if any(part in ("", ".", "..") for part in parts):
+        return "is not a plain path below the tree"
+    if len(os.fsencode(path)) > manifest.MOST_PATH_BYTES or any(len(os.fsencode(part)) > manifest.MOST_NAME_BYTES for part in parts):
+        return "is longer than a host can have it"
+    return ""
 
 
 def _contents(
