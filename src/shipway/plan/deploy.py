@@ -247,10 +247,7 @@ def _otherwise(live: Json, wanted: Json) -> str:
 
 
 def _notes(intent: Intent, release: Release, hosts: Sequence[Host], facts: Mapping[str, HostFacts], pending: Pending | None) -> list[str]:
-    notes = [
-        f"{h.name}: nothing is current here yet; an undo leaves nothing current" for h in hosts if facts[h.name].member.current is None
-    ]
-    notes += [*starts_again(facts), *under_maintenance(facts), *scale_notes(intent, facts)]
+    notes = [*_undone_to_nothing(hosts, facts), *starts_again(facts), *under_maintenance(facts), *scale_notes(intent, facts)]
     notes += left_out_notes(intent)
     notes += open_notes(facts)
     notes += peer_notes(facts)
@@ -264,5 +261,19 @@ def _notes(intent: Intent, release: Release, hosts: Sequence[Host], facts: Mappi
         if not runners(task, hosts):
             notes.append(f"{task.name} runs nowhere: no host has its roles ({', '.join(task.roles)})")
         elif task.phase == "activate" and task.undo is None:
-            notes.append(f"{task.name} has no undo: a failure after it is undone without it, and says so")
+            notes.append(_no_undo(task))
     return notes
+
+
+def undo_notes(intent: Intent, facts: Mapping[str, HostFacts]) -> list[str]:
+    """The notes of a deployment's plan that say how an undo of it would end: who can undo nothing, as `prepare`, leaves them out."""
+    return [*_undone_to_nothing(intent.environment.hosts, facts), *(_no_undo(task) for task in intent.shipment.tasks)]
+
+
+def _undone_to_nothing(hosts: Sequence[Host], facts: Mapping[str, HostFacts]) -> list[str]:
+    new = [host.name for host in hosts if facts[host.name].member.current is None]
+    return [f"{name}: nothing is current here yet; an undo leaves nothing current" for name in new]
+
+
+def _no_undo(task: Task) -> str:
+    return f"{task.name} has no undo: a failure after it is undone without it, and says so"

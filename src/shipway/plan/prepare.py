@@ -9,7 +9,7 @@ from shipway.model.intent import Intent
 from shipway.model.migration import Pending
 from shipway.model.plan import Plan, Wave
 from shipway.model.release import Release
-from shipway.plan.deploy import plan_deploy
+from shipway.plan.deploy import plan_deploy, undo_notes
 from shipway.plan.steps import member
 from shipway_agent.record import replace
 
@@ -34,6 +34,7 @@ def plan_prepare(
     plan = plan_deploy(intent, release, facts, number=number, caddies=caddies, pending=pending, **of_this_one)
     if plan.nothing_to_do:
         return replace(plan, kind="prepare")
+    about_undo = undo_notes(intent, facts)
     return replace(
         plan,
         kind="prepare",
@@ -44,7 +45,7 @@ def plan_prepare(
         undo={},
         after={},
         document={**plan.document, "kind": "prepare"},
-        notes=tuple(note for note in plan.notes if "undo" not in note),
+        notes=tuple(note for note in plan.notes if note not in about_undo),
     )
 
 
