@@ -23,6 +23,7 @@ from shipway.plan.front import certificate_notes, proxy_step
 from shipway.plan.gates import pass_gates
 from shipway.plan.jobs import job_notes, job_table
 from shipway.plan.notifications import keep_steps
+from shipway.plan.outline import outline
 from shipway.plan.reboot import reboot_notes, reboot_steps
 from shipway.plan.standing import as_in_file, kept, page_of, scale_notes, scaled, starts_again, under_maintenance
 from shipway.plan.waves import runners, waves
@@ -76,38 +77,24 @@ def plan_deploy(
     wrong = (*state.wrong, *repair)
     kind: Literal["deploy", "repair"] = "repair" if state.same and wrong else "deploy"
     content = {SAME_AS: list(_alike(state.alike, facts))} if state.alike else {}
-    for document in wanted.values():
-        document.update({"kind": kind, **content})
-    plan = Plan(
+    for generation in wanted.values():
+        generation.update({"kind": kind, **content})
+    document = deployment_document(
         kind=kind,
         app=intent.app,
         environment=intent.environment.name,
         release=release.digest,
+        commit=release.source.commit,
+        tree=release.source.tree,
+        version=release.version,
+        who=who,
         number=number,
-        lead=lead.name,
-        members=tuple(h.name for h in hosts),
-        waves=(),
-        document=deployment_document(
-            kind=kind,
-            app=intent.app,
-            environment=intent.environment.name,
-            release=release.digest,
-            commit=release.source.commit,
-            tree=release.source.tree,
-            version=release.version,
-            who=who,
-            number=number,
-            before=facts[lead.name].member.current,
-            peer_key=peer_key,
-            keep_warm_seconds=intent.environment.keep_warm_seconds,
-            without=intent.environment.without,
-        ),
-        lease_seconds=intent.environment.lease_seconds,
-        confirm_seconds=intent.environment.confirm_seconds,
-        watch_seconds=intent.environment.watch_seconds,
-        notes=(*wrong, *_notes(intent, release, hosts, facts, pending)),
-        pending=pending,
+        before=facts[lead.name].member.current,
+        peer_key=peer_key,
+        keep_warm_seconds=intent.environment.keep_warm_seconds,
+        without=intent.environment.without,
     )
+    plan = replace(outline(intent, document, [*wrong, *_notes(intent, release, hosts, facts, pending)]), pending=pending)
     if state.same == set(plan.members) and not wrong and not _due(pending, facts):
         return plan
     return _filled(plan, intent, release, wanted, facts, deployment=deployment, caddies=caddies)

@@ -11,6 +11,8 @@ from shipway.plan import steps
 from shipway.plan.documents import document_again
 from shipway.plan.facts import newest_committed
 from shipway.plan.jobs import homeless_notes
+from shipway.plan.outline import outline
+from shipway_agent.record import replace
 
 
 def plan_leave(
@@ -33,34 +35,15 @@ def plan_leave(
     staying = sorted(set(facts) - {leaving})
     live = next((live for name in staying if (live := facts[name].live) is not None), {})
     newest = newest_committed(facts)
-    return Plan(
-        kind="host remove",
-        app=intent.app,
-        environment=intent.environment.name,
-        release=str(live.get("release", "")),
-        number=number,
+    before = newest.fence if newest is not None else None
+    document = document_again(intent, live, kind="host remove", who=who, number=number, before=before, peer_key=peer_key)
+    notes = [*_notes(leaving, facts, lost, shared), *homeless_notes(leaving, intent.environment.name, live)]
+    return replace(
+        outline(intent, {**document, "leaving": leaving, "lost": lost}, notes),
         lead=min(facts),
         members=tuple(sorted(facts)),
-        waves=(),
         switch={} if lost else {leaving: (steps.remove(keep_shared=not shared),)},
         finish={name: (steps.leave(leaving, deployment, number),) for name in staying},
-        document={
-            **document_again(
-                intent,
-                live,
-                kind="host remove",
-                who=who,
-                number=number,
-                before=newest.fence if newest is not None else None,
-                peer_key=peer_key,
-            ),
-            "leaving": leaving,
-            "lost": lost,
-        },
-        lease_seconds=intent.environment.lease_seconds,
-        confirm_seconds=intent.environment.confirm_seconds,
-        watch_seconds=intent.environment.watch_seconds,
-        notes=(*_notes(leaving, facts, lost, shared), *homeless_notes(leaving, intent.environment.name, live)),
     )
 
 

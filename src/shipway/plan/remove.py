@@ -11,6 +11,8 @@ from shipway.plan import steps
 from shipway.plan.activation import lead_of
 from shipway.plan.documents import document_again
 from shipway.plan.gates import pass_gates
+from shipway.plan.outline import outline
+from shipway_agent.record import replace
 
 
 def plan_remove(
@@ -24,30 +26,10 @@ def plan_remove(
     pass_gates(intent, None, facts)
     lead = lead_of(intent.environment.hosts)
     live = facts[lead.name].live or {}
-    return Plan(
-        kind="remove",
-        app=intent.app,
-        environment=intent.environment.name,
-        release=str(live.get("release", "")),
-        number=number,
-        lead=lead.name,
-        members=tuple(sorted(h.name for h in intent.environment.hosts)),
-        waves=(),
-        switch={name: (steps.remove(keep_shared=not shared),) for name, fact in sorted(facts.items()) if _holds(fact, shared)},
-        document=document_again(
-            intent,
-            live,
-            kind="remove",
-            who=who,
-            number=number,
-            before=facts[lead.name].member.current,
-            peer_key=peer_key,
-        ),
-        lease_seconds=intent.environment.lease_seconds,
-        confirm_seconds=intent.environment.confirm_seconds,
-        watch_seconds=intent.environment.watch_seconds,
-        notes=tuple(_notes(facts, shared)),
-    )
+    before = facts[lead.name].member.current
+    document = document_again(intent, live, kind="remove", who=who, number=number, before=before, peer_key=peer_key)
+    switch = {name: (steps.remove(keep_shared=not shared),) for name, fact in sorted(facts.items()) if _holds(fact, shared)}
+    return replace(outline(intent, document, _notes(facts, shared)), switch=switch)
 
 
 def _holds(fact: HostFacts, shared: bool) -> bool:

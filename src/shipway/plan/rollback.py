@@ -20,10 +20,12 @@ from shipway.plan.front import proxy_step
 from shipway.plan.gates import UNTOUCHED, pass_gates
 from shipway.plan.jobs import carried_over, job_notes
 from shipway.plan.notifications import keep_steps
+from shipway.plan.outline import outline
 from shipway.plan.reboot import reboot_steps
 from shipway.plan.standing import CLOSED, STOPPED, as_now, page_of, starts_again, under_maintenance
 from shipway.plan.target import PREVIOUS, Target, find_target, lacking, prepare_tasks
 from shipway_agent.previous import SOURCE
+from shipway_agent.record import replace
 
 
 def plan_rollback(
@@ -82,43 +84,37 @@ def plan_rollback(
     }
     documents: dict[str, Json] = {name: {**target, **over[name], "number": number} for name, target in targets.items()}
     there = not again and all(_is_there(facts[h.name], found.number) for h in environment.hosts)
-    return Plan(
+    notes = [
+        f"back to generation {found.number}, with its own configuration",
+        *(f"{name}: gets generation {found.number} from {loan.lender}" for name, loan in sorted(loans.items())),
+        *([] if there else [*starts_again(facts), *under_maintenance(facts)]),
+        *across,
+        *left_out_notes(intent),
+        *job_notes(jobs, environment, facts),
+        *([] if there else _warm_notes(facts, found.number)),
+        *open_notes(facts),
+        *peer_notes(facts),
+    ]
+    document = document_again(
+        intent,
+        found.document,
         kind=kind,
-        app=intent.app,
-        environment=environment.name,
-        release=str(found.document["release"]),
+        who=who,
         number=number,
-        lead=lead.name,
-        members=tuple(sorted(documents)),
-        waves=() if there else _waves(intent, facts, documents, over, found.number, number, deployment, caddies, loans),
-        switch={} if there else switches(intent, documents, facts),
-        verify={} if there else verifications(intent, documents, facts, number),
-        finish={} if there else finishes(intent, documents, facts, deployment=deployment, number=number),
-        document=document_again(
-            intent,
-            found.document,
-            kind=kind,
-            who=who,
-            number=number,
-            before=facts[lead.name].member.current,
-            peer_key=peer_key,
-            keep_warm_seconds=environment.keep_warm_seconds,
-            without=intent.environment.without,
-        ),
-        lease_seconds=environment.lease_seconds,
-        confirm_seconds=environment.confirm_seconds,
-        watch_seconds=environment.watch_seconds,
-        notes=(
-            f"back to generation {found.number}, with its own configuration",
-            *(f"{name}: gets generation {found.number} from {loan.lender}" for name, loan in sorted(loans.items())),
-            *([] if there else [*starts_again(facts), *under_maintenance(facts)]),
-            *across,
-            *left_out_notes(intent),
-            *job_notes(jobs, environment, facts),
-            *([] if there else _warm_notes(facts, found.number)),
-            *open_notes(facts),
-            *peer_notes(facts),
-        ),
+        before=facts[lead.name].member.current,
+        peer_key=peer_key,
+        keep_warm_seconds=environment.keep_warm_seconds,
+        without=environment.without,
+    )
+    plan = outline(intent, document, notes)
+    if there:
+        return plan
+    return replace(
+        plan,
+        waves=_waves(intent, facts, documents, over, found.number, number, deployment, caddies, loans),
+        switch=switches(intent, documents, facts),
+        verify=verifications(intent, documents, facts, number),
+        finish=finishes(intent, documents, facts, deployment=deployment, number=number),
     )
 
 

@@ -14,6 +14,7 @@ from shipway.plan.documents import document_again, member_addresses
 from shipway.plan.facts import open_notes, peer_notes
 from shipway.plan.front import front_door, proxy_step
 from shipway.plan.orders.order import Change, Order
+from shipway.plan.outline import outline
 from shipway.plan.proxy.routes import routed
 from shipway.plan.standing import CLOSED, MAINTENANCE, newest_live
 from shipway_agent.previous import SOURCE
@@ -33,36 +34,20 @@ def plan_successor(
     """
     live = newest_live(facts)
     intent = replace(intent, environment=replace(intent.environment, domains=tuple(live.get("domains", ()))))
-    environment = intent.environment
-    lead = lead_of(environment.hosts)
-    plan = Plan(
+    lead = lead_of(intent.environment.hosts)
+    document = document_again(
+        intent,
+        live,
         kind=order.kind,
-        app=intent.app,
-        environment=environment.name,
-        release=str(live.get("release", "")),
+        who=who,
         number=number,
-        lead=lead.name,
-        members=tuple(sorted(host.name for host in environment.hosts)),
-        waves=(),
-        document={
-            **document_again(
-                intent,
-                live,
-                kind=order.kind,
-                who=who,
-                number=number,
-                before=facts[lead.name].member.current,
-                peer_key=peer_key,
-                what=order.what,
-                command=order.command,
-            ),
-            "leaves_warm": not order.ends_warm,
-        },
-        lease_seconds=environment.lease_seconds,
-        confirm_seconds=environment.confirm_seconds,
-        watch_seconds=environment.watch_seconds,
-        notes=(*order.notes, *open_notes(facts), *peer_notes(facts)),
+        before=facts[lead.name].member.current,
+        peer_key=peer_key,
+        what=order.what,
+        command=order.command,
     )
+    notes = [*order.notes, *open_notes(facts), *peer_notes(facts)]
+    plan = outline(intent, {**document, "leaves_warm": not order.ends_warm}, notes)
     return _filled(plan, intent, order, facts, deployment=deployment, who=who) if order.changes else plan
 
 

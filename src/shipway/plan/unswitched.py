@@ -11,6 +11,8 @@ from shipway.model.plan import Plan, Step, Wave
 from shipway.plan.activation import lead_of
 from shipway.plan.documents import document_again
 from shipway.plan.facts import open_notes
+from shipway.plan.outline import outline
+from shipway_agent.record import replace
 
 
 def plan_unswitched(
@@ -28,8 +30,7 @@ def plan_unswitched(
     command: str,
 ) -> Plan:
     """A plan about what serves, whose document is `live`. Nobody deploys meanwhile; `what` and `command` say it to people."""
-    environment = intent.environment
-    lead = lead_of(environment.hosts)
+    lead = lead_of(intent.environment.hosts)
     document = document_again(
         intent,
         live,
@@ -41,18 +42,4 @@ def plan_unswitched(
         what=what,
         command=command,
     )
-    return Plan(
-        kind=kind,
-        app=intent.app,
-        environment=environment.name,
-        release=str(live["release"]),
-        number=number,
-        lead=lead.name,
-        members=tuple(sorted(host.name for host in environment.hosts)),
-        waves=(Wave(wave, "activate", steps),),
-        document=document,
-        lease_seconds=environment.lease_seconds,
-        confirm_seconds=environment.confirm_seconds,
-        watch_seconds=environment.watch_seconds,
-        notes=tuple(open_notes(facts)),
-    )
+    return replace(outline(intent, document, open_notes(facts)), waves=(Wave(wave, "activate", steps),))
