@@ -62,8 +62,21 @@ class Blobs(Protocol):
         ...
 
 
-Wanted = tuple[tuple[Blob, ...], str, bytes]
-"""What some hosts lack, the manifest that they have, and how it is packed for them: hosts with the same of these get the same parcels."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What some hosts lack, and how it is packed for them: those of which all this is the same get the same parcels.
+
+    They have everything in the manifest `base`, "" for none.
+    """
+
+    blobs: tuple[Blob, ...]
+    base: str
+    packing: bytes
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the content, before it is packed."""
+        return sum(size for _, _, size in self.blobs)
 
 
 class Feeding:
@@ -167,6 +180,7 @@ class Delivery:
             "manifests": [one.question for one in listings],
         }
         self._lists |= {one.digest for one in listings}
+        brought: tuple[Blob, ...] = ()
         foreseen = await self._foreseen(name, listings)
         if foreseen is None:
             answer = await self._fleet.call(name, "lack", asked, timeout_seconds=LACK_SECONDS)
@@ -174,26 +188,23 @@ class Delivery:
             asked["bring"] = self._announced(foreseen)
             body = self._body(name, self._load(foreseen), frozenset())
             answer = await self._fleet.call(name, "lack", asked, body=body, timeout_seconds=PUT_SECONDS)
+            gone = set(_among(foreseen.blobs, answer.get("brought", {}).get("lacking", ())))
+            brought = tuple(blob for blob in foreseen.blobs if blob not in gone)
         runs: dict[str, Sequence[int] | None] = {one.digest: found for one, found in zip(listings, answer["manifests"])}
         based = next((one.base for one in listings if one.base and runs[one.digest] is not None), "")
         unknown = [one for one in listings if runs[one.digest] is None]
         if unknown and answer["blobs"]:
             runs |= await self._told_whole(name, unknown)
-        lacks = {(digest, bool(executable)) for digest, executable in answer["lacking"]}
-        found: dict[Blob, None] = {}
-        for one in listings:
-            found |= dict.fromkeys(_of_runs(one, runs[one.digest]))
-        found |= dict.fromkeys(blob for blob in singles if blob[:2] in lacks)
-        gone = {(digest, bool(executable)) for digest, executable in answer.get("brought", {}).get("lacking", ())}
-        brought = tuple(blob for blob in (foreseen[0] if foreseen is not None else ()) if blob[:2] not in gone)
-        return Lacking(tuple(found), based, frozenset(answer["parcels"]), int(answer["free_bytes"]), brought)
+        of_listings = chain.from_iterable(_of_runs(one, runs[one.digest]) for one in listings)
+        found = tuple(dict.fromkeys((*of_listings, *_among(singles, answer["lacking"]))))
+        return Lacking(found, based, frozenset(answer["parcels"]), int(answer["free_bytes"]), brought)
 
     async def _foreseen(self, name: str, listings: Sequence[Listing]) -> Wanted | None:
         """What that host lacks for certain, where it is so little that nobody would be spared by asking first or by passing it on."""
         fresh = next((one for one in listings if one.fresh), None)
         if fresh is None or self._fleet.hosts[name].address == "local":
             return None
-        wanted = fresh.fresh, fresh.base, ZLIB
+        wanted = Wanted(fresh.fresh, fresh.base, ZLIB)
         others = max(self._expected, len(self._fleet.names)) - 1
         much = min(FORESEEN_BYTES, SPARED_BYTES / others) if others else FORESEEN_BYTES
         return None if await _holds(self._load(wanted), much) else wanted
@@ -215,14 +226,14 @@ class Delivery:
         for digest, executable, size in linked:
             args = {"digest": digest, "executable": executable, "size": size, "link": self._blobs.path(digest)}
             await self._fleet.call(name, "put", args, timeout_seconds=PUT_SECONDS)
-        packing, rest = RAW if local else ZLIB, tuple(blob for blob in lacking.blobs if blob not in linked)
-        wanted = rest, lacking.base, packing
+        rest = tuple(blob for blob in lacking.blobs if blob not in linked)
+        wanted = Wanted(rest, lacking.base, RAW if local else ZLIB)
         fed, kept = await self._fed(name, wanted, lacking)
         if fed is not None and fed.lacking is not None:
             whole = tuple(blob for blob in rest if blob[:2] in fed.lacking)
         else:
             whole = await self._sent(name, wanted, kept)
-        await self._send(name, (whole, "", packing), frozenset())
+        await self._send(name, Wanted(whole, "", wanted.packing), frozenset())
         return fed
 
     async def _sent(self, name: str, wanted: Wanted, kept: frozenset[str]) -> tuple[Blob, ...]:
@@ -239,9 +250,9 @@ class Delivery:
 
         Raises HostRefused where its disk takes no more. Whatever else goes wrong in it is made good by sending straight.
         """
-        kept, size = lacking.kept, sum(size for _, _, size in wanted[0])
+        kept, size = lacking.kept, wanted.size_bytes
         crowded = size > KEPT_BYTES and lacking.free_bytes < 2 * size
-        if not wanted[0] or wanted[2] == RAW or crowded:
+        if not wanted.blobs or wanted.packing == RAW or crowded:
             self._company.leave(name)
             if crowded and self._expected > 1:
                 self._tell(
@@ -264,9 +275,8 @@ class Delivery:
             raise fed
         if isinstance(fed, Fed) and fed.whole:
             return fed, frozenset(load.names())
-        return fed if isinstance(fed, Fed) else None, frozenset(
-            (await self._fleet.call(name, "lack", timeout_seconds=LACK_SECONDS))["parcels"]
-        )
+        now = await self._fleet.call(name, "lack", timeout_seconds=LACK_SECONDS)
+        return fed if isinstance(fed, Fed) else None, frozenset(now["parcels"])
 
     async def _feed(
         self,
@@ -276,44 +286,38 @@ class Delivery:
         built: Callable[[], Fleet] | None,
         on_error: Callable[[HostError], None],
     ) -> Outcomes[Fed]:
-        blobs = wanted[0]
-        size = sum(size for _, _, size in blobs)
+        to_all = partial(feed, self._fleet, kept, load, self._tell, on_error, count=len(wanted.blobs), size=wanted.size_bytes)
         if built is None:
-            return await feed(self._fleet, kept, load, self._tell, on_error, count=len(blobs), size=size)
+            return await to_all()
         async with built() as fleet:
-            stock = Stock(fleet, [blob[:2] for blob in self._stocked(wanted)])
-            return await feed(self._fleet, kept, load, self._tell, on_error, count=len(blobs), size=size, stock=stock)
+            return await to_all(stock=Stock(fleet, [blob[:2] for blob in self._stocked(wanted)]))
 
     def _load(self, wanted: Wanted) -> Load:
-        blobs, base, packing = wanted
         if wanted not in self._loads:
             stocked = self._stocked(wanted)
-            parts = [part for part in (blobs[: len(stocked)], blobs[len(stocked) :]) if part]
-            self._loads[wanted] = Load(lambda: chain.from_iterable(self._blobs.parcels(part, base=base, packing=packing) for part in parts))
+            parts = [part for part in (stocked, wanted.blobs[len(stocked) :]) if part]
+            parcels = partial(self._blobs.parcels, base=wanted.base, packing=wanted.packing)
+            self._loads[wanted] = Load(lambda: chain.from_iterable(parcels(part) for part in parts))
         return self._loads[wanted]
 
     def _stocked(self, wanted: Wanted) -> tuple[Blob, ...]:
         """What of it a build host may have: the files of the release, which come first, and not its list."""
-        blobs, base, _ = wanted
-        if self._builder is None or base:
+        if self._builder is None or wanted.base:
             return ()  # what is made from a release that hosts have, a build host cannot make
-        return tuple(takewhile(lambda blob: blob[0] not in self._lists, blobs))
+        return tuple(takewhile(lambda blob: blob[0] not in self._lists, wanted.blobs))
 
     async def _send(self, name: str, wanted: Wanted, kept: frozenset[str]) -> tuple[Blob, ...]:
         """Send parcels; which of the blobs they could not be made into there, for what they are made from is gone or damaged."""
-        blobs, _, _ = wanted
-        if not blobs:
+        if not wanted.blobs:
             return ()
         body = self._body(name, self._load(wanted), kept)
         answer = await self._fleet.call(name, "parcels", self._announced(wanted), body=body, timeout_seconds=PUT_SECONDS)
-        lacking = {(digest, bool(executable)) for digest, executable in answer["lacking"]}
-        return tuple(blob for blob in blobs if blob[:2] in lacking)
+        return _among(wanted.blobs, answer["lacking"])
 
     def _announced(self, wanted: Wanted) -> dict[str, Any]:
         """What a host is told of parcels before they come."""
-        blobs, _, packing = wanted
-        size = sum(size for _, _, size in blobs)
-        return {"count": len(blobs), "size": size, "keep": packing != RAW and size > KEPT_BYTES}
+        size = wanted.size_bytes
+        return {"count": len(wanted.blobs), "size": size, "keep": wanted.packing != RAW and size > KEPT_BYTES}
 
     def _body(self, name: str, load: Load, kept: frozenset[str]) -> Callable[[], AsyncIterator[bytes]]:
         tries = 0
@@ -345,6 +349,12 @@ async def _holds(load: Load, least_bytes: float) -> bool:
             return True
         place += 1
     return False
+
+
+def _among(blobs: Iterable[Blob], named: Iterable[Sequence[Any]]) -> tuple[Blob, ...]:
+    """Those that a host has named, each by its digest and whether it is executable."""
+    names = {(digest, bool(executable)) for digest, executable in named}
+    return tuple(blob for blob in blobs if blob[:2] in names)
 
 
 def _of_runs(listing: Listing, runs: Sequence[int] | None) -> tuple[Blob, ...]:
