@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from shipway.execute import ask
 from shipway.execute.telling import Tell
@@ -39,39 +39,46 @@ async def status(words: StatusWords, on_event: Callable[[Event], None]) -> Verdi
         except HostError as error:
             errors[host] = error
     heard = {host: fact for host, fact in facts.items() if fact is not None}
-    late = behind(heard)
-    said = status_of(name, facts, recorded_members(heard), late)
     silent = {host: error.message for host, error in errors.items()}
+    said = status_of(name, facts, recorded_members(heard), behind(heard))
     data = {"status": said, "drift": drift(facts), "unreachable": silent, "lines": status_text(said, facts, silent)}
-    newest = newest_committed(heard)
-    update = _deploy(name, newest.document if newest is not None else {})
-    way_out = waits(looked.answers, name, silent)
-    if way_out:
-        unread = f", and cannot read {', '.join(sorted(silent))}" if silent else ""
-        return Verdict("answer", 4, f"a deployment is not decided yet{unread}", way_out, "", data)
-    if silent:
-        left_out = sorted(set(silent).intersection(newest.without if newest is not None else ()))
-        message = f"cannot read {', '.join(sorted(silent))}" + (f"; {' and '.join(left_out)} left out and behind" if left_out else "")
-        hint = f"{update}, when it can be reached" if left_out else f"shipway status {name} again, when it can be reached"
-        return Verdict("answer", 4, message, hint, "", data)
-    if any(fact.member.unsettled for fact in heard.values()):
-        driven = any(fact.doing is not None and not fact.doing.silent for fact in heard.values())
-        hint = f"shipway attach {name} watches it" if driven else f"shipway resume {name} settles it now"
-        return Verdict("answer", 4, "a deployment is not decided yet", hint, "", data)
-    damaged = [host for host, fact in heard.items() if fact.unsound]
-    if damaged:
-        way_out = _begin_anew(name, damaged[0], heard[damaged[0]])
-        return Verdict("answer", 4, f"the journal of {named(damaged)} is damaged", way_out, "", data)
-    if late:
-        return Verdict("answer", 4, f"behind: {', '.join(late)}", f"{update} brings what is behind up to date", "", data)
-    if not said["agrees"]:
-        return Verdict("answer", 4, "the hosts do not agree on a release", f"shipway deploy {name} makes them serve one", "", data)
-    if drift(facts):
-        served = next((fact.live for fact in heard.values() if fact.live is not None), {})
-        return Verdict("answer", 4, "not everything is as recorded", f"{_deploy(name, served)} repairs it", "", data)
+    wrong = _wrong(name, heard, silent, waits(looked.answers, name, silent), agrees=said["agrees"])
+    if wrong is not None:
+        return Verdict("answer", 4, *wrong, "", data)
     if heard and all(fact.is_stopped for fact in heard.values()):
         return Verdict("answer", 0, f"{name} is stopped, as ordered (shipway start {name} starts it)", "", "", data)
     return Verdict("answer", 0, "all members serve one release, as recorded", "", "", data)
+
+
+def _wrong(name: str, heard: Mapping[str, HostFacts], silent: Mapping[str, str], way_out: str, *, agrees: bool) -> tuple[str, str] | None:
+    """What is the matter with an environment, the gravest alone, and what to do about it; None where all is well.
+
+    `silent` are hosts that cannot be read, and why; `way_out` is what helps where a lead that decides is among them, else "".
+    """
+    if way_out:
+        unread = f", and cannot read {', '.join(sorted(silent))}" if silent else ""
+        return f"a deployment is not decided yet{unread}", way_out
+    newest = newest_committed(heard)
+    update = _deploy(name, newest.document if newest is not None else {})
+    if silent:
+        left_out = sorted(set(silent).intersection(newest.without if newest is not None else ()))
+        message = f"cannot read {', '.join(sorted(silent))}" + (f"; {' and '.join(left_out)} left out and behind" if left_out else "")
+        return message, f"{update if left_out else f'shipway status {name} again'}, when it can be reached"
+    if any(fact.member.unsettled for fact in heard.values()):
+        driven = any(fact.doing is not None and not fact.doing.silent for fact in heard.values())
+        hint = f"shipway attach {name} watches it" if driven else f"shipway resume {name} settles it now"
+        return "a deployment is not decided yet", hint
+    damaged = [host for host, fact in heard.items() if fact.unsound]
+    if damaged:
+        return f"the journal of {named(damaged)} is damaged", _begin_anew(name, damaged[0], heard[damaged[0]])
+    if late := behind(heard):
+        return f"behind: {', '.join(late)}", f"{update} brings what is behind up to date"
+    if not agrees:
+        return "the hosts do not agree on a release", f"shipway deploy {name} makes them serve one"
+    if drift(heard):
+        served = next((fact.live for fact in heard.values() if fact.live is not None), {})
+        return "not everything is as recorded", f"{_deploy(name, served)} repairs it"
+    return None
 
 
 def _begin_anew(environment: str, host: str, fact: HostFacts) -> str:
