@@ -133,9 +133,9 @@ def _do(call: Call, run_of: RunOf, step: Order, began: float, endings: _Endings)
     except BaseException as error:
         refusal = error if isinstance(error, AgentError) else unforeseen(error)
         state = "unknown" if refusal.code in ("stuck", "unknown-outcome") else "failed"
-        _end(call, memory, Ending(state, refusal.to_json(), _about(run_of, step, memory, began)))
+        _end(call, memory, Ending(state, refusal.to_json(), _about(run_of, memory, began)))
         raise refusal from error
-    endings.add(_Done(step.key, began, memory, Ending("done", answer, _about(run_of, step, memory, began))))
+    endings.add(_Done(step.key, began, memory, Ending("done", answer, _about(run_of, memory, began))))
 
 
 class _Done(NamedTuple):
@@ -281,7 +281,7 @@ def _memory_of(call: Call, run_of: RunOf, step: Order) -> Tuple[str, str]:
     return deployment, key
 
 
-def _about(run_of: RunOf, step: Order, memory: Tuple[str, str], began: float) -> Dict[str, Any]:
+def _about(run_of: RunOf, memory: Tuple[str, str], began: float) -> Dict[str, Any]:
     """What an ending is told with: how long it took, and whose it was where it is remembered under another name."""
     of = {"of": run_of.deployment} if memory[0] != run_of.deployment else {}
     return {"seconds": round(time.monotonic() - began, 4), **of}

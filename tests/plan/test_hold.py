@@ -33,7 +33,7 @@ def planned(wanted: Intent, **settings: Any) -> Plan:
     plan = plan_deploy(wanted, release(2), said, deployment="2-n", who=WHO, number=2, caddies=CADDIES, peer_key=KEY)
     documents = {name: fact.live for name, fact in said.items() if fact.live is not None}
     first = [wave for wave in plan.waves if wave.phase == "prepare"]
-    between = (hold_wave(wanted, documents, 30), *point_waves(wanted, documents, 2, changes=True))
+    between = (hold_wave(documents, 30), *point_waves(wanted, documents, 2, changes=True))
     return holding(replace(plan, waves=(*first, *between, *plan.waves[len(first) :])), said)
 
 

@@ -134,7 +134,7 @@ def _made(module: ast.Module, imported: Mapping[str, str]) -> Iterator[tuple[str
                     full = _full(value.func, imported)
                     if full == "dash.Dash":
                         dashes.add(name)
-                    elif found := _framework(full, value, imported):
+                    elif found := _framework(full, value):
                         yield name, *found, node.lineno, False
                     elif name in LIKELY and FACTORY.search(full):
                         yield name, "", _guessed(imported), node.lineno, False
@@ -142,7 +142,7 @@ def _made(module: ast.Module, imported: Mapping[str, str]) -> Iterator[tuple[str
                 inner = _imports(node)
                 calls = (call for call in ast.walk(node) if isinstance(call, ast.Call))
                 within = dict(imported) | inner
-                found = next((one for call in calls if (one := _framework(_full(call.func, within), call, within))), None)
+                found = next((one for call in calls if (one := _framework(_full(call.func, within), call))), None)
                 if found is not None:
                     yield name, *found, node.lineno, True
             case ast.FunctionDef(name="application" | "app" as name) if [one.arg for one in node.args.args][:2] == [
@@ -158,7 +158,7 @@ def _made(module: ast.Module, imported: Mapping[str, str]) -> Iterator[tuple[str
                 yield name, "ASGI", "asgi", node.lineno, False
 
 
-def _framework(full: str, call: ast.Call, imported: Mapping[str, str]) -> tuple[str, Interface] | None:
+def _framework(full: str, call: ast.Call) -> tuple[str, Interface] | None:
     if full in FRAMEWORKS:
         return FRAMEWORKS[full]
     if isinstance(call.func, ast.Attribute) and call.func.attr == "make_wsgi_app":

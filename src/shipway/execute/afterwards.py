@@ -35,7 +35,7 @@ async def run_afterwards(fleet: Fleet, claim: Claim, plan: Plan, tell: Tell) -> 
     """See that the release before is gone on every host, for as long as the plan waits for that; then run what the plan has after it."""
     begun = False
     try:
-        waits = await _gone(fleet, plan, tell)
+        waits = await _gone(fleet, plan)
         if waits:
             return Afterwards(waits=waits)
         begun = True
@@ -48,13 +48,14 @@ async def run_afterwards(fleet: Fleet, claim: Claim, plan: Plan, tell: Tell) -> 
     return Afterwards()
 
 
-async def _gone(fleet: Fleet, plan: Plan, tell: Tell) -> str:
+async def _gone(fleet: Fleet, plan: Plan) -> str:
+    """What of the release before still runs when the plan's time for that is over, "" where nothing does. Raises HostError."""
     loop = asyncio.get_running_loop()
     until = loop.time() + plan.gone_seconds
     while True:
         looked = await ask.look(fleet, brief=True)
-        for error in looked.errors.values():
-            raise error
+        if looked.errors:
+            raise next(iter(looked.errors.values()))
         old = {host: names for host, facts in looked.answers.items() if (names := _of_others(facts, plan.number))}
         if not old or loop.time() >= until:
             return "; ".join(f"{', '.join(names)} on {host}" for host, names in sorted(old.items()))

@@ -30,10 +30,8 @@ T = TypeVar("T")
 UNARMED_SECONDS = 10.0
 """How long an undo asks for the lead when no host can have switched: they discard what was prepared by themselves."""
 
-
 MENDED_BY_SENDING = frozenset({"flipped", "lacking"})
 """Codes of a host that has thrown damaged content away, or has lost it: the next try brings it anew."""
-
 
 STAYS = ("migrate:expand", "migrate:contract")
 """Keys of the steps whose migrations an undo leaves applied: they are made for both releases, or run behind a commit."""

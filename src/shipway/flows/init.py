@@ -48,7 +48,7 @@ async def init(words: InitWords, on_event: Callable[[Event], None]) -> Verdict:
     environment = _environment_name(words)
     _check(words, environment)
     seen = look(words)
-    found = _recognised(seen, words)
+    found = _recognised(seen)
     app = words.app or found.shipment.app
     wanted = Environment(environment, tuple(_hosts(words, app, environment)), domains=words.domain)
     text = template(replace(found.shipment, app=app), wanted, found.kind, found.assumptions)
@@ -116,7 +116,7 @@ def _check(words: InitWords, environment: str) -> None:
         )
 
 
-def _recognised(seen: Seen, words: InitWords) -> Found:
+def _recognised(seen: Seen) -> Found:
     if seen.found is not None:
         return seen.found
     what = "in the commit" if seen.listing.committed else "here"

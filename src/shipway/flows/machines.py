@@ -107,7 +107,7 @@ async def _make_ready(
 
         made = await fleet.each(one, ready)
         if made.errors:
-            raise _stopped(made.errors, order, environment)
+            raise _stopped(made.errors, order)
     found |= made.answers
     if order.apply:
         found = await _proved(intent, hosts, found, tell)
@@ -190,7 +190,7 @@ def _no_root(errors: Mapping[str, HostError], fleet: Fleet, order: Order) -> Shi
     )
 
 
-def _stopped(errors: Mapping[str, HostError], order: Order, environment: str) -> ShipwayError:
+def _stopped(errors: Mapping[str, HostError], order: Order) -> ShipwayError:
     first = worst(errors)
     return (Unsettled if order.apply else Refused)(
         f"{', '.join(sorted(errors))}: {first.message}",

@@ -383,9 +383,9 @@ class DataSettleWords(Words):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataExportWords(Words):
-    """`point` is a restore point's name, or the data's for its newest; `to` the file that is written. Only `unmasked` leaves values as they
+    """`point` is a restore point's name, or the data's for its newest; `to` the file that is written.
 
-    are.
+    Only `unmasked` leaves values as they are.
     """
 
     point: str

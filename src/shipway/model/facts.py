@@ -138,11 +138,6 @@ class Member:
         held = self.held.deployment if self.held is not None else ""
         return tuple(a for a in self.attempts if a.unsettled or a.deployment == held)
 
-    @property
-    def last_committed(self) -> Attempt | None:
-        """The committed deployment that made `current` current, None before the first or where it is forgotten."""
-        return next((a for a in reversed(self.attempts) if a.committed and a.fence == self.current), None)
-
 
 @dataclass(frozen=True, slots=True)
 class Instance:
@@ -278,8 +273,6 @@ class HostFacts:
     busy: tuple[Busy, ...] = ()
     left: tuple[LeftTask, ...] = ()
     supervisor_running: bool = True
-    supervisor_agent: str = ""
-    root_bytes: int = 0
     peer_port: int | None = None
     notifications: Notifications = Notifications()
     doing: Doing | None = None

@@ -22,12 +22,3 @@ class Verdict:
     hint: str = ""
     deployment: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
-
-
-EXIT_CODES: Mapping[int, str] = {
-    0: "done, and proved on every host",
-    1: "failed, and undone: what served before serves everywhere; or the answer is no",
-    2: "wrong command line or configuration; nothing was touched",
-    3: "refused; nothing was touched",
-    4: "not settled: something was touched and a host is unreachable, behind or in disagreement",
-}

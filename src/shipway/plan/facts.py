@@ -50,8 +50,6 @@ def read_facts(host: str, value: object, *, lack: Lack | None = None) -> HostFac
         busy=tuple(facts.each("busy", _busy)),
         left=tuple(facts.maybe("left", lambda here, key: here.each(key, _left)) or ()),
         supervisor_running=facts.object("supervisor").truth("running"),
-        supervisor_agent=facts.object("supervisor").maybe("agent", _Reading.text) or "",
-        root_bytes=facts.maybe("root_bytes", _Reading.integer) or 0,
         peer_port=facts.maybe("peer_port", _Reading.integer),
         notifications=_notifications(facts.maybe("notifications", _Reading.object)),
         doing=None if (doing := facts.maybe("doing", _Reading.object_value)) is None else Doing.of(doing),

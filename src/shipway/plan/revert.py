@@ -160,7 +160,7 @@ def _activate(intent: Intent, facts: Mapping[str, HostFacts], course: Course, do
     for data in changed:
         points.setdefault(keeper(data, intent), []).append(point_take(data, number, spare=spare))
     names = ", ".join(data.name for data in changed)
-    waves = [hold_wave(intent, documents, seconds)] if held else []
+    waves = [hold_wave(documents, seconds)] if held else []
     waves.append(Wave(f"restore points of {names}", "activate", {host: tuple(todo) for host, todo in points.items()}))
     work: dict[str, list[Step]] = {}
     for data in changed:

@@ -127,7 +127,7 @@ class _Proof:
         """Look again and again until `seconds` have passed."""
         began = time.monotonic()
         asked: List[Callable[[], Optional[AgentError]]] = [_asking(self, row) for row in self.rows]
-        asked += [_asking_door(self, door, page) for page in pages if door is not None]
+        asked += [_asking_door(door, page) for page in pages if door is not None]
         looks = 0
         while True:
             look = time.monotonic()
@@ -257,7 +257,7 @@ def _asking(proof: _Proof, row: ProcessRow) -> Callable[[], Optional[AgentError]
     return look
 
 
-def _asking_door(proof: _Proof, door: FrontDoor, page: Mapping[str, Any]) -> Callable[[], Optional[AgentError]]:
+def _asking_door(door: FrontDoor, page: Mapping[str, Any]) -> Callable[[], Optional[AgentError]]:
     def look() -> Optional[AgentError]:
         fault = door.fault(door.ask(page), page)
         return None if fault is None else AgentError("front-door", f"front door {page['path']}: {fault}", page=page["path"])

@@ -33,7 +33,7 @@ def hold_refusal(intent: Intent) -> str | None:
     return None
 
 
-def hold_wave(intent: Intent, documents: Mapping[str, Json], seconds: int) -> Wave:
+def hold_wave(documents: Mapping[str, Json], seconds: int) -> Wave:
     """Requests wait on every host from here to the decision, a single one for at most `seconds`; behind it nobody writes any more."""
     return Wave("requests wait", "activate", {host: (hold(seconds, [document]),) for host, document in sorted(documents.items())})
 

@@ -43,7 +43,7 @@ def hold_waves(intent: Intent, documents: Mapping[str, Json], pending: Pending |
     declared = intent.shipment.migrations
     if declared is None or pending is None or not pending.of("held"):
         return ()
-    return (hold_wave(intent, documents, declared.hold_seconds),)
+    return (hold_wave(documents, declared.hold_seconds),)
 
 
 def migration_waves(intent: Intent, number: int, pending: Pending | None) -> tuple[Wave, ...]:

@@ -22,16 +22,6 @@ from shipway_agent.data.elsewhere.store import Hashing, damaged
 from shipway_agent.errors import AgentError
 from shipway_agent.text import clean
 
-VARIABLES = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_REGION",
-    "AWS_DEFAULT_REGION",
-    "AWS_ENDPOINT_URL_S3",
-    "AWS_ENDPOINT_URL",
-)
-
 PART_BYTES = 16 << 20
 MOST_PARTS = 9000
 """A store takes 10,000; what is sent may be longer than it was likely to be."""
