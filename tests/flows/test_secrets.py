@@ -127,6 +127,25 @@ def test_a_secret_is_no_part_of_a_release(checkout: Repository, people: People, 
     assert digest() == before
 
 
+def test_set_again_a_value_is_for_all_who_are_listed_also_where_git_merged_it_with_a_new_recipient(
+    checkout: Repository, people: People
+) -> None:
+    put(checkout, "FIRST", "1")
+    checkout.commit("Set one")
+    checkout.git("checkout", "--quiet", "-b", "other")
+    run(secrets_recipients_add, SecretsRecipientsAddWords(project=checkout.directory, recipient=people.recipients["bob"]))
+    checkout.commit("Bob too")
+    checkout.git("checkout", "--quiet", "main")
+    put(checkout, "SECOND", "2")
+    checkout.commit("Set another")
+    checkout.git("merge", "--quiet", "other")
+    assert "2 recipients" in put(checkout, "SECOND", "2").message
+    assert "has this value already" in put(checkout, "SECOND", "2").message
+    checkout.commit("For both")
+    people.types("bob")
+    assert shipped(checkout) == {"WRITTEN": "plain", "FIRST": "1", "SECOND": "2"}
+
+
 def test_two_people_set_different_secrets_and_git_merges_them(checkout: Repository, people: People) -> None:
     put(checkout, "M", "middle")
     checkout.commit("Set one")

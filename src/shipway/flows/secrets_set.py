@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from shipway.config.secrets.age import seal, unseal
+from shipway.config.secrets.age import count_of_recipients, seal, unseal
 from shipway.config.secrets.fingerprint import fingerprint, read_key
 from shipway.config.secrets.folder import Folder, Recipient
 from shipway.config.secrets.identities import Identities
@@ -93,8 +93,12 @@ def _fingerprint(project: Project, value: str) -> str:
 
 
 def _is_already(folder: Folder, name: str, value: str, mine: Identities, recipients: Sequence[Recipient]) -> bool:
-    """Only who can open it can tell; who cannot writes it anew."""
+    """Only who can open it can tell; who cannot writes it anew. So does who finds it encrypted for fewer or more than are listed.
+
+    Such a file is what git makes of a value set on one branch and a recipient added or taken away on another.
+    """
     try:
-        return unseal(folder.sealed()[name], mine) == value
+        sealed = folder.sealed()[name]
+        return unseal(sealed, mine) == value and count_of_recipients(sealed) == len(recipients)
     except (KeyError, ValueError):
         return False

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shipway.config.secrets.age import MOST_BYTES, recipient_fault, seal, unseal
+from shipway.config.secrets.age import MOST_BYTES, count_of_recipients, recipient_fault, seal, unseal
 from shipway.config.secrets.identities import SECRET, VARIABLE, Identities, find, key_file, make
 
 
@@ -37,6 +37,11 @@ def fault(sealed: bytes, mine: Identities) -> str:
     with pytest.raises(ValueError) as raised:
         unseal(sealed, mine)
     return str(raised.value)
+
+
+def test_anybody_can_see_for_how_many_it_is(ann: Identities, bob: Identities) -> None:
+    for recipients in (ann.recipients[:1], bob.recipients[:1], (ann.recipients[0], bob.recipients[0])):
+        assert count_of_recipients(seal("s3cret", recipients)) == len(recipients)
 
 
 def test_each_recipient_opens_it_and_nobody_else(ann: Identities, bob: Identities) -> None:

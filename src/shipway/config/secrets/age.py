@@ -5,6 +5,7 @@ The library is imported when something is encrypted or decrypted, and not before
 
 from __future__ import annotations
 
+import binascii
 import importlib
 from collections.abc import Sequence
 from typing import Any
@@ -47,6 +48,14 @@ def unseal(sealed: bytes, identities: Identities) -> Hidden:
         return read_value(opened)
     except ValueError as why:
         raise ValueError(f"was opened, but its value {why}") from None
+
+
+def count_of_recipients(sealed: bytes) -> int:
+    """For how many a whole file is encrypted, which anybody can see; who they are nobody can. Raises ValueError where it is none."""
+    armored = b"".join(line for line in sealed.splitlines() if not line.startswith(b"-----"))
+    header = binascii.a2b_base64(armored).partition(b"\n---")[0]
+    kinds = [line.split()[1] for line in header.split(b"\n") if line.startswith(b"-> ")]
+    return sum(not kind.endswith(b"-grease") for kind in kinds)  # grease is for nobody: writers add it, so that readers learn to skip
 
 
 def fault_of(sealed: bytes) -> str:
