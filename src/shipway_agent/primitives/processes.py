@@ -46,7 +46,7 @@ def start(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     document = _document(context, number)
     member = context.journal.member()
     documents = generations.documents(context.root, {number, *generations_of(member)})
-    judged = [p for p in document["processes"] if p["listens"] and (args.get("judge") is None or p["name"] in args["judge"])]
+    judged = _judged(document, args, listens=True)
     listeners = {Copy(number, p["name"], i): p for p in judged for i in range(1, p["instances"] + 1)}
     known = {copy: runs_as(copy, member, documents) for copy in listeners}
     may_run = {copy.generation for copy in wants(member, documents).run}
@@ -57,13 +57,7 @@ def start(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     ensure(context.root, proxy_path=context.proxy)
     poke(context.root, {"generation": number})
     ensure(context.root, proxy_path=context.proxy)  # answered after a turn: what had crashed is being started again
-    open_waits = waits
-    while open_waits:
-        open_waits = [wait for wait in open_waits if not wait.is_over()]
-        if open_waits and context.is_moot():
-            raise AgentError("settled", f"the deployment was decided while {open_waits[0].name()} was on its way up")
-        if open_waits:
-            time.sleep(LOOK_SECONDS)
+    _wait_for_all(context, waits)
     addresses = {p["name"]: [w.address for w in waits if w.key[0] == p["name"]] for p in judged if p["instances"]}
     _check_slots(context, number, addresses)
     _keep_slots(context, number, document, [p["name"] for p in document["processes"] if p["listens"] and p["name"] not in addresses])
@@ -82,7 +76,7 @@ def settled(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     """
     number = int(args["generation"])
     document = _document(context, number)
-    workers = [p for p in document["processes"] if not p["listens"] and (args.get("judge") is None or p["name"] in args["judge"])]
+    workers = _judged(document, args, listens=False)
     offsets = {(p["name"], i): _log_size(context, number, (p["name"], i)) for p in workers for i in range(1, p["instances"] + 1)}
     ensure(context.root, proxy_path=context.proxy)
     poke(context.root, {"generation": number})
@@ -209,6 +203,22 @@ class _Wait:
     def name(self) -> str:
         """As a person reads it: web.1 of generation 42."""
         return f"{self.key[0]}.{self.key[1]} of generation {self.number}"
+
+
+def _wait_for_all(context: Context, waits: Sequence[_Wait]) -> None:
+    """Until all are healthy. Raises AgentError when one will not be, or `settled` when nobody waits for it any more."""
+    left = [wait for wait in waits if not wait.is_over()]
+    while left:
+        if context.is_moot():
+            raise AgentError("settled", f"the deployment was decided while {left[0].name()} was on its way up")
+        time.sleep(LOOK_SECONDS)
+        left = [wait for wait in left if not wait.is_over()]
+
+
+def _judged(document: Mapping[str, Any], args: Mapping[str, Any], *, listens: bool) -> List[Dict[str, Any]]:
+    """Its processes that listen, or those that do not, as far as they have to be well: what `judge` names, all without it."""
+    names = args.get("judge")
+    return [p for p in document["processes"] if bool(p["listens"]) == listens and (names is None or p["name"] in names)]
 
 
 def _missing(context: Context, number: int, process: Mapping[str, Any], offsets: Mapping[Key, int]) -> List[str]:
