@@ -23,11 +23,8 @@ from shipway.flows.without import Said, and_left_out, behind, deploy_again
 from shipway.flows.words_of_failure import failed, reason, unacknowledged
 from shipway.model.facts import HostFacts
 from shipway.model.plan import Plan
-from shipway.model.verdict import Verdict
+from shipway.model.verdict import UNSWITCHED, Verdict
 from shipway_agent.record import asdict
-
-UNSWITCHED: Mapping[str, str] = {"prepare": "prepared", "restore": "restored", "migrate": "migrated"}
-"""Verdicts of what switches nothing, by the kind of its plan."""
 
 
 async def carry_out(underway: Underway, facts: dict[str, Facts], plan: Plan) -> Verdict:
@@ -85,9 +82,8 @@ def _verdict(
 ) -> Verdict:
     deployment = attempt.tell.deployment
     if plan.kind in UNSWITCHED and outcome.ending is None:
-        return Verdict(
-            UNSWITCHED[plan.kind], 0, and_left_out(transaction.live(plan, attempt), left_out), deploy_again(plan, left_out), deployment
-        )
+        message = and_left_out(transaction.live(plan, attempt), left_out)
+        return Verdict(UNSWITCHED[plan.kind], 0, message, deploy_again(plan, left_out), deployment)
     if outcome.live and outcome.ending is not None and outcome.ending.settled:
         message = with_afterwards(outcome, plan, transaction.live(plan, attempt))
         if left_out:

@@ -9,6 +9,7 @@ from shipway.model.event import Event
 from shipway.model.facts import Attempt
 from shipway.model.history import History, Record
 from shipway.model.migration import migrated
+from shipway.model.verdict import UNSWITCHED
 from shipway_agent.record import dataclass, replace
 
 Json = Mapping[str, Any]
@@ -284,8 +285,7 @@ def _of_hosts(deployment: str, hosts: Mapping[str, _Seen]) -> Record | None:
 def _verdict(kind: str, decision: str | None, finished: bool) -> str:
     if decision in LIVE:
         return LIVE[decision]
-    unswitched = {"prepare": "prepared", "restore": "restored", "migrate": "migrated"}
-    return unswitched.get(kind, "interrupted") if finished else "interrupted"
+    return UNSWITCHED.get(kind, "interrupted") if finished else "interrupted"
 
 
 def _merged(told: Record | None, kept: Record | None) -> Record:

@@ -7,6 +7,9 @@ from typing import Any
 
 from shipway_agent.record import dataclass, field
 
+UNSWITCHED: Mapping[str, str] = {"prepare": "prepared", "restore": "restored", "migrate": "migrated"}
+"""Good verdicts of what switches nothing, by the kind of its plan."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
