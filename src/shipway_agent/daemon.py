@@ -32,7 +32,7 @@ from shipway_agent.journal import AGENT, PEER_PORT, Journal
 from shipway_agent.lead import EVERYWHERE, Lead
 from shipway_agent.notifications.sender import Sender
 from shipway_agent.primitives import generations
-from shipway_agent.pruning import WISH, Pruning
+from shipway_agent.pruning import Pruning, wished
 from shipway_agent.restoring import Restoring
 from shipway_agent.root import Lock, Root
 from shipway_agent.sending import WISH as COPIES
@@ -108,13 +108,13 @@ class Daemon:
         self._restoring = Restoring(root, environment(), say)
         self._door: Optional[Tuple[Optional[int], Optional[Held]]] = None
         self._sending = Sending(root, say)
-        self._wish: Optional[str] = None
+        self._wish = False
         self._copies_wish: Optional[str] = None
         self._journald = journald.Copy(root, self._app_of) if journald.is_there() else None
         self._known: Optional[Member] = None
         self._awaited = False
         self._version = -1
-        self._seen: Optional[Tuple[Member, Optional[str], Optional[str], bool, Optional[int]]] = None
+        self._seen: Optional[Tuple[Member, bool, Optional[str], bool, Optional[int]]] = None
         self._documents: Dict[int, Document] = {}
         self._lead: Optional[Lead] = None
         self._lead_again = 0.0
@@ -224,7 +224,7 @@ class Daemon:
         self._listen()
         self._tend_proxy()
         self._sender.turn(now())
-        if self._wish is not None and not self._ending:
+        if self._wish and not self._ending:
             self._pruning.turn(member, clock.boot_now(), now())
         if self._copies_wish is not None and not self._ending:
             self._sending.turn(self._copies_wish, member, clock.boot_now(), clock.wall_now(), now())
@@ -244,7 +244,7 @@ class Daemon:
         version = self._journal.changes()
         if changed or version != self._version or self._known is None:
             self._version, self._known = version, self._journal.member()
-            self._wish = self._journal.meta(WISH)
+            self._wish = wished(self._journal)
             self._copies_wish = self._journal.meta(COPIES)
             self._awaited = bool(self._watchdog.awaited(self._known))
         return self._known

@@ -1,4 +1,4 @@
-"""A wish to prune in; out, it is fulfilled in a thread of the daemon once nobody drives this host, and a spare tree laid."""
+"""A wish to prune, or for a spare tree, in; out, it is fulfilled in a thread of the daemon once nobody drives this host."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from shipway_agent.errors import AgentError
 from shipway_agent.faults import unforeseen
 from shipway_agent.journal import Journal
 from shipway_agent.primitives import Context
+from shipway_agent.primitives.seals import SPARE
 from shipway_agent.root import Root
 from shipway_agent.typed import Any, Callable, Dict, Mapping, Optional
+from shipway_agent.wants import candidates_of
 
 WISH = "prune"
 """Row of the journal's meta: how many good generations are to be kept, from the step that asked for it until it is done."""
@@ -34,6 +36,11 @@ def later(context: Context, args: Mapping[str, Any]) -> Dict[str, Any]:
     return {"later": True}
 
 
+def wished(journal: Journal) -> bool:
+    """Whether something is to be pruned, or a spare tree laid: a deployment made a tree, and may have been undone since."""
+    return journal.meta(WISH) is not None or journal.meta(SPARE) == ""
+
+
 class Pruning:
     """One at a time. A daemon that is killed in the middle has a successor that goes on."""
 
@@ -45,10 +52,13 @@ class Pruning:
         self._driven: Optional[float] = None
 
     def turn(self, member: Member, boot_now: float, now: float) -> None:
-        """Begin, for there is a wish. With a lease alive, who has it has seen to it, or sees to it now."""
+        """Begin, for there is a wish. With a lease alive, who has it has seen to it, or sees to it now; and before a decision nobody knows
+        what will serve.
+        """
         if self._thread is not None and self._thread.is_alive():
             return
-        if self._driven is None or (member.lease is not None and live(member.lease, boot_now)):
+        driven = (member.lease is not None and live(member.lease, boot_now)) or candidates_of(member)
+        if self._driven is None or driven:
             self._driven = now
         if now < max(self._again, self._driven + CALM_SECONDS):
             return
@@ -76,6 +86,8 @@ class Pruning:
             spares.lay(self._root, journal)
         except Exception as error:
             self._say(f"no spare tree was laid for the next release: {_told(error)}")
+        finally:
+            journal.set_meta(SPARE, None, synced=False, over="")
 
 
 def _told(error: Exception) -> str:

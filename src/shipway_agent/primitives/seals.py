@@ -29,7 +29,9 @@ TOOL = "tool:"
 """The same of a toolchain's place: its manifest, a space, and its seal."""
 
 SPARE = f"{SEAL}spare"
-"""The same of the spare tree: its release, a space, and its seal. It goes with all seals, also where an older agent breaks them."""
+"""The same of the spare tree: its release, a space, and its seal; "" while one is wished for. It goes with all seals, also where an older
+agent breaks them.
+"""
 
 MOST_REMEMBERED = 20_000
 """Paths of a tree that a process keeps in mind, some 6 MB; a larger one is looked at again."""

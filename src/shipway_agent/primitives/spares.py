@@ -47,13 +47,16 @@ class Spare(NamedTuple):
 
 
 def lay(root: Root, journal: Journal) -> bool:
-    """Have a spare tree of the release that serves, where there is none; whether one was made.
+    """Have a spare tree of the release that serves, where there is none, or one of what a deployment has replaced since; whether one was
+    made.
 
-    None of a release that somebody wrote to, of a very large one, or where files are copies of blobs. What is killed on the way leaves
-    what the next one removes. Raises AgentError for a fault of the disk, or `flipped` for a damaged blob.
+    None of a release that somebody wrote to, of a very large one, or where files are copies of blobs; and behind a rollback the one of
+    what it left stays, for what comes next is most like that. What is killed on the way leaves what the next one removes. Raises
+    AgentError for a fault of the disk, or `flipped` for a damaged blob.
     """
     document = generations.read(root, journal.member().current or 0)
-    if document is None or _standing(root, journal) is not None:
+    standing = _standing(root, journal)
+    if document is None or (standing is not None and (standing == document["release"] or document.get("kind") != "deploy")):
         return False
     release = str(document["release"])
     seal = journal.meta(SEAL + release)
@@ -89,14 +92,13 @@ def forget(root: Root, journal: Journal, releases: Collection[str] = ()) -> None
 def taken(root: Root, journal: Journal, folder: Folder, lines: Mapping[bytes, Entry]) -> Iterator[Optional[Spare]]:
     """The spare tree as a workshop of `folder`, for a release whose manifest has these lines. None where none is of use.
 
-    Nobody takes it again, whatever becomes of it.
+    Nobody takes it again, whatever becomes of it; and a new one is wished for, of what serves once that is decided.
     """
     release = _standing(root, journal)
     before = [line for line in seals.lines_of(root, release) if line] if release is not None else []
     kept = {line for line in before if line in lines and not line.startswith(OUTPUT)}
     _, _, own = (journal.meta(SPARE) or "").partition(" ")
-    if release is not None:
-        journal.set_meta(SPARE, None, synced=False)
+    journal.set_meta(SPARE, "", synced=False)
     if release is None or not kept or len(kept) * WORTH < max(len(lines), len(before)):
         yield None
         return

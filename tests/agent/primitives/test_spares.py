@@ -6,6 +6,7 @@ import errno
 import os
 import random
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from shipway_agent.manifest import EXECUTABLE, LINK, OUTPUT, SHARED, Entry, dige
 from shipway_agent.primitives import Context, filling, seals, spares, trees
 from shipway_agent.primitives.prune import prune
 from shipway_agent.primitives.seals import SPARE
-from shipway_agent.pruning import later
+from shipway_agent.pruning import CALM_SECONDS, later
 from shipway_agent.root import Root
-from tests.agent.lodge import SITE, lodge, process, wait
+from shipway_agent.states import SWITCHED
+from tests.agent.lodge import SITE, Lodge, lodge, process, wait
 from tests.agent.primitives.conftest import Tree, blob_path, context_of
 from tests.agent.primitives.test_blobs import die_at
 from tests.agent.primitives.test_prune import deploy
@@ -121,15 +123,80 @@ def test_behind_a_deployment_there_is_one_of_what_serves_then(context: Context, 
 
 def test_a_supervisor_lays_it_once_nobody_drives_the_host(tmp_path: Path) -> None:
     with lodge(tmp_path / "root") as home:
-        tree = Tree({b"site.py": SITE.read_bytes()})
-        tree.ship(home.context(1))
-        trees.make(home.context(1), tree.args)
-        home.release = lambda version: tree.release  # type: ignore[method-assign]  # one that was made, not made up
-        home.generation(1, process("worker", listens=None, steady_seconds=0.0))
         home.ensure()
+        make_generation(home, 1, trees_of_site[0])
         home.serve(1)
         assert later(home.context(1), {"keep": 1}) == {"later": True}
-        wait(lambda: spare(home.root, tree).is_dir() and home.journal.meta(SPARE) is not None)
+        wait(lambda: lies(home, trees_of_site[0]))
+
+
+@pytest.mark.parametrize("ending", ["undo", "discarded"])
+def test_what_an_undone_deployment_used_up_a_supervisor_lays_again(tmp_path: Path, ending: str) -> None:
+    """Of the release that serves: what the deployment made of the one that lay there is another release, whatever became of that."""
+    first, second = trees_of_site
+    with lodge(tmp_path / "root") as home:
+        home.ensure()
+        make_generation(home, 1, first)
+        home.serve(1)
+        wait(lambda: lies(home, first))
+        used = os.stat(spare(home.root, first)).st_ino
+        home.lease(2, seconds=60.0 if ending == "undo" else 0.5)
+        make_generation(home, 2, second)
+        assert os.stat(place(home.root, second)).st_ino == used and laid(home.root) == []
+        if ending == "undo":
+            home.switch(2)
+            home.decide("undo", 2)
+            time.sleep(CALM_SECONDS + 1.0)
+            assert laid(home.root) == [], "the driver still has the host"
+            home.decide("finish", 2)
+        wait(lambda: lies(home, first))
+        assert os.stat(spare(home.root, first)).st_ino != used
+        assert trees.verify(home.context(2), {"release": first.release})["exact"]
+        make(home.context(3), Tree({**first.files, b"three": b"3"}))
+
+
+def test_before_the_decision_none_is_laid(tmp_path: Path) -> None:
+    """A driver that died behind the switch: what is current here may be what the fleet takes back."""
+    first, second = trees_of_site
+    with lodge(tmp_path / "root") as home:
+        home.ensure()
+        make_generation(home, 1, first)
+        home.serve(1)
+        wait(lambda: lies(home, first))
+        home.lease(2)
+        make_generation(home, 2, second)
+        home.switch(2, seconds=0.5, confirm_seconds=CALM_SECONDS + 3.0)
+        time.sleep(CALM_SECONDS + 1.0)
+        assert home.journal.member().attempts[-1].stage == SWITCHED and laid(home.root) == []
+        wait(lambda: lies(home, first), what="its deadline takes it back")
+
+
+trees_of_site = Tree({b"site.py": SITE.read_bytes()}), Tree({b"site.py": SITE.read_bytes(), b"two": b"2"})
+
+
+def make_generation(home: Lodge, number: int, tree: Tree) -> None:
+    """Generation `number` of a release that is made now."""
+    tree.ship(home.context(number))
+    trees.make(home.context(number), tree.args)
+    home.release = lambda version: tree.release  # type: ignore[method-assign]  # one that was made, not made up
+    home.generation(number, process("worker", listens=None, steady_seconds=0.0))
+
+
+def lies(home: Lodge, tree: Tree) -> bool:
+    """Whether a whole spare tree of it lies there, to be taken."""
+    return spare(home.root, tree).is_dir() and (home.journal.meta(SPARE) or "").startswith(tree.release)
+
+
+def test_behind_a_rollback_the_one_of_what_it_left_stays(context: Context, root: Root, live: Tree) -> None:
+    """What comes next is a mended one of those. Where a deployment used none, for its release stood, that is laid instead."""
+    prune(context, {"keep": 3})
+    other = tree_of(NEXT)
+    deploy(context, 2, tree=other, kind="deploy")
+    assert spares.lay(root, context.journal) and laid(root) == [other.release]
+    deploy(context, 3, tree=live, kind="rollback")
+    assert not spares.lay(root, context.journal) and laid(root) == [other.release]
+    deploy(context, 4, tree=live, kind="deploy")
+    assert spares.lay(root, context.journal) and laid(root) == [live.release]
 
 
 def test_a_release_that_has_little_of_it_leaves_it_where_it_is(context: Context, root: Root, live: Tree) -> None:
@@ -153,7 +220,7 @@ def test_one_that_somebody_wrote_to_is_not_used(context: Context, root: Root, li
         with pytest.raises(AgentError, match="damaged"):
             trees.make(context, tree_of(NEXT).args)
     make(context, tree_of(NEXT))
-    assert context.journal.meta(SPARE) is None, "it stays until the next pruning"
+    assert context.journal.meta(SPARE) == "", "it stays until the next pruning"
     prune(context, {"keep": 2})
     assert laid(root) == [] and trees.complete(root) == [live.release]
 
