@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from shipway.flows.project import open_project
 from shipway.flows.words import DeployWords, StatusWords
 from shipway.model.errors import WrongInput
 from shipway.model.intent import Host
+from shipway.release.git import GitSilent
 from tests.release.repositories import Checkout
 
 HOSTS = '[environment.live]\nhosts = ["deploy@10.0.0.1", "deploy@10.0.0.2"]\n'
@@ -33,6 +35,24 @@ def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("shipway.transports.early.begin", begin)
     return found
+
+
+def test_a_git_that_hangs_is_waited_for_once(tmp_path: Path, begun: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody heard yet is heard by the flow, without another wait; the next command asks again."""
+    directory = project(tmp_path)
+    asked = tmp_path / "asked"
+    git = tmp_path / "bin/git"
+    git.parent.mkdir()
+    git.write_text(f"#!/bin/sh\necho x >> {asked}\nexec sleep 60\n")
+    git.chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{git.parent}:{os.environ['PATH']}")
+        patch.setattr("shipway.release.git.BOUND_SECONDS", 0.5)
+        early(StatusWords(project=directory))
+        with pytest.raises(GitSilent, match=r"git rev-parse did not answer within 0.5 s, and was ended") as caught:
+            open_project(directory)
+        assert asked.read_text() == "x\n" and "git status" in caught.value.hint
+    assert open_project(directory).commit
 
 
 def project(place: Path, settings: str = WEB + HOSTS) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 from shipway.config.locate import Place, locate
 from shipway.model.errors import WrongInput
 from shipway.model.release import Source
+from shipway.release.git import GitSilent
 from shipway.release.refs import resolve_ref
 from shipway.release.source import Repository
 from shipway_agent.record import dataclass
@@ -60,13 +61,23 @@ class Project:
 
 def open_project(directory: Path) -> Project:
     """Find shipway.toml upward from `directory` and read it at HEAD, or take what was opened ahead. Raises WrongInput, Refused."""
-    return _ahead.pop(directory, None) or _opened(directory)
+    found = _ahead.pop(directory, None)
+    if isinstance(found, GitSilent):
+        raise found
+    return found or _opened(directory)
 
 
 def open_ahead(directory: Path) -> Project:
-    """The same for a flow that is not there yet: the next who opens it gets this one. Raises WrongInput, Refused."""
-    _ahead[directory] = _opened(directory)
-    return _ahead[directory]
+    """The same for a flow that is not there yet: the next who opens it gets this one, or hears what this one had to wait so long for.
+
+    Raises WrongInput, Refused.
+    """
+    try:
+        project = _ahead[directory] = _opened(directory)
+    except GitSilent as error:
+        _ahead[directory] = error
+        raise
+    return project
 
 
 def forget_ahead() -> None:
@@ -74,7 +85,7 @@ def forget_ahead() -> None:
     _ahead.clear()
 
 
-_ahead: dict[Path, Project] = {}
+_ahead: dict[Path, Project | GitSilent] = {}
 
 
 def _opened(directory: Path) -> Project:

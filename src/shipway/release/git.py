@@ -43,6 +43,18 @@ class GitFailed(Refused):
         )
 
 
+class GitSilent(Refused):
+    """git did not end in time, and was ended. Nobody who asks for less, or asks again, gets an answer: so it is no GitFailed."""
+
+    def __init__(self, verb: str) -> None:
+        super().__init__(
+            f"git {verb} did not answer within {BOUND_SECONDS:g} s, and was ended",
+            state="Nothing was touched.",
+            hint="Type `git status`: it hangs too, where a disk (NFS) or a program that git calls does not answer.",
+            code="git",
+        )
+
+
 @dataclass(slots=True)
 class Blob:
     """One object that git streams. It must be read before the next one is asked for."""
@@ -86,13 +98,15 @@ class Git:
     settings: tuple[str, ...] = ()
 
     def run(self, *arguments: str, sent: bytes = b"", answers: Collection[int] = (0,)) -> tuple[int, bytes]:
-        """Its code and output. Raises GitFailed when the code is not one of `answers`, FileNotFoundError when there is no git."""
+        """Its code and output. Raises GitFailed when the code is not one of `answers`, GitSilent when it does not end,
+        FileNotFoundError when there is no git.
+        """
         try:
             done = subprocess.run(
                 self._command(arguments), input=sent, capture_output=True, env=clean_environment(), timeout=BOUND_SECONDS, check=False
             )
         except subprocess.TimeoutExpired:
-            raise GitFailed(arguments[0], -9, f"it took longer than {BOUND_SECONDS:g} s".encode()) from None
+            raise GitSilent(arguments[0]) from None
         if done.returncode not in answers:
             raise GitFailed(arguments[0], done.returncode, done.stderr)
         return done.returncode, done.stdout
