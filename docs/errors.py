@@ -108,7 +108,9 @@ def _class(code: str) -> str:
 
 def _shown(advice: str) -> str:
     commands = {name: f"`shipway {typed} ENV`" for name, typed in TYPED.items()}
-    return advice.replace("`{login}`", "{login}").format(host="the host", login="`ssh ADDRESS true`", again=AGAIN, **commands)
+    return advice.replace("`{login}`", "{login}").format(
+        host="the host", login="`ssh ADDRESS true`", again=AGAIN, fix="`shipway doctor ENV --fix`", **commands
+    )
 
 
 def _place(name: str) -> int:

@@ -1,6 +1,7 @@
 """A root in; out, what is safe to do there at any time, without a lease, done: its supervisor runs, and would run after a reboot.
 
-Both are what every deployment makes sure of, and what cron or systemd do by themselves; whoever finds them done changes nothing.
+Both are what every deployment makes sure of, and what cron or systemd do by themselves; whoever finds them done changes nothing. And a
+journal that is damaged is made anew, where that is asked for.
 """
 
 from __future__ import annotations
@@ -8,19 +9,27 @@ from __future__ import annotations
 from typing import Any, Dict, List
 
 from shipway_agent.call import Call
+from shipway_agent.errors import AgentError
+from shipway_agent.journal import Journal
+from shipway_agent.root import Root
 
 
 def mend(call: Call) -> Dict[str, Any]:
     """{"done": [sentences]}. `reboot` of the arguments is {"app", "environment"} where a start after a reboot is wanted, else null.
 
-    A root in which nothing is current is left as it is. Raises AgentError `supervisor` when none can be started.
+    With `journal` a damaged one is made anew first. A root in which nothing is current is left as it is. Raises AgentError `supervisor`
+    when none can be started, and what `renew` raises.
     """
     from shipway_agent import supervisor
     from shipway_agent.primitives import reboot
 
-    if call.journal.member().current is None:
-        return {"done": []}
     done: List[str] = []
+    if call.args.get("journal") and _is_damaged(call.root):
+        from shipway_agent.renewal import renew
+
+        done += renew(call.root, call.place.name)
+    if call.journal.member().current is None:
+        return {"done": done}
     if not call.root.supervised():
         supervisor.ensure(call.root, None, call.place.proxy)
         done.append("its supervisor was started")
@@ -31,3 +40,15 @@ def mend(call: Call) -> Dict[str, Any]:
         elif answer["note"]:
             done.append(answer["note"])
     return {"done": done}
+
+
+def _is_damaged(root: Root) -> bool:
+    """Whether reading everything shows it. Raises AgentError for any other fault."""
+    try:
+        with Journal(root) as journal:
+            journal.verify()
+    except AgentError as error:
+        if error.code in ("journal", "tampered"):
+            return True
+        raise
+    return False

@@ -175,7 +175,7 @@ def test_a_journal_that_is_gone_is_never_taken_for_a_new_one(place: Root) -> Non
         Path(place.path, name).unlink(missing_ok=True)
     with pytest.raises(AgentError, match="is gone, or empty") as caught:
         Journal(place)
-    assert caught.value.code == "journal" and place.path in caught.value.message and "begin anew" in caught.value.message
+    assert caught.value.code == "journal" and place.path in caught.value.message and "--fix" in caught.value.message
     assert not Path(place.path, FILE).exists()
     Path(place.path, MARK).unlink()
     place.link("current", "generations/000001")
@@ -203,7 +203,7 @@ def test_a_log_that_was_cut_short_is_a_loud_stop(place: Root, tmp_path: Path, sh
             return
         with pytest.raises(AgentError, match="a part of it is lost") as caught:
             Journal(root)
-        assert caught.value.code == "journal" and "Put back a whole copy" in caught.value.message
+        assert caught.value.code == "journal" and "--fix" in caught.value.message
 
 
 def test_a_record_of_an_agent_that_sealed_none_is_read(place: Root) -> None:

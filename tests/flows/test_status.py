@@ -30,6 +30,6 @@ def test_a_damaged_journal_is_named_with_its_way_out_and_no_deployment_is_said_t
     verdict = asyncio.run(status(StatusWords(project=Path()), lambda event: None))
     commit = hosts.said["b"]["generations"]["1"]["commit"]
     assert (verdict.exit_code, verdict.message) == (4, "the journal of b is damaged")
-    assert "then move journal.db*, journal.mark, generations and current out of its root" in verdict.hint
+    assert verdict.hint.startswith("shipway doctor production --fix makes it anew")
     assert verdict.hint.endswith(f"shipway deploy production --ref {commit[:12]}")
     assert f"b: {why}" in verdict.data["lines"]

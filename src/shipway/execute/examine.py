@@ -29,9 +29,11 @@ async def examine(fleet: Fleet, listens: Mapping[str, str]) -> Outcomes[Examined
     return await fleet.each(one, listens)
 
 
-async def mend(fleet: Fleet, name: str, reboot: Mapping[str, str] | None) -> tuple[str, ...]:
-    """Have one host do what is safe; a sentence for each thing it did. `reboot` is {"app", "environment"}. Raises HostError."""
-    answer = await fleet.call(name, "mend", {"reboot": reboot}, timeout_seconds=MEND_SECONDS)
+async def mend(fleet: Fleet, name: str, reboot: Mapping[str, str] | None, *, journal: bool = False) -> tuple[str, ...]:
+    """Have one host do what is safe; a sentence for each thing it did. `reboot` is {"app", "environment"}; with `journal` a damaged one is
+    made anew. Raises HostError.
+    """
+    answer = await fleet.call(name, "mend", {"reboot": reboot, "journal": journal}, timeout_seconds=MEND_SECONDS)
     return tuple(str(what) for what in answer.get("done", ()))
 
 

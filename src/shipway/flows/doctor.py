@@ -35,7 +35,8 @@ from shipway.plan.front import listen, secure
 from shipway.reports.doctor import doctor_json, doctor_text
 from shipway_agent.record import replace
 
-MENDED_ON_A_HOST = frozenset({"supervisor", "reboot"})
+DAMAGED = frozenset({"journal", "tampered"})
+MENDED_ON_A_HOST = DAMAGED | {"supervisor", "reboot"}
 SETTLED = frozenset({"undecided", "task"})
 """What `resume` settles: a deployment that is open, tasks of one that did not go live."""
 
@@ -127,7 +128,7 @@ def _only(intent: Intent, names: frozenset[str]) -> Intent:
 async def _mended(fleet: Fleet, host: str, checks: list[str], intent: Intent) -> tuple[str, ...]:
     reboot = {"app": intent.app, "environment": intent.environment.name} if "reboot" in checks else None
     try:
-        return await mend(fleet, host, reboot)
+        return await mend(fleet, host, reboot, journal=not DAMAGED.isdisjoint(checks))
     except HostError as error:
         return (f"could not be mended: {error.message}",)
 

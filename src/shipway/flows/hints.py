@@ -160,10 +160,10 @@ HOSTS: Mapping[str, Advice] = {
     "no-copy": Advice("no place has a copy of that restore point that can be read", "{points} shows what each place has"),
     "copy-place": Advice("a place for copies says no, or cannot be reached from {host}", "mend there what it says, then {again}"),
     "copy-damaged": Advice("a copy elsewhere is not what was sent", "name another point or place: {points} shows them"),
-    "journal": Advice("its journal cannot be read or trusted", "do on {host} what is named above, then {again}"),
+    "journal": Advice("its journal cannot be read or trusted", "{fix} makes it anew of what can be read of it; then {again}"),
     "tampered": Advice(
         "its journal was changed by its disk or by somebody else",
-        "find out who writes to {host}; then move journal.db*, journal.mark, generations and current out of its root, and {deploy}",
+        "{fix} makes it anew of what can be read of it; then find out who writes to {host}, and {again}",
     ),
     "format": Advice("its journal is of another version of Shipway", VERSIONS),
     "crontab": Advice("the crontab of its user cannot be read or written", "look at `crontab -l` on {host}, then {again}"),
@@ -266,4 +266,5 @@ def hint(code: str, *, environment: str, host: str = "", address: str = "") -> s
     """What to type next about a host's error. An unknown code gets the general advice."""
     login = "python3 -V" if address == "local" else f"ssh {address or 'ADDRESS'} true"
     commands = {name: f"shipway {typed} {environment}" for name, typed in TYPED.items()}
-    return HOSTS.get(code, OTHER).next.format(host=host or "the host", login=login, again=AGAIN, **commands)
+    fix = f"shipway doctor {environment} --fix"
+    return HOSTS.get(code, OTHER).next.format(host=host or "the host", login=login, again=AGAIN, fix=fix, **commands)

@@ -12,7 +12,7 @@ from shipway.flows.project import open_project
 from shipway.flows.reach import reach
 from shipway.flows.silent_lead import waits
 from shipway.flows.words import StatusWords
-from shipway.model.errors import HostError
+from shipway.model.errors import AGAIN, HostError
 from shipway.model.event import Event
 from shipway.model.facts import Ailment, HostFacts, Json
 from shipway.model.verdict import Verdict
@@ -21,6 +21,9 @@ from shipway.plan.facts import behind, newest_committed, read_facts, recorded_me
 from shipway.reports.few import named
 from shipway.reports.status import drift, status_text
 from shipway.reports.status import status as status_of
+
+DAMAGED = frozenset({"journal", "tampered"})
+"""Codes of a host that was reached, and whose journal cannot be trusted."""
 
 
 async def status(words: StatusWords, on_event: Callable[[Event], None]) -> Verdict:
@@ -42,7 +45,7 @@ async def status(words: StatusWords, on_event: Callable[[Event], None]) -> Verdi
     silent = {host: error.message for host, error in errors.items()}
     said = status_of(name, facts, recorded_members(heard), behind(heard))
     data = {"status": said, "drift": drift(facts), "unreachable": silent, "lines": status_text(said, facts, silent)}
-    wrong = _wrong(name, heard, silent, waits(looked.answers, name, silent), agrees=said["agrees"])
+    wrong = _wrong(name, heard, errors, waits(looked.answers, name, silent), agrees=said["agrees"])
     if wrong is not None:
         return Verdict("answer", 4, *wrong, "", data)
     if heard and all(fact.is_stopped for fact in heard.values()):
@@ -50,7 +53,9 @@ async def status(words: StatusWords, on_event: Callable[[Event], None]) -> Verdi
     return Verdict("answer", 0, "all members serve one release, as recorded", "", "", data)
 
 
-def _wrong(name: str, heard: Mapping[str, HostFacts], silent: Mapping[str, str], way_out: str, *, agrees: bool) -> tuple[str, str] | None:
+def _wrong(
+    name: str, heard: Mapping[str, HostFacts], silent: Mapping[str, HostError], way_out: str, *, agrees: bool
+) -> tuple[str, str] | None:
     """What is the matter with an environment, the gravest alone, and what to do about it; None where all is well.
 
     `silent` are hosts that cannot be read, and why; `way_out` is what helps where a lead that decides is among them, else "".
@@ -63,6 +68,8 @@ def _wrong(name: str, heard: Mapping[str, HostFacts], silent: Mapping[str, str],
     if silent:
         left_out = sorted(set(silent).intersection(newest.without if newest is not None else ()))
         message = f"cannot read {', '.join(sorted(silent))}" + (f"; {' and '.join(left_out)} left out and behind" if left_out else "")
+        if untrusted := next((error for error in silent.values() if error.code in DAMAGED), None):
+            return message, _hint(name, untrusted)
         return message, f"{update if left_out else f'shipway status {name} again'}, when it can be reached"
     if any(fact.member.unsettled for fact in heard.values()):
         driven = any(fact.doing is not None and not fact.doing.silent for fact in heard.values())
@@ -79,6 +86,12 @@ def _wrong(name: str, heard: Mapping[str, HostFacts], silent: Mapping[str, str],
         served = next((fact.live for fact in heard.values() if fact.live is not None), {})
         return "not everything is as recorded", f"{_deploy(name, served)} repairs it"
     return None
+
+
+def _hint(name: str, error: HostError) -> str:
+    from shipway.flows.hints import hint  # a host that is well needs none
+
+    return hint(error.code, environment=name, host=error.host).replace(AGAIN, f"shipway status {name}")
 
 
 def _begin_anew(environment: str, host: str, fact: HostFacts) -> str:

@@ -44,6 +44,17 @@ def append(journal: Connection, kind: str, deployment: str, data: Mapping[str, A
     return seq
 
 
+def begin_again(journal: Connection, seq: int) -> None:
+    """Have the chain of a journal without events go on behind `seq`, the last of those that were lost, in a block of `writing`."""
+    cut = {"seq": seq, "hash": digest(f"lost up to {seq}")}
+    at, text = clock.wall_now(), canonical(cut)
+    link = _hash((cut["hash"], seq + 1, at, "", CUT, text))
+    journal.db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", (seq + 1, at, "", CUT, text, cut["hash"], link))
+    journal.set_meta(HEAD, link)
+    journal.set_meta(CUT, json.dumps(cut, sort_keys=True))
+    journal.appended = seq + 1
+
+
 def newest(journal: Connection) -> Link:
     """The newest event, number 0 before the first."""
     return before_newest(journal, 0) or (0, "")

@@ -176,7 +176,7 @@ class Connection:
             self.db.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (FORMAT,))
 
     def _untrusted(self, says: str) -> AgentError:
-        error = AgentError("journal", f"{self.path}: {says}; {witness.way_out(self.root)}", path=self.path)
+        error = AgentError("journal", f"{self.path}: {says}; {witness.way_out()}", path=self.path)
         self.note_damage(error.message)
         return error
 
@@ -195,4 +195,4 @@ class Connection:
             return AgentError("busy", f"{self.path}: another process has been writing for {BUSY_SECONDS:.0f} s", path=self.path)
         if "malformed" in says:
             return self._untrusted(says)
-        return AgentError("journal", f"{self.path}: {says}; {witness.way_out(self.root)}", path=self.path)
+        return AgentError("journal", f"{self.path}: {says}; {witness.way_out()}", path=self.path)

@@ -47,14 +47,14 @@ def of(journal: Connection, generation: Optional[int]) -> List[ProcessRow]:
     rows = journal.rows(
         "SELECT * FROM processes WHERE ? IS NULL OR generation = ? ORDER BY generation, name, instance", (generation, generation)
     )
-    return [_process(row) for row in rows]
+    return [row_of(row) for row in rows]
 
 
 def find(journal: Connection, generation: int, name: str, instance: int) -> Optional[ProcessRow]:
     """One row, None where there is none."""
     where = (generation, name, instance)
     rows = journal.rows("SELECT * FROM processes WHERE generation = ? AND name = ? AND instance = ?", where)
-    return _process(rows[0]) if rows else None
+    return row_of(rows[0]) if rows else None
 
 
 def put(journal: Connection, row: ProcessRow) -> None:
@@ -80,6 +80,7 @@ def delete(journal: Connection, generation: int, name: str, instance: int) -> No
         journal.db.execute("DELETE FROM processes WHERE generation = ? AND name = ? AND instance = ?", (generation, name, instance))
 
 
-def _process(row: Tuple[Any, ...]) -> ProcessRow:
+def row_of(row: Tuple[Any, ...]) -> ProcessRow:
+    """The row of its columns, as the table has them."""
     found = ProcessRow(*row)
     return replace(found, healthy=bool(found.healthy), wanted=bool(found.wanted))

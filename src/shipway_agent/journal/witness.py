@@ -16,14 +16,14 @@ FILE = "journal.mark"
 DIGITS = 20
 
 WAY_OUT = (
-    "what serves goes on. Put back a whole copy of journal.db, journal.db-wal and {mark}; or begin anew: move journal.db*, {mark}, "
-    "generations and current out of {root}, and deploy again (releases and shared files stay)"
+    "what serves goes on, and nothing else is done here. `shipway doctor ENVIRONMENT --fix` makes a sound one of what can still be read of "
+    "it, and says what cannot be known any more"
 )
 
 
-def way_out(root: Root) -> str:
+def way_out() -> str:
     """What a person can do about a journal that cannot be trusted."""
-    return WAY_OUT.format(mark=FILE, root=root.path)
+    return WAY_OUT
 
 
 def mark(root: Root, seq: int) -> None:
@@ -57,12 +57,12 @@ def refuse_absent(root: Root, file: str) -> None:
     if found is not None and found.st_size > 0:
         return
     if marked(root) or root.read_link("current") is not None or root.names("generations"):
-        message = f"{root.full(file)} is gone, or empty, although this root has had deployments: {way_out(root)}"
+        message = f"{root.full(file)} is gone, or empty, although this root has had deployments: {way_out()}"
         raise AgentError("journal", message, path=root.full(file))
 
 
 def refuse_shorter(root: Root, file: str, noted: int, newest: int) -> None:
     """Raises AgentError `journal` where the mark, read as `noted` before the journal, is ahead of its newest event."""
     if noted > newest:
-        message = f"{root.full(file)} ends with event {newest}, and had event {noted} on disk: a part of it is lost; {way_out(root)}"
+        message = f"{root.full(file)} ends with event {newest}, and had event {noted} on disk: a part of it is lost; {way_out()}"
         raise AgentError("journal", message, path=root.full(file), newest=newest, noted=noted)

@@ -46,7 +46,7 @@ def test_what_a_vote_or_a_doctor_has_found_status_says_too(spoilt: Root, finds: 
     with Journal(spoilt) as journal, pytest.raises(AgentError, match="a page of it is not what was written") as caught:
         finds(journal)
     assert status_says(spoilt) == caught.value.message
-    assert "begin anew" in caught.value.message
+    assert "--fix" in caught.value.message
 
 
 def test_what_a_write_has_found_status_says_too(root: Root) -> None:

@@ -89,7 +89,7 @@ def test_a_host_on_which_nothing_was_deployed_is_well() -> None:
         (
             changed(WELL, drift=["event 3 is not what was written"], unsound="event 3 is not what was written"),
             ("journal", "wrong"),
-            "journal",
+            "shipway doctor production --fix",
         ),
         (changed(WELL, link=None), ("record", "wrong"), "shipway deploy production"),
         (changed(WELL, releases=[]), ("release", "wrong"), "shipway deploy production"),

@@ -78,7 +78,7 @@ def repair(ailment: Ailment, fact: HostFacts, environment: str, host: str, ref: 
         return f"shipway doctor {environment} --fix starts the supervisor, which starts what is to run"
     return {
         "process": f"shipway logs {environment} --host {host} says why; its supervisor starts it again by itself, {deploy} on every host",
-        "journal": f"find out who writes to {host}; then move journal.db*, journal.mark, generations and current out of its root, "
+        "journal": f"shipway doctor {environment} --fix makes it anew of what can be read; then find out who writes to {host}, "
         f"and {deploy}",
     }.get(ailment.check, f"{deploy} repairs it")
 

@@ -1,0 +1,146 @@
+"""A damaged journal is made anew of what can be read: nothing that runs ends, killed anywhere it is begun again, and nobody else writes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from shipway_agent import renewal
+from shipway_agent.decide import Member
+from shipway_agent.errors import AgentError
+from shipway_agent.journal import Journal
+from shipway_agent.root import Root
+from shipway_agent.states import SWITCHED
+from tests.agent.lodge import Lodge, lodge, process, wait
+
+RENAMES = range(3)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Lodge]:
+    """Generation 1 serves, with a listener and a worker."""
+    with lodge(tmp_path / "root") as one:
+        one.ensure()
+        one.generation(1, process(), process("worker", listens=None))
+        one.serve(1)
+        one.wait_row(1, "worker")
+        yield one
+
+
+def spoil(home: Lodge, table: str) -> None:
+    """A disk loses the page of a table; nobody but the supervisor has the journal open any more."""
+    home.journal.close()
+    path = f"{home.root.path}/journal.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+    with open(path, "r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xa5" * 4096)
+
+
+def renew(home: Lodge) -> str:
+    """What it says; the journal is open again then, and sound."""
+    said = "\n".join(renewal.renew(home.root, "a"))
+    home.journal = Journal(home.root)
+    home.journal.verify()
+    return said
+
+
+@pytest.mark.parametrize("table", ["member", "processes", "events", "good", "meta"])
+def test_what_runs_is_known_again_and_goes_on(home: Lodge, table: str) -> None:
+    rows = {(row.name, row.pid, row.pid_start, row.address, row.token) for row in home.rows(1)}
+    spoil(home, table)
+    said = renew(home)
+    assert home.journal.member().current == 1 and home.journal.member().name == "a" and home.journal.good() == [1]
+    assert {(row.name, row.pid, row.pid_start, row.address, row.token) for row in home.rows(1)} == rows
+    before = home.living()
+    home.ensure()
+    assert home.living() == before, "nobody is a stranger"
+    assert ("which proves itself" in said) == (table not in ("member", "events")), said
+    home.generation(2, process(), process("worker", listens=None))
+    home.serve(2)
+    wait(lambda: not home.rows(1), what="and the supervisor ends what is over")
+
+
+def test_an_undecided_deployment_stays_undecided_where_the_record_proves_itself(home: Lodge) -> None:
+    home.generation(2, process())
+    home.switch(2)
+    spoil(home, "processes")
+    assert "which proves itself" in renew(home)
+    assert home.journal.member().attempts[-1].stage == SWITCHED
+    home.ensure()
+    home.decide("undo", 2)
+    assert os.readlink(f"{home.root.path}/current").endswith("000001")
+
+
+def test_a_record_older_than_what_was_on_disk_does_not_prove_itself(home: Lodge) -> None:
+    """A log that was cut short: SQLite reads an earlier day, and its digest is right."""
+    home.journal.close()
+    (Path(home.root.path) / "journal.mark").write_bytes(b"%020d\n" % 900)
+    assert "which proves itself" not in renew(home)
+    assert home.journal.member() == Member("a", fence=1, current=1)
+    assert home.journal.newest() > 900, "numbers of events are not given twice"
+
+
+@pytest.mark.parametrize("nth", RENAMES)
+def test_killed_anywhere_it_is_begun_again(home: Lodge, nth: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    spoil(home, "processes")
+    child = os.fork()
+    if child == 0:
+        done = 0
+        rename = Root.rename
+
+        def dies(self: Root, source: str, target: str) -> None:
+            nonlocal done
+            if done == nth // 2:
+                if nth % 2:
+                    rename(self, source, target)
+                os.kill(os.getpid(), signal.SIGKILL)
+            done += 1
+            rename(self, source, target)
+
+        Root.rename = dies  # type: ignore[assignment,method-assign]  # in this process only
+        try:
+            renewal.renew(home.root, "a")
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    renew(home)
+    assert home.journal.member().attempts, "the record was taken over"
+    assert not [name for name in home.root.names() if name.startswith(("journal-making", "journal-made"))]
+
+
+def test_nobody_else_may_have_it_open(home: Lodge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renewal, "END_SECONDS", 0.5)
+    child = os.fork()
+    if child == 0:
+        with open(f"{home.root.path}/journal.db", "rb"):
+            signal.pause()
+    try:
+        spoil(home, "member")
+        wait(lambda: any("journal.db" in os.readlink(f"/proc/{child}/fd/{fd}") for fd in os.listdir(f"/proc/{child}/fd")))
+        with pytest.raises(AgentError, match=f"process {child}"):
+            renewal.renew(home.root, "a")
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    renew(home)
+
+
+def test_while_requests_wait_for_a_lost_decision_nothing_is_guessed(home: Lodge) -> None:
+    """Its data may have to be put back, and nobody knows."""
+    spoil(home, "member")
+    front = Path(home.root.path) / "generations/000001/front"
+    front.mkdir(exist_ok=True)
+    (front / "held.page").write_text("")
+    with pytest.raises(AgentError, match="is not known"):
+        renewal.renew(home.root, "a")
+    (front / "held.page").unlink()
+    renew(home)
