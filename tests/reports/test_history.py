@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
+
+from shipway.flows.attempt import attempt
 from shipway.ledger.history import history
+from shipway.ledger.store import Ledger
+from shipway.model.errors import Refused
 from shipway.model.history import History
 from shipway.reports.history import history_json, history_text, show_text
 from tests.reports.story import START, live, undone
@@ -21,6 +27,15 @@ def test_a_line_a_deployment_newest_first() -> None:
     ]
     assert history_text(History()) == ["nothing is remembered here, and no host remembers a deployment"]
     assert [record["verdict"] for record in history_json(RECORDS)] == ["undone", "live"]
+
+
+def test_what_was_refused_says_why_and_not_what_state_things_are_in(tmp_path: Path) -> None:
+    with pytest.raises(Refused), attempt(tmp_path, lambda event: None):
+        raise Refused("no release is called 'x'", state="nothing was touched; every host serves what it served", hint="", code="ref")
+    with Ledger(tmp_path) as ledger:
+        line = history_text(ledger.history("production"))[1]
+    assert "  refused  " in line and line.endswith("  no release is called 'x'")
+    assert "nothing was touched" in show_text(replace(RECORDS.records[0], message="no; nothing was touched"))[2], "the page has all of it"
 
 
 def test_a_page_for_one_deployment_has_its_timeline_and_every_step() -> None:

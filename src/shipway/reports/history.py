@@ -119,7 +119,8 @@ def _row(record: Record) -> tuple[str, ...]:
 def _what(record: Record) -> list[str]:
     points = [f"restore point {clean(point)}" for point in record.points]
     ran = [f"migrated {', '.join(map(clean, record.migrations))}"] if record.migrations else []
-    return [*([clean(record.what)] if record.what else []), *points, *ran]
+    why = [clean(record.message).partition("; ")[0]] if record.verdict == "refused" and record.message else []
+    return [*([clean(record.what)] if record.what else []), *why, *points, *ran]
 
 
 def _took(record: Record) -> str:
