@@ -207,3 +207,13 @@ def test_hosts_remember_migrations_too() -> None:
     made.events.append({"seq": 99, "at": START + 4.0, "deployment": "7-abc123", "kind": "step", "data": said})
     (record,) = records_of_hosts([made.journal])
     assert (record.verdict, record.migrations) == ("live", ("0001_a",))
+
+
+def test_an_abort_of_another_machine_is_no_interrupted_one_once_it_settled_what_it_found() -> None:
+    aborts = host("a", until="vote", kind="abort")
+    step = {"key": "acknowledged:6-abc123", "state": "done", "data": {}}
+    aborts.hears(3.0, "finish")
+    assert [record.verdict for record in records_of_hosts([aborts.journal])] == ["interrupted"], "its lease alone settles nothing"
+    aborts.events.append({"seq": 9, "at": START + 3, "deployment": "7-abc123", "kind": "step", "data": step})
+    (record,) = records_of_hosts([aborts.journal])
+    assert record.verdict == "undone" and record.ended is not None

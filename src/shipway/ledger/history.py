@@ -21,6 +21,9 @@ COMMAND = "exec"
 POINT = "point:"
 """What the key of a step begins with that takes a restore point."""
 
+SETTLED = "acknowledged:"
+"""What the key of the step begins with that a command takes once every host follows a decision that it settled."""
+
 HELD = "migrate:held"
 """The key of the step that runs migrations for which requests wait."""
 
@@ -210,6 +213,7 @@ class _Seen:
     attempt: Attempt | None = None
     decision: str | None = None
     finished: bool = False
+    settled: bool = False
     left: bool = False
     points: tuple[str, ...] = ()
     migrations: tuple[Json, ...] = ()
@@ -222,6 +226,7 @@ class _Seen:
         if event.get("kind") == "step" and isinstance(data, Mapping):
             self.points += _point(data)
             self.migrations += (data,) if migrated(data) else ()
+            self.settled = self.settled or (str(data.get("key", "")).startswith(SETTLED) and data.get("state") == "done")
         if event.get("kind") != "member" or not isinstance(data, Mapping):
             return
         message, reply = data.get("message"), data.get("reply")
@@ -256,6 +261,8 @@ def _of_hosts(deployment: str, hosts: Mapping[str, _Seen]) -> Record | None:
     firsts = [seen.first for seen in hosts.values() if seen.first is not None]
     lasts = [seen.last for seen in hosts.values() if seen.last is not None]
     verdict = _verdict(str(document.get("kind", "")), decision, all(seen.finished for seen in hosts.values()))
+    if document.get("kind") == "abort" and all(seen.finished and seen.settled for seen in hosts.values()):
+        verdict = "undone"
     if any(seen.left for seen in hosts.values()):
         verdict = "removed"
     return Record(
