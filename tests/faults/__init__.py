@@ -29,6 +29,9 @@ working directories of processes, journals, status), decided within T, one decis
 of a version that its host's link had, no wait of a driver beyond its bound, no step or task applied twice, no process left of what
 does not serve. What a broken case leaves to read lies in the directory that its result names.
 
+Each case begins with a spare tree on every host (spares.py, decision 0049), unless its family says `spare=False`; its result says how
+many there were and of how many a release was made. A run of several cases that used none at all is red.
+
 A family with a `disk` has hosts whose /home is a file system of its own (tests/hosts/disk.py), which fills up and can be spoilt. What a
 host may have on its disk after a loss of power is asked of `power/`: recording, platter, losses, judge.
 

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ from tests.faults.matrix import Matrix, chosen, drawn, full_name, sampled
 from tests.hosts import why_not
 
 Chosen = tuple[Group, Family, Case]
+
+ENOUGH_CASES = 5
+"""Some die where they make a tree, and some do not come to it."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -128,7 +131,9 @@ class Report:
             self._keep(result)
             decided = "" if result.decided_seconds is None else f", decided after {result.decided_seconds:.1f} s"
             what = "ok    " if result.ok else "BROKEN"
-            self._say(f"{what} {result.name}  {result.seconds:.1f} s{decided}, {result.requests} requests, {result.failed} failed")
+            self._say(
+                f"{what} {result.name}  {result.seconds:.1f} s{decided}, {result.requests} requests, {result.failed} failed{_told(result)}"
+            )
             for sentence in result.broken:
                 self._say("       " + sentence.replace("\n", "\n       "))
             if not result.ok:
@@ -141,7 +146,17 @@ class Report:
             for name in dict.fromkeys(r.group for r in self.results.values())
         ]
         total = _row("all", list(self.results.values()))
-        columns = ("group", "cases", "promises broken", "requests", "failed", "to hosts away", "longest time to a decision")
+        columns = (
+            "group",
+            "cases",
+            "promises broken",
+            "requests",
+            "failed",
+            "to hosts away",
+            "spare trees",
+            "used",
+            "longest time to a decision",
+        )
         table = [columns, *(_cells(row) for row in rows), *([_cells(total)] if len(rows) > 1 else [])]
         widths = [max(len(line[column]) for line in table) for column in range(len(columns))]
         self._say("")
@@ -154,7 +169,15 @@ class Report:
             )
         for name in missing:
             self._say(f"bin/faults: no such case: {name}")
-        summary = {**total, "broken": total["broken"] + len(missing), "seconds": round(time.monotonic() - self._began, 1), "groups": rows}
+        unmet = meets_no_spare_tree(self.results.values())
+        if unmet:
+            self._say("bin/faults: hosts had spare trees, and no release of so many cases was made of one")
+        summary = {
+            **total,
+            "broken": total["broken"] + len(missing) + unmet,
+            "seconds": round(time.monotonic() - self._began, 1),
+            "groups": rows,
+        }
         path = self.directory / "summary.json"
         path.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
         self._say(f"\nsummary: {path}\nresults: {self.file} (--resume takes it)")
@@ -170,6 +193,16 @@ class Report:
             print(text, flush=True)
 
 
+def meets_no_spare_tree(results: Iterable[Result]) -> bool:
+    """Whether so many cases began with spare trees that one must have been used, and none was: the matrix does not meet them any more."""
+    met = [result for result in results if result.spares]
+    return len(met) >= ENOUGH_CASES and not any(result.used for result in met)
+
+
+def _told(result: Result) -> str:
+    return f", {result.used} of {result.spares} spare trees used" if result.spares else ""
+
+
 def _row(name: str, results: list[Result]) -> dict[str, Any]:
     return {
         "group": name,
@@ -178,12 +211,14 @@ def _row(name: str, results: list[Result]) -> dict[str, Any]:
         "requests": sum(result.requests for result in results),
         "failed": sum(result.failed for result in results),
         "away": sum(result.away for result in results),
+        "spares": sum(result.spares for result in results),
+        "used": sum(result.used for result in results),
         "longest_decision_seconds": max((result.decided_seconds or 0.0 for result in results), default=0.0),
     }
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    numbers = (f"{row[key]:,}" for key in ("cases", "broken", "requests", "failed", "away"))
+    numbers = (f"{row[key]:,}" for key in ("cases", "broken", "requests", "failed", "away", "spares", "used"))
     return (str(row["group"]), *numbers, f"{row['longest_decision_seconds']:.1f} s")
 
 

@@ -31,6 +31,7 @@ class Family:
 
     One that looks says `about` how many points there are, with how many `variants` each. A case takes some `seconds`, where two fleets
     stand on two cores. A family that is `slow` is left out of samples.
+    Unless it is told not to, each host has a `spare` tree when a case begins.
     With `disk` each host's /home is a file system of its own. With `books` the application keeps some, of that kind (books.py).
     """
 
@@ -44,6 +45,7 @@ class Family:
     seconds: float = 4.5
     disk: Disk | None = None
     books: str = ""
+    spare: bool = True
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ class Result:
     """How a case went. `broken` are sentences, one for each broken promise; `decided_seconds` is None where nothing was to be decided.
 
     Of the requests some `failed`; those to a host that had no power, proxy or network then are `away`, and not among them. `evidence`
-    is the directory with all that was seen, kept where something is broken.
+    is the directory with all that was seen, kept where something is broken. So many hosts had a spare tree at the beginning (`spares`), and
+    of so many of these a release was made (`used`).
     """
 
     name: str
@@ -70,6 +73,8 @@ class Result:
     failed: int
     evidence: str = ""
     away: int = 0
+    spares: int = 0
+    used: int = 0
 
     @property
     def ok(self) -> bool:

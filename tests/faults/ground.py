@@ -32,6 +32,9 @@ APP, ENVIRONMENT = "shop", "live"
 ROOT = f"/home/deploy/.shipway/apps/{APP}-{ENVIRONMENT}"
 DRAIN_SECONDS = 5.0
 
+PAGES = 4
+"""Files that never change: also where all others do, most of a release is as in the one before, and its spare tree is used."""
+
 SETTINGS = """\
 app = "shop"
 shared = ["media"]
@@ -202,6 +205,8 @@ class Ground:
         repository = Repository(self.place / "shop")
         repository.write("app.py", SAMPLE.read_text(encoding="utf-8"))
         repository.write("shipway.toml", self.settings(self.times))
+        for number in range(PAGES):
+            repository.write(f"pages/{number}.html", f"page {number}\n")
         return repository
 
 

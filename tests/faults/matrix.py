@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
+from tests.faults import spares
 from tests.faults.case import Case, Family, Group, Result
 from tests.faults.ground import Ground, Times
 from tests.faults.processes import described
@@ -67,7 +68,11 @@ class Matrix:
         began = time.monotonic()
         trial = Trial(self.ground(family), directory, self.times)
         try:
+            if family.spare:
+                trial.spares = spares.laid(trial.ground)
+                trial.began_at = time.time()
             self._play(trial, case)
+            trial.used = spares.used(trial.ground, trial.spares)
         except Exception as error:
             trial.broken.append(f"{type(error).__name__}: {error}")
             (directory / "traceback").write_text(traceback.format_exc())
@@ -96,7 +101,9 @@ def _result(name: str, trial: Trial, seconds: float) -> Result:
     failed = len(failures(trial))
     evidence = str(trial.directory) if trial.broken else ""
     took = None if decided is None else round(decided, 2)
-    return Result(name, tuple(trial.broken), round(seconds, 2), took, sent, failed, evidence, all_failed - failed)
+    return Result(
+        name, tuple(trial.broken), round(seconds, 2), took, sent, failed, evidence, all_failed - failed, len(trial.spares), trial.used
+    )
 
 
 def outlined(family: Family) -> list[Case]:

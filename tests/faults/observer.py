@@ -20,8 +20,9 @@ TELL_SECONDS = 0.2
 class Observer:
     """Looks again and again, and says what is new. The journal is read through a connection that cannot write."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, spare: str, wish: str) -> None:
         self.root = root
+        self.rows = (spare, wish)
         self.db: sqlite3.Connection | None = None
         self.inode = 0
         self.changes = -1
@@ -59,10 +60,17 @@ class Observer:
             changes = self.db.execute("PRAGMA data_version").fetchone()[0]
             if changes != self.changes:
                 found = self.db.execute("SELECT json FROM member WHERE id = 1").fetchone()
-                self.record = project(json.loads(found[0])) if found else {}
+                self.record = {**project(json.loads(found[0])), **self.pruned()} if found else {}
                 self.changes = changes
         except (OSError, sqlite3.Error):
             self.db = None
+
+    def pruned(self) -> dict[str, Any]:
+        """What there is of rows that tell of a spare tree, and of the wish to prune behind which one is laid."""
+        assert self.db is not None
+        rows = dict(self.db.execute("SELECT key, value FROM meta WHERE key IN (?, ?)", self.rows))
+        spare, wish = self.rows
+        return {"spare": rows.get(spare, "").partition(" ")[0], "wish": wish in rows}
 
 
 def project(member: dict[str, Any]) -> dict[str, Any]:
@@ -78,7 +86,7 @@ def project(member: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    observer, last, after, told = Observer(sys.argv[1]), None, 0.0, 0.0
+    observer, last, after, told = Observer(*sys.argv[1:4]), None, 0.0, 0.0
     while True:
         began = time.time()
         now = observer.look()

@@ -48,6 +48,12 @@ def lay(ground: Ground, host: str, role: int, at: Sequence[int] = (), error: int
     _write(ground, host, HEAD.pack(role, len(at) or 1, 0, last, before, 0, error, 0))
 
 
+def struck(ground: Ground, host: str) -> int:
+    """How many strikes there were so far."""
+    with ground.hosts.path(host, PLAN).open("rb") as file:
+        return int(HEAD.unpack(file.read(HEAD.size))[5])
+
+
 def lift(ground: Ground, host: str) -> Struck:
     """Agents run as before; what has happened."""
     with ground.hosts.path(host, PLAN).open("rb") as file:

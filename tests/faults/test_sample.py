@@ -45,3 +45,4 @@ def test_a_fault_breaks_no_promise(matrix: Matrix, group: Group, family: Family)
         told = "\n".join(result.broken)
         assert result.ok, f"{told}\nseed {SEED}; read {result.evidence}\nagain: bin/faults --patient --case '{result.name}'"
         assert result.requests > 0
+        assert result.spares == (family.hosts if family.spare else 0)

@@ -61,6 +61,8 @@ class Trial:
     head: str = ""
     outcome: Outcome | None = None
     scribes: Scribes | None = None
+    spares: Mapping[str, int] = field(default_factory=dict)
+    used: int = 0
 
     @property
     def bound_seconds(self) -> float:

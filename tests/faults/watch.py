@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from shipway_agent.primitives.seals import SPARE
+from shipway_agent.pruning import WISH
 from tests.hosts import Hosts
 
 OBSERVER = Path(__file__).with_name("observer.py").read_text(encoding="utf-8")
@@ -26,7 +28,7 @@ class Seen:
     """What one host said by `at`, and not yet at `after`, seconds since the epoch: true from some time between, until the next line's.
 
     `link` is a generation, `version` its label, `stages` are its newest deployments and where they stand, `lease` the deployment that
-    holds it, `held` the one for which nobody writes here.
+    holds it, `held` the one for which nobody writes here. `spare` is the release of which there is a spare tree, `wish` whether to prune.
     """
 
     after: float
@@ -38,6 +40,8 @@ class Seen:
     lease: str | None = None
     stages: Mapping[str, str] = field(default_factory=dict)
     held: str | None = None
+    spare: str = ""
+    wish: bool = False
 
     @property
     def undecided(self) -> tuple[str, ...]:
@@ -81,7 +85,7 @@ class Watch:
             before.kill()
             before.wait()
         count = len(self._seen[host])
-        argv = self._hosts.enter(host, ["env", "SHIPWAY_TEST_TRUE_CLOCK=1", "python3", "-u", "-c", OBSERVER, self._root])
+        argv = self._hosts.enter(host, ["env", "SHIPWAY_TEST_TRUE_CLOCK=1", "python3", "-u", "-c", OBSERVER, self._root, SPARE, WISH])
         self._observers[host] = observer = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         threading.Thread(target=self._listen, args=(host, observer), daemon=True).start()
         deadline = time.monotonic() + BEGIN_SECONDS

@@ -6,7 +6,7 @@ import errno
 from collections.abc import Callable, Iterable
 
 from shipway.transports.bounds import LOGIN_SECONDS
-from tests.faults import strike
+from tests.faults import spares, strike
 from tests.faults.case import Case, Family, Group
 from tests.faults.ground import ENVIRONMENT, Ground
 from tests.faults.groups.host import SUPERVISOR, kill, running
@@ -22,10 +22,12 @@ NEIGHBOURS = 3
 
 
 def calls(ground: Ground, host: str, role: int) -> int:
-    """How many changing calls the host's agents of that role make in a whole deployment."""
+    """How many changing calls the host's agents of that role make in a whole deployment, of a spare tree, until the next one is laid."""
+    spares.laid(ground)
     ground.author.commit(ground.settings(ground.times))
     strike.lay(ground, host, role)
     ground.project.run("deploy", ENVIRONMENT)
+    spares.come(ground)
     counted = len(strike.lift(ground, host).calls)
     assert counted, "no call was counted"
     return counted
@@ -94,6 +96,7 @@ def _struck_supervisor(host: str, number: int, *, certain: bool) -> Callable[[Tr
             drive = trial.drive("deploy")
             trial.suffers(drive, LOGIN_SECONDS)
             drive.ended()
+            spares.come(trial.ground, unless=lambda: strike.struck(trial.ground, host) > 0)
         finally:
             struck = strike.lift(trial.ground, host)
         trial.expect(not certain or struck.times > 0, f"the supervisor was not struck in {len(struck.calls)} calls")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.faults import spares
 from tests.faults.case import Case, Family, Group
 from tests.faults.drive import Drive
 from tests.faults.ground import ROOT, Ground
@@ -267,7 +268,7 @@ def _kept(platter: Platter, what: str, seed: str) -> list[int]:
 
 
 def every_moment(ground: Ground) -> Iterable[Case]:
-    """One deployment, lost right before each of its syncs: none of what was unsynced is there, all of it, or a part."""
+    """A deployment and the spare tree behind it, lost right before each sync: none of what was unsynced is there, all of it, or a part."""
     yield Case("a deployment is lost at every moment", _judge_every_moment(ground.lead))
 
 
@@ -277,6 +278,7 @@ def _judge_every_moment(host: str) -> Callable[[Trial], None]:
         trial.commit()
         with recorded(trial.ground, host) as recording:
             trial.next_deploy()
+            trial.expect(spares.come(trial.ground), "no spare tree is laid")
             new = trial.ground.watch.at_rest(host).link
             platter = recording.end()
             recording.give(os.geteuid())

@@ -21,12 +21,23 @@ GROUP = Group(
     "operator",
     (
         *(
-            Family(f"{verb}-{size}", size, deaths_of(verb), looks=True, about=ABOUT[verb, size], variants=2, seconds=SECONDS[size])
+            Family(
+                f"{verb}-{size}",
+                size,
+                deaths_of(verb),
+                looks=True,
+                about=ABOUT[verb, size],
+                variants=2,
+                seconds=SECONDS[size],
+                spare=verb == "deploy",
+            )
             for verb in ("deploy", "rollback", "resume")
             for size in (1, 4)
         ),
         *(
-            Family(f"{name}-{size}", size, orders_of(name), looks=True, about=ABOUT_ORDERS[size], slow=True, seconds=SECONDS[size])
+            Family(
+                f"{name}-{size}", size, orders_of(name), looks=True, about=ABOUT_ORDERS[size], slow=True, seconds=SECONDS[size], spare=False
+            )
             for name in ORDERS
             for size in (1, 4)
         ),
