@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -227,15 +227,11 @@ class Lodge:
     def close(self) -> None:
         """End the daemon and every process of this root, whatever the test left."""
         self.ended.set()
+        end_daemons(self.root.path)
         if os.fstat(self.root.fd).st_nlink == 0:
             self.journal.close()
             self.root.close()
             return
-        pid = self.pid()
-        if pid is not None:
-            start = clock.process_start(pid)
-            os.kill(pid, signal.SIGKILL)
-            wait(lambda: not group.alive(pid, start))
         instances = [group.Instance(marker) for marker in set(self.living().values())]
         for row in self.rows():
             instances.append(group.Instance("none", row.pid, row.pid_start))
@@ -244,6 +240,29 @@ class Lodge:
         self.journal.close()
         self.root.remove_socket_folder()
         self.root.close()
+
+
+def end_daemons(root: str) -> None:
+    """The one that holds the root, and each that waits for its lock and would be the next: these do not answer, but have a command line."""
+
+    def left() -> list[int]:
+        return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _supervises(pid, os.fsencode(root))]
+
+    def ended() -> bool:
+        for pid in left():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not left()
+
+    wait(ended, what=f"no daemon of {root} is left")
+
+
+def _supervises(pid: int, root: bytes) -> bool:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False  # it has ended
+    return b"supervise" in words and root in words[words.index(b"supervise") :][1:3]
 
 
 L = TypeVar("L", bound=Lodge)

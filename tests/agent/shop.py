@@ -144,9 +144,9 @@ class Shop(Lodge):
 
     def close(self) -> None:
         own = Path(self.root.full("proxy"))
-        if own.exists():
-            Lodge(own, name="proxy").close()
         super().close()
+        if own.exists():  # after the app's daemon, which starts the proxy's again
+            Lodge(own, name="proxy").close()
 
 
 def shop(home: Path, **more: Any) -> AbstractContextManager[Shop]:

@@ -31,11 +31,12 @@ class Family:
         return self.started[-1]
 
     def close(self) -> None:
+        for one in self.started:
+            if one.returncode is None:
+                os.killpg(one.pid, signal.SIGKILL)  # also who lost the marker: it cannot be told once its leader is gone
         for marker in self.markers:
             group.kill_whole(Instance(marker), 10)
         for one in self.started:
-            group.kill_whole(Instance("none", one.pid, None), 0)
-            one.kill()
             one.wait()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.hosts import Hosts
-from tests.stories.project import Project, eventually, processes_of, sample
+from tests.stories.project import Project, end_all, eventually, processes_of, sample
 from tests.stories.proof import Author, Ground, visit, wait_for
 from tests.stories.shop import Shop
 from tests.stories.test_errors import QUICK
@@ -120,13 +120,14 @@ def test_a_driver_that_is_ended_leaves_nothing_on_hosts(ground: Ground, hosts: H
 
 @contextmanager
 def small_disk(path: Path, megabytes: int) -> Iterator[None]:
-    """A file system of its own at `path`, taken away again."""
+    """A file system of its own at `path`, taken away again once what runs there has ended: later nobody can tell whose it was."""
     path.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "shipway-test", str(path)], check=True)
     try:
         yield
     finally:
-        subprocess.run(["umount", "--lazy", str(path)], check=True)
+        end_all(path)
+        subprocess.run(["umount", str(path)], check=True)
 
 
 @pytest.fixture

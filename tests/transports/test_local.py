@@ -110,6 +110,8 @@ def test_a_closed_channel_leaves_the_agent_to_finish_its_step(tmp_path: Path) ->
     pid = over(root, talk)
     assert agents.is_gone(pid)
     assert (root / "whole").exists()
+    assert over(root, lambda channel: channel.call("hello"))["host"] == "a"
+    assert not Path(f"/proc/{pid}").exists(), "the end of an agent that outlived its channel is taken note of"
 
 
 def test_ctrl_c_at_the_terminal_does_not_reach_the_agent(tmp_path: Path) -> None:

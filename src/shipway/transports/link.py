@@ -19,7 +19,7 @@ CLOSE_SECONDS = 2.0
 """Bound of closing a link."""
 
 _lingering: list[subprocess.Popen[bytes]] = []
-"""Children that may outlive their link: a local agent ends its running step first."""
+"""Children that may outlive their link: a local agent ends its running step first. A later close takes note of their ends."""
 
 
 class Link:
@@ -85,8 +85,7 @@ class Link:
         self.writer.transport.abort()
         self._listening.cancel()
         await asyncio.gather(self._listening, return_exceptions=True)
-        if self._child.poll() is None:
-            _lingering.append(self._child)
+        _lingering[:] = [child for child in (*_lingering, self._child) if child.poll() is None]
 
     def cut(self) -> None:
         """Hear and say nothing more, at once."""
