@@ -111,6 +111,6 @@ GROUP = Group(
     (
         Family("killed-2", 2, deaths, looks=True, about=331, variants=2),
         Family("errors-2", 2, errors, looks=True, about=112, variants=12),
-        Family("supervisor-2", 2, supervisor_deaths, looks=True, about=80),
+        Family("supervisor-2", 2, supervisor_deaths, looks=True, about=184),
     ),
 )

@@ -55,7 +55,7 @@ def _families(kind: str) -> tuple[Family, ...]:
         Family(f"{kind}-driver-1", 1, deaths_of("deploy"), looks=True, about=50, variants=2, seconds=8.0, books=kind),
         Family(f"{kind}-driver-2", 2, deaths_of("deploy"), looks=True, about=130, variants=2, seconds=8.0, books=kind),
         Family(f"{kind}-agent-1", 1, deaths, looks=True, about=500, variants=2, books=kind),
-        Family(f"{kind}-supervisor-1", 1, supervisor_deaths, looks=True, about=90, seconds=8.0, books=kind),
+        Family(f"{kind}-supervisor-1", 1, supervisor_deaths, looks=True, about=120, seconds=8.0, books=kind),
         Family(f"{kind}-database-2", 2, crashes, seconds=12.0, books=kind),
     )
 
