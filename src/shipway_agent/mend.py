@@ -9,9 +9,6 @@ from __future__ import annotations
 from typing import Any, Dict, List
 
 from shipway_agent.call import Call
-from shipway_agent.errors import AgentError
-from shipway_agent.journal import Journal
-from shipway_agent.root import Root
 
 
 def mend(call: Call) -> Dict[str, Any]:
@@ -24,7 +21,7 @@ def mend(call: Call) -> Dict[str, Any]:
     from shipway_agent.primitives import reboot
 
     done: List[str] = []
-    if call.args.get("journal") and _is_damaged(call.root):
+    if call.args.get("journal"):
         from shipway_agent.renewal import renew
 
         done += renew(call.root, call.place.name)
@@ -40,15 +37,3 @@ def mend(call: Call) -> Dict[str, Any]:
         elif answer["note"]:
             done.append(answer["note"])
     return {"done": done}
-
-
-def _is_damaged(root: Root) -> bool:
-    """Whether reading everything shows it. Raises AgentError for any other fault."""
-    try:
-        with Journal(root) as journal:
-            journal.verify()
-    except AgentError as error:
-        if error.code in ("journal", "tampered"):
-            return True
-        raise
-    return False

@@ -17,19 +17,23 @@ from shipway_agent import json_text as json
 from shipway_agent.apply import pointed
 from shipway_agent.decide import Member
 from shipway_agent.errors import AgentError, naming
-from shipway_agent.journal import SEAL_ENDS, SEALED, chain, processes, steps, witness
+from shipway_agent.journal import SEAL_ENDS, SEALED, Journal, chain, processes, steps, witness
 from shipway_agent.journal.connection import DAMAGE, FILE, Connection
 from shipway_agent.journal.processes import ProcessRow
 from shipway_agent.primitives import generations
-from shipway_agent.root import Root
+from shipway_agent.root import Lock, Root
 from shipway_agent.signals import SIGKILL
+from shipway_agent.timetable import RUNNING, prefix
 from shipway_agent.typed import Any, Dict, List, NamedTuple, Optional, Tuple
 
 KEPT = "journal-damaged"
-"""Where the damaged files are kept, by when they were replaced."""
+"""Where the damaged files are kept, by when they were replaced: the newest KEPT_TIMES of them."""
 
+KEPT_TIMES = 3
 MADE = "journal-made"
-"""The new journal, whole, until it is in its place; whoever was killed before that goes on from there."""
+"""The new journal, whole, until it is in its place. Once the damaged one is out of its own, whoever was killed goes on from there."""
+
+ASIDE = f"{MADE}/damaged"
 
 MAKING = "journal-making"
 LOG = f"{FILE}-wal"
@@ -39,6 +43,7 @@ COUNTERS = (slice(24, 28), slice(92, 96))
 """Where a file's header has its pages, and the two numbers that say that this is so."""
 
 END_SECONDS = 10.0
+LOCK_SECONDS = 0.5
 STATES = frozenset({"starting", "up", "draining", "stopping", "gone", "crashed"})
 OURS = ("seal:", "read", chain.HEAD, chain.CUT, "format", "boot")
 """Beginnings of rows of meta that are not taken over: made anew, or compared anew."""
@@ -54,23 +59,49 @@ class Old(NamedTuple):
 def renew(root: Root, name: str) -> List[str]:
     """Make the journal of host `name` anew, and leave no supervisor: what it did and what is not known any more, a sentence each.
 
-    Killed anywhere, it is begun again. Raises AgentError: `busy` where another process has the journal open or the supervisor does not
-    end, `journal` where it cannot be known what is to serve, or a fault of the disk.
+    Empty, and nothing touched, where it is sound: another may just have made it anew. Killed anywhere, it is begun again. Raises
+    AgentError: `busy` where another process has the journal open or the supervisor does not end, `journal` where it cannot be known
+    what is to serve, or a fault of the disk.
     """
-    _end_supervisor(root)
-    lock = root.supervisor_lock(END_SECONDS)
-    try:
-        with root.host_lock():
+    with root.host_lock():
+        if not is_damaged(root):
+            _keep_aside(root)
+            return []
+        lock = _take_over(root)
+        try:
             _refuse_others(root)
-            said = _make(root, name) if root.stat(MADE) is None else ["a journal that was made of the damaged one is in its place"]
-            for old in (LOG, f"{FILE}-shm", DAMAGE, witness.FILE):
-                root.unlink(old)
-            if root.stat(f"{MADE}/{FILE}") is not None:
-                root.rename(f"{MADE}/{FILE}", FILE)
-            root.remove(MADE)
-    finally:
-        lock.release()
-    return said
+            if root.stat(FILE) is not None or root.stat(f"{MADE}/{FILE}") is None:
+                _keep_aside(root)
+                said = _make(root, name)  # also where one was made before: the other may have gone on since
+            else:
+                said = ["a journal that was made of the damaged one is in its place"]
+            return [*said, *_exchange(root)]
+        finally:
+            lock.release()
+
+
+def is_damaged(root: Root) -> bool:
+    """Whether reading everything shows it. Raises AgentError for any other fault."""
+    try:
+        with Journal(root) as journal:
+            journal.verify()
+    except AgentError as error:
+        if error.code in ("journal", "tampered"):
+            return True
+        raise
+    return False
+
+
+def _take_over(root: Root) -> Lock:
+    """The supervisor's lock. An init starts another supervisor a second after the first was killed: it may be faster, and is killed too."""
+    until = time.monotonic() + END_SECONDS
+    while True:
+        _end_supervisor(root)
+        try:
+            return root.supervisor_lock(LOCK_SECONDS)
+        except AgentError as error:
+            if error.code != "busy" or time.monotonic() >= until:
+                raise
 
 
 def _end_supervisor(root: Root) -> None:
@@ -78,17 +109,38 @@ def _end_supervisor(root: Root) -> None:
     from shipway_agent import supervisor
 
     answer = supervisor.ask(root, {"hello": True})
-    if answer is None:
-        return
-    pid = int(answer["pid"])
-    start = clock.process_start(pid)
-    until = time.monotonic() + END_SECONDS
     try:
-        os.kill(pid, SIGKILL)
+        if answer is not None:
+            os.kill(int(answer["pid"]), SIGKILL)
     except ProcessLookupError:
-        return
-    while group.alive(pid, start) and time.monotonic() < until:
-        time.sleep(0.02)
+        pass
+
+
+def _exchange(root: Root) -> List[str]:
+    """Put the new journal in its place. The damaged one goes first: without it everybody refuses, and nobody reads it without its log."""
+    root.at(ASIDE, create=True, mode=0o700).close()
+    for old in (FILE, LOG):
+        if root.stat(old) is not None:
+            root.rename(old, f"{ASIDE}/{old}")
+    for old in (f"{FILE}-shm", DAMAGE):
+        root.unlink(old)
+    root.rename(f"{MADE}/{FILE}", FILE)
+    return _keep_aside(root)
+
+
+def _keep_aside(root: Root) -> List[str]:
+    """Keep what was replaced, and no more than that of the last few times: each is as long as the journal."""
+    said = []
+    if root.stat(f"{ASIDE}/{FILE}") is not None:
+        root.at(KEPT, create=True, mode=0o700).close()
+        kept = f"{KEPT}/{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+        root.remove(kept)
+        root.rename(ASIDE, kept)
+        said = [f"the damaged files are kept in {root.full(kept)}"]
+        for older in sorted(root.names(KEPT))[:-KEPT_TIMES]:
+            root.remove(f"{KEPT}/{older}")
+    root.remove(MADE)
+    return said
 
 
 def _refuse_others(root: Root) -> None:
@@ -117,10 +169,8 @@ def _has(pid: int, file: os.stat_result) -> bool:
 
 def _make(root: Root, name: str) -> List[str]:
     root.remove(MAKING)
-    kept = f"{KEPT}/{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
     with Root(root.full(MAKING), create=True) as place, closing(Connection(place)) as file:
         file.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        _copy(root, root.full(kept))
         _copy(root, f"{place.path}/old")
         old = _read(f"{place.path}/old", place)
         said = _fill(root, name, file, old)
@@ -130,13 +180,13 @@ def _make(root: Root, name: str) -> List[str]:
         file.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     root.remove(f"{MAKING}/old")
     root.rename(MAKING, MADE)
-    return [*said, f"the damaged files are kept in {root.full(kept)}"]
+    return said
 
 
 def _copy(root: Root, folder: str) -> None:
     with naming(folder):
         os.makedirs(folder, 0o700, exist_ok=True)
-        for name in (FILE, LOG, witness.FILE):
+        for name in (FILE, LOG):
             if root.stat(name) is not None:
                 shutil.copyfile(root.full(name), f"{folder}/{name}")
                 os.chmod(f"{folder}/{name}", 0o600)
@@ -198,6 +248,7 @@ def _fill(root: Root, name: str, file: Connection, old: Old) -> List[str]:
         _put(file, "good", [*_good(root, old), *((n, d["deployment"]) for n, d in _serving(root, member))])
         for table in ("outbox", "jobs", "runs"):
             _put(file, table, old.rows[table] if table in old.whole else [])
+        _put(file, "runs", _lost_runs(root, file))
         for row in _copies(root, member, old):
             processes.put(file, row)
         if newest < noted or not _take_events(file, old):
@@ -251,8 +302,12 @@ def _good(root: Root, old: Old) -> List[Tuple[Any, ...]]:
 
 def _copies(root: Root, member: Member, old: Old) -> List[ProcessRow]:
     """The rows of what runs, and of nothing else: a supervisor ends what has our marker and no row."""
-    living = {marker: pid for pid, marker in _leaders(root).items()}
-    rows = [row for row in map(_row, old.rows.get("processes", ())) if row is not None and row.marker(root.digest) in living]
+    living = _leaders(f"{root.digest}/")
+    read = [row for row in map(_row, old.rows.get("processes", ())) if row is not None]
+    # A program that sets its title loses its marker: it is known by its pid alone.
+    rows = [
+        row for row in read if row.marker(root.digest) in living or (row.boot == clock.boot_id() and group.alive(row.pid, row.pid_start))
+    ]
     known = {row.marker(root.digest) for row in rows}
     for marker, pid in living.items():
         parts = marker.split("/")
@@ -285,10 +340,27 @@ def _copies(root: Root, member: Member, old: Old) -> List[ProcessRow]:
     return rows
 
 
-def _leaders(root: Root) -> Dict[int, str]:
-    """Of the copies of this root that run, the first process of each and its marker."""
-    found = {pid: marker for pid, marker in group.marks().items() if marker.startswith(f"{root.digest}/")}
-    return {pid: marker for pid, marker in found.items() if (one := group.known(pid)) is not None and one.pid == one.session}
+def _lost_runs(root: Root, file: Connection) -> List[Tuple[Any, ...]]:
+    """Rows for runs of jobs that go on and have none, which a supervisor would end; their time begins anew."""
+    there = {str(row[0]) for row in file.db.execute("SELECT token FROM runs WHERE state = ?", (RUNNING,))}
+    rows: List[Tuple[Any, ...]] = []
+    for marker, pid in _leaders(prefix(root.digest)).items():
+        generation, job, token = marker[len(prefix(root.digest)) :].split("/")
+        jobs = (generations.read(root, int(generation)) or {}).get("jobs", ())
+        seconds = next((float(one["timeout_seconds"]) for one in jobs if one["name"] == job), 0.0)
+        began = group.known(pid)
+        if token not in there and began is not None:
+            at = clock.wall_now()
+            times = (at, clock.boot_now() + seconds)
+            rows.append((token, job, at, int(generation), RUNNING, clock.boot_id(), *times, 0, 1, "", pid, began.start, None, None, "[]"))
+    return rows
+
+
+def _leaders(beginning: str) -> Dict[str, int]:
+    """The markers with this beginning that run, and the first process of each: what daemonised out of one leads a session too."""
+    marked = [(marker, group.known(pid)) for pid, marker in group.marks().items() if marker.startswith(beginning)]
+    leaders = [(one.start, one.pid, marker) for marker, one in marked if one is not None and not one.dead and one.pid == one.session]
+    return {marker: pid for _, pid, marker in sorted(leaders, reverse=True)}
 
 
 def _is_dialled(root: Root, number: Optional[int], name: str) -> bool:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from shipway_agent import renewal
+from shipway_agent import group, renewal, runs
 from shipway_agent.decide import Member
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
 from shipway_agent.root import Root
 from shipway_agent.states import SWITCHED
+from shipway_agent.timetable import prefix
 from tests.agent.lodge import Lodge, lodge, process, wait
 
-RENAMES = range(3)
+RENAMES = range(10)
+"""Before and after each; the log may be there or not."""
 
 
 @pytest.fixture
@@ -111,9 +114,10 @@ def test_killed_anywhere_it_is_begun_again(home: Lodge, nth: int, monkeypatch: p
             renewal.renew(home.root, "a")
         finally:
             os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) in (-signal.SIGKILL, 0)
     renew(home)
     assert home.journal.member().attempts, "the record was taken over"
+    assert len(home.root.names("journal-damaged")) == 1
     assert not [name for name in home.root.names() if name.startswith(("journal-making", "journal-made"))]
 
 
@@ -144,3 +148,80 @@ def test_while_requests_wait_for_a_lost_decision_nothing_is_guessed(home: Lodge)
         renewal.renew(home.root, "a")
     (front / "held.page").unlink()
     renew(home)
+
+
+def test_killed_in_between_nobody_reads_the_damaged_file_without_its_log(home: Lodge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be an earlier day, whose processes are other ones: an init starts a supervisor within a second."""
+    spoil(home, "steps")
+    rename = Root.rename
+
+    def dies(self: Root, source: str, target: str) -> None:
+        if target == "journal.db":
+            raise KeyboardInterrupt
+        rename(self, source, target)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Root, "rename", dies)
+        renewal.renew(home.root, "a")
+    with pytest.raises(AgentError, match="is gone"):
+        Journal(home.root)
+    renew(home)
+    assert home.journal.member().attempts
+
+
+def test_what_was_made_before_is_not_taken_once_the_host_went_on(home: Lodge) -> None:
+    """Whoever made it was killed, and the damaged journal, which is still in its place, was written to since."""
+    spoil(home, "steps")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(renewal, "_exchange", lambda _root: [])
+        renewal.renew(home.root, "a")
+    assert home.root.stat("journal-made/journal.db") is not None
+    home.journal = Journal(home.root)
+    home.ensure()
+    home.generation(2, process())
+    home.serve(2)
+    home.journal.close()
+    renew(home)
+    assert home.journal.member().current == 2
+
+
+def test_a_sound_journal_is_left_as_it_is_and_so_is_its_supervisor(home: Lodge) -> None:
+    """Two who ask at once: the second finds what the first has made."""
+    before = (home.root.stat("journal.db"), home.ensure())
+    assert renewal.renew(home.root, "a") == []
+    after = (home.root.stat("journal.db"), home.ensure())
+    assert (before[0].st_ino, before[1]) == (after[0].st_ino, after[1])  # type: ignore[union-attr]
+
+
+def test_the_files_are_the_users_alone_and_only_the_newest_damaged_ones_stay(home: Lodge) -> None:
+    kept = Path(home.root.path) / "journal-damaged"
+    for day in range(5):
+        (kept / f"2020010{day}T000000Z").mkdir(parents=True)
+    spoil(home, "member")
+    renew(home)
+    names = sorted(path.name for path in kept.iterdir())
+    assert names[:2] == ["20200103T000000Z", "20200104T000000Z"] and len(names) == 3
+    for path in (Path(home.root.path) / "journal.db", kept / names[2] / "journal.db"):
+        assert path.stat().st_mode & 0o777 == 0o600 and path.stat().st_uid == os.geteuid()
+
+
+def test_a_copy_that_lost_its_marker_is_known_by_its_row(home: Lodge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that sets its title does: without its row its successor would find its port taken."""
+    rows = {(row.name, row.pid, row.token) for row in home.rows(1)}
+    spoil(home, "member")
+    monkeypatch.setattr(group, "marks", dict)
+    renew(home)
+    assert {(row.name, row.pid, row.token) for row in home.rows(1)} == rows
+
+
+def test_a_run_of_a_job_whose_row_is_lost_goes_on(home: Lodge) -> None:
+    marker = f"{prefix(home.root.digest)}1/nightly/t0"
+    job = subprocess.Popen(["sleep", "60"], env={"SHIPWAY_INSTANCE": marker, "PATH": os.environ["PATH"]}, start_new_session=True)
+    try:
+        spoil(home, "runs")
+        renew(home)
+        (run,) = runs.going(home.journal)
+        assert (run.marker(home.root.digest), run.pid) == (marker, job.pid)
+    finally:
+        job.kill()
+        job.wait()
