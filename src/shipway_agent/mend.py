@@ -28,6 +28,7 @@ def mend(call: Call) -> Dict[str, Any]:
     if call.journal.member().current is None:
         return {"done": done}
     if not call.root.supervised():
+        reboot.begin_unit(call.root)
         supervisor.ensure(call.root, None, call.place.proxy)
         done.append("its supervisor was started")
     if call.args.get("reboot") is not None:

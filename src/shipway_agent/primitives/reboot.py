@@ -149,6 +149,22 @@ def _hand_over(root: Root, name: str) -> None:
         time.sleep(0.02)
 
 
+def begin_unit(root: Root) -> None:
+    """Where a unit of this user's systemd supervises this root, have it do so now, and wait for it: one that a login started would hold
+    its place, and systemd would start its own again each second. Where it does not come up whoever needs a supervisor starts one.
+    """
+    mine = units.of_root(root.path)
+    if not mine or not units.is_init():
+        return
+    try:
+        units.restart(mine[0])
+    except AgentError:
+        return
+    until = time.monotonic() + HAND_OVER_SECONDS
+    while time.monotonic() < until and supervisor.ask(root, {"hello": True}, ASK_SECONDS) is None:
+        time.sleep(0.02)
+
+
 def _command(root: Root, proxy: str) -> List[str]:
     return [sys.executable, "-I", "-S", "-X", "utf8", root.full(CURRENT), "supervise", "--root", root.path, "--proxy", proxy]
 
