@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any, Dict, List
 
 from shipway_agent.call import Call
+from shipway_agent.errors import AgentError
+from shipway_agent.itself import own_file
 
 
 def mend(call: Call) -> Dict[str, Any]:
@@ -24,7 +26,12 @@ def mend(call: Call) -> Dict[str, Any]:
     if call.args.get("journal"):
         from shipway_agent.renewal import renew
 
-        done += renew(call.root, call.place.name)
+        try:
+            done += renew(call.root, call.place.name)
+        except AgentError:
+            if not call.root.supervised():  # it was killed for that, and cron or systemd are not everywhere
+                supervisor.start(call.root, own_file(), call.place.proxy)
+            raise
     if call.journal.member().current is None:
         return {"done": done}
     if not call.root.supervised():

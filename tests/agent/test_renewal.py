@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,9 +16,11 @@ from pathlib import Path
 import pytest
 
 from shipway_agent import group, renewal, runs
+from shipway_agent.call import Call, Place
 from shipway_agent.decide import Member
 from shipway_agent.errors import AgentError
 from shipway_agent.journal import Journal
+from shipway_agent.mend import mend
 from shipway_agent.root import Root
 from shipway_agent.states import SWITCHED
 from shipway_agent.timetable import prefix
@@ -225,3 +230,56 @@ def test_a_run_of_a_job_whose_row_is_lost_goes_on(home: Lodge) -> None:
     finally:
         job.kill()
         job.wait()
+
+
+def test_an_init_that_starts_another_supervisor_faster_is_outrun(home: Lodge, monkeypatch: pytest.MonkeyPatch) -> None:
+    spoil(home, "steps")
+    before = home.living()
+    end = renewal._end_supervisor
+    left = [1, 2]
+
+    def faster(root: Root) -> None:
+        end(root)
+        if left:
+            left.pop()
+            home.ensure()
+
+    monkeypatch.setattr(renewal, "_end_supervisor", faster)
+    renew(home)
+    assert not left and home.living() == before
+
+
+def test_where_it_is_refused_a_supervisor_runs_as_before(home: Lodge) -> None:
+    """A full disk, too: what was killed for it is started again."""
+    spoil(home, "member")
+    front = Path(home.root.path) / "generations/000001/front"
+    front.mkdir(exist_ok=True)
+    (front / "held.page").write_text("")
+    before = home.living()
+    place = Place(home.root, home.root.full("proxy"), "a", "")
+    with (
+        Call(place, {"journal": True}, (), lambda _event: None, threading.Event()) as call,
+        pytest.raises(AgentError, match="is not known"),
+    ):
+        mend(call)
+    wait(home.root.supervised)
+    (front / "held.page").unlink()
+    renew(home)
+    assert home.living() == before
+
+
+def test_a_disk_that_gets_full_leaves_all_as_it_was(home: Lodge, monkeypatch: pytest.MonkeyPatch) -> None:
+    spoil(home, "member")
+    before = {name: home.root.read(name) for name in ("journal.db", "journal.mark")}
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for _ in range(3):
+        with monkeypatch.context() as patch, pytest.raises(AgentError) as refused:
+            patch.setattr(shutil, "copyfile", full)
+            renewal.renew(home.root, "a")
+        assert refused.value.code == "disk-full"
+    assert {name: home.root.read(name) for name in before} == before
+    assert home.root.stat("journal-damaged") is None, "no try keeps anything"
+    renew(home)
