@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from shipway.cli.commands import run
 from shipway.flows import attempt as attempts
 from shipway.flows.attempt import attempt
 from shipway.ledger.store import Ledger
 from shipway.model.event import Event
 from shipway.model.verdict import Verdict
+from tests.apps import Repository
 
 
 def test_whoever_watches_sees_all_output_and_the_attempt_remembers_the_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,3 +72,51 @@ def test_what_is_told_right_before_the_verdict_is_written_once_with_it(tmp_path:
         made.ended(Verdict("unchanged", 0, "nothing to do", "", made.tell.deployment))
     with Ledger(tmp_path) as ledger:
         assert [event.kind for event in ledger.events()] == ["began", "ended"]
+
+
+def host(environment: str, root: Path) -> str:
+    return f'[environment.{environment}]\nhosts = [ {{ name = "a", address = "local", root = "{root / environment}" }} ]\n'
+
+
+@pytest.mark.parametrize(
+    ("typed", "kind"),
+    [
+        ("deploy staging", "deploy"),
+        ("prepare staging", "prepare"),
+        ("rollback staging --without nobody", "rollback"),
+        ("revert staging --soft --hard", "revert"),
+        ("restart staging", "restart"),
+        ("abort staging", "abort"),
+    ],
+)
+def test_what_was_refused_is_remembered_of_its_own_environment_alone(tmp_path: Path, typed: str, kind: str) -> None:
+    repository = Repository(tmp_path / "checkout")
+    settings = 'app = "shop"\n[process.web]\nrun = "./serve"\n' + host("production", tmp_path) + host("staging", tmp_path)
+    if kind in ("restart", "abort"):
+        settings += 'wrong = "a key that nobody knows"\n'
+    repository.write("shipway.toml", settings)
+    repository.write("serve", "#!/bin/sh\n")
+    repository.commit("first")
+    repository.write("serve", "#!/bin/sh\nexit\n")
+    assert run([*typed.split(), "-C", str(repository.directory)]) in (2, 3)
+    with Ledger(repository.directory) as ledger:
+        (record,) = ledger.history("staging").records
+        assert (record.kind, record.environment, record.verdict) == (kind, "staging", "refused")
+        assert "@" in record.who
+        assert ledger.history("production").records == ()
+    (report,) = repository.directory.glob(".shipway/reports/*.json")
+    told = json.loads(report.read_text())
+    assert (told["kind"], told["environment"], told["who"]) == (kind, "staging", record.who)
+
+
+@pytest.mark.parametrize(("environments", "meant"), [(("staging",), "staging"), (("production", "staging"), "")])
+def test_where_none_was_named_the_only_environment_was_meant(tmp_path: Path, environments: tuple[str, ...], meant: str) -> None:
+    repository = Repository(tmp_path / "checkout")
+    hosts = "".join(host(name, tmp_path) for name in environments)
+    repository.write("shipway.toml", 'app = "shop"\n[process.web]\nrun = "./serve"\n' + hosts)
+    repository.commit("first")
+    repository.write("dirt", "x")
+    assert run(["deploy", "-C", str(repository.directory)]) in (2, 3)
+    with Ledger(repository.directory) as ledger:
+        (record,) = ledger.history("staging").records
+    assert (record.kind, record.environment) == ("deploy", meant)

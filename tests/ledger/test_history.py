@@ -74,7 +74,15 @@ def test_newest_first_whichever_way_they_ended() -> None:
     assert [r.deployment for r in history([*live(), *undone("8-def456", START + 60)], limit=1).records] == ["8-def456"]
 
 
-def test_a_refused_attempt_is_remembered_in_every_environment() -> None:
+def test_a_refused_attempt_is_remembered_in_its_own_environment() -> None:
+    ending = {"verdict": "refused", "exit_code": 3, "message": "dirty", "hint": "commit", "seconds": 0.1}
+    refused = [Event("ended", START, "try-1", "", {**ending, "kind": "deploy", "environment": "staging", "who": "ann@laptop"})]
+    (record,) = history(refused, environment="staging").records
+    assert (record.kind, record.environment, record.who, record.verdict) == ("deploy", "staging", "ann@laptop", "refused")
+    assert history(refused, environment="production").records == ()
+
+
+def test_a_refused_attempt_of_an_elder_driver_is_remembered_in_every_environment() -> None:
     ending = {"verdict": "refused", "exit_code": 3, "message": "dirty", "hint": "commit", "seconds": 0.1}
     refused = [Event("ended", START, "refused-1", "", ending)]
     (record,) = history(refused, environment="production").records

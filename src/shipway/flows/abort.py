@@ -19,7 +19,7 @@ from shipway.model.verdict import Verdict
 async def abort(words: AbortWords, on_event: Callable[[Event], None]) -> Verdict:
     """Undo what is undecided. Raises Failed when the fleet has committed: then only a rollback goes back."""
     project = open_project(words.project)
-    with attempt(project.directory, on_event) as trying:
+    with attempt(project.directory, on_event, "abort", lambda: project.meant(words.environment)) as trying:
         intent = intent_of_head(project, words.environment)
         name = intent.environment.name
         done = await (settle_without(trying, intent, words.lost) if words.lost else settle(trying, intent, "abort"))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from shipway.execute.telling import Tell
+from shipway.flows.who import who
 from shipway.ledger.store import BUSY_SECONDS, Ledger
 from shipway.model.errors import ShipwayError
 from shipway.model.event import Event
@@ -40,10 +41,14 @@ VERDICT_OF_CODE = {1: "undone", 2: "refused", 3: "refused", 4: "unsettled"}
 
 
 class Attempt:
-    """One attempt as it is remembered. Every event passes through here on its way to whoever watches."""
+    """One attempt as it is remembered. Every event passes through here on its way to whoever watches.
 
-    def __init__(self, directory: Path, on_event: Callable[[Event], None]) -> None:
+    `kind` and `environment` say what was tried, for an attempt that ends before it has begun. `environment` is asked then alone.
+    """
+
+    def __init__(self, directory: Path, on_event: Callable[[Event], None], kind: str = "", environment: Callable[[], str] = str) -> None:
         self.directory = directory
+        self._kind, self._environment = kind, environment
         self.events: list[Event] = []
         self._watch = on_event
         self._began = time.monotonic()
@@ -90,9 +95,16 @@ class Attempt:
             message=verdict.message,
             hint=verdict.hint,
             seconds=self.seconds,
+            **self._tried(),
         )
         self._remember(write_report, BUSY_SECONDS)
         return verdict
+
+    def _tried(self) -> dict[str, str]:
+        """What was tried, and by whom, where nothing has told it: `began` comes once there is a plan."""
+        if not self._kind or any(event.kind == "began" and self._is_mine(event) for event in self.events):
+            return {}
+        return {"kind": self._kind, "environment": self._environment(), "who": who()}
 
     def _remember(self, write: Callable[[Path, State], object], busy_seconds: float, *, with_ledger: bool = True) -> None:
         """A full disk here must not turn a good deployment into a bad one: it is said, and the hosts remember anyway."""
@@ -124,9 +136,12 @@ class Attempt:
 
 
 @contextmanager
-def attempt(directory: Path, on_event: Callable[[Event], None]) -> Iterator[Attempt]:
-    """Remember an attempt whichever way it ends. An error is told as its verdict, then raised on."""
-    made = Attempt(directory, on_event)
+def attempt(directory: Path, on_event: Callable[[Event], None], kind: str = "", environment: Callable[[], str] = str) -> Iterator[Attempt]:
+    """Remember an attempt whichever way it ends: of what kind it is, and in which environment. An error is told as its verdict, then
+
+    raised on.
+    """
+    made = Attempt(directory, on_event, kind, environment)
     try:
         yield made
     except asyncio.CancelledError:

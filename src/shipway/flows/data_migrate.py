@@ -25,7 +25,7 @@ from shipway_agent.record import replace
 async def data_migrate(words: DataMigrateWords, on_event: Callable[[Event], None]) -> Verdict:
     """Under the leases of every member. Raises ShipwayError for every ending that is not 0."""
     project = open_project(words.project)
-    with attempt(project.directory, on_event) as trying:
+    with attempt(project.directory, on_event, "migrate", lambda: project.meant(words.environment)) as trying:
         intent = intent_of_head(project, words.environment)
         schema: dict[str, Any] = {}
 

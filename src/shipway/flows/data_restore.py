@@ -31,7 +31,7 @@ COUNT_SECONDS = 600.0
 async def data_restore(words: DataRestoreWords, on_event: Callable[[Event], None]) -> Verdict:
     """Under the leases of every member. Raises ShipwayError for every ending that is not 0."""
     project = open_project(words.project)
-    with attempt(project.directory, on_event) as trying:
+    with attempt(project.directory, on_event, "restore", lambda: project.meant(words.environment)) as trying:
         intent = intent_of_head(project, words.environment)
         name = intent.environment.name
         keepers(intent)

@@ -24,7 +24,7 @@ from shipway_agent.record import replace
 async def deploy(words: DeployWords, on_event: Callable[[Event], None]) -> Verdict:
     """Take the commit live. Raises ShipwayError for every ending that is not 0; the report is written either way."""
     project = open_project(words.project)
-    with attempt(project.directory, on_event) as trying:
+    with attempt(project.directory, on_event, "deploy", lambda: project.meant(words.environment)) as trying:
         return trying.ended(await deployed(project, words, trying))
 
 

@@ -50,7 +50,7 @@ async def host_add(words: HostAddWords, on_event: Callable[[Event], None]) -> Ve
     edited = with_host(text, name, _item(words), project.place.file)
     after = resolve(edited, edited, name, directory=project.place.directory, name=project.place.file)
     host = _new(before, after)
-    with attempt(project.directory, on_event) as trying, _aside(file, edited) as write:
+    with attempt(project.directory, on_event, "host add", lambda: name) as trying, _aside(file, edited) as write:
         commit = await _serving(project, before, trying)
         found = await make_ready(after, [host], Order(words.login, keys, True), trying.tell)
         for one in found[host.name]:

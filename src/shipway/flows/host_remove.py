@@ -39,7 +39,7 @@ async def host_remove(words: HostRemoveWords, on_event: Callable[[Event], None])
     First it is drained and cleared, then every other member records that it left. Ended in between, the same command goes on.
     """
     project = open_project(words.project)
-    with attempt(project.directory, on_event) as trying:
+    with attempt(project.directory, on_event, "host remove", lambda: project.meant(words.environment)) as trying:
         intent = intent_of_head(project, words.environment)
         staying = _staying(intent, words.host)
         async with reach(_with(intent, staying), trying.say) as fleet:

@@ -21,4 +21,4 @@ async def maintenance_off(words: MaintenanceOffWords, on_event: Callable[[Event]
     def idle(plan: Plan) -> str:
         return f"nothing to do: maintenance is off in {plan.environment}"
 
-    return await carry_out(words, on_event, order_off, done=done, idle=idle)
+    return await carry_out(words, on_event, order_off, kind="maintenance", done=done, idle=idle)

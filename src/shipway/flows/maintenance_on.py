@@ -31,6 +31,7 @@ async def maintenance_on(words: MaintenanceOnWords, on_event: Callable[[Event], 
         words,
         on_event,
         lambda intent, facts: order_on(intent, facts, wanted, who=who(), at=at_lead(facts)),
+        kind="maintenance",
         done=done,
         idle=idle,
     )

@@ -28,6 +28,7 @@ async def carry_out(
     on_event: Callable[[Event], None],
     make: Make,
     *,
+    kind: str,
     done: Callable[[Plan], str],
     idle: Callable[[Plan], str],
 ) -> Verdict:
@@ -36,7 +37,7 @@ async def carry_out(
     Raises ShipwayError for every ending that is not 0.
     """
     project = open_project(words.project)
-    with attempt(project.directory, on_event) as trying:
+    with attempt(project.directory, on_event, kind, lambda: project.meant(words.environment)) as trying:
         intent = intent_of_head(project, words.environment)
 
         def planner(facts: Mapping[str, HostFacts], *, deployment: str, who: str, number: int, peer_key: str) -> Plan:

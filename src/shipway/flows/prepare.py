@@ -20,7 +20,7 @@ from shipway.reports.few import named
 async def prepare(words: PrepareWords, on_event: Callable[[Event], None]) -> Verdict:
     """Bring the commit to every host and run its prepare tasks. Raises ShipwayError for every ending that is not 0."""
     project = open_project(words.project)
-    with attempt(project.directory, on_event) as trying:
+    with attempt(project.directory, on_event, "prepare", lambda: project.meant(words.environment)) as trying:
         async with Approach(trying.say, may_leave_out=True) as approach:
             ready = await shipping(project, words, trying.tell, approach.begin)
             verdict = await transact(trying, ready.transaction(plan_prepare, _prepared), approach)

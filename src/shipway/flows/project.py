@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from shipway.config.locate import Place, locate
-from shipway.model.errors import WrongInput
+from shipway.model.errors import ShipwayError, WrongInput
 from shipway.model.release import Source
 from shipway.release.git import GitSilent
 from shipway.release.refs import resolve_ref
@@ -43,6 +43,13 @@ class Project:
             hint=f"name it: shipway deploy {names[0]}" if names else f"add [environment.NAME] with its hosts to {self.place.file}",
             code="environment",
         )
+
+    def meant(self, name: str | None) -> str:
+        """The same for a record of a try: "" where nobody can know which one was meant."""
+        try:
+            return self.environment(name)
+        except ShipwayError:
+            return ""
 
     def _environments(self) -> list[str]:
         """Their names. Raises WrongInput where the file is wrong; one that has a single name is validated when that is resolved."""

@@ -29,4 +29,4 @@ async def release(words: ReleaseWords, on_event: Callable[[Event], None]) -> Ver
     def idle(plan: Plan) -> str:
         return f"nothing to do: nothing is held back from {plan.environment}"
 
-    return await carry_out(words, on_event, make, done=done, idle=idle)
+    return await carry_out(words, on_event, make, kind="release", done=done, idle=idle)

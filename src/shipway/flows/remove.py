@@ -28,7 +28,7 @@ REMOVE_SECONDS = 300.0
 async def remove(words: RemoveWords, on_event: Callable[[Event], None]) -> Verdict:
     """Under leases of every member: drain, stop and remove. The hosts' journals go too; the report here stays."""
     project = open_project(words.project)
-    with attempt(project.directory, on_event) as trying:
+    with attempt(project.directory, on_event, "remove", lambda: project.meant(words.environment)) as trying:
         intent = intent_of_head(project, words.environment)
         name = intent.environment.name
         async with reach(intent, trying.say) as fleet:

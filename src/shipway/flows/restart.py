@@ -20,5 +20,10 @@ async def restart(words: RestartWords, on_event: Callable[[Event], None]) -> Ver
 
     on = f" on {', '.join(words.hosts)}" if words.hosts else ""
     return await carry_out(
-        words, on_event, lambda intent, facts: order_restart(intent, facts, words.processes, words.hosts), done=done, idle=done
+        words,
+        on_event,
+        lambda intent, facts: order_restart(intent, facts, words.processes, words.hosts),
+        kind="restart",
+        done=done,
+        idle=done,
     )

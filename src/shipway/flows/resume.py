@@ -19,7 +19,7 @@ from shipway.plan.facts import behind
 async def resume(words: ResumeWords, on_event: Callable[[Event], None]) -> Verdict:
     """Follow the lead's decision on every host; what was undecided is undone. Raises Failed when something was undone."""
     project = open_project(words.project)
-    with attempt(project.directory, on_event) as trying:
+    with attempt(project.directory, on_event, "resume", lambda: project.meant(words.environment)) as trying:
         intent = intent_of_head(project, words.environment)
         done = await settle(trying, intent, "resume")
         if not done.decisions:

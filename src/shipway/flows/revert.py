@@ -34,7 +34,7 @@ from shipway.reports.times import forecast_text
 async def revert(words: RevertWords, on_event: Callable[[Event], None]) -> Verdict:
     """Raises ShipwayError for every ending that is not 0; without --yes nothing is touched."""
     project = open_project(words.project)
-    with attempt(project.directory, on_event) as trying:
+    with attempt(project.directory, on_event, "revert", lambda: project.meant(words.environment)) as trying:
         _refuse_both(words)
         undone = undone_by(words.target, words.environment)
         intent = intent_of_head(project, undone.environment if undone is not None else words.environment)

@@ -30,7 +30,10 @@ from shipway.reports.few import named
 async def rollback(words: RollbackWords, on_event: Callable[[Event], None]) -> Verdict:
     """Go back to `words.target`. Raises ShipwayError for every ending that is not 0."""
     project = open_project(words.project)
-    with attempt(project.directory, on_event) as trying, TemporaryDirectory(prefix="shipway-") as folder:
+    with (
+        attempt(project.directory, on_event, "rollback", lambda: project.meant(words.environment)) as trying,
+        TemporaryDirectory(prefix="shipway-") as folder,
+    ):
         intent = leave_out(intent_of_head(project, words.environment), words.without)
         target = release_meant(project, words.target)
 

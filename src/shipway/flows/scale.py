@@ -21,4 +21,6 @@ async def scale(words: ScaleWords, on_event: Callable[[Event], None]) -> Verdict
     def idle(plan: Plan) -> str:
         return f"nothing to do: {plan.environment} has these numbers already"
 
-    return await carry_out(words, on_event, lambda intent, facts: order_scale(intent, facts, words.settings), done=done, idle=idle)
+    return await carry_out(
+        words, on_event, lambda intent, facts: order_scale(intent, facts, words.settings), kind="scale", done=done, idle=idle
+    )

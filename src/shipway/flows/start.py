@@ -23,4 +23,6 @@ async def start(words: StartWords, on_event: Callable[[Event], None]) -> Verdict
             return f"nothing to do: {' and '.join(words.processes)} is not stopped in {plan.environment}"
         return f"nothing to do: nothing of {plan.environment} is stopped"
 
-    return await carry_out(words, on_event, lambda intent, facts: order_start(intent, facts, words.processes), done=done, idle=idle)
+    return await carry_out(
+        words, on_event, lambda intent, facts: order_start(intent, facts, words.processes), kind="start", done=done, idle=idle
+    )

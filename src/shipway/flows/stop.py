@@ -28,6 +28,7 @@ async def stop(words: StopWords, on_event: Callable[[Event], None]) -> Verdict:
         words,
         on_event,
         lambda intent, facts: order_stop(intent, facts, words.processes, who=who(), at=at_lead(facts)),
+        kind="stop",
         done=done,
         idle=idle,
     )

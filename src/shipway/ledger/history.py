@@ -46,7 +46,8 @@ class Journal:
 def history(own: Iterable[Event], journals: Iterable[Journal] = (), *, environment: str | None = None, limit: int | None = None) -> History:
     """Records newest first. What a driver here told is richer; where it has no ending, or never ran here, the hosts' word counts.
 
-    An attempt that was refused before it knew its environment belongs to every one.
+    An attempt belongs to every environment where nobody knows in which it was: the only one was meant, and the file has several or is
+    wrong; or a driver of an earlier version was refused.
     """
     told = {record.deployment: record for record in records_of_driver(own)}
     journals = tuple(journals)
@@ -147,15 +148,16 @@ def _of_driver(deployment: str, events: Sequence[Event]) -> Record:
     began = next((e.data for e in events if e.kind == "began"), {})
     ended = next((e for e in reversed(events) if e.kind == "ended"), None)
     said = ended.data if ended is not None else {}
+    tried = began or said
     return Record(
         deployment=deployment,
-        kind=str(began.get("kind", "")),
+        kind=str(tried.get("kind", "")),
         app=str(began.get("app", "")),
-        environment=str(began.get("environment", "")),
+        environment=str(tried.get("environment", "")),
         release=str(began.get("release", "")),
         commit=str(began.get("commit", "")),
         version=str(began.get("version", "")),
-        who=str(began.get("who", "")),
+        who=str(tried.get("who", "")),
         began=events[0].at,
         ended=ended.at if ended is not None else None,
         verdict=str(said.get("verdict", "interrupted")),

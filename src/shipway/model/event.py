@@ -43,5 +43,5 @@ KINDS: Mapping[str, str] = {
     "draining": "old processes still finish: generation, processes",
     "settled": "a deployment left open by another driver was settled: deployment, decision",
     "note": "something a person should know: message",
-    "ended": "the verdict: verdict, exit_code, message, hint, seconds",
+    "ended": "the verdict: verdict, exit_code, message, hint, seconds; without a `began` also what was tried: kind, environment, who",
 }

@@ -189,6 +189,7 @@ class State:
     draining: list[Draining] = field(default_factory=list)
     points: list[TakenPoint] = field(default_factory=list)
     migrations: list[RanMigration] = field(default_factory=list)
+    tried: Mapping[str, Any] = field(default_factory=dict)
     waiting: str | None = None
 
     @property
@@ -405,6 +406,7 @@ def _ended(state: State, host: HostState | None, event: Event) -> None:
     _end_wait(state, "", event.at)
     state.ended = Ended(_text(event, "verdict"), whole(event.data, "exit_code"), _text(event, "message"), _text(event, "hint"))
     state.ended_at, state.waiting = event.at, None
+    state.tried = state.began or {key: _text(event, key) for key in ("kind", "environment", "who") if key in event.data}
 
 
 _TAKE = {

@@ -54,6 +54,7 @@ def report(events: Iterable[Event]) -> dict[str, Any]:
 def report_of(state: State) -> dict[str, Any]:
     """The same from what its events fold to: so far, for an attempt that goes on."""
     began, ended = state.began, state.ended or Ended("interrupted", None, "", "")
+    tried = began or state.tried
     start = state.began_at or 0.0
     sources = mapped(began, "source")
     lead = text(began, "lead")
@@ -63,11 +64,11 @@ def report_of(state: State) -> dict[str, Any]:
         "format": REPORT_FORMAT,
         "shipway": __version__,
         "deployment": state.deployment,
-        "kind": text(began, "kind"),
+        "kind": text(tried, "kind"),
         "what": text(began, "what"),
         "app": text(began, "app"),
-        "environment": text(began, "environment"),
-        "who": text(began, "who"),
+        "environment": text(tried, "environment"),
+        "who": text(tried, "who"),
         "began": _time(start),
         "ended": _time(state.ended_at) if state.ended_at is not None else None,
         "seconds": _seconds(state.last_at - start),

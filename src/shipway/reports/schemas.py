@@ -95,7 +95,9 @@ DATA: Mapping[str, Schema] = {
     "draining": least({"name": TEXT}, generation=WHOLE, instance=WHOLE, state=TEXT, seconds_left={"type": "number"}),
     "settled": least({"deployment_settled": TEXT, "decision": DECISION}),
     "note": least({"message": TEXT}),
-    "ended": least({"verdict": VERDICT, "exit_code": WHOLE, "message": TEXT, "hint": TEXT, "seconds": SECONDS}),
+    "ended": least(
+        {"verdict": VERDICT, "exit_code": WHOLE, "message": TEXT, "hint": TEXT, "seconds": SECONDS}, kind=TEXT, environment=TEXT, who=TEXT
+    ),
 }
 """What the data of each kind of event holds; keys that are not listed may come along."""
 
