@@ -322,13 +322,18 @@ class Journal:
         if after != before:
             self._save(after)
             self._put_into_outbox(before, after, message, now)
-        asked_again = message["do"] in QUIET or reply.get("restoring") is not None
+        asked_again = message["do"] in QUIET or reply.get("restoring") is not None or self._waits(message, reply)
         if not asked_again or _stages(after) != _stages(before):
             known = set(_stages(before)[1])
             moved = {of: stage for of, stage in _stages(after)[1] if (of, stage) not in known}
             told = {"message": _without_secrets(message), "reply": reply, **({"moved": moved} if moved else {})}
             chain.append(self._file, "member", str(message.get("deployment", "")), told)
         return reply
+
+    def _waits(self, message: Mapping[str, Any], reply: Reply) -> bool:
+        """Whether this asks once more for a lease that another has: a driver that waits does so twice a second."""
+        held = message["do"] == "lease" and reply.get("code") == "held"
+        return held and bool(chain.events(self._file, 0, message["deployment"], 1, "member"))
 
     def _put_into_outbox(self, before: Member, after: Member, message: Mapping[str, Any], now: float) -> None:
         """What people should hear of this is written with it, or neither is."""

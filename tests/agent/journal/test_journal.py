@@ -64,6 +64,18 @@ def test_time_that_changes_nothing_is_no_event(journal: Journal) -> None:
     assert journal.events()[-1]["data"]["message"] == {"do": "tick"}, "and one that discards something is"
 
 
+def test_whoever_waits_for_a_lease_is_remembered_once_and_again_when_he_has_it(journal: Journal) -> None:
+    journal.decide(lease(), NOW)
+    before = len(journal.events())
+    for tried in range(50):
+        assert journal.decide(lease(2), NOW + tried / 2)["code"] == "held"
+    assert journal.decide(lease(3), NOW + 25)["code"] == "held", "each who waits is remembered"
+    assert journal.decide(lease(2), NOW + 31)["ok"]
+    told = [(event["deployment"], event["data"]["reply"]["ok"]) for event in journal.events()[before:]]
+    assert told == [("d2", False), ("d3", False), ("d2", True)]
+    journal.verify()
+
+
 def test_committed_generations_are_remembered_newest_first(journal: Journal) -> None:
     for number in (1, 2, 3):
         switched(journal, number)
