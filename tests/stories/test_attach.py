@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -25,7 +26,7 @@ timeout_seconds = 100
 
 """
 pytestmark = pytest.mark.timeout(300)
-TIMES = "watch_seconds = 2\nlease_seconds = 5\nconfirm_seconds = 8"
+TIMES = "watch_seconds = 2\nlease_seconds = 9\nconfirm_seconds = 9"
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +145,18 @@ def test_a_driver_that_is_killed_is_missed_and_the_hosts_are_watched_to_their_ow
     assert waited and all(one["bound_seconds"] <= 8.0 for one in waited), told.text
     eventually(lambda: shop.version() == before, "what served before serves")
     assert elsewhere.run("attach", "local", code=1).text.count("UNDONE") == 1
+
+
+def test_whoever_comes_after_a_killed_driver_hears_for_whom_he_waits_and_until_when(shop: Shop, elsewhere: Project) -> None:
+    stay, ref = hold_up(shop), "v1" if shop.version() == "2" else "v2"
+    driver = shop.project.start("deploy", "local", "--ref", ref, "--json")
+    deployment = wait_for(driver, "output", line="looking")["deployment"]
+    driver.kill()
+    driver.communicate()
+    for file in stay:
+        file.unlink()
+    said = elsewhere.run("deploy", "local", "--ref", ref, "--json")
+    waits = [line for line in said.lines if line.get("event") == "waiting" and f"({deployment})" in line["data"]["what"]]
+    assert waits and waits[0]["host"] == "a", said.text
+    assert re.search(r"who was heard \d+ s ago, to be renewed or to run out in \d+ s$", waits[0]["data"]["what"]), waits
+    assert said.verdict["verdict"] == "live"

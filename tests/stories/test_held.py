@@ -121,7 +121,7 @@ def test_where_the_data_cannot_be_put_back_status_says_so_and_visitors_wait_unti
         eventually(lambda: (member(till, "a")["held"] or {}).get("tries", 0) > 0, "it was tried", 60.0)
         said = till.project.run("status", "local", code=4)
         assert f"held: the restore point {dump.parent.name} could not be put back: " in said.text
-        assert "requests wait until deployment" in said.text and "shipway resume local settles it now" in said.text
+        assert "requests wait until deployment" in said.text and "shipway resume local settles it " in said.text
         told = till.project.run("resume", "local", code=4)
         assert "nobody writes: requests wait on every host" in told.text and "shipway resume local" in told.text
         dump.write_bytes(whole)

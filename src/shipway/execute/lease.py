@@ -29,6 +29,9 @@ LEASE_SECONDS = 30.0
 SLACK_SECONDS = 2.0
 """Added to a lease's remaining time before it is asked for again."""
 
+SAY_SECONDS = 5.0
+"""Who waits for a lease says so again each time that these have passed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -174,6 +177,7 @@ async def _take_one(fleet: Fleet, name: str, claim: Claim, known: tuple[str, ...
     loop = asyncio.get_running_loop()
     began = loop.time()
     give_up = None
+    said: float | None = None
     least = float("inf")
     while True:
         reply = await to_its_end(
@@ -192,14 +196,20 @@ async def _take_one(fleet: Fleet, name: str, claim: Claim, known: tuple[str, ...
         if give_up is None:
             bound = left + SLACK_SECONDS if reply["code"] == "held" else float(reply.get("seconds_left", 60.0)) + SLACK_SECONDS
             give_up = loop.time() + bound
-            tell("waiting", host=name, what=_what(reply), bound_seconds=bound)
+        if said is None or loop.time() - said >= SAY_SECONDS:
+            said = loop.time()
+            tell("waiting", host=name, what=_what(reply), bound_seconds=max(0.0, give_up - said))
         least = min(least, left)
         await asyncio.sleep(min(0.5, max(0.05, left)) if reply["code"] == "held" else 0.25)
 
 
 def _what(reply: Json) -> str:
     if reply["code"] == "held":
-        return f"the lease of {reply['owner']} ({reply['deployment']}) to be renewed or to run out"
+        progress = reply.get("progress")
+        heard = Doing.of(progress).heard_seconds if isinstance(progress, Mapping) else None
+        silent = f" who was heard {heard:.0f} s ago," if heard is not None else ""
+        left = f" in {float(reply['seconds_left']):.0f} s" if "seconds_left" in reply else ""
+        return f"the lease of {reply['owner']} ({reply['deployment']}),{silent} to be renewed or to run out{left}"
     return f"{_step(reply)} to end"
 
 

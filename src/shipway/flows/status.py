@@ -12,6 +12,7 @@ from shipway.flows.project import open_project
 from shipway.flows.reach import reach
 from shipway.flows.silent_lead import waits
 from shipway.flows.words import StatusWords
+from shipway.model.doing import ways_out
 from shipway.model.errors import AGAIN, HostError
 from shipway.model.event import Event
 from shipway.model.facts import Ailment, HostFacts, Json
@@ -72,8 +73,9 @@ def _wrong(
             return message, _hint(name, untrusted)
         return message, f"{update if left_out else f'shipway status {name} again'}, when it can be reached"
     if any(fact.member.unsettled for fact in heard.values()):
-        driven = any(fact.doing is not None and not fact.doing.silent for fact in heard.values())
-        hint = f"shipway attach {name} watches it" if driven else f"shipway resume {name} settles it now"
+        doing = [fact.doing for fact in heard.values() if fact.doing is not None]
+        driven = any(not one.silent for one in doing)
+        hint = f"shipway attach {name} watches it" if driven else ways_out(name, doing)
         return "a deployment is not decided yet", hint
     damaged = [host for host, fact in heard.items() if fact.unsound]
     if damaged:

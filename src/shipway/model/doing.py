@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from shipway_agent.record import dataclass, field
@@ -91,6 +91,15 @@ class Finishing:
     instance: int
     state: str
     seconds_left: float
+
+
+def ways_out(environment: str, doing: Iterable[Doing]) -> str:
+    """What to type where the driver of an undecided deployment is silent, and from when on it helps. `doing` is what its hosts say."""
+    left = max((one.left_seconds or 0.0 for one in doing), default=0.0)
+    when = f"in {left:.0f} s, when the lease of its driver has run out" if left >= 0.5 else "now"
+    return (
+        f"shipway resume {environment} settles it {when} (shipway abort {environment}: backward); shipway attach {environment} watches it"
+    )
 
 
 def _number(value: object) -> float | None:

@@ -73,7 +73,11 @@ def test_what_is_not_decided_is_wrong_without_its_driver_and_a_note_with_it() ->
     left = {name: opened(said, doing={**doing, "left_seconds": None, "heard_seconds": 40.0}) for name, said in LIVE.items()}
     (one,) = [one for one in found(left) if one.check == "undecided"]
     assert (one.severity, one.why[:2]) == ("wrong", ("switched on a", "switched on b"))
-    assert one.next == "shipway resume production settles it now"
+    others = "(shipway abort production: backward); shipway attach production watches it"
+    assert one.next == f"shipway resume production settles it now {others}"
+    leased = {name: opened(said, doing={**doing, "left_seconds": 8.0, "heard_seconds": 22.0}) for name, said in LIVE.items()}
+    (one,) = [one for one in found(leased) if one.check == "undecided"]
+    assert one.next == f"shipway resume production settles it in 8 s, when the lease of its driver has run out {others}"
     (one,) = [one for one in found(left, way_out="shipway abort production --lost a") if one.check == "undecided"]
     assert one.next == "shipway abort production --lost a"
 

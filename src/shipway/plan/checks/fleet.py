@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from shipway.model.doing import ways_out
 from shipway.model.errors import AGAIN
 from shipway.model.facts import Attempt, HostFacts
 from shipway.model.finding import Finding
@@ -67,7 +68,7 @@ def _open(environment: str, facts: Mapping[str, HostFacts], way_out: str) -> Ite
             yield Finding("undecided", "note", f"deployment {deployment} is under way", "", why, next)
             continue
         silence = tuple(dict.fromkeys(one.silence for one in doing if one.silence))
-        next = way_out or f"shipway resume {environment} settles it now"
+        next = way_out or ways_out(environment, doing)
         yield Finding(
             "undecided", "wrong", f"deployment {deployment} is not decided, and its driver is not heard", "", (*why, *silence), next
         )
