@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from shipway.model.intent import Data, Hidden, Intent, Task
+from shipway.model.intent import Data, Hidden, Intent, Migrations, Task
 from shipway.model.plan import Plan
+from shipway.plan.data.points import point_notes
 from shipway.plan.deploy import plan_deploy
 from shipway.plan.documents import env_document
 from tests.plan.fleet import CADDIES, KEY, WHO, facts, fresh, host, intent, release, serving
@@ -51,6 +52,25 @@ def test_they_are_taken_by_one_host_each_before_the_first_task_that_users_may_se
 def test_when_they_are_taken(points: Any, tasks: tuple[Task, ...], taken: bool) -> None:
     wanted = intent(("a",), data=(replace(MAIN, points=points),), tasks=tasks)
     assert any("point:main" in todo for _, steps in waves(deployed(wanted, {"a": fresh("a")})) for todo in steps.values()) is taken
+
+
+FILE = Data("main", "sqlite", path="var/shop.sqlite3")
+
+
+def test_that_each_host_has_a_file_of_sqlite_of_its_own_is_a_note() -> None:
+    both = {"a": fresh("a"), "b": fresh("b")}
+    (note,) = [note for note in deployed(intent(("a", "b"), data=(FILE,)), both).notes if "SQLite" in note]
+    assert note.startswith(
+        "main is a file of SQLite, and each of a, b has one of its own: its restore points are of a alone; give [data.main]"
+    )
+    migrating = intent(("a", "b"), data=(FILE,))
+    migrating = replace(migrating, shipment=replace(migrating.shipment, migrations=Migrations("sql", "main")))
+    (note,) = [note for note in point_notes(migrating, changes=True) if "SQLite" in note]
+    assert "its migrations and restore points are of a alone" in note
+    one = intent(("a", "b"), data=(replace(FILE, roles=("db",)),))
+    one = replace(one, environment=replace(one.environment, hosts=(host("a", ["db"]), host("b", ["web"]))))
+    for calm in (one, intent(("a",), data=(FILE,)), intent(("a", "b"), data=(MAIN,))):
+        assert not [note for note in point_notes(calm, changes=True) if "SQLite" in note]
 
 
 def test_a_deployment_that_changes_nothing_takes_none() -> None:

@@ -9,6 +9,7 @@ from shipway.model.facts import Json
 from shipway.model.intent import Data, Intent
 from shipway.model.plan import Step, Wave
 from shipway.plan.jobs import owner
+from shipway.plan.runtimes.process import fits
 from shipway_agent.record import replace
 
 GRACE_SECONDS = 30.0
@@ -83,8 +84,8 @@ def point_behind(data: Data, number: int) -> Step:
 
 
 def point_notes(intent: Intent, *, changes: bool) -> list[str]:
-    """What a person should know of points that are not taken, or by nobody."""
-    notes = []
+    """What a person should know of points that are not taken, or by nobody, and of data that each host has for itself."""
+    notes = [note for data in intent.environment.data if (note := _own_file(data, intent))]
     away = {host.name for host in intent.environment.without}
     for data in intent.environment.data:
         host = keeper(data, intent)
@@ -93,6 +94,18 @@ def point_notes(intent: Intent, *, changes: bool) -> list[str]:
         elif host in away and (data.points == "always" or (data.points == "changes" and changes)):
             notes.append(f"no restore point of {data.name} is taken: {host}, which keeps them, is left out")
     return notes
+
+
+def _own_file(data: Data, intent: Intent) -> str:
+    hosts = [host.name for host in intent.environment.hosts if fits(data.roles, host)]
+    if data.driver != "sqlite" or len(hosts) < 2:
+        return ""
+    migrations = intent.shipment.migrations
+    alone = "its migrations and restore points are" if migrations is not None and migrations.data == data.name else "its restore points are"
+    return (
+        f"{data.name} is a file of SQLite, and each of {', '.join(hosts)} has one of its own: {alone} of {keeper(data, intent)} alone; "
+        f"give [data.{data.name}] roles that one host has, or use a database that all reach"
+    )
 
 
 def _row(data: Data, host: str) -> dict[str, Any]:
