@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from shipway.model.verdict import Verdict
 from shipway.reports.fold import Probe, State, fold
 from shipway.reports.verdict import LINES, verdict_text
@@ -44,12 +46,23 @@ def test_what_the_error_has_told_is_not_told_twice() -> None:
     assert sum("no module shop" in line for line in lines) == 1
 
 
+def test_what_two_hosts_say_alike_is_said_once_below_their_names() -> None:
+    events = undone()
+    fault = next(event for event in events if event.kind == "step" and event.data.get("state") == "failed")
+    state = fold([*events, replace(fault, host="a")])
+    lines = verdict_text(Verdict("undone", 1, "not every host can start it", "shipway deploy production"), state)
+    at = lines.index("  a: start web × 1 and wait for health failed after 1.0 s: web.1 ended with 3")
+    assert lines[at + 1] == "  b: start web × 1 and wait for health failed after 1.0 s: web.1 ended with 3"
+    assert lines[at + 2 : at + 5] == ["    | importing", "    | no module shop", "    exit: 3"]
+    assert sum("no module shop" in line for line in lines) == 1
+
+
 DAMAGED = "/srv/b/journal.db: a page of it is not what was written; what serves goes on. Put back a whole copy, or begin anew"
 """What a host says once, in full."""
 
 
 def test_what_the_verdict_says_is_said_once_and_the_step_only_that_it_failed() -> None:
-    verdict = Verdict("undone", 1, f"b: {DAMAGED} in step start web × 1 and wait for health", "do on b what is named above")
+    verdict = Verdict("undone", 1, f"b in step start web × 1 and wait for health: {DAMAGED}", "do on b what is named above")
     lines = verdict_text(verdict, fold(undone(why=DAMAGED)), details=[f"b: {DAMAGED}"])
     assert sum(DAMAGED in line for line in lines) == 1, lines
     assert "  b: start web × 1 and wait for health failed after 1.0 s" in lines

@@ -142,7 +142,7 @@ def _why(outcome: Outcome) -> tuple[str, list[str]]:
     also = _also(outcome.errors, first)
     if _is_lost(first):
         return f"lost the link to {first.host}{also}{step}: {first.message}", _lines(outcome.errors)
-    return f"{first.host}{also}: {first.message}{step}", _lines(outcome.errors)
+    return f"{first.host}{also}{step}: {first.message}", _lines(outcome.errors)
 
 
 def _also(errors: Mapping[str, HostError], first: HostError) -> str:

@@ -46,7 +46,7 @@ def verdict_text(verdict: Verdict, state: State, *, situation: str = "", details
     told = {line for host in failed for line in _said(host)}
     shown = [line for line in map(clean, details) if line and line not in told and not _repeats(line, message, state.hosts)]
     lines += [f"  {line}" for line in _shortened(shown)]
-    lines += [line for host in failed for line in _failure(host, message)]
+    lines += _failures(failed, message)
     lines += [f"  still finishing: {_drain(draining)}" for draining in state.draining]
     if verdict.hint:
         lines.append(f"  next: {clean(verdict.hint)}")
@@ -91,6 +91,15 @@ def _repeats(line: str, message: str, hosts: Collection[str]) -> bool:
 
 def _names(message: str, host: str) -> bool:
     return host in re.findall(r"[\w.-]+", message)
+
+
+def _failures(failed: Sequence[HostState], message: str) -> list[str]:
+    """What each of them says; what several say alike is shown once, below the lines that name them."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for host in failed:
+        if said := _failure(host, message):
+            alike.setdefault(tuple(said[1:]), []).append(said[0])
+    return [line for below, heads in alike.items() for line in (*heads, *below)]
 
 
 def _failure(host: HostState, message: str) -> list[str]:
