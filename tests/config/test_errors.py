@@ -467,7 +467,7 @@ def test_message(text: str, message: str) -> None:
     assert raised.value.details[0].startswith(f"shipway.toml:{message}")
     assert raised.value.exit_code == 2
     assert raised.value.code == "config"
-    assert raised.value.state == "Nothing was touched."
+    assert raised.value.state == "nothing was touched"
     assert raised.value.hint
 
 

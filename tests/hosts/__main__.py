@@ -30,7 +30,7 @@ def up(n: int) -> int:
     config = hosts.ssh_config
     hosts.keep()
     print(f"{n} hosts in {time.monotonic() - began:.2f} s\n" + "\n".join(lines))
-    print(f"export SHIPWAY_SSH_CONFIG={config}\nssh -F {config} {hosts.names[0]}\nbin/hosts {n} down")
+    print(f"export SHIPWAY_SSH_CONFIG={config}\nssh -F {config} {hosts.names[0]}\nbin/hosts {n} down  # takes all away, of other calls too")
     return 0
 
 

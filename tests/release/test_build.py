@@ -26,7 +26,7 @@ def failure(checkout: Checkout, shipment: Shipment) -> Failed:
         make(checkout, shipment)
     assert raised.value.code == "build"
     assert raised.value.exit_code == 1
-    assert raised.value.state == "Nothing was touched."
+    assert raised.value.state == "nothing was touched"
     assert raised.value.hint
     return raised.value
 

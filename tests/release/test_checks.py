@@ -38,7 +38,7 @@ def refusal(checkout: Checkout, requires: Requires, *, ref: str = "HEAD", subdir
         check(checkout, requires, ref=ref, subdirectory=subdirectory)
     assert raised.value.code == "requires"
     assert raised.value.exit_code == 3
-    assert raised.value.state == "Nothing was touched."
+    assert raised.value.state == "nothing was touched"
     assert raised.value.hint
     return raised.value
 

@@ -85,7 +85,7 @@ def test_what_cannot_be_had_is_refused_with_a_way_on(site: Mirror, tmp_path: Pat
     with pytest.raises(Refused) as refused:
         brought(site, tmp_path, version)
     assert says in refused.value.message
-    assert (refused.value.code, refused.value.state) == ("toolchain", "Nothing was touched.")
+    assert (refused.value.code, refused.value.state) == ("toolchain", "nothing was touched")
     assert refused.value.hint
     assert not list((tmp_path / "toolchains").glob("node-*")), "nothing of it was unpacked"
 

@@ -124,7 +124,7 @@ def test_what_fails_there_is_told_with_its_last_lines(shop: Shop) -> None:
     shop.commit("fails", make="echo one; echo cannot find the moon >&2; exit 7\n")
     said = shop.plan("fails", code=1)
     assert "ended with 7" in said.verdict["message"] and shop.hosts.address("a") in said.verdict["message"]
-    assert "cannot find the moon" in said.verdict["data"]["details"] and said.verdict["data"]["state"] == "Nothing was touched."
+    assert "cannot find the moon" in said.verdict["data"]["details"] and said.verdict["data"]["state"] == "nothing was touched"
 
 
 def test_a_killed_driver_and_a_killed_agent_leave_nothing_that_counts(shop: Shop) -> None:

@@ -40,7 +40,7 @@ def wrong(name: str, faults: Iterable[Fault]) -> WrongInput:
         details.append(f"{name}: and {len(ordered) - SHOWN:,} more")
     return WrongInput(
         f"{name} has {len(ordered)} fault{'s' if len(ordered) > 1 else ''}",
-        state="Nothing was touched.",
+        state="nothing was touched",
         hint="Correct what is listed and commit it (what is committed counts), then type the command again. "
         "docs/reference/configuration.md lists every key.",
         code="config",

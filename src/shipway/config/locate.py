@@ -33,7 +33,7 @@ def locate(start: Path) -> Place:
             return Place(top, directory.relative_to(top).as_posix())
     raise WrongInput(
         f"there is no {FILE} between {start} and {top}",
-        state="Nothing was touched.",
+        state="nothing was touched",
         hint=f"Type `shipway init`: it writes a {FILE} for what is committed here. Commit it then.",
         code="no-config",
     )
@@ -46,7 +46,7 @@ def find_top(start: Path) -> Path:
     if top is None:
         raise WrongInput(
             f"{start} is not in a git repository",
-            state="Nothing was touched.",
+            state="nothing was touched",
             hint="Shipway ships commits: go to your checkout, or type `git init` and commit.",
             code="no-repository",
         )

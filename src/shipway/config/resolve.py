@@ -38,7 +38,7 @@ def resolve(
     if what.document.app != where.document.app:
         raise Refused(
             f"{what.name} is of the app {what.document.app}, {name} of HEAD of {where.document.app}",
-            state="Nothing was touched.",
+            state="nothing was touched",
             hint=f"Ship a commit of {where.document.app} (shipway deploy --ref COMMIT), or go to a checkout of {what.document.app}.",
             code="other-app",
         )
@@ -72,7 +72,7 @@ def _choose(where: Loaded, name: str) -> schema.Environment:
     names = f"Known here: {', '.join(known)}." if known else f"{where.name} declares none: add [environment.NAME] with hosts."
     raise WrongInput(
         f"no environment is called {shown(name)}" + (f"; the nearest is {near[0]}" if near else ""),
-        state="Nothing was touched.",
+        state="nothing was touched",
         hint=names,
         code="environment",
     )

@@ -25,7 +25,7 @@ from shipway.release.listing import Listing, listing
 from shipway.release.source import Repository
 from shipway_agent.record import asdict, dataclass, replace
 
-UNTOUCHED = "Nothing was touched."
+UNTOUCHED = "nothing was touched"
 KEPT = Path(".shipway/replaced")
 """Where a file is kept that --force took the place of: there it never counts as a change of the checkout."""
 

@@ -36,7 +36,7 @@ class GitFailed(Refused):
         self.lines = tuple(said.decode("utf-8", "backslashreplace").splitlines())
         super().__init__(
             f"git {verb} ended with {code}",
-            state="Nothing was touched.",
+            state="nothing was touched",
             hint="Type `git fsck`; where objects are missing, `git fetch` may bring them.",
             code="git",
             details=self.lines[-10:],
@@ -49,7 +49,7 @@ class GitSilent(Refused):
     def __init__(self, verb: str) -> None:
         super().__init__(
             f"git {verb} did not answer within {BOUND_SECONDS:g} s, and was ended",
-            state="Nothing was touched.",
+            state="nothing was touched",
             hint="Type `git status`: it hangs too, where a disk (NFS) or a program that git calls does not answer.",
             code="git",
         )

@@ -11,7 +11,7 @@ from shipway.model.errors import Refused
 from shipway.release.git import Git, GitFailed, Named, is_git_directory
 from shipway_agent.record import dataclass, field
 
-UNTOUCHED = "Nothing was touched."
+UNTOUCHED = "nothing was touched"
 
 _ROW = rb"(40000|100644|100755|120000|160000) ([^\0]+)\0(.{%d})"
 _ASKED = ("--absolute-git-dir", "--git-common-dir", "--is-bare-repository")
