@@ -30,7 +30,7 @@ def test_a_damaged_journal_is_said_once_and_remembered_by_status(place: Path) ->
 
     said = shop.project.run("deploy", "local", code=1)
     assert said.text.count("what serves goes on") == 1, said.text
-    assert f"UNDONE: b: {shop.roots['b']}/journal.db: {FOUND}" in said.text and OUT in said.text
+    assert f"UNDONE: b in step vote: prepared: {shop.roots['b']}/journal.db: {FOUND}" in said.text and OUT in said.text, said.text
     assert shop.version() == "1"
 
     said = shop.project.run("status", "local", code=4)

@@ -155,6 +155,6 @@ def test_a_disk_that_is_full(small: Ground, place: Path) -> None:
     big = small.project.directory / "big"
     big.write_bytes(os.urandom(24 << 20))
     small.author.commit()
-    said = small.fails("deploy", "local", code=1, names=["b: ", "in ship", " are to come", " are free", "free space on b"])
+    said = small.fails("deploy", "local", code=1, names=["b in ship: ", " are to come", " are free", "free space on b"])
     big.unlink()
     small.mended(said)
