@@ -75,6 +75,14 @@ def test_its_agent_is_started_while_nobody_has_an_event_loop_and_is_asked_by_who
     left.child.end()
 
 
+def test_what_was_said_to_one_is_not_said_again_when_others_are_begun(server: Sshd) -> None:
+    hello(SHOP)
+    begin([SHOP])
+    begin([SHOP, Host("b", "shop")])
+    assert hello(SHOP)["host"] == "a" and hello(Host("b", "shop"))["host"] == "b"
+    assert logins(server) == 3
+
+
 def test_where_another_root_was_meant_it_is_ended_and_the_host_logged_in_to_anew(server: Sshd) -> None:
     hello(SHOP)
     early.begin([SHOP], "other", "production", 20.0)

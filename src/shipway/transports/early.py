@@ -49,11 +49,11 @@ def begin(hosts: Iterable[Host], app: str, environment: str, timeout_seconds: fl
         except (Unreachable, OSError):
             break
     threading.Thread(target=_hasten, args=(dict(_begun),), name="early logins", daemon=True).start()
-    for host, login in list(_begun.items()):
+    for host in filter(_begun.__contains__, far):
         with suppress(Unreachable, OSError):  # of a client that has ended already, `open` finds out why
             said = greeting(host, root_of(host, app, environment), DEFAULT_PROXY)
-            _begun[host] = replace(login, said=said)
-            login.child.stream.sendall(said)
+            _begun[host] = replace(_begun[host], said=said)
+            _begun[host].child.stream.sendall(said)
 
 
 def take(host: Host, greeting: bytes) -> Login | None:
